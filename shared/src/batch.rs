@@ -1,0 +1,295 @@
+//! One SQS batch in, one partial batch response out. Every message ends acknowledged after its work, back on the queue,
+//! or in the dead-letter queue with its reason: nothing is dropped.
+
+use crate::failure::{Failure, Remedy, chain};
+use crate::wire;
+use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::MessageAttributeValue;
+use serde::de::DeserializeOwned;
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// The queue that a function works through, and the one for what it gives up.
+#[derive(Debug, Clone)]
+pub struct Source {
+    client: Client,
+    queue: String,
+    dead_letters: String,
+}
+
+/// One message, parsed.
+#[derive(Debug, Clone)]
+pub struct Letter<T> {
+    /// What it says.
+    pub body: T,
+    /// How often it was received: 1 the first time.
+    pub receives: u32,
+    envelope: Envelope,
+}
+
+#[derive(Debug, Clone)]
+struct Envelope {
+    id: String,
+    receipt: String,
+    text: String,
+    group: Option<String>,
+    receives: u32,
+}
+
+/// Why a message's work did not succeed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// A fixed word for logs, metrics and the dead letter's attribute.
+    pub kind: &'static str,
+    /// What to do.
+    pub remedy: Remedy,
+    /// The chain of errors, without a person's data.
+    pub text: String,
+}
+
+impl<F: Failure> From<F> for Trouble {
+    fn from(failure: F) -> Self {
+        Self { kind: failure.kind(), remedy: failure.remedy(), text: chain(&failure) }
+    }
+}
+
+/// A batch that Lambda must deliver again as a whole, as its messages cannot even be named.
+#[derive(Debug, thiserror::Error)]
+#[error("a message of the batch has no id or no receipt; nothing of the batch was done")]
+pub struct Unnameable;
+
+/// A message and what became of it.
+type Worked<T> = (Letter<T>, Result<(), Trouble>);
+
+impl Source {
+    /// A function's queue and its dead-letter queue, by their URLs.
+    pub fn new(client: Client, queue: String, dead_letters: String) -> Self {
+        Self { client, queue, dead_letters }
+    }
+
+    /// Does `work` on all messages together. It answers for each message that it was given.
+    ///
+    /// # Errors
+    /// [`Unnameable`], before anything is done.
+    pub async fn together<T: DeserializeOwned>(
+        &self,
+        event: SqsEvent,
+        work: impl AsyncFnOnce(Vec<Letter<T>>) -> Vec<Worked<T>>,
+    ) -> Result<SqsBatchResponse, Unnameable> {
+        let (letters, mut failed) = self.open(event).await?;
+        for (letter, result) in work(letters).await {
+            failed.extend(self.settle(&letter.envelope, result).await);
+        }
+        Ok(respond(failed))
+    }
+
+    /// Does `work` on one message after the other. Where a message of a group must be tried again, the later ones of
+    /// that group wait for it.
+    ///
+    /// # Errors
+    /// [`Unnameable`], before anything is done.
+    pub async fn one_by_one<T: DeserializeOwned>(
+        &self,
+        event: SqsEvent,
+        mut work: impl AsyncFnMut(&Letter<T>) -> Result<(), Trouble>,
+    ) -> Result<SqsBatchResponse, Unnameable> {
+        let (letters, mut failed) = self.open(event).await?;
+        let mut waiting: HashMap<String, Duration> = HashMap::new();
+        for letter in letters {
+            let group = letter.envelope.group.clone();
+            let ahead = group.as_ref().and_then(|group| waiting.get(group)).copied();
+            let result = match ahead {
+                Some(delay) => Err(behind(delay)),
+                None => work(&letter).await,
+            };
+            if let (Some(group), Err(trouble), None) = (group, &result, ahead)
+                && let Some(delay) = delay(trouble.remedy, letter.receives, &letter.envelope.id)
+            {
+                waiting.insert(group, delay);
+            }
+            failed.extend(self.settle(&letter.envelope, result).await);
+        }
+        Ok(respond(failed))
+    }
+
+    async fn open<T: DeserializeOwned>(
+        &self,
+        event: SqsEvent,
+    ) -> Result<(Vec<Letter<T>>, Vec<String>), Unnameable> {
+        let envelopes: Option<Vec<Envelope>> = event.records.into_iter().map(envelope).collect();
+        let mut letters = Vec::new();
+        let mut failed = Vec::new();
+        for envelope in envelopes.ok_or(Unnameable)? {
+            match wire::from_json(envelope.text.as_bytes()) {
+                Ok(body) => letters.push(Letter { body, receives: envelope.receives, envelope }),
+                Err(misfit) => {
+                    let trouble = Trouble {
+                        kind: "malformed_message",
+                        remedy: Remedy::GiveUp,
+                        text: misfit.to_string(),
+                    };
+                    failed.extend(self.settle(&envelope, Err(trouble)).await);
+                }
+            }
+        }
+        Ok((letters, failed))
+    }
+
+    /// Does what a result asks for; the message's id where Lambda must not acknowledge it.
+    async fn settle(&self, envelope: &Envelope, result: Result<(), Trouble>) -> Option<String> {
+        let trouble = result.err()?;
+        let Envelope { id, receives, .. } = envelope;
+        match delay(trouble.remedy, *receives, id) {
+            Some(delay) => {
+                tracing::warn!(
+                    message.id = id,
+                    message.receives = receives,
+                    failure.kind = trouble.kind,
+                    failure = trouble.text,
+                    retry_ms = millis(delay),
+                    "a message comes again"
+                );
+                self.postpone(envelope, delay).await;
+                Some(id.clone())
+            }
+            None if self.bury(envelope, trouble.kind).await => {
+                tracing::error!(
+                    message.id = id,
+                    message.receives = receives,
+                    failure.kind = trouble.kind,
+                    failure = trouble.text,
+                    "a message is given up; it stands in the dead-letter queue"
+                );
+                None
+            }
+            None => {
+                tracing::error!(
+                    message.id = id,
+                    failure.kind = trouble.kind,
+                    failure = trouble.text,
+                    "a message should be given up, but the dead-letter queue does not accept it; it comes again"
+                );
+                Some(id.clone())
+            }
+        }
+    }
+
+    /// Lets a message come again after `delay` rather than after the queue's whole visibility timeout. Where that
+    /// fails, the timeout holds, so nothing is lost.
+    async fn postpone(&self, envelope: &Envelope, delay: Duration) {
+        let seconds = i32::try_from(delay.as_secs()).unwrap_or(i32::MAX);
+        let request = self.client.change_message_visibility().queue_url(&self.queue);
+        let answer = request.receipt_handle(&envelope.receipt).visibility_timeout(seconds).send().await;
+        if answer.is_err() {
+            tracing::warn!(
+                message.id = envelope.id,
+                "the delay of a message cannot be changed; the queue's own holds"
+            );
+        }
+    }
+
+    /// Puts a message into the dead-letter queue with its reason; whether that succeeded.
+    async fn bury(&self, envelope: &Envelope, kind: &str) -> bool {
+        let Ok(reason) = MessageAttributeValue::builder().data_type("String").string_value(kind).build()
+        else {
+            return false;
+        };
+        let request = self.client.send_message().queue_url(&self.dead_letters).message_body(&envelope.text);
+        let request = request.message_attributes("reason", reason);
+        // A FIFO queue's dead-letter queue is FIFO too; the message's id keeps a second burial from doubling it.
+        let fifo = self.dead_letters.rsplit('.').next() == Some("fifo");
+        let request = request.set_message_deduplication_id(fifo.then(|| envelope.id.clone()));
+        let group = envelope.group.clone().or_else(|| fifo.then(|| envelope.id.clone()));
+        request.set_message_group_id(group).send().await.is_ok()
+    }
+}
+
+fn envelope(record: SqsMessage) -> Option<Envelope> {
+    let id = record.message_id.filter(|id| !id.is_empty())?;
+    let receipt = record.receipt_handle.filter(|receipt| !receipt.is_empty())?;
+    let receives =
+        record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok()).unwrap_or(1);
+    let group = record.attributes.get("MessageGroupId").cloned();
+    Some(Envelope { id, receipt, text: record.body.unwrap_or_default(), group, receives })
+}
+
+fn behind(delay: Duration) -> Trouble {
+    let text = "an earlier message of its group comes again first".to_owned();
+    Trouble { kind: "behind_a_failure", remedy: Remedy::Retry { after: Some(delay) }, text }
+}
+
+/// SQS forgets a receipt after 12 hours; a quarter of an hour keeps an operator's patience.
+const LONGEST_DELAY: Duration = Duration::from_mins(15);
+
+/// When a message comes again: as advised, else 2 s doubled at each receive, up to 15 minutes, plus up to a quarter,
+/// which differs by message, so that what failed together does not come back together. `None`: never.
+fn delay(remedy: Remedy, receives: u32, message: &str) -> Option<Duration> {
+    match remedy {
+        Remedy::GiveUp => None,
+        Remedy::Retry { after: Some(after) } => Some(after.min(LONGEST_DELAY)),
+        Remedy::Retry { after: None } | Remedy::RefreshCredential => {
+            let base = 2_u64
+                .checked_shl(receives.saturating_sub(1))
+                .filter(|seconds| *seconds > 0)
+                .unwrap_or(u64::MAX);
+            let base = Duration::from_secs(base).min(LONGEST_DELAY);
+            let spread =
+                message.bytes().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+            Some(base.saturating_add(base.mul_f64(f64::from(spread % 256) / 1_024.0)).min(LONGEST_DELAY))
+        }
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn respond(failed: Vec<String>) -> SqsBatchResponse {
+    let mut response = SqsBatchResponse::default();
+    response.batch_item_failures = failed
+        .into_iter()
+        .map(|id| {
+            let mut failure = BatchItemFailure::default();
+            failure.item_identifier = id;
+            failure
+        })
+        .collect();
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_message_without_an_id_fails_the_batch_loudly() {
+        let mut record = SqsMessage::default();
+        assert!(envelope(record.clone()).is_none());
+        record.message_id = Some(String::new());
+        record.receipt_handle = Some("r".into());
+        assert!(envelope(record.clone()).is_none());
+        record.message_id = Some("m".into());
+        assert!(envelope(record).is_some());
+    }
+
+    #[test]
+    fn delays_grow_and_advice_is_taken() {
+        let retry = Remedy::Retry { after: None };
+        let seconds: Vec<u64> =
+            (1..12).map(|receives| delay(retry, receives, "").unwrap().as_secs()).collect();
+        assert_eq!(seconds, [2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900]);
+        let advised = Remedy::Retry { after: Some(Duration::from_secs(7)) };
+        assert_eq!(delay(advised, 5, "m"), Some(Duration::from_secs(7)));
+        assert_eq!(delay(Remedy::GiveUp, 1, "m"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_delay_is_never_more_than_a_quarter_of_an_hour(receives: u32, message: String) {
+            let delay = delay(Remedy::RefreshCredential, receives, &message).unwrap();
+            prop_assert!(delay >= Duration::from_secs(2) && delay <= LONGEST_DELAY);
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Publishing events on the EventBridge bus, with every partial failure seen.
+
+use crate::event::{Event, SOURCE};
+use crate::failure::{Failure, Remedy};
+use crate::pack::packs;
+use crate::wire;
+use aws_sdk_eventbridge::Client;
+use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+
+/// A request may hold this many entries and bytes (Amazon EventBridge API Reference, `PutEvents`).
+const MOST_IN_REQUEST: usize = 10;
+const LARGEST_REQUEST: usize = 256 * 1024;
+
+/// The bus.
+#[derive(Debug, Clone)]
+pub struct Bus {
+    client: Client,
+    name: String,
+}
+
+/// Why an event was not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("EventBridge does not accept the event now")]
+pub struct NotPublished;
+
+impl Failure for NotPublished {
+    fn remedy(&self) -> Remedy {
+        Remedy::Retry { after: None }
+    }
+
+    fn kind(&self) -> &'static str {
+        "not_published"
+    }
+}
+
+impl Bus {
+    /// The bus of this name.
+    pub fn new(client: Client, name: String) -> Self {
+        Self { client, name }
+    }
+
+    /// Publishes events in as few calls as EventBridge allows; one result for each, in their order.
+    pub async fn publish(&self, events: &[Event]) -> Vec<Result<(), NotPublished>> {
+        let entries = events.iter().map(|event| (event.what.kind(), wire::to_json(event)));
+        let size = |(kind, detail): &(&str, String)| {
+            detail.len().saturating_add(kind.len()).saturating_add(SOURCE.len())
+        };
+        let mut results = Vec::with_capacity(events.len());
+        for request in packs(entries, MOST_IN_REQUEST, LARGEST_REQUEST, size) {
+            results.extend(self.put(request).await);
+        }
+        results
+    }
+
+    async fn put(&self, request: Vec<(&'static str, String)>) -> Vec<Result<(), NotPublished>> {
+        let count = request.len();
+        let entries = request.into_iter().map(|(kind, detail)| {
+            let entry = PutEventsRequestEntry::builder().event_bus_name(&self.name).source(SOURCE);
+            entry.detail_type(kind).detail(detail).build()
+        });
+        let answer = self.client.put_events().set_entries(Some(entries.collect())).send().await;
+        let Ok(answer) = answer else { return vec![Err(NotPublished); count] };
+        // "The event ID and error entries in the response are in the same order as the entries in the request."
+        let results = answer.entries().iter().map(|entry| entry.event_id().map(|_| ()).ok_or(NotPublished));
+        let mut results: Vec<_> = results.take(count).collect();
+        results.resize(count, Err(NotPublished));
+        results
+    }
+}

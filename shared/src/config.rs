@@ -1,0 +1,125 @@
+//! The environment, read once into one typed value, with every problem told at once.
+//!
+//! ```
+//! use automations::config::Reader;
+//!
+//! let mut env = Reader::of([("QUEUE_URL".to_owned(), "http://127.0.0.1/q".to_owned())]);
+//! let queue = env.required::<url::Url>("QUEUE_URL");
+//! let table = env.required::<String>("TABLE_NAME");
+//! let seconds = env.or("CACHE_SECONDS", 60_u64);
+//! let config = env.finish(|| Some((queue?, table?, seconds)));
+//! assert_eq!(config.unwrap_err().to_string(),
+//!     "the function's environment is not usable: TABLE_NAME is not set; see this function in template.yaml");
+//! ```
+
+use std::any::type_name;
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+/// Reads variables and keeps every problem.
+#[derive(Debug)]
+pub struct Reader {
+    variables: BTreeMap<String, String>,
+    problems: Vec<String>,
+}
+
+/// Every problem of the environment; names and expected types, never values.
+#[derive(Debug, thiserror::Error)]
+#[error("the function's environment is not usable: {}; see this function in template.yaml", .problems.join("; "))]
+pub struct Unusable {
+    problems: Vec<String>,
+}
+
+impl Reader {
+    /// Reads this process's environment.
+    pub fn of_process() -> Self {
+        // `vars_os`, not `vars`: a variable that is no text must not panic here; it reads as not set.
+        Self::of(
+            std::env::vars_os()
+                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
+        )
+    }
+
+    /// Reads these variables, for tests.
+    pub fn of(variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self { variables: variables.into_iter().collect(), problems: Vec::new() }
+    }
+
+    /// The variable's value, or a problem.
+    pub fn required<T: FromStr>(&mut self, name: &str) -> Option<T> {
+        if self.variables.get(name).is_none_or(String::is_empty) {
+            self.problems.push(format!("{name} is not set"));
+            return None;
+        }
+        self.optional(name)
+    }
+
+    /// The variable's value, or `default` where it is not set. Defaults are for numbers and levels; a missing address
+    /// or name is fatal, so that nothing starts half connected.
+    pub fn or<T: FromStr>(&mut self, name: &str, default: T) -> T {
+        self.optional(name).unwrap_or(default)
+    }
+
+    /// The value that this JSON in the variable is, or a problem that says where in the JSON, not what.
+    pub fn json<T: serde::de::DeserializeOwned>(&mut self, name: &str) -> Option<T> {
+        let text = self.required::<String>(name)?;
+        match crate::wire::from_json(text.as_bytes()) {
+            Ok(value) => Some(value),
+            Err(misfit) => {
+                self.problems.push(format!("{name} is set, but {misfit}"));
+                None
+            }
+        }
+    }
+
+    /// The configuration that `build` makes of what was read.
+    ///
+    /// # Errors
+    /// [`Unusable`] where any read had a problem.
+    pub fn finish<C>(self, build: impl FnOnce() -> Option<C>) -> Result<C, Unusable> {
+        match (self.problems.is_empty(), build()) {
+            (true, Some(config)) => Ok(config),
+            _ => Err(Unusable { problems: self.problems }),
+        }
+    }
+
+    fn optional<T: FromStr>(&mut self, name: &str) -> Option<T> {
+        let value = self.variables.get(name).filter(|value| !value.is_empty())?;
+        let parsed = value.parse().ok();
+        if parsed.is_none() {
+            self.problems.push(format!("{name} is set, but not to a {}", short_name::<T>()));
+        }
+        parsed
+    }
+}
+
+fn short_name<T>() -> &'static str {
+    let name = type_name::<T>();
+    name.rsplit("::").next().unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_problem_is_told_at_once_and_no_value() {
+        let variables = [("LIMIT", "secret-looking"), ("EMPTY", "")];
+        let mut env = Reader::of(variables.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        let limit = env.required::<u64>("LIMIT");
+        let empty = env.required::<String>("EMPTY");
+        let absent = env.required::<String>("ABSENT");
+        let error = env.finish(|| Some((limit?, empty?, absent?))).unwrap_err().to_string();
+        for part in ["LIMIT is set, but not to a u64", "EMPTY is not set", "ABSENT is not set"] {
+            assert!(error.contains(part), "{error}");
+        }
+        assert!(!error.contains("secret-looking"), "{error}");
+    }
+
+    #[test]
+    fn a_malformed_number_is_no_reason_for_the_default() {
+        let mut env = Reader::of([("LIMIT".to_owned(), "ten".to_owned())]);
+        let limit = env.or("LIMIT", 5_u64);
+        assert!(env.finish(|| Some(limit)).is_err());
+    }
+}

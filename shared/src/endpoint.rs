@@ -1,0 +1,66 @@
+//! The address of an organisation's API; the host differs by aggregator.
+
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+use url::{Host, Url};
+
+/// Where an organisation's API is. HTTPS only, but for a stand-in on this machine: a token never crosses a network in
+/// the clear.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "Url", into = "Url")]
+pub struct Endpoint(Url);
+
+/// Why an address is no [`Endpoint`].
+#[derive(Debug, thiserror::Error)]
+#[error("the API's address must begin with https://")]
+pub struct NotAnEndpoint;
+
+impl TryFrom<Url> for Endpoint {
+    type Error = NotAnEndpoint;
+
+    fn try_from(url: Url) -> Result<Self, NotAnEndpoint> {
+        let loopback = match url.host() {
+            Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
+            Some(Host::Ipv6(address)) => IpAddr::V6(address).is_loopback(),
+            Some(Host::Domain(name)) => name == "localhost",
+            None => false,
+        };
+        if url.scheme() == "https" || (url.scheme() == "http" && loopback) {
+            Ok(Self(url))
+        } else {
+            Err(NotAnEndpoint)
+        }
+    }
+}
+
+impl Endpoint {
+    /// The address.
+    pub fn url(&self) -> &Url {
+        &self.0
+    }
+}
+
+impl From<Endpoint> for Url {
+    fn from(endpoint: Endpoint) -> Self {
+        endpoint.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_sent_over_https_or_on_this_machine_only() {
+        for good in
+            ["https://app.example.com/graphql", "http://127.0.0.1:4000/graphql", "http://localhost/graphql"]
+        {
+            assert!(Endpoint::try_from(Url::parse(good).unwrap()).is_ok(), "{good}");
+        }
+        for bad in
+            ["http://app.example.com/graphql", "ftp://127.0.0.1/", "http://127.0.0.1.example.com/graphql"]
+        {
+            assert!(Endpoint::try_from(Url::parse(bad).unwrap()).is_err(), "{bad}");
+        }
+    }
+}

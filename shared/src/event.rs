@@ -1,0 +1,289 @@
+//! What happened, as it travels on the bus: a plain value with a deterministic id.
+
+use crate::clock::Moment;
+use crate::id::{
+    ContactId, EventId, HintId, LabelId, OrganisationId, OwnerId, TicketId, WebhookAction, WorkflowId,
+};
+use crate::ticket::{Named, Place, Ticket};
+use serde::{Deserialize, Serialize};
+
+/// The `source` of all our events on the bus.
+pub const SOURCE: &str = "salestrekker";
+
+/// One thing that happened in one organisation; the `detail` of an EventBridge event.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Deterministic: the same change has the same id however often it is found.
+    pub id: EventId,
+    /// The brokerage it happened in.
+    pub organisation: OrganisationId,
+    /// When we saw it; Salestrekker does not say when it happened.
+    pub observed_at: Moment,
+    /// What made us look.
+    pub cause: Cause,
+    /// What happened. On the wire its fields stand beside the others, with its kind as `type`.
+    #[serde(flatten)]
+    pub what: What,
+}
+
+/// What made us look at a ticket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Cause {
+    /// A webhook came.
+    Webhook {
+        /// The hint that it became.
+        hint: HintId,
+        /// The action in its URL.
+        action: WebhookAction,
+        /// When it came.
+        received_at: Moment,
+    },
+}
+
+/// What happened. Names are past tense and stand as they are in the `detail-type` on the bus.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+#[non_exhaustive]
+pub enum What {
+    /// A new ticket: its webhook said so, or we created it.
+    #[serde(rename = "ticket.created")]
+    TicketCreated {
+        /// The ticket, new.
+        ticket: Ticket,
+    },
+    /// A ticket that we had never looked at; it may be years old, so nothing should greet it.
+    #[serde(rename = "ticket.first_seen")]
+    TicketFirstSeen {
+        /// The ticket as found.
+        ticket: Ticket,
+    },
+    /// It stands in another stage (of the same workflow or another).
+    #[serde(rename = "ticket.stage_changed")]
+    StageChanged {
+        /// The ticket afterwards.
+        ticket: Ticket,
+        /// Where it stood when we last looked. Stages passed in between are not known.
+        from: Place,
+        /// Where it stands.
+        to: Place,
+    },
+    /// It moved to another workflow; `ticket.stage_changed` comes with it.
+    #[serde(rename = "ticket.workflow_changed")]
+    WorkflowChanged {
+        /// The ticket afterwards.
+        ticket: Ticket,
+        /// The workflow it left.
+        from: Named<WorkflowId>,
+        /// The workflow it is in.
+        to: Named<WorkflowId>,
+    },
+    /// Somebody else owns it.
+    #[serde(rename = "ticket.owner_changed")]
+    OwnerChanged {
+        /// The ticket afterwards.
+        ticket: Ticket,
+        /// The owner before.
+        from: Option<OwnerId>,
+        /// The owner now.
+        to: Option<OwnerId>,
+    },
+    /// It has a label that it did not have.
+    #[serde(rename = "ticket.label_added")]
+    LabelAdded {
+        /// The ticket afterwards.
+        ticket: Ticket,
+        /// The label.
+        label: Named<LabelId>,
+    },
+    /// It no longer has a label.
+    #[serde(rename = "ticket.label_removed")]
+    LabelRemoved {
+        /// The ticket afterwards.
+        ticket: Ticket,
+        /// The label.
+        label: Named<LabelId>,
+    },
+    /// A contact became one of its clients.
+    #[serde(rename = "ticket.client_added")]
+    ClientAdded {
+        /// The ticket afterwards.
+        ticket: Ticket,
+        /// The contact, by id only.
+        client: ContactId,
+    },
+    /// A contact is no longer one of its clients.
+    #[serde(rename = "ticket.client_removed")]
+    ClientRemoved {
+        /// The ticket afterwards.
+        ticket: Ticket,
+        /// The contact, by id only.
+        client: ContactId,
+    },
+    /// Its amount changed; unit as in [`Ticket::value`].
+    #[serde(rename = "ticket.value_changed")]
+    ValueChanged {
+        /// The ticket afterwards.
+        ticket: Ticket,
+        /// The amount before.
+        from: Option<serde_json::Number>,
+        /// The amount now.
+        to: Option<serde_json::Number>,
+    },
+    /// It was switched on or off (`isActive`).
+    #[serde(rename = "ticket.active_changed")]
+    ActiveChanged {
+        /// The ticket afterwards.
+        ticket: Ticket,
+        /// Before.
+        from: Option<bool>,
+        /// Now.
+        to: Option<bool>,
+    },
+    /// It has another name. The names are left out: they usually hold a client's.
+    #[serde(rename = "ticket.renamed")]
+    Renamed {
+        /// The ticket afterwards.
+        ticket: Ticket,
+    },
+    /// The API no longer knows it.
+    #[serde(rename = "ticket.vanished")]
+    Vanished {
+        /// The ticket as it last was.
+        ticket: Ticket,
+    },
+    /// A webhook came from which nothing could be looked up.
+    #[serde(rename = "webhook.unrecognised")]
+    WebhookUnrecognised {
+        /// The action in its URL.
+        action: WebhookAction,
+        /// Why nothing could be looked up.
+        reason: UnrecognisedReason,
+    },
+}
+
+/// Why a webhook led to no ticket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnrecognisedReason {
+    /// Its body held no id where one is known to stand.
+    NoTicketId,
+    /// It named a ticket that the API does not know.
+    UnknownTicket,
+}
+
+impl What {
+    /// The kind, as in the `detail-type` on the bus.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::TicketCreated { .. } => "ticket.created",
+            Self::TicketFirstSeen { .. } => "ticket.first_seen",
+            Self::StageChanged { .. } => "ticket.stage_changed",
+            Self::WorkflowChanged { .. } => "ticket.workflow_changed",
+            Self::OwnerChanged { .. } => "ticket.owner_changed",
+            Self::LabelAdded { .. } => "ticket.label_added",
+            Self::LabelRemoved { .. } => "ticket.label_removed",
+            Self::ClientAdded { .. } => "ticket.client_added",
+            Self::ClientRemoved { .. } => "ticket.client_removed",
+            Self::ValueChanged { .. } => "ticket.value_changed",
+            Self::ActiveChanged { .. } => "ticket.active_changed",
+            Self::Renamed { .. } => "ticket.renamed",
+            Self::Vanished { .. } => "ticket.vanished",
+            Self::WebhookUnrecognised { .. } => "webhook.unrecognised",
+        }
+    }
+
+    /// What tells this change apart from others of its kind in the same version of the ticket; mostly nothing.
+    pub fn subject(&self) -> &str {
+        match self {
+            Self::LabelAdded { label, .. } | Self::LabelRemoved { label, .. } => label.id.as_str(),
+            Self::ClientAdded { client, .. } | Self::ClientRemoved { client, .. } => client.as_str(),
+            _ => "",
+        }
+    }
+
+    /// The ticket that it happened to.
+    pub fn ticket(&self) -> Option<&Ticket> {
+        match self {
+            Self::TicketCreated { ticket }
+            | Self::TicketFirstSeen { ticket }
+            | Self::StageChanged { ticket, .. }
+            | Self::WorkflowChanged { ticket, .. }
+            | Self::OwnerChanged { ticket, .. }
+            | Self::LabelAdded { ticket, .. }
+            | Self::LabelRemoved { ticket, .. }
+            | Self::ClientAdded { ticket, .. }
+            | Self::ClientRemoved { ticket, .. }
+            | Self::ValueChanged { ticket, .. }
+            | Self::ActiveChanged { ticket, .. }
+            | Self::Renamed { ticket }
+            | Self::Vanished { ticket } => Some(ticket),
+            Self::WebhookUnrecognised { .. } => None,
+        }
+    }
+}
+
+impl Event {
+    /// The ticket that it happened to; none for `webhook.unrecognised`.
+    pub fn ticket(&self) -> Option<&Ticket> {
+        self.what.ticket()
+    }
+
+    /// The ticket, where this event is its entry into the stage of this name.
+    ///
+    /// ```
+    /// let event = automations::example::stage_changed("Approved", "Settled");
+    /// assert!(event.entered_stage("Settled").is_some());
+    /// assert!(event.entered_stage("Approved").is_none());
+    /// ```
+    pub fn entered_stage(&self, name: &str) -> Option<&Ticket> {
+        match &self.what {
+            What::StageChanged { ticket, to, .. } if to.stage.is_named(name) => Some(ticket),
+            _ => None,
+        }
+    }
+
+    /// The ticket change with this content, in this organisation, by this cause.
+    pub fn of_change(
+        organisation: &OrganisationId,
+        observed_at: Moment,
+        cause: &Cause,
+        what: What,
+    ) -> Option<Self> {
+        let ticket = what.ticket()?;
+        let id = EventId::of_change(organisation, &ticket.id, ticket.version, what.kind(), what.subject());
+        Some(Self { id, organisation: organisation.clone(), observed_at, cause: cause.clone(), what })
+    }
+
+    /// What orders and groups this event: its ticket.
+    pub fn ticket_id(&self) -> Option<&TicketId> {
+        self.ticket().map(|ticket| &ticket.id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::example;
+
+    #[test]
+    fn an_event_survives_the_wire_and_its_type_is_its_kind() {
+        for event in example::one_of_each() {
+            let text = crate::wire::to_json(&event);
+            let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+            assert_eq!(json["type"], event.what.kind());
+            assert_eq!(crate::wire::from_json::<Event>(text.as_bytes()).unwrap(), event);
+        }
+    }
+
+    #[test]
+    fn patterns_can_reach_stage_and_workflow_by_name() {
+        let text = crate::wire::to_json(&example::stage_changed("Approved", "Settled"));
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(json["from"]["stage"]["name"], "Approved");
+        assert_eq!(json["to"]["stage"]["name"], "Settled");
+        assert_eq!(json["ticket"]["workflow"]["name"], "Home loans");
+        assert_eq!(json["cause"]["by"], "webhook");
+    }
+}

@@ -1,0 +1,87 @@
+//! Invented tickets and events, for tests and dry runs. Public, as handlers test with them.
+
+use crate::clock::Moment;
+use crate::event::{Cause, Event, UnrecognisedReason, What};
+use crate::id::{ContactId, EventId, HintId, OrganisationId, OwnerId, WebhookAction};
+use crate::ticket::{Named, Place, Ticket};
+use std::fmt::Debug;
+use std::str::FromStr;
+
+/// A ticket in the stage `Approved` of the workflow `Home loans`, with one label and one client.
+pub fn ticket() -> Ticket {
+    Ticket {
+        id: id("ticket-1"),
+        version: 1,
+        workflow: Named { id: id("workflow-1"), name: Some("Home loans".to_owned()) },
+        stage: stage("Approved").stage,
+        owner: Some(id("owner-1")),
+        labels: vec![Named { id: id("label-1"), name: Some("Refinance".to_owned()) }],
+        clients: vec![id("contact-1")],
+        value: Some(450_000.into()),
+        active: Some(true),
+    }
+}
+
+/// The ticket of [`ticket`] went from one stage to another.
+pub fn stage_changed(from: &str, to: &str) -> Event {
+    let to = stage(to);
+    let ticket = Ticket { version: 2, stage: to.stage.clone(), ..ticket() };
+    event(What::StageChanged { ticket, from: stage(from), to })
+}
+
+/// An event of every kind.
+pub fn one_of_each() -> Vec<Event> {
+    let ticket = ticket();
+    let label = Named { id: id("label-2"), name: Some("Settled".to_owned()) };
+    let client: ContactId = id("contact-2");
+    let other: Option<OwnerId> = Some(id("owner-2"));
+    let what = [
+        What::TicketCreated { ticket: ticket.clone() },
+        What::TicketFirstSeen { ticket: ticket.clone() },
+        What::WorkflowChanged {
+            ticket: ticket.clone(),
+            from: ticket.workflow.clone(),
+            to: ticket.workflow.clone(),
+        },
+        What::OwnerChanged { ticket: ticket.clone(), from: ticket.owner.clone(), to: other },
+        What::LabelAdded { ticket: ticket.clone(), label: label.clone() },
+        What::LabelRemoved { ticket: ticket.clone(), label },
+        What::ClientAdded { ticket: ticket.clone(), client: client.clone() },
+        What::ClientRemoved { ticket: ticket.clone(), client },
+        What::ValueChanged { ticket: ticket.clone(), from: None, to: ticket.value.clone() },
+        What::ActiveChanged { ticket: ticket.clone(), from: None, to: Some(true) },
+        What::Renamed { ticket: ticket.clone() },
+        What::Vanished { ticket },
+        What::WebhookUnrecognised { action: id("ticket-updated"), reason: UnrecognisedReason::NoTicketId },
+    ];
+    let mut events: Vec<_> = what.into_iter().map(event).collect();
+    events.push(stage_changed("Approved", "Settled"));
+    events
+}
+
+/// An event of the organisation `north`, as a webhook would have caused it.
+pub fn event(what: What) -> Event {
+    let organisation: OrganisationId = id("north");
+    let observed_at = Moment::from_millis(1_790_000_000_000);
+    let hint: HintId = id("request-1.0");
+    let action: WebhookAction = id("ticket-updated");
+    let cause = Cause::Webhook { hint: hint.clone(), action, received_at: observed_at };
+    let event = Event::of_change(&organisation, observed_at, &cause, what.clone());
+    event.unwrap_or_else(|| {
+        let id = EventId::of_hint(&organisation, &hint, what.kind());
+        Event { id, organisation, observed_at, cause, what }
+    })
+}
+
+fn stage(name: &str) -> Place {
+    let slug = name.to_ascii_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+    Place {
+        workflow: Named { id: id("workflow-1"), name: Some("Home loans".to_owned()) },
+        stage: Named { id: id(&format!("stage-{slug}")), name: Some(name.to_owned()) },
+    }
+}
+
+#[expect(clippy::expect_used, reason = "examples are written here, and each is used in a test")]
+fn id<T: FromStr<Err: Debug>>(text: &str) -> T {
+    text.parse().expect("an example id is valid")
+}

@@ -1,0 +1,57 @@
+//! What every Salestrekker automation shares.
+//!
+//! A webhook is a hint, the API is the truth, the difference is the event. The modules, from the top down; a module
+//! uses only those below it (a tidy test holds it to that):
+//!
+//! - [`handler`]: the loop that a handler function runs in, and its dry run
+//! - [`batch`]: one SQS batch in, one partial batch response out
+//! - [`store`]: DynamoDB: snapshots with their outbox, the journal, what was done
+//! - [`queue`], [`bus`]: send to SQS and EventBridge, every partial failure seen
+//! - [`salestrekker`]: the vendor; the only place that knows its GraphQL
+//! - [`secret`], [`rotation`]: Secrets Manager: reading with a cache, and the staging of a new version
+//! - [`aws`], [`telemetry`], [`config`]: what a function sets up once, in init
+//! - [`webhook`]: bytes to ids; the only place that knows what a webhook looks like
+//! - [`diff`]: two snapshots to what happened: pure
+//! - [`hint`], [`event`], [`action`]: what travels between the functions
+//! - [`ticket`]: the part of a ticket that is kept
+//! - [`wire`]: JSON in and out of our own types, with errors that say where, never what
+//! - [`failure`], [`clock`], [`id`], [`private`], [`endpoint`]: the words under all of it
+//! - [`example`]: invented tickets and events for tests and dry runs
+
+pub mod action;
+pub mod aws;
+pub mod batch;
+pub mod bus;
+pub mod clock;
+pub mod config;
+pub mod diff;
+pub mod endpoint;
+pub mod event;
+pub mod example;
+pub mod failure;
+pub mod handler;
+pub mod hint;
+pub mod id;
+mod pack;
+pub mod private;
+pub mod queue;
+pub mod rotation;
+pub mod salestrekker;
+pub mod secret;
+pub mod store;
+pub mod telemetry;
+pub mod ticket;
+pub mod webhook;
+pub mod wire;
+
+pub use action::Action;
+pub use event::{Event, What};
+pub use ticket::Ticket;
+
+// A function depends on this crate and tokio alone, so that all are built with one set of features.
+pub use aws_lambda_events;
+pub use futures;
+pub use lambda_http;
+pub use lambda_runtime;
+pub use serde;
+pub use tracing;

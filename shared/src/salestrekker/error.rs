@@ -1,0 +1,78 @@
+//! What can go wrong with Salestrekker, by what the caller must do.
+
+use crate::failure::{Failure, Remedy};
+use crate::private::Private;
+use crate::secret;
+use std::time::Duration;
+
+/// Why a request to Salestrekker led to nothing. No text of it holds a token or a person's data: the vendor's own
+/// messages are kept [`Private`].
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Too many requests.
+    #[error("Salestrekker asks for fewer requests")]
+    Throttled {
+        /// The delay that it advised.
+        retry_after: Option<Duration>,
+    },
+    /// No answer that could be one: no connection, a timeout, a 5xx, a body that is no JSON.
+    #[error("Salestrekker is not available: {why}")]
+    Unavailable {
+        /// Fixed words.
+        why: &'static str,
+    },
+    /// The token was refused, and so was a fresh one.
+    #[error("Salestrekker refuses the credential; see whether its API key was revoked")]
+    CredentialRefused,
+    /// The credential could not be read.
+    #[error("the organisation's credential cannot be read")]
+    Credential(#[from] secret::Error),
+    /// The API understood and said no; the same request would be refused again.
+    #[error("Salestrekker refuses the request ({} messages, kept private)", .messages.reveal().len())]
+    Rejected {
+        /// The vendor's words; they may quote personal data.
+        messages: Private<Vec<String>>,
+    },
+    /// Something that the request named does not exist.
+    #[error("no such {what} at Salestrekker")]
+    NotFound {
+        /// The kind of thing, with the name that an operator configured where there is one.
+        what: String,
+    },
+    /// A mutation was sent and no answer came: whether it took effect is not known.
+    #[error("Salestrekker did not answer a mutation; it may or may not have taken effect")]
+    Ambiguous,
+    /// The answer does not fit what is known of the API.
+    #[error("Salestrekker's answer does not fit at `{at}`; compare shared/schema with the vendor's schema")]
+    Malformed {
+        /// The place in the answer.
+        at: String,
+    },
+}
+
+impl Failure for Error {
+    fn remedy(&self) -> Remedy {
+        match self {
+            Self::Throttled { retry_after } => Remedy::Retry { after: *retry_after },
+            Self::Unavailable { .. } => Remedy::Retry { after: None },
+            Self::CredentialRefused => Remedy::RefreshCredential,
+            Self::Credential(error) => error.remedy(),
+            Self::Rejected { .. } | Self::NotFound { .. } | Self::Ambiguous | Self::Malformed { .. } => {
+                Remedy::GiveUp
+            }
+        }
+    }
+
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Throttled { .. } => "salestrekker_throttled",
+            Self::Unavailable { .. } => "salestrekker_unavailable",
+            Self::CredentialRefused => "credential_refused",
+            Self::Credential(error) => error.kind(),
+            Self::Rejected { .. } => "salestrekker_rejected",
+            Self::NotFound { .. } => "not_found",
+            Self::Ambiguous => "ambiguous",
+            Self::Malformed { .. } => "malformed_answer",
+        }
+    }
+}

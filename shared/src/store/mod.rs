@@ -1,0 +1,102 @@
+//! DynamoDB: one table that remembers what was seen and what was done.
+//!
+//! | `pk` | `sk` | what |
+//! |---|---|---|
+//! | `TICKET#{organisation}#{ticket}` | `SNAPSHOT` | the ticket as it was last seen, its version, and the outbox: events not yet published |
+//! | the same | `JOURNAL#{version}` | the events of that version, for good |
+//! | the same | `ORIGIN` | the action of ours that created the ticket |
+//! | `ACTION#{organisation}#{action}` | `RESULT` | an action that was done, and what came of it |
+
+mod actions;
+mod snapshots;
+
+pub use actions::{Done, Outcome};
+pub use snapshots::Known;
+
+use crate::failure::{Failure, Remedy};
+use crate::wire;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::types::AttributeValue;
+use std::collections::HashMap;
+
+/// The table.
+#[derive(Debug, Clone)]
+pub struct Store {
+    client: Client,
+    table: String,
+}
+
+/// Why the table did not do what it should.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Somebody else wrote a newer version meanwhile; look again.
+    #[error("the ticket's snapshot is newer than the one that was compared")]
+    Overtaken,
+    /// No answer, or too many requests.
+    #[error("DynamoDB does not answer now")]
+    Unavailable,
+    /// A refusal for what the request is.
+    #[error("DynamoDB refuses the request; see the table and the function's role in template.yaml")]
+    Refused,
+    /// An item does not hold what it should.
+    #[error("an item of the table is not usable: its {attribute}")]
+    Unusable {
+        /// The attribute.
+        attribute: &'static str,
+        /// Where it does not fit.
+        #[source]
+        misfit: Option<wire::Misfit>,
+    },
+}
+
+impl Failure for Error {
+    fn remedy(&self) -> Remedy {
+        match self {
+            Self::Overtaken => Remedy::Retry { after: Some(std::time::Duration::ZERO) },
+            Self::Unavailable | Self::Refused => Remedy::Retry { after: None },
+            Self::Unusable { .. } => Remedy::GiveUp,
+        }
+    }
+
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Overtaken => "overtaken",
+            Self::Unavailable => "store_unavailable",
+            Self::Refused => "store_refused",
+            Self::Unusable { .. } => "store_unusable",
+        }
+    }
+}
+
+type Item = HashMap<String, AttributeValue>;
+
+impl Store {
+    /// The table of this name.
+    pub fn new(client: Client, table: String) -> Self {
+        Self { client, table }
+    }
+}
+
+fn key(pk: String, sk: impl Into<String>) -> Item {
+    HashMap::from([("pk".to_owned(), AttributeValue::S(pk)), ("sk".to_owned(), AttributeValue::S(sk.into()))])
+}
+
+fn text(value: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(value.into())
+}
+
+fn number(value: u64) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+/// The value that the JSON in an item's attribute is.
+fn json<T: serde::de::DeserializeOwned>(item: &Item, attribute: &'static str) -> Result<T, Error> {
+    let text = item.get(attribute).and_then(|value| value.as_s().ok());
+    let text = text.ok_or(Error::Unusable { attribute, misfit: None })?;
+    wire::from_json(text.as_bytes()).map_err(|misfit| Error::Unusable { attribute, misfit: Some(misfit) })
+}
+
+fn unavailable<E>(error: &SdkError<E>) -> Error {
+    if crate::aws::is_refusal(error) { Error::Refused } else { Error::Unavailable }
+}

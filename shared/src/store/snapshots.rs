@@ -1,0 +1,191 @@
+//! Snapshots, their outbox, and the journal.
+
+use super::{Error, Item, Store, json, key, number, text, unavailable};
+use crate::clock::Moment;
+use crate::diff::Snapshot;
+use crate::event::Event;
+use crate::id::{OrganisationId, TicketId};
+use crate::wire;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Put, TransactWriteItem};
+use std::collections::{BTreeSet, HashMap};
+
+/// `BatchGetItem` takes this many keys (Amazon DynamoDB API Reference).
+const KEYS_PER_REQUEST: usize = 100;
+/// So often what DynamoDB left out of an answer is asked for again before the batch is retried as a whole.
+const MOST_ROUNDS: usize = 5;
+
+/// What the table knows of a ticket.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Known {
+    /// The ticket as it was last seen.
+    pub snapshot: Snapshot,
+    /// Events that were stored and perhaps not published.
+    pub outbox: Vec<Event>,
+}
+
+impl Store {
+    /// What is known of these tickets, read consistently: a comparison with less would find changes that were told.
+    ///
+    /// # Errors
+    /// [`Error`]; nothing is half read.
+    pub async fn known(
+        &self,
+        organisation: &OrganisationId,
+        tickets: &[TicketId],
+    ) -> Result<HashMap<TicketId, Known>, Error> {
+        let items = self.items(organisation, tickets, "SNAPSHOT").await?;
+        let known = items.iter().map(|item| {
+            let snapshot: Snapshot = json(item, "snapshot")?;
+            Ok((snapshot.ticket.id.clone(), Known { snapshot, outbox: json(item, "outbox")? }))
+        });
+        known.collect()
+    }
+
+    /// Which of these tickets an action of ours created.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn created_by_us(
+        &self,
+        organisation: &OrganisationId,
+        tickets: &[TicketId],
+    ) -> Result<BTreeSet<TicketId>, Error> {
+        let items = self.items(organisation, tickets, "ORIGIN").await?;
+        items.iter().map(|item| json(item, "ticket")).collect()
+    }
+
+    /// Stores a new version: the snapshot, the outbox and the journal entry in one transaction, on condition that the
+    /// version before it is still the stored one.
+    ///
+    /// # Errors
+    /// [`Error::Overtaken`] where it is not; else [`Error`]. Nothing is half written.
+    pub async fn write(
+        &self,
+        organisation: &OrganisationId,
+        snapshot: &Snapshot,
+        events: &[Event],
+        outbox: &[Event],
+        at: Moment,
+    ) -> Result<(), Error> {
+        let ticket = &snapshot.ticket;
+        let mut current = key(ticket_key(organisation, &ticket.id), "SNAPSHOT");
+        current.insert("version".to_owned(), number(ticket.version));
+        current.insert("snapshot".to_owned(), text(wire::to_json(snapshot)));
+        current.insert("outbox".to_owned(), text(wire::to_json(&outbox)));
+        current.insert("at".to_owned(), number(at.as_millis()));
+        let condition = self
+            .put(current)
+            .condition_expression("attribute_not_exists(pk) AND :before = :zero OR version = :before");
+        let condition = condition
+            .expression_attribute_values(":before", number(ticket.version.saturating_sub(1)))
+            .expression_attribute_values(":zero", number(0));
+        let mut entry = key(ticket_key(organisation, &ticket.id), format!("JOURNAL#{:010}", ticket.version));
+        entry.insert("events".to_owned(), text(wire::to_json(&events)));
+        entry.insert("at".to_owned(), number(at.as_millis()));
+        let entry = self.put(entry).condition_expression("attribute_not_exists(pk)");
+        self.transact([condition, entry]).await
+    }
+
+    /// Empties the outbox of this version, after its events were published. Where a newer version has replaced it,
+    /// nothing is done: the newer one's outbox is its own.
+    ///
+    /// # Errors
+    /// [`Error`]; the events would be published again, with the same ids.
+    pub async fn published(
+        &self,
+        organisation: &OrganisationId,
+        ticket: &TicketId,
+        version: u64,
+    ) -> Result<(), Error> {
+        let request = self.client.update_item().table_name(&self.table);
+        let answer = request
+            .set_key(Some(key(ticket_key(organisation, ticket), "SNAPSHOT")))
+            .update_expression("SET outbox = :empty")
+            .condition_expression("version = :version")
+            .expression_attribute_values(":empty", text("[]"))
+            .expression_attribute_values(":version", number(version))
+            .send()
+            .await;
+        match answer {
+            Ok(_) => Ok(()),
+            Err(error) => match error.as_service_error() {
+                Some(refusal) if refusal.is_conditional_check_failed_exception() => Ok(()),
+                _ => Err(unavailable(&error)),
+            },
+        }
+    }
+
+    pub(super) fn put(&self, item: Item) -> aws_sdk_dynamodb::types::builders::PutBuilder {
+        Put::builder().table_name(&self.table).set_item(Some(item))
+    }
+
+    pub(super) async fn transact<const N: usize>(
+        &self,
+        puts: [aws_sdk_dynamodb::types::builders::PutBuilder; N],
+    ) -> Result<(), Error> {
+        let mut request = self.client.transact_write_items();
+        for put in puts {
+            let Ok(put) = put.build() else { return Err(Error::Refused) };
+            request = request.transact_items(TransactWriteItem::builder().put(put).build());
+        }
+        match request.send().await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(match error.as_service_error() {
+                Some(TransactWriteItemsError::TransactionCanceledException(canceled)) => {
+                    why_canceled(canceled)
+                }
+                _ => unavailable(&error),
+            }),
+        }
+    }
+
+    async fn items(
+        &self,
+        organisation: &OrganisationId,
+        tickets: &[TicketId],
+        sk: &str,
+    ) -> Result<Vec<Item>, Error> {
+        let mut items = Vec::with_capacity(tickets.len());
+        for tickets in tickets.chunks(KEYS_PER_REQUEST) {
+            let keys = tickets.iter().map(|ticket| key(ticket_key(organisation, ticket), sk)).collect();
+            let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
+            let Ok(wanted) = wanted else { return Err(Error::Refused) };
+            let mut wanted = Some(HashMap::from([(self.table.clone(), wanted)]));
+            for _ in 0..MOST_ROUNDS {
+                let Some(request) = wanted.take() else { break };
+                let answer = self.client.batch_get_item().set_request_items(Some(request)).send().await;
+                let answer = answer.map_err(|error| unavailable(&error))?;
+                items.extend(answer.responses.unwrap_or_default().into_values().flatten());
+                wanted = answer.unprocessed_keys.filter(|keys| !keys.is_empty());
+            }
+            if wanted.is_some() {
+                return Err(Error::Unavailable);
+            }
+        }
+        Ok(items)
+    }
+}
+
+pub(super) fn ticket_key(organisation: &OrganisationId, ticket: &TicketId) -> String {
+    format!("TICKET#{organisation}#{ticket}")
+}
+
+pub(super) fn origin(organisation: &OrganisationId, ticket: &TicketId, action: AttributeValue) -> Item {
+    let mut origin = key(ticket_key(organisation, ticket), "ORIGIN");
+    origin.insert("ticket".to_owned(), text(wire::to_json(ticket)));
+    origin.insert("action".to_owned(), action);
+    origin
+}
+
+/// A condition that failed means that somebody was faster; a conflict or a throttle, that nothing is known yet.
+fn why_canceled(canceled: &aws_sdk_dynamodb::types::error::TransactionCanceledException) -> Error {
+    let failed = |code| canceled.cancellation_reasons().iter().any(|reason| reason.code() == Some(code));
+    if failed("ConditionalCheckFailed") || failed("TransactionConflict") {
+        Error::Overtaken
+    } else if failed("ValidationError") {
+        Error::Refused
+    } else {
+        Error::Unavailable
+    }
+}

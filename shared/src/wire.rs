@@ -1,0 +1,63 @@
+//! JSON in and out of our own types, with errors that say where, never what.
+//!
+//! `serde_json`'s own messages quote the value that they disliked, which may be a client's name; so they end here.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// Where a JSON text does not fit its type. It never holds a value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("it does not fit at `{path}` (line {line}, column {column})")]
+pub struct Misfit {
+    path: String,
+    line: usize,
+    column: usize,
+}
+
+/// The value that these bytes are.
+///
+/// # Errors
+/// [`Misfit`] where they are no JSON, or JSON of another shape.
+pub fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Misfit> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| Misfit {
+        path: error.path().to_string(),
+        line: error.inner().line(),
+        column: error.inner().column(),
+    })?;
+    reader.end().map_err(|error| Misfit {
+        path: ".".to_owned(),
+        line: error.line(),
+        column: error.column(),
+    })?;
+    Ok(value)
+}
+
+/// A value as JSON text.
+///
+/// # Panics
+/// Never for the types of this crate: they have no map with keys other than text, and no `Serialize` that fails.
+pub fn to_json<T: Serialize>(value: &T) -> String {
+    #[expect(clippy::expect_used, reason = "see Panics: proven for our own types")]
+    serde_json::to_string(value).expect("our own types serialise")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_error_says_where_and_never_what() {
+        let error = from_json::<std::collections::BTreeMap<String, u64>>(
+            br#"{"amount": "Jane Citizen 0400 000 000"}"#,
+        );
+        let text = error.unwrap_err().to_string();
+        assert_eq!(text, "it does not fit at `amount` (line 1, column 38)");
+    }
+
+    #[test]
+    fn text_after_the_value_is_a_misfit() {
+        assert!(from_json::<u64>(b"1 2").is_err());
+        assert!(from_json::<u64>(b" 1 ").is_ok());
+    }
+}
