@@ -1,0 +1,37 @@
+//! Wiring: see the library beside it.
+
+use action_worker::Worker;
+use automations::aws_lambda_events::event::sqs::SqsEvent;
+use automations::batch::Source;
+use automations::config::Reader;
+use automations::lambda_runtime::{self, Error, LambdaEvent, service_fn};
+use automations::salestrekker::{Client, Transport};
+use automations::secret::Secrets;
+use automations::store::Store;
+use automations::{aws, telemetry};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let mut env = Reader::of_process();
+    let actions = env.required::<String>("SOURCE_QUEUE_URL");
+    let dead_letters = env.required::<String>("DEAD_LETTER_QUEUE_URL");
+    let table = env.required::<String>("TABLE_NAME");
+    let secrets = env.required::<String>("SECRETS_PREFIX");
+    let log_level = env.or("LOG_LEVEL", telemetry::Level::INFO);
+    let (actions, dead_letters, table, secrets) =
+        env.finish(|| Some((actions?, dead_letters?, table?, secrets?)))?;
+    telemetry::start(log_level);
+    let config = aws::load().await;
+    let worker = &Worker {
+        client: Client::new(Transport::new()?, Secrets::new(aws::secrets_manager(&config), secrets)),
+        store: Store::new(aws::dynamodb(&config), table),
+    };
+    let source = &Source::new(aws::sqs(&config), actions, dead_letters);
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<SqsEvent>| async move {
+        source
+            .one_by_one(event.payload, async |letter| worker.perform(&letter.body).await)
+            .await
+            .map_err(Error::from)
+    }))
+    .await
+}

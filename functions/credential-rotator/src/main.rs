@@ -1,0 +1,23 @@
+//! Wiring: see the library beside it.
+
+use automations::config::Reader;
+use automations::lambda_runtime::{self, Error, LambdaEvent, service_fn};
+use automations::rotation::{Request, Rotating};
+use automations::salestrekker::Transport;
+use automations::{aws, telemetry};
+use credential_rotator::{rotate, told};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let mut env = Reader::of_process();
+    let log_level = env.or("LOG_LEVEL", telemetry::Level::INFO);
+    telemetry::start(env.finish(|| Some(log_level))?);
+    let client = &aws::secrets_manager(&aws::load().await);
+    let transport = &Transport::new()?;
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Request>| async move {
+        let Request { step, .. } = event.payload;
+        let version = Rotating::find(client.clone(), &event.payload).await?;
+        rotate(step, &version, transport).await.map_err(|error| Error::from(told(step, &error)))
+    }))
+    .await
+}

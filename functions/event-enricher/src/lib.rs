@@ -1,0 +1,216 @@
+//! Hints in, events out: look at the tickets, compare with what is stored, tell the difference.
+//!
+//! The order of the steps is the promise. The snapshot is read before the ticket is looked at, so that whatever is
+//! written under its version is newer than it. Events are stored with the snapshot, in one transaction, before they are
+//! published; what a crash leaves unpublished stands in the snapshot's outbox and goes out on the next visit.
+
+mod plan;
+
+use automations::batch::{Letter, Trouble};
+use automations::bus::Bus;
+use automations::clock::Moment;
+use automations::diff::Seen;
+use automations::event::{Cause, UnrecognisedReason};
+use automations::futures::{StreamExt as _, stream};
+use automations::hint::Hint;
+use automations::id::{EventId, OrganisationId, TicketId, WebhookAction};
+use automations::salestrekker::{self, Client};
+use automations::store::{Known, Store};
+use automations::{Event, What, tracing};
+use plan::{Plan, plan};
+use std::collections::{BTreeMap, HashMap};
+
+/// So many tickets are written at once.
+const WRITES_AT_ONCE: usize = 8;
+/// The webhook actions whose URL says that the ticket is new.
+const CREATIONS: [&str; 1] = ["ticket-created"];
+
+/// The enricher, with what it needs.
+#[derive(Debug)]
+pub struct Enricher {
+    /// Salestrekker.
+    pub client: Client,
+    /// Snapshots and journal.
+    pub store: Store,
+    /// Where events go.
+    pub bus: Bus,
+}
+
+type Result<T> = std::result::Result<T, Trouble>;
+
+/// A ticket that hints name, and what it is like to have been named by them.
+#[derive(Debug, Clone)]
+struct Named {
+    cause: Cause,
+    is_new: bool,
+}
+
+impl Enricher {
+    /// Works through a batch of hints; each one's own result.
+    pub async fn work(&self, letters: Vec<Letter<Hint>>, now: Moment) -> Vec<(Letter<Hint>, Result<()>)> {
+        let mut organisations: BTreeMap<OrganisationId, BTreeMap<TicketId, Named>> = BTreeMap::new();
+        for hint in letters.iter().map(|letter| &letter.body) {
+            if let Some(ticket) = &hint.ticket {
+                let named = organisations.entry(hint.organisation.clone()).or_default();
+                let is_new = says_new(&hint.action);
+                let first =
+                    named.entry(ticket.clone()).or_insert_with(|| Named { cause: hint.cause(), is_new });
+                if is_new && !first.is_new {
+                    *first = Named { cause: hint.cause(), is_new };
+                }
+            }
+        }
+        let mut results = HashMap::new();
+        for (organisation, tickets) in organisations {
+            let visited = self.visit_all(&organisation, &tickets, now).await;
+            results.insert(organisation, visited);
+        }
+        let mut worked = Vec::with_capacity(letters.len());
+        for letter in letters {
+            let result = self.finish(&letter.body, &results, now).await;
+            worked.push((letter, result));
+        }
+        worked
+    }
+
+    /// What became of one hint: its ticket's result, or an event of its own where it led to no ticket.
+    async fn finish(
+        &self,
+        hint: &Hint,
+        results: &HashMap<OrganisationId, Result<HashMap<TicketId, Result<Found>>>>,
+        now: Moment,
+    ) -> Result<()> {
+        let Some(ticket) = &hint.ticket else {
+            return self.unrecognised(hint, UnrecognisedReason::NoTicketId, now).await;
+        };
+        let Some(organisation) = results.get(&hint.organisation) else { return Ok(()) };
+        let found = organisation.as_ref().map_err(Trouble::clone)?.get(ticket).cloned();
+        match found.transpose()? {
+            Some(Found::Nothing) => self.unrecognised(hint, UnrecognisedReason::UnknownTicket, now).await,
+            Some(Found::Ticket) | None => Ok(()),
+        }
+    }
+
+    async fn unrecognised(&self, hint: &Hint, reason: UnrecognisedReason, now: Moment) -> Result<()> {
+        let what = What::WebhookUnrecognised { action: hint.action.clone(), reason };
+        let event = Event {
+            id: EventId::of_hint(&hint.organisation, &hint.id, what.kind()),
+            organisation: hint.organisation.clone(),
+            observed_at: now,
+            cause: hint.cause(),
+            what,
+        };
+        tracing::info!(hint.id = hint.id.as_str(), ?reason, "a webhook led to no ticket");
+        Ok(self.bus.publish(&[event]).await.into_iter().collect::<std::result::Result<(), _>>()?)
+    }
+
+    async fn visit_all(
+        &self,
+        organisation: &OrganisationId,
+        tickets: &BTreeMap<TicketId, Named>,
+        now: Moment,
+    ) -> Result<HashMap<TicketId, Result<Found>>> {
+        let ids: Vec<TicketId> = tickets.keys().cloned().collect();
+        let mut known = self.store.known(organisation, &ids).await?;
+        let looked = self.client.look(organisation, &ids).await?;
+        let first_seen: Vec<TicketId> = ids
+            .iter()
+            .zip(&looked)
+            .filter(|(id, seen)| matches!(seen, Ok(Some(_))) && !known.contains_key(id))
+            .map(|(id, _)| id.clone())
+            .collect();
+        let ours = self.store.created_by_us(organisation, &first_seen).await?;
+        let visits = tickets.iter().zip(looked).map(|((id, named), seen)| {
+            let known = known.remove(id);
+            let is_new = named.is_new || ours.contains(id);
+            async move {
+                let visit = self.store_change(organisation, id, known, seen, named, is_new, now).await;
+                (id.clone(), visit)
+            }
+        });
+        let visits: Vec<(TicketId, Result<Option<Plan>>)> =
+            stream::iter(visits).buffered(WRITES_AT_ONCE).collect().await;
+        Ok(self.publish_all(organisation, visits).await)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "all of it is one ticket's, gathered for the whole batch")]
+    async fn store_change(
+        &self,
+        organisation: &OrganisationId,
+        id: &TicketId,
+        known: Option<Known>,
+        seen: std::result::Result<Option<Seen>, salestrekker::Error>,
+        named: &Named,
+        is_new: bool,
+        now: Moment,
+    ) -> Result<Option<Plan>> {
+        let Some(plan) = plan(organisation, known, seen?, is_new, &named.cause, now) else { return Ok(None) };
+        if let Some((snapshot, events)) = &plan.change {
+            self.store.write(organisation, snapshot, events, &plan.outbox, now).await?;
+            for event in events {
+                tracing::info!(
+                    organisation = organisation.as_str(),
+                    ticket.id = id.as_str(),
+                    ticket.version = plan.version,
+                    event.id = event.id.as_str(),
+                    event.kind = event.what.kind(),
+                    "a change is stored"
+                );
+            }
+        }
+        Ok(Some(plan))
+    }
+
+    /// Publishes all outboxes together, and empties those that went out whole.
+    async fn publish_all(
+        &self,
+        organisation: &OrganisationId,
+        visits: Vec<(TicketId, Result<Option<Plan>>)>,
+    ) -> HashMap<TicketId, Result<Found>> {
+        let planned = |visit: &Result<Option<Plan>>| match visit {
+            Ok(Some(plan)) => plan.outbox.clone(),
+            _ => Vec::new(),
+        };
+        let events: Vec<Event> = visits.iter().flat_map(|(_, visit)| planned(visit)).collect();
+        let mut published = self.bus.publish(&events).await.into_iter();
+        let mut results = HashMap::new();
+        let mut emptied = Vec::new();
+        for (id, visit) in visits {
+            let result = match visit {
+                Ok(Some(plan)) => {
+                    let own: std::result::Result<Vec<()>, _> =
+                        published.by_ref().take(plan.outbox.len()).collect();
+                    if own.is_ok() && !plan.outbox.is_empty() {
+                        let ticket = id.clone();
+                        emptied.push(async move {
+                            let result = self.store.published(organisation, &ticket, plan.version).await;
+                            (ticket, result)
+                        });
+                    }
+                    own.map(|_| Found::Ticket).map_err(Trouble::from)
+                }
+                Ok(None) => Ok(Found::Nothing),
+                Err(trouble) => Err(trouble),
+            };
+            results.insert(id, result);
+        }
+        let emptied: Vec<_> = stream::iter(emptied).buffered(WRITES_AT_ONCE).collect().await;
+        for (ticket, result) in emptied {
+            if let Err(error) = result {
+                results.insert(ticket, Err(error.into()));
+            }
+        }
+        results
+    }
+}
+
+/// Whether there was a ticket to look at.
+#[derive(Debug, Clone, Copy)]
+enum Found {
+    Ticket,
+    Nothing,
+}
+
+fn says_new(action: &WebhookAction) -> bool {
+    CREATIONS.contains(&action.as_str())
+}

@@ -1,0 +1,40 @@
+//! Wiring: see the library beside it.
+
+use automations::aws_lambda_events::event::sqs::SqsEvent;
+use automations::batch::Source;
+use automations::bus::Bus;
+use automations::config::Reader;
+use automations::lambda_runtime::{self, Error, LambdaEvent, service_fn};
+use automations::salestrekker::{Client, Transport};
+use automations::secret::Secrets;
+use automations::store::Store;
+use automations::{aws, clock, telemetry};
+use event_enricher::Enricher;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let mut env = Reader::of_process();
+    let hints = env.required::<String>("SOURCE_QUEUE_URL");
+    let dead_letters = env.required::<String>("DEAD_LETTER_QUEUE_URL");
+    let table = env.required::<String>("TABLE_NAME");
+    let bus = env.required::<String>("BUS_NAME");
+    let secrets = env.required::<String>("SECRETS_PREFIX");
+    let log_level = env.or("LOG_LEVEL", telemetry::Level::INFO);
+    let (hints, dead_letters, table, bus, secrets) =
+        env.finish(|| Some((hints?, dead_letters?, table?, bus?, secrets?)))?;
+    telemetry::start(log_level);
+    let config = aws::load().await;
+    let enricher = &Enricher {
+        client: Client::new(Transport::new()?, Secrets::new(aws::secrets_manager(&config), secrets)),
+        store: Store::new(aws::dynamodb(&config), table),
+        bus: Bus::new(aws::eventbridge(&config), bus),
+    };
+    let source = &Source::new(aws::sqs(&config), hints, dead_letters);
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<SqsEvent>| async move {
+        source
+            .together(event.payload, |letters| enricher.work(letters, clock::now()))
+            .await
+            .map_err(Error::from)
+    }))
+    .await
+}

@@ -1,0 +1,105 @@
+//! What one look at a ticket leads to: pure.
+
+use automations::clock::Moment;
+use automations::diff::{Seen, Snapshot, change};
+use automations::event::Cause;
+use automations::id::OrganisationId;
+use automations::store::Known;
+use automations::{Event, What};
+
+/// What to store, and what to publish afterwards.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Plan {
+    /// The new version, where something changed.
+    pub(crate) change: Option<(Snapshot, Vec<Event>)>,
+    /// Everything to publish, oldest first: what an earlier visit stored and perhaps did not publish, then the change.
+    pub(crate) outbox: Vec<Event>,
+    /// The version whose outbox this is.
+    pub(crate) version: u64,
+}
+
+/// The plan for a ticket that is known or seen; `None` for one that is neither.
+pub(crate) fn plan(
+    organisation: &OrganisationId,
+    known: Option<Known>,
+    seen: Option<Seen>,
+    is_new: bool,
+    cause: &Cause,
+    now: Moment,
+) -> Option<Plan> {
+    let found = change(known.as_ref().map(|known| &known.snapshot), seen, is_new);
+    let events = |what: Vec<What>| -> Vec<Event> {
+        what.into_iter().filter_map(|what| Event::of_change(organisation, now, cause, what)).collect()
+    };
+    let change = found.map(|change| (change.snapshot, events(change.what)));
+    let version = match (&change, &known) {
+        (Some((snapshot, _)), _) => snapshot.ticket.version,
+        (None, Some(known)) => known.snapshot.ticket.version,
+        (None, None) => return None,
+    };
+    let mut outbox = known.map(|known| known.outbox).unwrap_or_default();
+    outbox.extend(change.iter().flat_map(|(_, events)| events.iter().cloned()));
+    Some(Plan { change, outbox, version })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use automations::example;
+
+    fn north() -> OrganisationId {
+        OrganisationId::parse("north").unwrap()
+    }
+
+    fn cause() -> Cause {
+        example::stage_changed("a", "b").cause
+    }
+
+    fn seen(stage: &str) -> Seen {
+        let event = example::stage_changed("Lead", stage);
+        Seen { ticket: event.ticket().unwrap().clone(), name_digest: "d".into() }
+    }
+
+    fn known(stage: &str, outbox: Vec<Event>) -> Known {
+        let snapshot = change(None, Some(seen(stage)), false).unwrap().snapshot;
+        Known { snapshot, outbox }
+    }
+
+    fn planned(known: Option<Known>, seen: Option<Seen>) -> Option<Plan> {
+        plan(&north(), known, seen, false, &cause(), Moment::from_millis(5))
+    }
+
+    fn kinds(plan: &Plan) -> Vec<&'static str> {
+        plan.outbox.iter().map(|event| event.what.kind()).collect()
+    }
+
+    #[test]
+    fn a_duplicate_webhook_makes_no_event() {
+        let plan = planned(Some(known("Approved", vec![])), Some(seen("Approved"))).unwrap();
+        assert_eq!((plan.change, plan.outbox), (None, vec![]));
+    }
+
+    #[test]
+    fn what_was_stored_and_not_published_goes_out_first_on_the_next_visit() {
+        let old = example::stage_changed("Lead", "Approved");
+        let plan = planned(Some(known("Approved", vec![old.clone()])), Some(seen("Settled"))).unwrap();
+        assert_eq!(kinds(&plan), ["ticket.stage_changed", "ticket.stage_changed"]);
+        assert_eq!((&plan.outbox[0], plan.version), (&old, 2));
+        let quiet = planned(Some(known("Approved", vec![old.clone()])), Some(seen("Approved"))).unwrap();
+        assert_eq!((quiet.outbox, quiet.version, quiet.change), (vec![old], 1, None));
+    }
+
+    #[test]
+    fn a_ticket_that_is_neither_known_nor_seen_has_no_plan() {
+        assert_eq!(planned(None, None), None);
+    }
+
+    #[test]
+    fn the_same_change_found_twice_has_the_same_event_ids() {
+        let ids = || -> Vec<_> {
+            let plan = planned(Some(known("Approved", vec![])), Some(seen("Settled"))).unwrap();
+            plan.outbox.into_iter().map(|event| event.id).collect()
+        };
+        assert_eq!(ids(), ids());
+    }
+}

@@ -1,0 +1,213 @@
+//! The door: a webhook in, a hint on the queue, and only then an answer.
+//!
+//! It checks the token in the URL and believes nothing else. It looks into the body for ids and for nothing more; a
+//! body of any shape is accepted, as the vendor documents none and may change it without a word.
+
+mod reply;
+
+use automations::clock::Moment;
+use automations::failure::{Failure as _, chain};
+use automations::hint::{Hint, Raw};
+use automations::id::{HintId, OrganisationId, WebhookAction};
+use automations::lambda_http::http::{Method, header::CONTENT_TYPE};
+use automations::lambda_http::{Body, Request, Response};
+use automations::queue::{LARGEST_BATCH, Message, Queue};
+use automations::secret::{Error as SecretError, Secrets};
+use automations::{tracing, webhook, wire};
+use reply::Refusal;
+
+/// A body must fit one message with its envelope, in base 64, which makes four bytes of three.
+pub const LARGEST_BODY: usize = (LARGEST_BATCH - 4_096) / 4 * 3;
+const LONGEST_CONTENT_TYPE: usize = 200;
+
+/// The door, with what it needs.
+#[derive(Debug)]
+pub struct Ingest {
+    /// The organisations' webhook tokens.
+    pub secrets: Secrets,
+    /// The `hints` queue.
+    pub hints: Queue,
+}
+
+/// A request that names an organisation, an action and a token; nothing of it is checked yet.
+#[derive(Debug, PartialEq, Eq)]
+struct Address<'a> {
+    organisation: OrganisationId,
+    action: WebhookAction,
+    token: &'a str,
+}
+
+impl Ingest {
+    /// The answer to one request: 202 only after SQS has accepted every hint.
+    pub async fn answer(
+        &self,
+        request: Request,
+        path: &str,
+        request_id: &str,
+        now: Moment,
+    ) -> Response<Body> {
+        match self.take(request, path, request_id, now).await {
+            Ok(accepted) => accepted,
+            Err(refusal) => {
+                tracing::info!(request.id = request_id, reason = refusal.reason(), "refused");
+                refusal.reply(request_id)
+            }
+        }
+    }
+
+    async fn take(
+        &self,
+        request: Request,
+        path: &str,
+        request_id: &str,
+        now: Moment,
+    ) -> Result<Response<Body>, Refusal> {
+        if request.method() != Method::GET && request.method() != Method::POST {
+            return Err(Refusal::Method);
+        }
+        let address = address(path)?;
+        self.check(&address).await?;
+        if request.method() == Method::GET {
+            return Ok(reply::ready(&address.organisation, &address.action));
+        }
+        let hints = hints(&address, &request, request_id, now)?;
+        let count = hints.len();
+        let first = hints.first().map(|hint| hint.id.clone());
+        let messages = hints.iter().map(|hint| Message {
+            body: wire::to_json(hint),
+            // SQS serves message groups of a standard queue fairly: one organisation's flood does not starve another.
+            group: Some(hint.organisation.to_string()),
+            deduplication: None,
+        });
+        let sent: Result<(), _> = self.hints.send(messages.collect()).await.into_iter().collect();
+        sent.map_err(|error| {
+            tracing::error!(request.id = request_id, failure.kind = error.kind(), "hints are not accepted");
+            Refusal::Unavailable
+        })?;
+        tracing::info!(
+            request.id = request_id,
+            organisation = address.organisation.as_str(),
+            webhook.action = address.action.as_str(),
+            hints = count,
+            "accepted"
+        );
+        Ok(reply::accepted(first.as_ref(), count))
+    }
+
+    /// Whether the token is the organisation's. A stranger cannot tell an unknown organisation from a wrong token.
+    async fn check(&self, address: &Address<'_>) -> Result<(), Refusal> {
+        match self.secrets.webhook_token(&address.organisation).await {
+            Ok(secret) if secret.is(address.token) => Ok(()),
+            Ok(_) | Err(SecretError::Absent { .. }) => Err(Refusal::Unauthorised),
+            Err(error) => {
+                tracing::error!(
+                    failure.kind = error.kind(),
+                    failure = chain(&error),
+                    "a webhook token cannot be read"
+                );
+                Err(Refusal::Unavailable)
+            }
+        }
+    }
+}
+
+/// `/hooks/{organisation}/{action}/{token}`. An organisation that cannot exist is refused as one that does not.
+fn address(path: &str) -> Result<Address<'_>, Refusal> {
+    let mut parts = path.trim_start_matches('/').split('/');
+    match (parts.next(), parts.next(), parts.next(), parts.next(), parts.next()) {
+        (Some("hooks"), Some(organisation), Some(action), Some(token), None) => {
+            match (OrganisationId::parse(organisation), WebhookAction::parse(action)) {
+                (Ok(organisation), Ok(action)) => Ok(Address { organisation, action, token }),
+                _ => Err(Refusal::Unauthorised),
+            }
+        }
+        _ => Err(Refusal::Path),
+    }
+}
+
+/// A hint for each ticket that the body names, or one without a ticket. The first carries the body.
+fn hints(
+    address: &Address<'_>,
+    request: &Request,
+    request_id: &str,
+    now: Moment,
+) -> Result<Vec<Hint>, Refusal> {
+    let body = request.body().as_ref();
+    if body.len() > LARGEST_BODY {
+        return Err(Refusal::TooLarge);
+    }
+    let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let content_type = content_type.filter(|text| text.len() <= LONGEST_CONTENT_TYPE).map(str::to_owned);
+    let mut raw = Some(Raw { body: body.to_vec(), content_type });
+    let tickets = webhook::ticket_ids(body);
+    let tickets = if tickets.is_empty() { vec![None] } else { tickets.into_iter().map(Some).collect() };
+    let hints = tickets.into_iter().enumerate().map(|(position, ticket)| {
+        // Lambda's own request ids are UUIDs; an id that is none would be the runtime's fault, not the sender's.
+        let id = HintId::of(request_id, position).map_err(|_invalid| Refusal::Unavailable)?;
+        Ok(Hint {
+            id,
+            organisation: address.organisation.clone(),
+            action: address.action.clone(),
+            received_at: now,
+            ticket,
+            raw: raw.take(),
+        })
+    });
+    hints.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn post(body: impl Into<Body>) -> Request {
+        let request =
+            automations::lambda_http::http::Request::post("/").header("content-type", "application/json");
+        request.body(body.into()).unwrap()
+    }
+
+    fn hints_of(body: impl Into<Body>) -> Result<Vec<Hint>, Refusal> {
+        let address = address("/hooks/north/ticket-updated/t0ken").unwrap();
+        hints(&address, &post(body), "request-1", Moment::from_millis(1))
+    }
+
+    #[test]
+    fn an_address_has_exactly_four_parts() {
+        assert_eq!(address("/hooks/north/ticket-created/t0ken").unwrap().token, "t0ken");
+        for path in
+            ["/", "/hooks", "/hooks/north/x", "/hook/north/x/t", "/hooks/north/x/t/more", "/hooks/north/x/t/"]
+        {
+            assert_eq!(address(path).unwrap_err(), Refusal::Path, "{path}");
+        }
+        for path in ["/hooks/North/x/t", "/hooks//x/t", "/hooks/../x/t", "/hooks/north/X/t"] {
+            assert_eq!(address(path).unwrap_err(), Refusal::Unauthorised, "{path}");
+        }
+    }
+
+    #[test]
+    fn each_ticket_becomes_a_hint_and_the_first_carries_the_body() {
+        let body = r#"[{"id": "t-1"}, {"id": "t-2"}]"#;
+        let hints = hints_of(body).unwrap();
+        let tickets: Vec<_> = hints.iter().filter_map(|hint| Some(hint.ticket.as_ref()?.as_str())).collect();
+        assert_eq!(tickets, ["t-1", "t-2"]);
+        assert_eq!(hints[0].raw.as_ref().unwrap().body, body.as_bytes());
+        assert_eq!(hints[1].raw, None);
+        assert_ne!(hints[0].id, hints[1].id);
+    }
+
+    #[test]
+    fn a_body_of_any_shape_becomes_a_hint_with_its_bytes() {
+        for body in [&b""[..], b"\xff\xfe", b"id=", b"{", b"[]"] {
+            let hints = hints_of(body.to_vec()).unwrap();
+            assert_eq!(hints.len(), 1);
+            assert_eq!((&hints[0].ticket, &hints[0].raw.as_ref().unwrap().body[..]), (&None, body));
+        }
+    }
+
+    #[test]
+    fn the_largest_body_fits_a_message_and_one_byte_more_is_refused() {
+        let hints = hints_of(vec![b'x'; LARGEST_BODY]).unwrap();
+        assert!(wire::to_json(&hints[0]).len() <= LARGEST_BATCH);
+        assert_eq!(hints_of(vec![b'x'; LARGEST_BODY + 1]).unwrap_err(), Refusal::TooLarge);
+    }
+}
