@@ -1,0 +1,56 @@
+//! `cargo xtask test`: every check and every test, cheapest first.
+
+use crate::project::command;
+use crate::stack::{Ports, Running, found_by, sam};
+use crate::steps::{say, step};
+use crate::tools::{self, Tools};
+use anyhow::{Context as _, Result, bail};
+use std::process::Command;
+
+/// Runs all of them, and stops at the first that fails.
+pub(crate) fn run() -> Result<()> {
+    check("cargo fmt", cargo(&["fmt", "--all", "--check"]), "run `cargo fmt`")?;
+    let clippy = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
+    check("cargo clippy", cargo(&clippy), "mend what it names")?;
+    check("unit, property and doc tests", cargo(&["test", "--locked"]), "mend what failed")?;
+    step("the tools", tools::install)?;
+    let deny = Tools::Sam.program("cargo-deny");
+    let mut deny = command(deny);
+    deny.args(["--locked", "check", "licenses", "bans", "sources"]);
+    check("cargo deny: licences, bans, sources", deny, "see deny.toml")?;
+    let mut lint = command(Tools::Sam.program("cfn-lint"));
+    lint.arg("template.yaml");
+    check("cfn-lint", lint, "mend template.yaml")?;
+    let mut validate = sam();
+    validate.args(["validate", "--lint", "--config-env", "local"]);
+    check("sam validate --lint", validate, "mend template.yaml")?;
+    let mut doc = cargo(&["doc", "--locked", "--no-deps", "--workspace"]);
+    doc.env("RUSTDOCFLAGS", "-D warnings");
+    check("cargo doc", doc, "mend what it names")?;
+    let running = Running::start("test", Ports::default())?;
+    let mut tests = cargo(&["test", "--locked", "--package", "end-to-end"]);
+    found_by(&mut tests, &running.place());
+    check(
+        "end-to-end tests on the deployed stack",
+        tests,
+        "see .local/log/test-ministack.log for what the functions said",
+    )?;
+    say("\n  all checks and tests passed");
+    Ok(())
+}
+
+fn cargo(arguments: &[&str]) -> Command {
+    let mut cargo = command("cargo");
+    cargo.args(arguments);
+    cargo
+}
+
+/// Runs a check with its output where the person sees it.
+fn check(name: &str, mut command: Command, next: &str) -> Result<()> {
+    say(&format!("\n— {name}"));
+    let status = command.status().with_context(|| format!("{name} cannot be started"))?;
+    if !status.success() {
+        bail!("{name} failed; {next}");
+    }
+    Ok(())
+}

@@ -1,0 +1,58 @@
+//! The project's commands: `cargo xtask demo`, `test`, `up`, `down`.
+
+mod checks;
+mod demo;
+mod process;
+mod project;
+mod stack;
+mod steps;
+mod tools;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Salestrekker automations on one machine, with no Docker and no AWS account.
+#[derive(Parser)]
+#[command(name = "cargo xtask", arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build, deploy the real template locally, send a webhook, and watch it become an action at Salestrekker's stand-in
+    Demo {
+        /// Print one JSON object instead of the timeline
+        #[arg(long)]
+        json: bool,
+    },
+    /// Run every check and every test, cheapest first, and stop at the first that fails
+    Test,
+    /// Start the local stack, leave it running, and say where it is
+    Up {
+        /// Print one JSON object instead of a table
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        ports: stack::Ports,
+    },
+    /// Stop what `up` started, and nothing else
+    Down,
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Demo { json } => demo::run(json),
+        Command::Test => checks::run(),
+        Command::Up { json, ports } => stack::up(json, ports),
+        Command::Down => stack::down(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            steps::fail(&error);
+            ExitCode::FAILURE
+        }
+    }
+}

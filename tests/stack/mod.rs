@@ -1,0 +1,176 @@
+//! A deployed stack, as whoever uses it sees it: HTTP in, Salestrekker's state, the journal, the queues.
+
+mod organisation;
+
+pub use organisation::{Mutation, Organisation};
+
+use anyhow::{Context as _, Result};
+use automations::aws;
+use serde::{Deserialize, Serialize};
+use std::time::{Duration, Instant};
+
+/// The name that samconfig.toml gives the local stack.
+const STACK_NAME: &str = "automations";
+
+/// Where a stack is; what `cargo xtask up --json` prints.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Place {
+    /// A URL to post a webhook to, with its token; the seeded organisation's.
+    pub webhook_url: String,
+    /// Salestrekker's stand-in: `/graphql` and `/control/...`.
+    pub salestrekker_url: String,
+    /// The endpoint of every AWS service.
+    pub aws_endpoint_url: String,
+    /// The region that the stack plays.
+    pub region: String,
+    /// The seeded organisation.
+    pub organisation: String,
+    /// The CloudFormation stack's name, which is also the first part of every secret's.
+    pub stack: String,
+    /// The bus's name.
+    pub bus: String,
+    /// The table's name.
+    pub table: String,
+    /// The queue of hints, by name.
+    pub hints_queue: String,
+    /// Hints that were given up.
+    pub hints_dead_letters_queue: String,
+    /// The queue of actions.
+    pub actions_queue: String,
+    /// Actions that were given up.
+    pub actions_dead_letters_queue: String,
+    /// The rotation function, by ARN.
+    pub rotator: String,
+}
+
+/// A stack, with clients for it.
+#[derive(Debug)]
+pub struct Stack {
+    /// Where it is.
+    pub place: Place,
+    pub(crate) http: reqwest::Client,
+    /// A client of SQS.
+    pub sqs: aws_sdk_sqs::Client,
+    /// A client of EventBridge.
+    pub events: aws_sdk_eventbridge::Client,
+    /// A client of Secrets Manager.
+    pub secrets: aws_sdk_secretsmanager::Client,
+    /// A client of Lambda.
+    pub lambda: aws_sdk_lambda::Client,
+    pub(crate) dynamodb: aws_sdk_dynamodb::Client,
+}
+
+impl Stack {
+    /// The stack that xtask started for this command.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub async fn found() -> Result<Self> {
+        let next = "these need a stack: run `cargo xtask test` (or `demo`)";
+        let place = variable("STACK").context(next)?;
+        Self::at(serde_json::from_str(&place)?).await
+    }
+
+    /// A stack that was deployed a moment ago: asks CloudFormation where everything is, and makes one organisation.
+    ///
+    /// # Errors
+    /// Where it is not deployed.
+    pub async fn seeded(organisation: &str) -> Result<Self> {
+        let cloudformation = aws_sdk_cloudformation::Client::new(&aws::load().await);
+        let answer = cloudformation.describe_stacks().stack_name(STACK_NAME).send().await?;
+        let stack = answer.stacks().first().context("the stack is not deployed")?;
+        let output = |key: &str| {
+            let found = stack.outputs().iter().find(|output| output.output_key() == Some(key));
+            let value = found.and_then(|output| output.output_value()).map(str::to_owned);
+            value.with_context(|| format!("template.yaml has no output {key}"))
+        };
+        let queue = |key: &str| Ok::<_, anyhow::Error>(last_part(&output(key)?, '/'));
+        let place = Place {
+            webhook_url: output("WebhookUrl")?,
+            salestrekker_url: variable("SALESTREKKER_URL")?,
+            aws_endpoint_url: variable("AWS_ENDPOINT_URL")?,
+            region: variable("AWS_REGION")?,
+            organisation: organisation.to_owned(),
+            stack: STACK_NAME.to_owned(),
+            bus: output("BusName")?,
+            table: output("TableName")?,
+            hints_queue: queue("HintsQueueUrl")?,
+            hints_dead_letters_queue: queue("HintsDeadLettersUrl")?,
+            actions_queue: queue("ActionsQueueUrl")?,
+            actions_dead_letters_queue: queue("ActionsDeadLettersUrl")?,
+            rotator: output("RotatorArn")?,
+        };
+        let mut seeded = Self::at(place).await?;
+        seeded.place.webhook_url = seeded.organisation(organisation).await?.webhook_url("ticket-updated");
+        Ok(seeded)
+    }
+
+    /// The URL of a queue, by its name.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub async fn queue_url(&self, name: &str) -> Result<String> {
+        let answer = self.sqs.get_queue_url().queue_name(name).send().await?;
+        answer.queue_url.context("a queue without a URL")
+    }
+
+    /// `http://…/_aws/lambda-url/{id}`: the function URL in the form that every client can reach; the host of the other
+    /// form, `{id}.lambda-url.…`, is one that not every resolver knows.
+    pub(crate) fn ingest_url(&self) -> String {
+        let Place { webhook_url, aws_endpoint_url, .. } = &self.place;
+        if let Some((before, _)) = webhook_url.split_once("/hooks/") {
+            return before.to_owned();
+        }
+        let host = webhook_url.split("//").last().unwrap_or_default();
+        let id = host.split('.').next().unwrap_or_default();
+        format!("{aws_endpoint_url}/_aws/lambda-url/{id}")
+    }
+
+    async fn at(place: Place) -> Result<Self> {
+        let config = aws::load().await;
+        let http = reqwest::Client::builder().timeout(Duration::from_secs(30)).build()?;
+        Ok(Self {
+            place,
+            http,
+            sqs: aws::sqs(&config),
+            events: aws::eventbridge(&config),
+            secrets: aws::secrets_manager(&config),
+            dynamodb: aws::dynamodb(&config),
+            lambda: aws_sdk_lambda::Client::new(&config),
+        })
+    }
+}
+
+/// Looks until `look` finds what it wants; each time it does not, it says what it saw instead.
+///
+/// # Errors
+/// After `seconds`, with what was seen last.
+pub async fn eventually<T>(what: &str, seconds: u64, mut look: impl AsyncFnMut() -> Result<T>) -> Result<T> {
+    let start = Instant::now();
+    loop {
+        match look().await {
+            Ok(found) => return Ok(found),
+            Err(seen) if start.elapsed() > Duration::from_secs(seconds) => {
+                return Err(seen.context(format!("{what} did not come about in {seconds} s")));
+            }
+            Err(_) => {}
+        }
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the pause between two looks at something that can be seen"
+        )]
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+fn last_part(text: &str, separator: char) -> String {
+    text.rsplit(separator).next().unwrap_or_default().to_owned()
+}
+
+fn variable(name: &str) -> Result<String> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "set by xtask for its own children, which are not functions"
+    )]
+    std::env::var(name).with_context(|| format!("{name} is not set"))
+}

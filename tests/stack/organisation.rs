@@ -1,0 +1,219 @@
+//! One organisation on a stack: its tickets at the stand-in, its webhooks, what became of them.
+
+use super::Stack;
+use anyhow::{Context as _, Result, bail};
+use automations::Event;
+use automations::id::ActionId;
+use automations::secret::Kind;
+use automations::store::Done;
+use automations::wire::from_json;
+use aws_sdk_dynamodb::types::AttributeValue;
+use reqwest::{Method, Response};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use uuid::Uuid;
+
+/// An organisation with its secrets and its API key.
+#[derive(Debug)]
+pub struct Organisation<'a> {
+    /// The stack that it is on.
+    pub stack: &'a Stack,
+    /// Its name.
+    pub name: String,
+    /// What its webhook URLs end in.
+    pub webhook_token: String,
+}
+
+/// A mutation that came to the stand-in.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Mutation {
+    /// Its field, for example `ticketUpdate`.
+    pub mutation: String,
+    /// Its variables.
+    pub variables: Value,
+    /// What it answered; null where it failed.
+    pub result: Value,
+    /// Milliseconds since 1970 began.
+    pub received_at: u64,
+}
+
+impl Stack {
+    /// Makes an organisation: at the stand-in, and its three secrets.
+    ///
+    /// # Errors
+    /// As a request fails.
+    pub async fn organisation(&self, name: &str) -> Result<Organisation<'_>> {
+        let known = self.control(Method::POST, "organisations", &json!({ "name": name })).await?;
+        let api_key = known.get("api_key").and_then(Value::as_str).context("the stand-in gave no API key")?;
+        let endpoint = format!("{}/graphql", self.place.salestrekker_url);
+        let token = self.authenticate(&endpoint, api_key).await?;
+        let webhook_token = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
+        let organisation = Organisation { stack: self, name: name.to_owned(), webhook_token };
+        let webhook = json!({ "token": organisation.webhook_token });
+        organisation.create_secret(Kind::WebhookToken, &webhook).await?;
+        organisation
+            .create_secret(Kind::ApiKey, &json!({ "endpoint": endpoint, "api_key": api_key }))
+            .await?;
+        organisation.create_secret(Kind::ApiToken, &json!({ "endpoint": endpoint, "token": token })).await?;
+        Ok(organisation)
+    }
+
+    /// The organisation that the stack was seeded with.
+    pub fn seeded_organisation(&self) -> Organisation<'_> {
+        let webhook_token = super::last_part(&self.place.webhook_url, '/');
+        Organisation { stack: self, name: self.place.organisation.clone(), webhook_token }
+    }
+
+    /// A request to the stand-in's control API.
+    ///
+    /// # Errors
+    /// As the request fails.
+    pub async fn control(&self, method: Method, path: &str, body: &Value) -> Result<Value> {
+        let url = format!("{}/control/{path}", self.place.salestrekker_url);
+        let answer = self.http.request(method, url).json(body).send().await?;
+        if !answer.status().is_success() {
+            bail!("the stand-in answers {} to {path}: {}", answer.status(), answer.text().await?);
+        }
+        Ok(answer.json().await?)
+    }
+
+    async fn authenticate(&self, endpoint: &str, api_key: &str) -> Result<String> {
+        let query = "mutation($key: String!) { authenticate(apiKey: $key) { token } }";
+        let body = json!({ "query": query, "variables": { "key": api_key } });
+        let answer: Value = self.http.post(endpoint).json(&body).send().await?.json().await?;
+        let token = answer.pointer("/data/authenticate/token").and_then(Value::as_str);
+        Ok(token.context("the stand-in gave no token")?.to_owned())
+    }
+}
+
+impl Organisation<'_> {
+    /// The URL to paste into Salestrekker for this action.
+    pub fn webhook_url(&self, action: &str) -> String {
+        format!("{}/hooks/{}/{action}/{}", self.stack.ingest_url(), self.name, self.webhook_token)
+    }
+
+    /// The name of one of its secrets.
+    pub fn secret_name(&self, kind: Kind) -> String {
+        format!("{}/{}/{}", self.stack.place.stack, self.name, kind.as_str())
+    }
+
+    /// Sends a webhook as Salestrekker probably does: a POST with the ticket's id in JSON.
+    ///
+    /// # Errors
+    /// Where it is not accepted.
+    pub async fn webhook(&self, action: &str, ticket: &str) -> Result<Value> {
+        let body = json!({ "id": ticket }).to_string();
+        let answer =
+            self.send(Method::POST, &self.webhook_url(action), "application/json", body.into()).await?;
+        if answer.status() != 202 {
+            bail!("the webhook is answered with {}: {}", answer.status(), answer.text().await?);
+        }
+        Ok(answer.json().await?)
+    }
+
+    /// Sends any request.
+    ///
+    /// # Errors
+    /// Where no answer comes.
+    pub async fn send(
+        &self,
+        method: Method,
+        url: &str,
+        content_type: &str,
+        body: Vec<u8>,
+    ) -> Result<Response> {
+        Ok(self
+            .stack
+            .http
+            .request(method, url)
+            .header("content-type", content_type)
+            .body(body)
+            .send()
+            .await?)
+    }
+
+    /// A new ticket at the stand-in; its id.
+    ///
+    /// # Errors
+    /// As the request fails.
+    pub async fn new_ticket(&self, mut fields: Value) -> Result<String> {
+        fields
+            .as_object_mut()
+            .context("fields are an object")?
+            .insert("organisation".to_owned(), json!(self.name));
+        let ticket = self.stack.control(Method::POST, "tickets", &fields).await?;
+        Ok(ticket.get("id").and_then(Value::as_str).context("a ticket without an id")?.to_owned())
+    }
+
+    /// Changes a ticket at the stand-in, as a person at the screen would.
+    ///
+    /// # Errors
+    /// As the request fails.
+    pub async fn change(&self, ticket: &str, fields: Value) -> Result<Value> {
+        self.stack.control(Method::PATCH, &format!("tickets/{ticket}"), &fields).await
+    }
+
+    /// A ticket at the stand-in.
+    ///
+    /// # Errors
+    /// As the request fails.
+    pub async fn ticket(&self, ticket: &str) -> Result<Value> {
+        self.stack.control(Method::GET, &format!("tickets/{ticket}"), &json!({})).await
+    }
+
+    /// The mutations that came in its name and took effect.
+    ///
+    /// # Errors
+    /// As the request fails.
+    pub async fn mutations(&self) -> Result<Vec<Mutation>> {
+        let path = format!("mutations?organisation={}", self.name);
+        let all: Vec<Mutation> =
+            serde_json::from_value(self.stack.control(Method::GET, &path, &json!({})).await?)?;
+        Ok(all.into_iter().filter(|mutation| !mutation.result.is_null()).collect())
+    }
+
+    /// A ticket's events as journalled, oldest first.
+    ///
+    /// # Errors
+    /// As the request fails.
+    pub async fn journal(&self, ticket: &str) -> Result<Vec<Event>> {
+        let answer = self
+            .stack
+            .dynamodb
+            .query()
+            .table_name(&self.stack.place.table)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :sk)")
+            .expression_attribute_values(":pk", AttributeValue::S(format!("TICKET#{}#{ticket}", self.name)))
+            .expression_attribute_values(":sk", AttributeValue::S("JOURNAL#".to_owned()))
+            .consistent_read(true)
+            .send()
+            .await?;
+        let versions = answer.items().iter().map(|item| {
+            let events = item.get("events").and_then(|events| events.as_s().ok()).context("no events")?;
+            Ok(from_json::<Vec<Event>>(events.as_bytes())?)
+        });
+        Ok(versions.collect::<Result<Vec<_>>>()?.concat())
+    }
+
+    /// The record of an action of this handler's on an event, where it is done.
+    ///
+    /// # Errors
+    /// As the request fails.
+    pub async fn done(&self, event: &Event, handler: &str, position: usize) -> Result<Option<Done>> {
+        let action = ActionId::of(&event.id, handler, position)?;
+        let pk = AttributeValue::S(format!("ACTION#{}#{action}", self.name));
+        let key =
+            HashMap::from([("pk".to_owned(), pk), ("sk".to_owned(), AttributeValue::S("RESULT".to_owned()))]);
+        let request = self.stack.dynamodb.get_item().table_name(&self.stack.place.table).set_key(Some(key));
+        let Some(item) = request.consistent_read(true).send().await?.item else { return Ok(None) };
+        let result = item.get("result").and_then(|result| result.as_s().ok()).context("no result")?;
+        Ok(Some(from_json(result.as_bytes())?))
+    }
+
+    async fn create_secret(&self, kind: Kind, value: &Value) -> Result<()> {
+        let request = self.stack.secrets.create_secret().name(self.secret_name(kind));
+        request.secret_string(value.to_string()).send().await.context("a secret cannot be created")?;
+        Ok(())
+    }
+}
