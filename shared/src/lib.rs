@@ -3,6 +3,7 @@
 //! A webhook is a hint, the API is the truth, the difference is the event. The modules, from the top down; a module
 //! uses only those below it (a tidy test holds it to that):
 //!
+//! - [`example`]: invented tickets and events for tests and dry runs
 //! - [`handler`]: the loop that a handler function runs in, and its dry run
 //! - [`batch`]: one SQS batch in, one partial batch response out
 //! - [`store`]: DynamoDB: snapshots with their outbox, the journal, what was done
@@ -16,7 +17,6 @@
 //! - [`ticket`]: the part of a ticket that is kept
 //! - [`wire`]: JSON in and out of our own types, with errors that say where, never what
 //! - [`failure`], [`clock`], [`id`], [`private`], [`endpoint`]: the words under all of it
-//! - [`example`]: invented tickets and events for tests and dry runs
 
 pub mod action;
 pub mod aws;

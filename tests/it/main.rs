@@ -1,2 +1,13 @@
-//! x
-fn main() {}
+//! What the system promises, tried from outside on the deployed local stack. One file a promise; one organisation a
+//! test, so that tests run side by side without seeing each other, which is itself a test of that.
+
+#![expect(clippy::indexing_slicing, reason = "a test that finds less than it wants may panic")]
+
+mod delivery;
+mod deployed;
+mod door;
+mod once;
+mod rotation;
+mod setting;
+mod tidy;
+mod trouble;

@@ -1,7 +1,9 @@
 //! A deployed stack, as whoever uses it sees it: HTTP in, Salestrekker's state, the journal, the queues.
 
+mod listener;
 mod organisation;
 
+pub use listener::Listener;
 pub use organisation::{Mutation, Organisation};
 
 use anyhow::{Context as _, Result};
@@ -57,6 +59,7 @@ pub struct Stack {
     pub secrets: aws_sdk_secretsmanager::Client,
     /// A client of Lambda.
     pub lambda: aws_sdk_lambda::Client,
+    logs: aws_sdk_cloudwatchlogs::Client,
     pub(crate) dynamodb: aws_sdk_dynamodb::Client,
 }
 
@@ -114,6 +117,41 @@ impl Stack {
         answer.queue_url.context("a queue without a URL")
     }
 
+    /// The log lines of a function that hold this text.
+    ///
+    /// # Errors
+    /// As the request fails.
+    pub async fn logged(&self, function: &str, text: &str) -> Result<Vec<String>> {
+        let group = format!("/aws/lambda/{}-{function}", self.place.stack);
+        let answer = self
+            .logs
+            .filter_log_events()
+            .log_group_name(group)
+            .filter_pattern(format!("\"{text}\""))
+            .send()
+            .await?;
+        Ok(answer.events().iter().filter_map(|event| event.message.clone()).collect())
+    }
+
+    /// How many messages stand in a queue, in flight or not.
+    ///
+    /// # Errors
+    /// As the request fails.
+    pub async fn depth(&self, queue: &str) -> Result<u64> {
+        use aws_sdk_sqs::types::QueueAttributeName::{
+            ApproximateNumberOfMessages as Waiting, ApproximateNumberOfMessagesNotVisible as InFlight,
+        };
+        let url = self.queue_url(queue).await?;
+        let request = self.sqs.get_queue_attributes().queue_url(url);
+        let answer = request.attribute_names(Waiting).attribute_names(InFlight).send().await?;
+        Ok(answer
+            .attributes()
+            .iter()
+            .flat_map(|all| all.values())
+            .filter_map(|count| count.parse::<u64>().ok())
+            .sum())
+    }
+
     /// `http://…/_aws/lambda-url/{id}`: the function URL in the form that every client can reach; the host of the other
     /// form, `{id}.lambda-url.…`, is one that not every resolver knows.
     pub(crate) fn ingest_url(&self) -> String {
@@ -136,6 +174,7 @@ impl Stack {
             events: aws::eventbridge(&config),
             secrets: aws::secrets_manager(&config),
             dynamodb: aws::dynamodb(&config),
+            logs: aws_sdk_cloudwatchlogs::Client::new(&config),
             lambda: aws_sdk_lambda::Client::new(&config),
         })
     }

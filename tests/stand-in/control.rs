@@ -8,7 +8,7 @@
 //! | `GET /control/tickets/{id}` | the ticket as it is |
 //! | `GET /control/mutations?organisation=` | every mutation that came, in order, with its variables |
 //! | `PUT /control/faults` `[{...}]` | replaces what is to go wrong; see `Fault` |
-//! | `POST /control/expire-tokens` | refuses every token issued until now |
+//! | `POST /control/expire-tokens` `{"organisation"}` | refuses every token issued to it until now |
 //! | `POST /control/reset` | forgets tickets, contacts, mutations and faults |
 
 use super::objects::{Ticket, TicketValues, Workflow};
@@ -151,8 +151,8 @@ async fn faults(State(world): State<Shared>, Json(faults): Json<Vec<Fault>>) -> 
     Json(json!(world.faults))
 }
 
-async fn expire_tokens(State(world): State<Shared>) -> Json<Value> {
-    world.lock().expire_tokens();
+async fn expire_tokens(State(world): State<Shared>, Json(filter): Json<Filter>) -> Json<Value> {
+    world.lock().expire_tokens(filter.organisation.as_deref().unwrap_or(DEFAULT_ORGANISATION));
     Json(json!({}))
 }
 

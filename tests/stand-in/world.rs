@@ -34,8 +34,8 @@ pub(super) struct World {
     pub(super) mutations: Vec<Arrival>,
     /// What is to go wrong.
     pub(super) faults: Vec<Fault>,
-    /// Tokens issued before this serial number are refused.
-    pub(super) oldest_token: u64,
+    /// By organisation's id: tokens issued before this serial number are refused.
+    oldest_token: BTreeMap<String, u64>,
     last_token: u64,
     last_id: u64,
 }
@@ -116,15 +116,16 @@ impl World {
         token::issue(&owner, organisation, clock::now(), TOKEN_LIFETIME_SECONDS, self.last_token)
     }
 
-    /// Refuses every token that was issued until now.
-    pub(super) fn expire_tokens(&mut self) {
-        self.oldest_token = self.last_token.saturating_add(1);
+    /// Refuses every token that was issued to an organisation until now.
+    pub(super) fn expire_tokens(&mut self, organisation: &str) {
+        let id = self.organisation(organisation).id.clone();
+        self.oldest_token.insert(id, self.last_token.saturating_add(1));
     }
 
     /// The id of the organisation that a token is for, where the token is good.
     pub(super) fn caller(&self, token: &str) -> Option<String> {
         let (organisation, serial) = token::verify(token, clock::now())?;
-        (serial >= self.oldest_token).then_some(organisation)
+        (serial >= self.oldest_token.get(&organisation).copied().unwrap_or(0)).then_some(organisation)
     }
 
     /// The fault that this request meets, used up by one.
@@ -142,7 +143,7 @@ impl World {
     pub(super) fn reset(&mut self) {
         self.mutations.clear();
         self.faults.clear();
-        self.oldest_token = 0;
+        self.oldest_token.clear();
         for organisation in self.organisations.values_mut() {
             organisation.tickets.clear();
             organisation.contacts.clear();

@@ -1,0 +1,66 @@
+//! What the template says of queues, as the deployed stack shows it.
+
+use crate::setting::among_others;
+use anyhow::{Context as _, Result, ensure};
+use aws_sdk_sqs::types::QueueAttributeName as Attribute;
+use end_to_end::stack::Stack;
+use std::collections::HashMap;
+
+#[tokio::test]
+async fn every_queue_is_encrypted_and_has_a_dead_letter_queue() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let queues = queues(&stack).await?;
+    assert!(queues.len() >= 6, "{queues:?}");
+    for (name, attributes) in &queues {
+        assert_eq!(
+            attributes.get(&Attribute::SqsManagedSseEnabled).map(String::as_str),
+            Some("true"),
+            "{name}"
+        );
+        if !name.contains("dead-letters") {
+            let redrive =
+                attributes.get(&Attribute::RedrivePolicy).with_context(|| format!("{name} has none"))?;
+            let redrive: serde_json::Value = serde_json::from_str(redrive)?;
+            let target = redrive["deadLetterTargetArn"].as_str().and_then(|arn| arn.rsplit(':').next());
+            assert!(queues.contains_key(target.unwrap_or_default()), "{name}: {redrive}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_queue_waits_six_times_its_functions_timeout() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let queues = queues(&stack).await?;
+    let mappings = stack.lambda.list_event_source_mappings().send().await?;
+    assert_eq!(mappings.event_source_mappings().len(), queues.len() / 2, "one function a queue");
+    for mapping in mappings.event_source_mappings() {
+        let queue = mapping.event_source_arn().and_then(|arn| arn.rsplit(':').next()).context("no queue")?;
+        let function = mapping.function_arn().context("no function")?;
+        let configuration = stack.lambda.get_function_configuration().function_name(function).send().await?;
+        let timeout = configuration.timeout().context("no timeout")?;
+        let visibility: i32 =
+            queues[queue].get(&Attribute::VisibilityTimeout).context("no visibility")?.parse()?;
+        ensure!(visibility >= 6 * timeout, "{queue} waits {visibility} s, its function may take {timeout} s");
+        let kinds = mapping.function_response_types();
+        ensure!(kinds.iter().any(|kind| kind.as_str() == "ReportBatchItemFailures"), "{queue}: {kinds:?}");
+    }
+    Ok(())
+}
+
+type Attributes = HashMap<Attribute, String>;
+
+/// The stack's queues by name; tests' own have other names.
+async fn queues(stack: &Stack) -> Result<HashMap<String, Attributes>> {
+    let listed = stack.sqs.list_queues().queue_name_prefix(&stack.place.stack).send().await?;
+    let mut queues = HashMap::new();
+    for url in listed.queue_urls() {
+        let answer =
+            stack.sqs.get_queue_attributes().queue_url(url).attribute_names(Attribute::All).send().await?;
+        let name = url.rsplit('/').next().unwrap_or_default().to_owned();
+        queues.insert(name, answer.attributes.unwrap_or_default());
+    }
+    Ok(queues)
+}

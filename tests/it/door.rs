@@ -1,0 +1,140 @@
+//! What the door lets in, and how it says no.
+
+use crate::setting::{SOON, among_others, events};
+use anyhow::{Result, ensure};
+use automations::What;
+use automations::event::UnrecognisedReason;
+use end_to_end::stack::{Stack, eventually};
+use reqwest::{Method, Response};
+use serde_json::{Value, json};
+
+#[tokio::test]
+async fn a_wrong_token_and_an_unknown_organisation_are_the_same_401() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("door").await?;
+    let good = organisation.webhook_url("ticket-updated");
+    let cut = &good[..good.len() - 1];
+    let wrong = [
+        cut.to_owned(),
+        format!("{good}0"),
+        good.replace(&organisation.webhook_token, "0"),
+        good.replace("/hooks/door/", "/hooks/nobody/"),
+        good.replace("/hooks/door/", "/hooks/NO%20SUCH/"),
+    ];
+    for url in wrong {
+        for method in [Method::POST, Method::GET] {
+            let answer = organisation.send(method, &url, "application/json", b"{}".to_vec()).await?;
+            assert_eq!(told(answer).await?, (401, "unauthorised".to_owned()), "{url}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_wrong_method_a_wrong_path_and_a_look_in_the_browser() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("methods").await?;
+    let url = organisation.webhook_url("ticket-updated");
+    for method in [Method::PUT, Method::DELETE, Method::PATCH] {
+        let answer = organisation.send(method, &url, "application/json", Vec::new()).await?;
+        assert_eq!(answer.headers().get("allow").and_then(|allow| allow.to_str().ok()), Some("GET, POST"));
+        assert_eq!(told(answer).await?, (405, "method_not_allowed".to_owned()));
+    }
+    let answer =
+        organisation.send(Method::POST, &format!("{url}/more"), "application/json", Vec::new()).await?;
+    assert_eq!(told(answer).await?, (404, "not_found".to_owned()));
+    let answer = organisation.send(Method::GET, &url, "text/plain", Vec::new()).await?;
+    assert_eq!(answer.status(), 200);
+    assert_eq!(answer.json::<Value>().await?["status"], "ready");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_body_of_any_shape_is_accepted_and_what_names_no_ticket_is_told() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("shapes").await?;
+    let listener = stack.listen("shapes").await?;
+    let url = organisation.webhook_url("ticket-updated");
+    let bodies: [(&str, &[u8]); 5] = [
+        ("application/json", b""),
+        ("application/json", b"{\"event\": \"deal.updated\"}"),
+        ("application/octet-stream", b"\xff\xfe\x00id"),
+        ("text/plain", b"hello"),
+        ("application/x-www-form-urlencoded", b"event=updated"),
+    ];
+    for (content_type, body) in bodies {
+        let answer = organisation.send(Method::POST, &url, content_type, body.to_vec()).await?;
+        assert_eq!(answer.status(), 202, "{content_type}");
+        assert!(answer.json::<Value>().await?["hint"].is_string());
+    }
+    organisation.webhook("ticket-updated", "no-such-ticket").await?;
+    let mut heard = Vec::new();
+    eventually("an event for each", SOON, async || {
+        heard.extend(listener.heard().await?);
+        ensure!(heard.len() >= 6, "{} of 6", heard.len());
+        Ok(())
+    })
+    .await?;
+    let count = |wanted| {
+        let reasons = heard.iter().filter(
+            |event| matches!(&event.what, What::WebhookUnrecognised { reason, .. } if *reason == wanted),
+        );
+        reasons.count()
+    };
+    assert_eq!((count(UnrecognisedReason::NoTicketId), count(UnrecognisedReason::UnknownTicket)), (5, 1));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_form_and_each_place_of_an_id_lead_to_the_ticket() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("places").await?;
+    let url = organisation.webhook_url("ticket-updated");
+    let forms: [(&str, Body); 4] = [
+        ("application/x-www-form-urlencoded", |id| format!("event=updated&id={id}")),
+        ("application/json", |id| json!({ "idTicket": id }).to_string()),
+        ("application/json; charset=utf-8", |id| {
+            json!({ "ticket": { "id": id, "name": "Jane Citizen" } }).to_string()
+        }),
+        ("text/plain", |id| json!([{ "id": id }]).to_string()),
+    ];
+    for (content_type, body) in forms {
+        let ticket = organisation.new_ticket(json!({})).await?;
+        let answer = organisation.send(Method::POST, &url, content_type, body(&ticket).into()).await?;
+        assert_eq!(answer.status(), 202);
+        events(&organisation, &ticket, 1).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn two_mebibytes_are_too_much_and_half_of_one_is_not() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("large").await?;
+    let url = organisation.webhook_url("ticket-updated");
+    let large =
+        organisation.send(Method::POST, &url, "application/json", vec![b' '; 2 * 1024 * 1024]).await?;
+    assert_eq!(told(large).await?, (413, "too_large".to_owned()));
+    let ticket = organisation.new_ticket(json!({})).await?;
+    let body = json!({ "id": ticket, "notes": "x".repeat(512 * 1024) }).to_string();
+    let answer = organisation.send(Method::POST, &url, "application/json", body.into()).await?;
+    assert_eq!(answer.status(), 202);
+    events(&organisation, &ticket, 1).await?;
+    Ok(())
+}
+
+type Body = fn(&str) -> String;
+
+/// An error's status and name; it is small JSON with the request's id.
+async fn told(answer: Response) -> Result<(u16, String)> {
+    let status = answer.status().as_u16();
+    ensure!(answer.headers().get("content-type").is_some_and(|kind| kind == "application/json"), "no JSON");
+    let body: Value = answer.json().await?;
+    ensure!(body["request"].is_string() && body.to_string().len() < 200, "{body}");
+    Ok((status, body["error"].as_str().unwrap_or_default().to_owned()))
+}

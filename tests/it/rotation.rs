@@ -1,0 +1,103 @@
+//! The API token's rotation, step by step as Secrets Manager takes them.
+
+use crate::setting::{among_others, known_ticket, mutations};
+use anyhow::{Context as _, Result, ensure};
+use automations::secret::Kind;
+use aws_sdk_lambda::primitives::Blob;
+use end_to_end::stack::{Organisation, Stack};
+use reqwest::Method;
+use serde_json::json;
+use uuid::Uuid;
+
+const STEPS: [&str; 4] = ["createSecret", "setSecret", "testSecret", "finishSecret"];
+
+#[tokio::test]
+async fn four_steps_replace_the_token_and_the_next_call_uses_the_new_one() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("rotates").await?;
+    let ticket = known_ticket(&organisation, "Approved").await?;
+    let before = current(&organisation).await?;
+    let version = staged(&organisation).await?;
+    for step in STEPS {
+        // Twice: Secrets Manager repeats a step whose answer it did not get.
+        step_of(&organisation, step, &version).await?;
+        let pending = pending_token(&organisation).await;
+        step_of(&organisation, step, &version).await?;
+        if step == "createSecret" {
+            assert_eq!(
+                pending_token(&organisation).await?,
+                pending?,
+                "the second createSecret keeps the first one's token"
+            );
+        }
+        assert_eq!(current(&organisation).await? == before, step != "finishSecret", "after {step}");
+    }
+    // Whoever kept the old token is refused now, and must read the new one.
+    stack.control(Method::POST, "expire-tokens", &json!({ "organisation": "rotates" })).await?;
+    let version = staged(&organisation).await?;
+    for step in STEPS {
+        step_of(&organisation, step, &version).await?;
+    }
+    organisation.change(&ticket, json!({ "stage": "Settled" })).await?;
+    organisation.webhook("ticket-updated", &ticket).await?;
+    mutations(&organisation, "ticketCreate", 1).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_version_that_is_not_staged_is_refused_and_the_token_in_use_stays() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("not-staged").await?;
+    let before = current(&organisation).await?;
+    for step in STEPS {
+        let refused =
+            step_of(&organisation, step, &Uuid::new_v4().to_string()).await.unwrap_err().to_string();
+        assert!(refused.contains("not staged for rotation"), "{step}: {refused}");
+    }
+    let version = staged(&organisation).await?;
+    for step in ["testSecret", "finishSecret"] {
+        let refused = step_of(&organisation, step, &version).await.unwrap_err().to_string();
+        assert!(refused.contains("createSecret comes first"), "{step}: {refused}");
+    }
+    assert_eq!(current(&organisation).await?, before);
+    Ok(())
+}
+
+/// A version as Secrets Manager stages one before the first step. The local engine's `RotateSecret` never invokes a
+/// function, and it stores no version without a value; so one with a value that is no token stands for an empty one.
+async fn staged(organisation: &Organisation<'_>) -> Result<String> {
+    let version = Uuid::new_v4().to_string();
+    let request =
+        organisation.stack.secrets.put_secret_value().secret_id(organisation.secret_name(Kind::ApiToken));
+    request.client_request_token(&version).version_stages("AWSPENDING").secret_string("{}").send().await?;
+    Ok(version)
+}
+
+async fn step_of(organisation: &Organisation<'_>, step: &str, version: &str) -> Result<()> {
+    let stack = organisation.stack;
+    let secret =
+        stack.secrets.describe_secret().secret_id(organisation.secret_name(Kind::ApiToken)).send().await?;
+    let event = json!({ "Step": step, "SecretId": secret.arn(), "ClientRequestToken": version });
+    let request =
+        stack.lambda.invoke().function_name(&stack.place.rotator).payload(Blob::new(event.to_string()));
+    let answer = request.send().await?;
+    let payload = answer.payload().map(|payload| String::from_utf8_lossy(payload.as_ref()).into_owned());
+    ensure!(answer.function_error().is_none(), "{}", payload.unwrap_or_default());
+    Ok(())
+}
+
+async fn current(organisation: &Organisation<'_>) -> Result<String> {
+    token(organisation, "AWSCURRENT").await
+}
+
+async fn pending_token(organisation: &Organisation<'_>) -> Result<String> {
+    token(organisation, "AWSPENDING").await
+}
+
+async fn token(organisation: &Organisation<'_>, stage: &str) -> Result<String> {
+    let request =
+        organisation.stack.secrets.get_secret_value().secret_id(organisation.secret_name(Kind::ApiToken));
+    request.version_stage(stage).send().await?.secret_string.context("no secret")
+}

@@ -1,0 +1,88 @@
+//! What most tests begin with.
+
+use anyhow::{Result, ensure};
+use automations::{Event, What};
+use end_to_end::stack::{Organisation, Stack, eventually};
+use serde_json::{Value, json};
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// Seconds within which things come about; ten times what they need on a slow machine.
+pub(crate) const SOON: u64 = 60;
+
+static STACK_IN_USE: RwLock<()> = RwLock::const_new(());
+
+/// Held by every test while it runs.
+pub(crate) async fn among_others() -> RwLockReadGuard<'static, ()> {
+    STACK_IN_USE.read().await
+}
+
+/// Held by a test that breaks something which others share.
+pub(crate) async fn alone() -> RwLockWriteGuard<'static, ()> {
+    STACK_IN_USE.write().await
+}
+
+/// A ticket in this stage, already looked at once.
+pub(crate) async fn known_ticket(organisation: &Organisation<'_>, stage: &str) -> Result<String> {
+    let ticket = organisation.new_ticket(json!({ "stage": stage })).await?;
+    organisation.webhook("ticket-updated", &ticket).await?;
+    events(organisation, &ticket, 1).await?;
+    Ok(ticket)
+}
+
+/// The ticket's events, once there are this many.
+pub(crate) async fn events(
+    organisation: &Organisation<'_>,
+    ticket: &str,
+    count: usize,
+) -> Result<Vec<Event>> {
+    eventually("the journal", SOON, async || {
+        let events = organisation.journal(ticket).await?;
+        let kinds: Vec<_> = events.iter().map(|event| event.what.kind()).collect();
+        ensure!(events.len() >= count, "so far {kinds:?}");
+        Ok(events)
+    })
+    .await
+}
+
+/// Waits until this many mutations of a kind have come, and returns all that came.
+pub(crate) async fn mutations(
+    organisation: &Organisation<'_>,
+    kind: &str,
+    count: usize,
+) -> Result<Vec<Value>> {
+    eventually("the mutations", SOON, async || {
+        let all = organisation.mutations().await?;
+        let of_kind = all.iter().filter(|mutation| mutation.mutation == kind);
+        let variables: Vec<_> = of_kind.map(|mutation| mutation.variables.clone()).collect();
+        ensure!(variables.len() >= count, "so far {} of {count} {kind}", variables.len());
+        Ok(variables)
+    })
+    .await
+}
+
+/// Waits until nothing is on its way any more: what was to happen twice has happened by then. The queues are looked at
+/// in the order in which things go, so that nothing slips from one behind the look to one before it.
+pub(crate) async fn rest(stack: &Stack) -> Result<()> {
+    let events = format!("{}-follow-up-on-settlement", stack.place.stack);
+    eventually("rest", SOON, async || {
+        for queue in [&stack.place.hints_queue, &events, &stack.place.actions_queue] {
+            let depth = stack.depth(queue).await?;
+            ensure!(depth == 0, "{depth} messages in {queue}");
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// The kinds of a ticket's events.
+pub(crate) fn kinds(events: &[Event]) -> Vec<&'static str> {
+    events.iter().map(|event| event.what.kind()).collect()
+}
+
+/// The names of the stages that a change of stage was between.
+pub(crate) fn stages(event: &Event) -> Option<(&str, &str)> {
+    match &event.what {
+        What::StageChanged { from, to, .. } => Some((from.stage.name.as_deref()?, to.stage.name.as_deref()?)),
+        _ => None,
+    }
+}

@@ -1,0 +1,206 @@
+//! House rules that no linter knows, read from the files.
+
+use anyhow::{Context as _, Result, ensure};
+use automations::Event;
+use automations::example::stage_changed;
+use automations::wire::from_json;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+#[test]
+fn every_function_is_in_the_template_and_the_reverse() -> Result<()> {
+    let folders: BTreeSet<String> =
+        functions()?.into_iter().map(|name| format!("functions/{name}")).collect();
+    let template = read("template.yaml")?;
+    let code = template
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("CodeUri: ").or(line.trim().strip_prefix("Code: ")));
+    let named: BTreeSet<String> =
+        code.filter(|code| code.starts_with("functions/")).map(str::to_owned).collect();
+    assert_eq!(folders, named);
+    Ok(())
+}
+
+#[test]
+fn the_loop_names_the_handlers_of_the_table_in_order() -> Result<()> {
+    let template = read("template.yaml")?;
+    let table = template
+        .split("\n  Handler:\n")
+        .nth(1)
+        .and_then(|rest| rest.split("\n\n").next())
+        .context("no table")?;
+    let names: Vec<&str> = table
+        .lines()
+        .filter(|line| line.starts_with("    ") && !line.starts_with("     "))
+        .map(|line| line.trim().trim_end_matches(':'))
+        .collect();
+    let mut sorted = names.clone();
+    sorted.sort_unstable();
+    assert_eq!(names, sorted, "the table is in alphabetical order");
+    let list = template
+        .split("Fn::ForEach::Handlers:\n    - Name\n    - [")
+        .nth(1)
+        .and_then(|rest| rest.split(']').next());
+    assert_eq!(list.context("no loop")?.split(", ").collect::<Vec<_>>(), names);
+    Ok(())
+}
+
+/// A loop whose `CodeUri` SAM does not understand builds green, and every function gets the first one's binary.
+#[test]
+fn every_built_function_is_a_binary_of_its_own() -> Result<()> {
+    let mut built = BTreeMap::new();
+    for folder in fs::read_dir(root().join(".aws-sam/build"))? {
+        let bootstrap = folder?.path().join("bootstrap");
+        if bootstrap.is_file() {
+            built.insert(fs::read(&bootstrap)?, bootstrap);
+        }
+    }
+    assert_eq!(built.len(), functions()?.len(), "{:?}", built.values());
+    Ok(())
+}
+
+#[test]
+fn every_variable_of_the_template_is_read_and_the_reverse() -> Result<()> {
+    let template = read("template.yaml")?;
+    for name in functions()? {
+        let code = format!("functions/{name}");
+        let is_handler = template.contains(&format!("Code: {code}\n"));
+        let mark = if is_handler { "CodeUri: !FindInMap".to_owned() } else { format!("CodeUri: {code}\n") };
+        let main =
+            if is_handler { "shared/src/handler.rs".to_owned() } else { format!("{code}/src/main.rs") };
+        let given = template
+            .split(&mark)
+            .nth(1)
+            .and_then(|rest| rest.split("Variables:\n").nth(1))
+            .context("no variables")?;
+        let is_variable =
+            |name: &&str| name.chars().all(|letter| letter.is_ascii_uppercase() || letter == '_');
+        let given = given
+            .lines()
+            .map_while(|line| line.trim().split_once(": ").map(|(name, _)| name).filter(is_variable));
+        let source = read(&main)?;
+        let quoted = source.split('"').skip(1).step_by(2).filter(|text| text.len() > 3).filter(is_variable);
+        let of_others = ["AWS_LAMBDA_RUNTIME_API", "CARGO_PKG_NAME"];
+        let read: BTreeSet<&str> = quoted.filter(|name| !of_others.contains(name)).collect();
+        assert_eq!(given.collect::<BTreeSet<_>>(), read, "{name}");
+    }
+    Ok(())
+}
+
+/// `shared/src/lib.rs` lists its modules from the top down.
+#[test]
+fn modules_use_only_those_below_them() -> Result<()> {
+    let library = read("shared/src/lib.rs")?;
+    let mut ranks = BTreeMap::new();
+    for (rank, line) in library.lines().filter(|line| line.starts_with("//! - [`")).enumerate() {
+        let names = line.split(": ").next().unwrap_or_default();
+        ranks.extend(names.split('`').skip(1).step_by(2).map(|name| (name.to_owned(), rank)));
+    }
+    let declared = library.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
+    let unlisted: Vec<_> = declared.filter(|name| !ranks.contains_key(*name)).collect();
+    assert!(unlisted.is_empty(), "lib.rs does not list {unlisted:?}");
+    for file in rust_files("shared/src")? {
+        let relative = file.strip_prefix(root().join("shared/src"))?;
+        let own =
+            relative.iter().next().map(|part| part.to_string_lossy().replace(".rs", "")).unwrap_or_default();
+        let Some(own_rank) = ranks.get(&own) else { continue };
+        let text = fs::read_to_string(&file)?;
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for line in code.lines().filter_map(|line| line.trim().strip_prefix("use crate::")) {
+            for name in
+                line.trim_start_matches('{').split(", ").map(|part| part.split("::").next().unwrap_or(part))
+            {
+                let name = name.trim_end_matches([';', '}']);
+                if let Some(rank) = ranks.get(name) {
+                    ensure!(rank >= own_rank, "{} uses crate::{name}, which is above it", file.display());
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn files_are_small_and_names_say_something() -> Result<()> {
+    let empty_words =
+        ["utils", "util", "helpers", "helper", "common", "manager", "service", "processor", "misc"];
+    for folder in ["functions", "infra/xtask", "shared", "tests"] {
+        for file in rust_files(folder)? {
+            let lines = fs::read_to_string(&file)?.lines().count();
+            ensure!(
+                lines <= 400,
+                "{} has {lines} lines: it has more than one reason to change",
+                file.display()
+            );
+            let name = file.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            ensure!(!empty_words.contains(&name.as_str()), "{}: say what it is", file.display());
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn functions_depend_on_automations_and_tokio_alone() -> Result<()> {
+    // More would change the features that the shared crates are built with, and build them again for each function.
+    for name in functions()? {
+        let manifest = read(&format!("functions/{name}/Cargo.toml"))?;
+        let dependencies = manifest.split("[dependencies]\n").nth(1).unwrap_or_default();
+        let names: Vec<_> = dependencies.lines().filter_map(|line| line.split('.').next()).collect();
+        let allowed = ["automations", "thiserror", "tokio"];
+        ensure!(names.iter().all(|name| allowed.contains(name)), "{name}: {names:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_readme_names_the_commands_that_there_are() -> Result<()> {
+    let readme = read("README.md")?;
+    for command in ["demo", "test", "up", "down"] {
+        ensure!(
+            readme.contains(&format!("cargo xtask {command}")),
+            "README.md does not say `cargo xtask {command}`"
+        );
+    }
+    for name in functions()? {
+        ensure!(readme.contains(&name), "README.md does not name {name}");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_example_event_is_one_that_the_code_makes() -> Result<()> {
+    let written: Event = from_json(read("docs/example-event.json")?.as_bytes())?;
+    assert_eq!(written, stage_changed("Approved", "Settled"));
+    Ok(())
+}
+
+fn root() -> PathBuf {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    own.parent().unwrap_or(own).to_owned()
+}
+
+fn read(path: &str) -> Result<String> {
+    fs::read_to_string(root().join(path)).with_context(|| format!("{path} cannot be read"))
+}
+
+fn functions() -> Result<Vec<String>> {
+    let folders = fs::read_dir(root().join("functions"))?.collect::<Result<Vec<_>, _>>()?;
+    Ok(folders.into_iter().map(|folder| folder.file_name().to_string_lossy().into_owned()).collect())
+}
+
+fn rust_files(folder: &str) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    let mut folders = vec![root().join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                files.push(path);
+            }
+        }
+    }
+    Ok(files)
+}

@@ -1,0 +1,139 @@
+//! What goes wrong on the way: it comes again, or it stands in a dead-letter queue, and its neighbours pass.
+
+use crate::setting::{SOON, alone, among_others, events, known_ticket, mutations, rest};
+use anyhow::{Context as _, Result, ensure};
+use aws_sdk_lambda::types::Environment;
+use aws_sdk_sqs::types::MessageSystemAttributeName;
+use end_to_end::stack::{Stack, eventually};
+use serde_json::json;
+
+const HANDLER: &str = "follow-up-on-settlement";
+
+#[tokio::test]
+async fn a_handler_that_fails_twice_and_then_works_has_acted_once() -> Result<()> {
+    let _turn = alone().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("fails-twice").await?;
+    let ticket = known_ticket(&organisation, "Approved").await?;
+    let good = set_actions_queue(&stack, "http://127.0.0.1:9/000000000000/no-such-queue.fifo").await?;
+    organisation.change(&ticket, json!({ "stage": "Settled" })).await?;
+    organisation.webhook("ticket-updated", &ticket).await?;
+    let failed = eventually("two failures", SOON, async || {
+        let failures = stack.logged(HANDLER, "a message comes again").await?;
+        ensure!(failures.len() >= 2, "{} failures", failures.len());
+        Ok(failures)
+    });
+    let failed = failed.await;
+    set_actions_queue(&stack, &good).await?;
+    assert!(failed?.iter().all(|line| line.contains("queue_")), "the log says what failed");
+    mutations(&organisation, "ticketCreate", 1).await?;
+    rest(&stack).await?;
+    let events = events(&organisation, &ticket, 2).await?;
+    let done = organisation.done(&events[1], HANDLER, 1).await?.context("no record")?;
+    assert!(done.decided.attempt >= 3, "attempt {}", done.decided.attempt);
+    let all: Vec<_> = organisation.mutations().await?.into_iter().map(|mutation| mutation.mutation).collect();
+    assert_eq!(all, ["ticketUpdate", "ticketCreate"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_poisoned_hint_ends_in_its_dead_letter_queue_while_its_neighbours_pass() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("poisoned").await?;
+    let hints = stack.queue_url(&stack.place.hints_queue).await?;
+    let mut tickets = Vec::new();
+    for number in 0..3 {
+        tickets.push(organisation.new_ticket(json!({ "name": format!("Ticket {number}") })).await?);
+        let poison = format!("{{\"poison\": \"Jane Citizen {number}\"}}");
+        stack.sqs.send_message().queue_url(&hints).message_body(poison).send().await?;
+    }
+    for ticket in &tickets {
+        organisation.webhook("ticket-updated", ticket).await?;
+    }
+    for ticket in &tickets {
+        events(&organisation, ticket, 1).await?;
+    }
+    let dead = stack.queue_url(&stack.place.hints_dead_letters_queue).await?;
+    let mut found = Vec::new();
+    eventually("three dead letters", SOON, async || {
+        let request = stack.sqs.receive_message().queue_url(&dead).max_number_of_messages(10);
+        let request = request
+            .message_attribute_names("All")
+            .message_system_attribute_names(MessageSystemAttributeName::All);
+        for message in request.send().await?.messages.unwrap_or_default() {
+            let reason =
+                message.message_attributes().and_then(|all| all.get("reason")).context("no reason")?;
+            assert_eq!(reason.string_value(), Some("malformed_message"));
+            found.push(message.body.unwrap_or_default());
+        }
+        ensure!(found.len() >= 3, "{}", found.len());
+        Ok(())
+    })
+    .await?;
+    found.sort();
+    assert_eq!(
+        found[0], "{\"poison\": \"Jane Citizen 0\"}",
+        "the letter is what was sent, so that it can be redriven"
+    );
+    let logged = stack.logged("event-enricher", "given up").await?;
+    assert!(
+        logged.len() >= 3 && !logged.iter().any(|line| line.contains("Jane")),
+        "no value in the log: {logged:?}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_api_that_is_away_for_a_while_loses_and_doubles_nothing() -> Result<()> {
+    let _turn = alone().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("away").await?;
+    let ticket = known_ticket(&organisation, "Approved").await?;
+    let fault =
+        |on: &str, status: u16| json!({ "organisation": "away", "on": on, "times": 2, "status": status });
+    let faults =
+        json!([fault("query Tickets", 503), fault("ticketUpdate", 500), fault("WorkflowsSearch", 429)]);
+    stack.control(reqwest::Method::PUT, "faults", &faults).await?;
+    organisation.change(&ticket, json!({ "stage": "Settled" })).await?;
+    organisation.webhook("ticket-updated", &ticket).await?;
+    mutations(&organisation, "ticketCreate", 1).await?;
+    rest(&stack).await?;
+    let all: Vec<_> = organisation.mutations().await?.into_iter().map(|mutation| mutation.mutation).collect();
+    assert_eq!(all, ["ticketUpdate", "ticketCreate"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_action_that_can_never_work_is_parked_and_the_next_one_is_done() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("parked").await?;
+    let ticket = known_ticket(&organisation, "Approved").await?;
+    let fault = json!([{ "organisation": "parked", "on": "ticketUpdate", "times": 9, "status": 400 }]);
+    stack.control(reqwest::Method::PUT, "faults", &fault).await?;
+    organisation.change(&ticket, json!({ "stage": "Settled" })).await?;
+    organisation.webhook("ticket-updated", &ticket).await?;
+    mutations(&organisation, "ticketCreate", 1).await?;
+    rest(&stack).await?;
+    let parked = stack.logged("action-worker", "given up").await?;
+    assert!(parked.iter().any(|line| line.contains("salestrekker_rejected")), "{parked:?}");
+    Ok(())
+}
+
+/// Points the handler at another queue of actions; the one before.
+async fn set_actions_queue(stack: &Stack, url: &str) -> Result<String> {
+    let function = format!("{}-{HANDLER}", stack.place.stack);
+    let configuration = stack.lambda.get_function_configuration().function_name(&function).send().await?;
+    let mut variables = configuration.environment.and_then(|all| all.variables).context("no environment")?;
+    let before = variables.insert("ACTIONS_QUEUE_URL".to_owned(), url.to_owned()).context("no queue")?;
+    let environment = Environment::builder().set_variables(Some(variables)).build();
+    stack
+        .lambda
+        .update_function_configuration()
+        .function_name(&function)
+        .environment(environment)
+        .send()
+        .await?;
+    Ok(before)
+}

@@ -1,0 +1,75 @@
+//! Hears an organisation's events on the real bus, through a rule and a queue of its own.
+
+use super::Stack;
+use anyhow::{Context as _, Result};
+use automations::Event;
+use automations::wire::from_json;
+use aws_sdk_eventbridge::types::Target;
+use aws_sdk_sqs::types::QueueAttributeName;
+use serde::Deserialize;
+use serde_json::json;
+
+/// What listens.
+#[derive(Debug)]
+pub struct Listener<'a> {
+    stack: &'a Stack,
+    queue: String,
+}
+
+#[derive(Deserialize)]
+struct BusEvent {
+    #[serde(rename = "detail-type")]
+    kind: String,
+    detail: Event,
+}
+
+impl Stack {
+    /// Listens to everything that happens in an organisation from now on.
+    ///
+    /// # Errors
+    /// As a request fails.
+    pub async fn listen(&self, organisation: &str) -> Result<Listener<'_>> {
+        let name = format!("listener-{organisation}");
+        let queue =
+            self.sqs.create_queue().queue_name(&name).send().await?.queue_url.context("no queue URL")?;
+        let request = self.sqs.get_queue_attributes().queue_url(&queue);
+        let answer = request.attribute_names(QueueAttributeName::QueueArn).send().await?;
+        let arn = answer
+            .attributes()
+            .and_then(|all| all.get(&QueueAttributeName::QueueArn))
+            .context("no queue ARN")?;
+        let pattern = json!({ "source": ["salestrekker"], "detail": { "organisation": [organisation] } });
+        let rule = self.events.put_rule().name(&name).event_bus_name(&self.place.bus);
+        rule.event_pattern(pattern.to_string()).send().await?;
+        let target = Target::builder().id("queue").arn(arn).build()?;
+        self.events.put_targets().rule(&name).event_bus_name(&self.place.bus).targets(target).send().await?;
+        Ok(Listener { stack: self, queue })
+    }
+}
+
+impl Listener<'_> {
+    /// The events that came since it was last asked.
+    ///
+    /// # Errors
+    /// As the request fails, or an event's `detail-type` is not its kind.
+    pub async fn heard(&self) -> Result<Vec<Event>> {
+        let mut events = Vec::new();
+        loop {
+            let request = self.stack.sqs.receive_message().queue_url(&self.queue).max_number_of_messages(10);
+            let messages = request.send().await?.messages.unwrap_or_default();
+            if messages.is_empty() {
+                return Ok(events);
+            }
+            for message in messages {
+                let event: BusEvent = from_json(message.body().unwrap_or_default().as_bytes())?;
+                anyhow::ensure!(
+                    event.kind == event.detail.what.kind(),
+                    "a detail-type that is not the event's kind"
+                );
+                events.push(event.detail);
+                let receipt = message.receipt_handle.unwrap_or_default();
+                self.stack.sqs.delete_message().queue_url(&self.queue).receipt_handle(receipt).send().await?;
+            }
+        }
+    }
+}
