@@ -27,6 +27,13 @@ pub(crate) struct Ports {
     salestrekker_port: Option<u16>,
 }
 
+impl Ports {
+    /// The port of the AWS endpoints and the stand-in's; those that are named are free.
+    fn choose(self) -> Result<(u16, u16)> {
+        Ok((port(self.aws_port, "--aws-port")?, port(self.salestrekker_port, "--salestrekker-port")?))
+    }
+}
+
 /// A stack that was started: what to stop, and where it is.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Stack {
@@ -131,10 +138,11 @@ impl Running {
         if let Some(old) = Stack::load(name) {
             old.stop(name)?;
         }
+        // A port in use is told before the minutes that a build may take; a free one is chosen after them.
+        ports.choose()?;
         tools::install()?;
         build()?;
-        let (aws, salestrekker) =
-            (port(ports.aws_port, "--aws-port")?, port(ports.salestrekker_port, "--salestrekker-port")?);
+        let (aws, salestrekker) = ports.choose()?;
         let owner = (name != "up").then(Started::this);
         let stack = Stack { owner, ..Stack::default() };
         let mut running = Self { name, stack: Arc::new(Mutex::new(Some(stack))), children: Vec::new() };
