@@ -4,6 +4,7 @@ use crate::clock::Moment;
 use crate::id::{ActionId, EventId, OrganisationId, TicketId};
 use crate::ticket::Ticket;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// One thing to do at Salestrekker. Names of workflows, stages and labels are the ones that people see; the worker
 /// looks up their ids, so that a handler needs no look-up of its own.
@@ -36,6 +37,17 @@ pub enum Action {
         /// Its name, in which `{ticket}` stands for the other ticket's name.
         name: String,
     },
+    /// Send a mutation of the handler's own: what the system has no action for.
+    Mutate {
+        /// The ticket that it is about: its actions are performed one at a time with this one.
+        ticket: TicketId,
+        /// The GraphQL document, from a `.graphql` file beside the handler, which `cargo xtask schema check` checks too.
+        document: String,
+        /// Its variables. They travel in queues and records, so they hold ids, not a person's data.
+        variables: Value,
+        /// Whether sending it twice does no harm. Where it does, one that got no answer is left for a person.
+        repeatable: bool,
+    },
 }
 
 impl Action {
@@ -60,10 +72,27 @@ impl Action {
         }
     }
 
+    /// Send a mutation of the handler's own, once: where no answer comes, it is left for a person.
+    ///
+    /// ```
+    /// use automations::{Action, example, serde_json::json};
+    ///
+    /// let ticket = example::ticket();
+    /// let document = "mutation Pause($id: ID!) { ticketPause(id: $id) }"; // include_str!("pause.graphql")
+    /// let action = Action::mutate(&ticket, document, json!({ "id": ticket.id }));
+    /// assert_eq!(action.kind(), "mutate");
+    /// ```
+    pub fn mutate(ticket: &Ticket, document: &str, variables: Value) -> Self {
+        let (ticket, document) = (ticket.id.clone(), document.to_owned());
+        Self::Mutate { ticket, document, variables, repeatable: false }
+    }
+
     /// The ticket whose actions are performed one at a time with this one.
     pub fn ticket(&self) -> &TicketId {
         match self {
-            Self::AddLabel { ticket, .. } | Self::MoveStage { ticket, .. } => ticket,
+            Self::AddLabel { ticket, .. } | Self::MoveStage { ticket, .. } | Self::Mutate { ticket, .. } => {
+                ticket
+            }
             Self::CreateTicket { beside, .. } => beside,
         }
     }
@@ -74,6 +103,7 @@ impl Action {
             Self::AddLabel { .. } => "add_label",
             Self::MoveStage { .. } => "move_stage",
             Self::CreateTicket { .. } => "create_ticket",
+            Self::Mutate { .. } => "mutate",
         }
     }
 }

@@ -15,6 +15,11 @@ impl Moment {
         Self(millis)
     }
 
+    /// The moment this many seconds after 1970 began.
+    pub fn from_seconds(seconds: u64) -> Self {
+        Self(seconds.saturating_mul(1_000))
+    }
+
     /// Milliseconds since 1970 began.
     pub fn as_millis(self) -> u64 {
         self.0
@@ -35,6 +40,12 @@ impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)
     }
+}
+
+/// How long it is until a time of the system's clock; zero where that is past.
+pub(crate) fn until(time: SystemTime) -> Duration {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+    time.duration_since(SystemTime::now()).unwrap_or_default()
 }
 
 /// The time now, by the system's clock.

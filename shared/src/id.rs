@@ -95,6 +95,8 @@ ids! {
     LabelId: opaque_problem;
     /// The user who owns a ticket or a workflow.
     OwnerId: opaque_problem;
+    /// An organisation among those that a user may enter; what switching takes.
+    MembershipId: opaque_problem;
     /// One hint: the request that brought it, and its place in that request.
     HintId: opaque_problem;
     /// One event; see [`EventId::of_change`].

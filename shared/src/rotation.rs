@@ -123,11 +123,11 @@ impl Rotating {
         stage(self.stages.get(&self.version).map(Vec::as_slice).unwrap_or_default())
     }
 
-    /// The organisation's API key, from the secret beside this one.
+    /// How the organisation signs in, from the secret beside this one.
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn api_key(&self) -> Result<secret::ApiKey, Error> {
+    pub async fn credential(&self) -> Result<secret::Credential, Error> {
         let organisation = self.name.strip_suffix(Kind::ApiToken.as_str()).ok_or(Error::Misnamed)?;
         let key = format!("{organisation}{}", Kind::ApiKey.as_str());
         let answer = self.client.get_secret_value().secret_id(key).send().await;

@@ -1,20 +1,25 @@
 //! Secrets Manager: an organisation's secrets, read once and kept for a while.
 //!
 //! Each organisation has three, named `{prefix}/{organisation}/{kind}` and holding one JSON object each:
-//! `webhook-token` `{"token"}`, `api-key` `{"endpoint", "api_key"}` and `api-token` `{"endpoint", "token"}`.
+//! `webhook-token` `{"token"}`, `api-key` `{"endpoint", "api_key"}` and `api-token` `{"endpoint", "token"}`. Where a
+//! user's login stands in for an API key, `api-key` holds `{"endpoint", "email", "password"}`; with either, an optional
+//! `"organization"` names the one to enter, by the id that `organizations` shows.
 
+use crate::clock::Moment;
 use crate::endpoint::Endpoint;
 use crate::failure::{Failure, Remedy};
-use crate::id::OrganisationId;
+use crate::id::{MembershipId, OrganisationId};
+use crate::kept::Kept;
+use crate::private::Private;
 use crate::wire;
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use subtle::ConstantTimeEq as _;
 
 /// A secret may be this much out of date.
@@ -64,13 +69,53 @@ impl WebhookToken {
     }
 }
 
-/// The secret `api-key`.
+/// The secret `api-key`: how a token is come by.
 #[derive(Debug, Clone, Deserialize)]
-pub struct ApiKey {
+#[serde(try_from = "StoredCredential")]
+pub struct Credential {
     /// The API's address; the host differs by aggregator.
     pub endpoint: Endpoint,
-    /// The organisation's API key, which does not expire.
-    pub api_key: SecretString,
+    /// Who signs in.
+    pub login: Login,
+    /// The organisation to enter, of those that the user may; the one that the login leads to where absent.
+    pub organization: Option<MembershipId>,
+}
+
+/// Who signs in.
+#[derive(Debug, Clone)]
+pub enum Login {
+    /// An organisation, by its API key, which does not expire.
+    ApiKey(SecretString),
+    /// A user. Aggregators forbid stored user logins; an API key is the default.
+    User {
+        /// The user's e-mail address.
+        email: Private<String>,
+        /// The user's password.
+        password: SecretString,
+    },
+}
+
+#[derive(Deserialize)]
+struct StoredCredential {
+    endpoint: Endpoint,
+    organization: Option<MembershipId>,
+    api_key: Option<SecretString>,
+    email: Option<Private<String>>,
+    password: Option<SecretString>,
+}
+
+impl TryFrom<StoredCredential> for Credential {
+    type Error = &'static str;
+
+    fn try_from(stored: StoredCredential) -> Result<Self, &'static str> {
+        let StoredCredential { endpoint, organization, api_key, email, password } = stored;
+        let login = match (api_key, email, password) {
+            (Some(key), None, None) => Login::ApiKey(key),
+            (None, Some(email), Some(password)) => Login::User { email, password },
+            _ => return Err("it takes an api_key, or an email and a password"),
+        };
+        Ok(Self { endpoint, login, organization })
+    }
 }
 
 /// The secret `api-token`.
@@ -80,6 +125,32 @@ pub struct ApiToken {
     pub endpoint: Endpoint,
     /// A JWT that lives for 14 days.
     pub token: SecretString,
+}
+
+impl ApiToken {
+    /// Whether the token says of itself that its time is over: reason enough to look for a newer one, not to believe it.
+    /// A token that says nothing has not expired.
+    pub fn has_expired(&self, now: Moment) -> bool {
+        #[expect(clippy::disallowed_methods, reason = "only when it expires is read from it")]
+        expiry(self.token.expose_secret()).is_some_and(|expiry| expiry <= now)
+    }
+
+    fn is(&self, other: &Self) -> bool {
+        #[expect(clippy::disallowed_methods, reason = "two of our own tokens are compared")]
+        let [own, other] = [self, other].map(|token| token.token.expose_secret());
+        own == other
+    }
+}
+
+/// The claim `exp` of a JWT (RFC 7519, section 4.1.4), its signature not looked at.
+fn expiry(token: &str) -> Option<Moment> {
+    #[derive(Deserialize)]
+    struct Claims {
+        exp: u64,
+    }
+    let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+    let claims: Claims = wire::from_json(&claims).ok()?;
+    Some(Moment::from_seconds(claims.exp))
 }
 
 /// Why a secret cannot be had.
@@ -139,19 +210,14 @@ impl Failure for Error {
 pub struct Secrets {
     client: Client,
     prefix: String,
-    kept: Mutex<HashMap<String, Kept>>,
-}
-
-#[derive(Debug, Clone)]
-struct Kept {
-    since: Instant,
-    value: Option<SecretString>,
+    /// By name; `None` for one that does not exist.
+    kept: Kept<String, Option<SecretString>>,
 }
 
 impl Secrets {
     /// Secrets whose names begin with `prefix`.
     pub fn new(client: Client, prefix: String) -> Self {
-        Self { client, prefix, kept: Mutex::default() }
+        Self { client, prefix, kept: Kept::new(MOST_KEPT) }
     }
 
     /// What this organisation's webhook URLs end in.
@@ -170,14 +236,22 @@ impl Secrets {
         self.get(organisation, Kind::ApiToken).await
     }
 
-    /// The organisation's API token, read anew: the one in memory was refused.
+    /// The organisation's API token after this one was refused: another that is in memory since, else read anew.
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn fresh_api_token(&self, organisation: &OrganisationId) -> Result<ApiToken, Error> {
+    pub async fn another_api_token(
+        &self,
+        organisation: &OrganisationId,
+        refused: &ApiToken,
+    ) -> Result<ApiToken, Error> {
+        let known = self.api_token(organisation).await?;
+        if !known.is(refused) {
+            return Ok(known);
+        }
         let name = self.name(organisation, Kind::ApiToken);
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).remove(&name);
-        self.get(organisation, Kind::ApiToken).await
+        let value = self.fetch(&name).await?;
+        open(name, value)
     }
 
     fn name(&self, organisation: &OrganisationId, kind: Kind) -> String {
@@ -186,19 +260,11 @@ impl Secrets {
 
     async fn get<T: DeserializeOwned>(&self, organisation: &OrganisationId, kind: Kind) -> Result<T, Error> {
         let name = self.name(organisation, kind);
-        let value = match self.kept(&name) {
-            Some(kept) => kept.value,
+        let value = match self.kept.get(&name) {
+            Some(kept) => kept,
             None => self.fetch(&name).await?,
         };
-        let Some(value) = value else { return Err(Error::Absent { name }) };
-        parse(&value).map_err(|misfit| Error::Unusable { name, misfit })
-    }
-
-    fn kept(&self, name: &str) -> Option<Kept> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let secret = kept.get(name)?;
-        let limit = if secret.value.is_some() { KEPT_FOR } else { ABSENCE_KEPT_FOR };
-        (secret.since.elapsed() < limit).then(|| secret.clone())
+        open(name, value)
     }
 
     async fn fetch(&self, name: &str) -> Result<Option<SecretString>, Error> {
@@ -211,13 +277,15 @@ impl Secrets {
             }
             Err(_) => return Err(Error::Unavailable { name: name.to_owned() }),
         };
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() >= MOST_KEPT {
-            kept.clear();
-        }
-        kept.insert(name.to_owned(), Kept { since: Instant::now(), value: value.clone() });
+        let keep_for = if value.is_some() { KEPT_FOR } else { ABSENCE_KEPT_FOR };
+        self.kept.put(name.to_owned(), value.clone(), keep_for);
         Ok(value)
     }
+}
+
+fn open<T: DeserializeOwned>(name: String, value: Option<SecretString>) -> Result<T, Error> {
+    let Some(value) = value else { return Err(Error::Absent { name }) };
+    parse(&value).map_err(|misfit| Error::Unusable { name, misfit })
 }
 
 /// A secret's text as what it should hold.
@@ -256,5 +324,40 @@ mod tests {
         let bad = SecretString::from(r#"{"endpoint": "http://canary-2.example.com", "token": "canary-3"}"#);
         let error = parse::<ApiToken>(&bad).unwrap_err();
         assert!(!format!("{error} {error:?}").contains("canary"), "{error}");
+    }
+    fn jwt(claims: &str) -> ApiToken {
+        let endpoint = serde_json::from_str(r#""https://app.example.com/graphql""#).unwrap();
+        ApiToken { endpoint, token: format!("e30.{}.signature", URL_SAFE_NO_PAD.encode(claims)).into() }
+    }
+
+    #[test]
+    fn a_token_expires_when_it_says_so() {
+        let token = jwt(r#"{"id": "u", "iat": 1000, "exp": 1209}"#);
+        assert!(!token.has_expired(Moment::from_seconds(1208)));
+        assert!(token.has_expired(Moment::from_seconds(1209)));
+    }
+
+    #[test]
+    fn a_token_that_says_nothing_has_not_expired() {
+        for claims in ["{}", "", "no JSON", r#"{"exp": "soon"}"#, r#"{"exp": -1}"#] {
+            assert!(!jwt(claims).has_expired(Moment::from_seconds(u64::MAX / 2_000)), "{claims}");
+        }
+        let bare = ApiToken { token: "opaque".into(), ..jwt("{}") };
+        assert!(!bare.has_expired(Moment::from_seconds(1)));
+    }
+
+    #[test]
+    fn a_credential_is_a_key_or_a_login_and_not_both() {
+        let credential = |rest: &str| {
+            let text = format!(r#"{{"endpoint": "https://app.example.com/graphql", {rest}}}"#);
+            parse::<Credential>(&text.into())
+        };
+        let key = credential(r#""api_key": "k", "organization": "o-1""#).unwrap();
+        assert!(matches!(key.login, Login::ApiKey(_)) && key.organization.is_some());
+        let user = credential(r#""email": "canary@example.com", "password": "canary""#).unwrap();
+        assert!(matches!(user.login, Login::User { .. }) && !format!("{user:?}").contains("canary"));
+        for neither in [r#""api_key": "k", "email": "e""#, r#""email": "e""#, r#""password": "p""#] {
+            assert!(credential(neither).is_err(), "{neither}");
+        }
     }
 }

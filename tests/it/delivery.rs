@@ -1,16 +1,21 @@
 //! A webhook becomes events, and events become actions at Salestrekker.
 
-use crate::setting::{SOON, among_others, events, kinds, known_ticket, mutations, stages};
+use crate::setting::{SOON, among_others, events, kinds, known_ticket, mutations, organisation, stages};
 use anyhow::{Result, ensure};
 use end_to_end::stack::{Stack, eventually};
+use end_to_end::stand_in::Payload;
+use rstest::rstest;
 use serde_json::json;
 
+#[rstest]
 #[tokio::test]
-async fn a_new_ticket_is_created_where_the_webhook_says_so_and_first_seen_where_not() -> Result<()> {
+async fn a_new_ticket_is_created_where_the_webhook_says_so_and_first_seen_where_not(
+    #[values(Payload::Id, Payload::IdAndEvent, Payload::Ticket, Payload::Form)] payload: Payload,
+) -> Result<()> {
     let _turn = among_others().await;
     let stack = Stack::found().await?;
-    let organisation = stack.organisation("new-tickets").await?;
-    let listener = stack.listen("new-tickets").await?;
+    let organisation = organisation(&stack, "new-tickets", payload).await?;
+    let listener = stack.listen(&organisation.name).await?;
     for (action, kind) in [("ticket-created", "ticket.created"), ("ticket-updated", "ticket.first_seen")] {
         let ticket = organisation.new_ticket(json!({ "stage": "Settled" })).await?;
         organisation.webhook(action, &ticket).await?;
@@ -27,11 +32,14 @@ async fn a_new_ticket_is_created_where_the_webhook_says_so_and_first_seen_where_
     Ok(())
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_ticket_that_settles_is_labelled_and_followed_up() -> Result<()> {
+async fn a_ticket_that_settles_is_labelled_and_followed_up(
+    #[values(Payload::Id, Payload::IdAndEvent, Payload::Ticket, Payload::Form)] payload: Payload,
+) -> Result<()> {
     let _turn = among_others().await;
     let stack = Stack::found().await?;
-    let organisation = stack.organisation("settles").await?;
+    let organisation = organisation(&stack, "settles", payload).await?;
     let fields = json!({ "stage": "Approved", "name": "Citizen", "labels": ["Refinance"], "idClients": ["contact-7"] });
     let ticket = organisation.new_ticket(fields).await?;
     organisation.webhook("ticket-updated", &ticket).await?;
@@ -43,26 +51,29 @@ async fn a_ticket_that_settles_is_labelled_and_followed_up() -> Result<()> {
     assert_eq!(stages(&events[1]), Some(("Approved", "Settled")));
 
     let updates = mutations(&organisation, "ticketUpdate", 1).await?;
-    let labels = updates[0].pointer("/ticket/idLabels").and_then(|labels| labels.as_array()).cloned();
+    let labels = updates[0].pointer("/idLabels").and_then(|labels| labels.as_array()).cloned();
     assert_eq!(labels.map(|labels| labels.len()), Some(2), "the label that was there is kept");
     assert_eq!(
-        updates[0].pointer("/ticket/name"),
+        updates[0].pointer("/name"),
         Some(&json!("Citizen")),
         "the rest of the ticket is sent back whole"
     );
     let follow_ups = mutations(&organisation, "ticketCreate", 1).await?;
-    assert_eq!(follow_ups[0].pointer("/ticket/name"), Some(&json!("Follow-up: Citizen")));
-    assert_eq!(follow_ups[0].pointer("/ticket/idClients"), Some(&json!(["contact-7"])));
-    let first_stage = stage_id(&stack, "settles", "Annual reviews", "Due").await?;
-    assert_eq!(follow_ups[0].pointer("/ticket/idStage"), Some(&first_stage));
+    assert_eq!(follow_ups[0].pointer("/name"), Some(&json!("Follow-up: Citizen")));
+    assert_eq!(follow_ups[0].pointer("/idClients"), Some(&json!(["contact-7"])));
+    let first_stage = stage_id(&stack, &organisation.name, "Annual reviews", "Due").await?;
+    assert_eq!(follow_ups[0].pointer("/idStage"), Some(&first_stage));
     Ok(())
 }
 
+#[rstest]
 #[tokio::test]
-async fn two_changes_between_webhooks_are_told_as_their_difference() -> Result<()> {
+async fn two_changes_between_webhooks_are_told_as_their_difference(
+    #[values(Payload::Id, Payload::IdAndEvent, Payload::Ticket, Payload::Form)] payload: Payload,
+) -> Result<()> {
     let _turn = among_others().await;
     let stack = Stack::found().await?;
-    let organisation = stack.organisation("two-changes").await?;
+    let organisation = organisation(&stack, "two-changes", payload).await?;
     let ticket = known_ticket(&organisation, "Approved").await?;
     organisation.change(&ticket, json!({ "stage": "Archived" })).await?;
     organisation.change(&ticket, json!({ "stage": "Settled", "values": { "onceOff": 1.5 } })).await?;
@@ -74,11 +85,14 @@ async fn two_changes_between_webhooks_are_told_as_their_difference() -> Result<(
     Ok(())
 }
 
+#[rstest]
 #[tokio::test]
-async fn ten_tickets_in_one_burst_are_each_followed_up_once() -> Result<()> {
+async fn ten_tickets_in_one_burst_are_each_followed_up_once(
+    #[values(Payload::Id, Payload::IdAndEvent, Payload::Ticket, Payload::Form)] payload: Payload,
+) -> Result<()> {
     let _turn = among_others().await;
     let stack = Stack::found().await?;
-    let organisation = stack.organisation("burst").await?;
+    let organisation = organisation(&stack, "burst", payload).await?;
     let mut tickets = Vec::new();
     for number in 0..10 {
         tickets.push(
@@ -103,8 +117,7 @@ async fn ten_tickets_in_one_burst_are_each_followed_up_once() -> Result<()> {
         organisation.webhook("ticket-updated", ticket).await?;
     }
     let follow_ups = mutations(&organisation, "ticketCreate", 10).await?;
-    let mut names: Vec<_> =
-        follow_ups.iter().map(|variables| variables["ticket"]["name"].to_string()).collect();
+    let mut names: Vec<_> = follow_ups.iter().map(|variables| variables["name"].to_string()).collect();
     names.sort();
     names.dedup();
     assert_eq!((follow_ups.len(), names.len()), (10, 10));

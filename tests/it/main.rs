@@ -3,6 +3,7 @@
 
 #![expect(clippy::indexing_slicing, reason = "a test that finds less than it wants may panic")]
 
+mod api;
 mod delivery;
 mod deployed;
 mod door;
@@ -11,3 +12,4 @@ mod rotation;
 mod setting;
 mod tidy;
 mod trouble;
+mod webhooks;

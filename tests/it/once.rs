@@ -1,15 +1,21 @@
 //! The same webhook again does nothing again.
 
-use crate::setting::{among_others, events, kinds, known_ticket, mutations, rest};
-use anyhow::Result;
-use end_to_end::stack::Stack;
+use crate::setting::{SOON, among_others, events, kinds, known_ticket, mutations, organisation, rest};
+use anyhow::{Context as _, Result, ensure};
+use automations::wire::to_json;
+use end_to_end::stack::{Stack, eventually};
+use end_to_end::stand_in::Payload;
+use rstest::rstest;
 use serde_json::json;
 
+#[rstest]
 #[tokio::test]
-async fn the_same_webhook_five_times_gives_one_action() -> Result<()> {
+async fn the_same_webhook_five_times_gives_one_action(
+    #[values(Payload::Id, Payload::IdAndEvent, Payload::Ticket, Payload::Form)] payload: Payload,
+) -> Result<()> {
     let _turn = among_others().await;
     let stack = Stack::found().await?;
-    let organisation = stack.organisation("five-times").await?;
+    let organisation = organisation(&stack, "five-times", payload).await?;
     let ticket = known_ticket(&organisation, "Approved").await?;
     organisation.change(&ticket, json!({ "stage": "Settled" })).await?;
     for _ in 0..5 {
@@ -26,11 +32,14 @@ async fn the_same_webhook_five_times_gives_one_action() -> Result<()> {
     Ok(())
 }
 
+#[rstest]
 #[tokio::test]
-async fn five_webhooks_at_the_same_moment_give_one_action() -> Result<()> {
+async fn five_webhooks_at_the_same_moment_give_one_action(
+    #[values(Payload::Id, Payload::IdAndEvent, Payload::Ticket, Payload::Form)] payload: Payload,
+) -> Result<()> {
     let _turn = among_others().await;
     let stack = Stack::found().await?;
-    let organisation = stack.organisation("same-moment").await?;
+    let organisation = organisation(&stack, "same-moment", payload).await?;
     let ticket = known_ticket(&organisation, "Approved").await?;
     organisation.change(&ticket, json!({ "stage": "Settled" })).await?;
     let send = || organisation.webhook("ticket-updated", &ticket);
@@ -45,11 +54,14 @@ async fn five_webhooks_at_the_same_moment_give_one_action() -> Result<()> {
     Ok(())
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_ticket_that_an_action_created_is_known_as_created() -> Result<()> {
+async fn a_ticket_that_an_action_created_is_known_as_created(
+    #[values(Payload::Id, Payload::IdAndEvent, Payload::Ticket, Payload::Form)] payload: Payload,
+) -> Result<()> {
     let _turn = among_others().await;
     let stack = Stack::found().await?;
-    let organisation = stack.organisation("ours").await?;
+    let organisation = organisation(&stack, "ours", payload).await?;
     let ticket = known_ticket(&organisation, "Approved").await?;
     organisation.change(&ticket, json!({ "stage": "Settled" })).await?;
     organisation.webhook("ticket-updated", &ticket).await?;
@@ -62,5 +74,33 @@ async fn a_ticket_that_an_action_created_is_known_as_created() -> Result<()> {
     // This webhook's URL does not say that the ticket is new; our own record does.
     organisation.webhook("ticket-updated", &follow_up).await?;
     assert_eq!(kinds(&events(&organisation, &follow_up, 1).await?), ["ticket.created"]);
+    Ok(())
+}
+
+/// SQS delivers at least once: the record keeps an action from being done again.
+#[tokio::test]
+async fn an_action_that_is_delivered_again_is_not_done_again() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("delivered-again").await?;
+    let ticket = known_ticket(&organisation, "Approved").await?;
+    organisation.change(&ticket, json!({ "stage": "Settled" })).await?;
+    organisation.webhook("ticket-updated", &ticket).await?;
+    mutations(&organisation, "ticketCreate", 1).await?;
+    rest(&stack).await?;
+    let event = &events(&organisation, &ticket, 2).await?[1];
+    let done = organisation.done(event, "follow-up-on-settlement", 1).await?.context("no record")?;
+    // Another deduplication id: as after the five minutes for which the queue itself remembers the first.
+    let queue = stack.queue_url(&stack.place.actions_queue).await?;
+    let again = stack.sqs.send_message().queue_url(queue).message_body(to_json(&done.decided));
+    again.message_group_id(done.decided.group()).message_deduplication_id("again").send().await?;
+    rest(&stack).await?;
+    eventually("the second delivery", SOON, async || {
+        let logged = stack.logged("action-worker", "done_before").await?;
+        ensure!(logged.iter().any(|line| line.contains(done.decided.id.as_str())), "not yet");
+        Ok(())
+    })
+    .await?;
+    assert_eq!(mutations(&organisation, "ticketCreate", 1).await?.len(), 1);
     Ok(())
 }

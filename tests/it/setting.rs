@@ -3,6 +3,7 @@
 use anyhow::{Result, ensure};
 use automations::{Event, What};
 use end_to_end::stack::{Organisation, Stack, eventually};
+use end_to_end::stand_in::Payload;
 use serde_json::{Value, json};
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -19,6 +20,16 @@ pub(crate) async fn among_others() -> RwLockReadGuard<'static, ()> {
 /// Held by a test that breaks something which others share.
 pub(crate) async fn alone() -> RwLockWriteGuard<'static, ()> {
     STACK_IN_USE.write().await
+}
+
+/// An organisation of its own for a test under one kind of webhook, whose name is the test's and the kind's.
+pub(crate) async fn organisation<'a>(
+    stack: &'a Stack,
+    name: &str,
+    payload: Payload,
+) -> Result<Organisation<'a>> {
+    let organisation = stack.organisation(&format!("{name}-{}", payload.name())).await?;
+    Ok(Organisation { payload, ..organisation })
 }
 
 /// A ticket in this stage, already looked at once.

@@ -90,11 +90,14 @@ async fn an_api_that_is_away_for_a_while_loses_and_doubles_nothing() -> Result<(
     let stack = Stack::found().await?;
     let organisation = stack.organisation("away").await?;
     let ticket = known_ticket(&organisation, "Approved").await?;
-    let fault =
-        |on: &str, status: u16| json!({ "organisation": "away", "on": on, "times": 2, "status": status });
-    let faults =
-        json!([fault("query Tickets", 503), fault("ticketUpdate", 500), fault("WorkflowsSearch", 429)]);
-    stack.control(reqwest::Method::PUT, "faults", &faults).await?;
+    let fault = |on: &str, times: u32, code: u16| json!({ "organisation": "away", "on": on, "times": times, "is": { "status": { "code": code } } });
+    // Three in a row are more than the client itself repeats, so that the queue has to.
+    let faults = json!([
+        fault("query Ticket(", 4, 503),
+        fault("ticketUpdate", 2, 500),
+        fault("WorkflowsSearch", 4, 429)
+    ]);
+    stack.control(reqwest::Method::POST, "faults", &faults).await?;
     organisation.change(&ticket, json!({ "stage": "Settled" })).await?;
     organisation.webhook("ticket-updated", &ticket).await?;
     mutations(&organisation, "ticketCreate", 1).await?;
@@ -110,8 +113,8 @@ async fn an_action_that_can_never_work_is_parked_and_the_next_one_is_done() -> R
     let stack = Stack::found().await?;
     let organisation = stack.organisation("parked").await?;
     let ticket = known_ticket(&organisation, "Approved").await?;
-    let fault = json!([{ "organisation": "parked", "on": "ticketUpdate", "times": 9, "status": 400 }]);
-    stack.control(reqwest::Method::PUT, "faults", &fault).await?;
+    let fault = json!([{ "organisation": "parked", "on": "ticketUpdate", "times": 9, "is": { "status": { "code": 400 } } }]);
+    stack.control(reqwest::Method::POST, "faults", &fault).await?;
     organisation.change(&ticket, json!({ "stage": "Settled" })).await?;
     organisation.webhook("ticket-updated", &ticket).await?;
     mutations(&organisation, "ticketCreate", 1).await?;

@@ -124,7 +124,7 @@ fn lines(
     }
     for done in actions {
         let outcome = match &done.outcome {
-            Outcome::Changed => "done",
+            Outcome::Changed | Outcome::Sent => "done",
             Outcome::AlreadySo => "already so",
             Outcome::Created { .. } => "done: a ticket created",
         };

@@ -1,6 +1,7 @@
 //! One organisation on a stack: its tickets at the stand-in, its webhooks, what became of them.
 
 use super::Stack;
+use crate::stand_in::Payload;
 use anyhow::{Context as _, Result, bail};
 use automations::Event;
 use automations::id::ActionId;
@@ -23,6 +24,8 @@ pub struct Organisation<'a> {
     pub name: String,
     /// What its webhook URLs end in.
     pub webhook_token: String,
+    /// What its webhooks hold.
+    pub payload: Payload,
 }
 
 /// A mutation that came to the stand-in.
@@ -34,6 +37,10 @@ pub struct Mutation {
     pub variables: Value,
     /// What it answered; null where it failed.
     pub result: Value,
+    /// The header `User-Agent`.
+    pub user_agent: String,
+    /// The header `Accept-Encoding`.
+    pub accept_encoding: String,
     /// Milliseconds since 1970 began.
     pub received_at: u64,
 }
@@ -44,12 +51,11 @@ impl Stack {
     /// # Errors
     /// As a request fails.
     pub async fn organisation(&self, name: &str) -> Result<Organisation<'_>> {
-        let known = self.control(Method::POST, "organisations", &json!({ "name": name })).await?;
-        let api_key = known.get("api_key").and_then(Value::as_str).context("the stand-in gave no API key")?;
-        let endpoint = format!("{}/graphql", self.place.salestrekker_url);
-        let token = self.authenticate(&endpoint, api_key).await?;
+        let (api_key, token) = self.sign_in(name).await?;
+        let endpoint = self.api();
         let webhook_token = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
-        let organisation = Organisation { stack: self, name: name.to_owned(), webhook_token };
+        let payload = Payload::default();
+        let organisation = Organisation { stack: self, name: name.to_owned(), webhook_token, payload };
         let webhook = json!({ "token": organisation.webhook_token });
         organisation.create_secret(Kind::WebhookToken, &webhook).await?;
         organisation
@@ -62,7 +68,8 @@ impl Stack {
     /// The organisation that the stack was seeded with.
     pub fn seeded_organisation(&self) -> Organisation<'_> {
         let webhook_token = super::last_part(&self.place.webhook_url, '/');
-        Organisation { stack: self, name: self.place.organisation.clone(), webhook_token }
+        let name = self.place.organisation.clone();
+        Organisation { stack: self, name, webhook_token, payload: Payload::default() }
     }
 
     /// A request to the stand-in's control API.
@@ -78,12 +85,20 @@ impl Stack {
         Ok(answer.json().await?)
     }
 
-    async fn authenticate(&self, endpoint: &str, api_key: &str) -> Result<String> {
+    /// The API's address.
+    pub fn api(&self) -> String {
+        format!("{}/graphql", self.place.salestrekker_url)
+    }
+
+    /// An organisation's API key, and a token for it; the organisation is made where there is none.
+    async fn sign_in(&self, organisation: &str) -> Result<(String, String)> {
+        let known = self.control(Method::POST, "organisations", &json!({ "name": organisation })).await?;
+        let api_key = known.get("api_key").and_then(Value::as_str).context("the stand-in gave no API key")?;
         let query = "mutation($key: String!) { authenticate(apiKey: $key) { token } }";
         let body = json!({ "query": query, "variables": { "key": api_key } });
-        let answer: Value = self.http.post(endpoint).json(&body).send().await?.json().await?;
+        let answer: Value = self.http.post(self.api()).json(&body).send().await?.json().await?;
         let token = answer.pointer("/data/authenticate/token").and_then(Value::as_str);
-        Ok(token.context("the stand-in gave no token")?.to_owned())
+        Ok((api_key.to_owned(), token.context("the stand-in gave no token")?.to_owned()))
     }
 }
 
@@ -98,14 +113,37 @@ impl Organisation<'_> {
         format!("{}/{}/{}", self.stack.place.stack, self.name, kind.as_str())
     }
 
-    /// Sends a webhook as Salestrekker probably does: a POST with the ticket's id in JSON.
+    /// Puts another token into its secret, as rotation does.
+    ///
+    /// # Errors
+    /// As the request fails.
+    pub async fn set_token(&self, token: &str) -> Result<()> {
+        let value = json!({ "endpoint": self.stack.api(), "token": token }).to_string();
+        let request = self.stack.secrets.put_secret_value().secret_id(self.secret_name(Kind::ApiToken));
+        request.secret_string(value).send().await.context("a secret cannot be changed")?;
+        Ok(())
+    }
+
+    /// Puts a fresh token into its secret.
+    ///
+    /// # Errors
+    /// As a request fails.
+    pub async fn renew_token(&self) -> Result<()> {
+        let (_, token) = self.stack.sign_in(&self.name).await?;
+        self.set_token(&token).await
+    }
+
+    /// Sends a webhook as Salestrekker probably does: a POST with the ticket's id.
     ///
     /// # Errors
     /// Where it is not accepted.
     pub async fn webhook(&self, action: &str, ticket: &str) -> Result<Value> {
-        let body = json!({ "id": ticket }).to_string();
-        let answer =
-            self.send(Method::POST, &self.webhook_url(action), "application/json", body.into()).await?;
+        let shown = match self.payload {
+            Payload::Ticket => self.ticket(ticket).await?,
+            _ => json!({ "id": ticket }),
+        };
+        let (content_type, body) = self.payload.body(action, &shown);
+        let answer = self.send(Method::POST, &self.webhook_url(action), content_type, body.into()).await?;
         if answer.status() != 202 {
             bail!("the webhook is answered with {}: {}", answer.status(), answer.text().await?);
         }

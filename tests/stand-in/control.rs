@@ -7,12 +7,17 @@
 //! | `PATCH /control/tickets/{id}` | changes a ticket, as a person at the screen would; the same fields |
 //! | `GET /control/tickets/{id}` | the ticket as it is |
 //! | `GET /control/mutations?organisation=` | every mutation that came, in order, with its variables |
-//! | `PUT /control/faults` `[{...}]` | replaces what is to go wrong; see `Fault` |
+//! | `PUT /control/faults` `[{"is", "on", "times", "organisation"}]` | replaces what is to go wrong (`POST` adds to it); see `fault.rs` |
+//! | `PUT /control/webhooks/{organisation}` | how its webhooks are sent; see `Webhooks` in `webhooks.rs` |
+//! | `GET /control/webhooks` | every webhook that was due, in order, and whether it was lost |
+//! | `POST /control/users` `{"email", "password", "organisations"}` | a user who may enter these organisations, the first by signing in |
 //! | `POST /control/expire-tokens` `{"organisation"}` | refuses every token issued to it until now |
 //! | `POST /control/reset` | forgets tickets, contacts, mutations and faults |
 
+use super::fault::Fault;
 use super::objects::{Ticket, TicketValues, Workflow};
-use super::world::{Fault, Organisation, Shared};
+use super::webhooks::Webhooks;
+use super::world::{Organisation, Shared, User};
 use async_graphql::ID;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
@@ -32,7 +37,10 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/control/tickets", post(create))
         .route("/control/tickets/{id}", get(ticket).patch(change))
         .route("/control/mutations", get(mutations))
-        .route("/control/faults", put(faults))
+        .route("/control/faults", put(faults).post(more_faults))
+        .route("/control/webhooks", get(webhooks))
+        .route("/control/webhooks/{organisation}", put(set_webhooks))
+        .route("/control/users", post(user))
         .route("/control/expire-tokens", post(expire_tokens))
         .route("/control/reset", post(reset))
 }
@@ -112,8 +120,9 @@ async fn create(State(world): State<Shared>, Json(arranged): Json<Arranged>) -> 
         is_active: Some(true),
     };
     arrange(&mut ticket, arranged, organisation)?;
-    let shown = show(&ticket);
-    organisation.tickets.insert(id, ticket);
+    let shown = Json(show(&ticket));
+    organisation.tickets.insert(id.clone(), ticket);
+    world.tell(&name, None, &id);
     Ok(shown)
 }
 
@@ -126,17 +135,19 @@ async fn change(
     let organisation =
         world.organisations.values_mut().find(|organisation| organisation.tickets.contains_key(&id));
     let organisation = organisation.ok_or_else(|| no_such("ticket", &id))?;
-    let mut ticket = organisation.tickets.get(&id).cloned().ok_or_else(|| no_such("ticket", &id))?;
+    let before = organisation.tickets.get(&id).cloned().ok_or_else(|| no_such("ticket", &id))?;
+    let mut ticket = before.clone();
     arrange(&mut ticket, arranged, organisation)?;
-    let shown = show(&ticket);
-    organisation.tickets.insert(id, ticket);
+    let (name, shown) = (organisation.name.clone(), Json(show(&ticket)));
+    organisation.tickets.insert(id.clone(), ticket);
+    world.tell(&name, Some(&before), &id);
     Ok(shown)
 }
 
 async fn ticket(State(world): State<Shared>, Path(id): Path<String>) -> Answer {
     let world = world.lock();
     let ticket = world.organisations.values().find_map(|organisation| organisation.tickets.get(&id));
-    ticket.map(show).ok_or_else(|| no_such("ticket", &id))
+    ticket.map(|ticket| Json(show(ticket))).ok_or_else(|| no_such("ticket", &id))
 }
 
 async fn mutations(State(world): State<Shared>, Query(filter): Query<Filter>) -> Json<Value> {
@@ -149,6 +160,46 @@ async fn faults(State(world): State<Shared>, Json(faults): Json<Vec<Fault>>) -> 
     let mut world = world.lock();
     world.faults = faults;
     Json(json!(world.faults))
+}
+
+async fn more_faults(State(world): State<Shared>, Json(faults): Json<Vec<Fault>>) -> Json<Value> {
+    let mut world = world.lock();
+    world.faults.extend(faults);
+    Json(json!(world.faults))
+}
+
+async fn webhooks(State(world): State<Shared>) -> Json<Value> {
+    Json(json!(world.lock().webhooks))
+}
+
+async fn set_webhooks(
+    State(world): State<Shared>,
+    Path(organisation): Path<String>,
+    Json(webhooks): Json<Webhooks>,
+) -> Json<Value> {
+    let mut world = world.lock();
+    let organisation = world.organisation(&organisation);
+    organisation.webhooks = webhooks;
+    Json(json!(organisation.webhooks))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewUser {
+    email: String,
+    password: String,
+    organisations: Vec<String>,
+}
+
+async fn user(State(world): State<Shared>, Json(new): Json<NewUser>) -> Json<Value> {
+    let mut world = world.lock();
+    let id = world.new_id();
+    for name in &new.organisations {
+        world.organisation(name);
+    }
+    let NewUser { email, password, organisations } = new;
+    world.users.push(User { id: id.clone(), email, password, organisations });
+    Json(json!({ "id": id }))
 }
 
 async fn expire_tokens(State(world): State<Shared>, Json(filter): Json<Filter>) -> Json<Value> {
@@ -204,10 +255,11 @@ fn set<T>(field: &mut Option<T>, value: Option<T>) {
     }
 }
 
-fn show(ticket: &Ticket) -> Json<Value> {
+/// A ticket as the control API and a webhook show it.
+pub(super) fn show(ticket: &Ticket) -> Value {
     let ids = |ids: &Option<Vec<ID>>| ids.iter().flatten().map(|id| id.to_string()).collect::<Vec<_>>();
     let id = |id: &Option<ID>| id.as_ref().map(|id| id.to_string());
-    Json(json!({
+    json!({
         "id": *ticket.id,
         "name": ticket.name,
         "idOwner": id(&ticket.id_owner),
@@ -217,7 +269,7 @@ fn show(ticket: &Ticket) -> Json<Value> {
         "idClients": ids(&ticket.id_clients),
         "values": {"onceOff": ticket.values.as_ref().and_then(|values| values.once_off)},
         "isActive": ticket.is_active,
-    }))
+    })
 }
 
 fn no_such(kind: &str, name: &str) -> (StatusCode, String) {

@@ -2,12 +2,17 @@
 //! control API for tests. Everything that it holds is invented.
 
 mod control;
+mod fault;
 mod http;
 mod inputs;
 mod mutation;
 mod objects;
 mod query;
+mod seed;
 mod token;
+mod webhooks;
 mod world;
 
 pub use http::server;
+pub use seed::{Seeded, seeded};
+pub use webhooks::Payload;

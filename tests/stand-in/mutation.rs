@@ -3,7 +3,7 @@
 #![expect(clippy::unused_async, reason = "async-graphql's resolvers are async")]
 
 use super::inputs::{ContactCreateInput, TicketCreateInput, TicketUpdateInput};
-use super::objects::Authentication;
+use super::objects::{Authentication, Ticket};
 use super::world::{Caller, Organisation, Shared, World};
 use async_graphql::{Context, ID, Object, Result};
 
@@ -11,7 +11,7 @@ pub(super) struct Mutation;
 
 #[Object]
 impl Mutation {
-    /// By API key only: the stand-in knows no users.
+    /// By API key, or by e-mail and password.
     async fn authenticate(
         &self,
         context: &Context<'_>,
@@ -19,25 +19,35 @@ impl Mutation {
         password: Option<String>,
         api_key: Option<String>,
     ) -> Result<Option<Authentication>> {
-        let _ = (email, password);
         let mut world = context.data::<Shared>()?.lock();
-        let key = api_key.ok_or("the stand-in authenticates by apiKey")?;
-        let organisation = world.organisations.values().find(|organisation| organisation.api_key == key);
-        let id = organisation.map(|organisation| organisation.id.clone()).ok_or("UNAUTHENTICATED")?;
-        Ok(Some(Authentication { token: world.token(&id) }))
+        let found = match (api_key, email, password) {
+            (Some(key), _, _) => {
+                let organisation =
+                    world.organisations.values().find(|organisation| organisation.api_key == key);
+                organisation.map(|found| (found.owner.clone(), found.id.clone()))
+            }
+            (None, Some(email), Some(password)) => {
+                let user = world.users.iter().find(|user| user.email == email && user.password == password);
+                let first = user.and_then(|user| Some((&user.id, user.organisations.first()?)));
+                first.and_then(|(id, name)| Some((id.clone(), world.organisations.get(name)?.id.clone())))
+            }
+            _ => return Err("an apiKey, or an email and a password".into()),
+        };
+        let (user, organisation) = found.ok_or("UNAUTHENTICATED")?;
+        Ok(Some(Authentication { token: world.token(&user, &organisation) }))
     }
 
-    /// The stand-in's users belong to one organisation each.
     async fn authenticate_in_different_organization(
         &self,
         context: &Context<'_>,
         id: ID,
     ) -> Result<Option<Authentication>> {
-        change(context, |world, own| {
-            let found = world.organisation_by_id(&id).map(|organisation| organisation.id.clone());
-            let id = found.filter(|id| id == own).ok_or("no such organisation")?;
-            Ok(Some(Authentication { token: world.token(&id) }))
-        })
+        let user = &context.data::<Caller>()?.claims()?.id;
+        let mut world = context.data::<Shared>()?.lock();
+        let memberships = world.memberships(user);
+        let found = memberships.into_iter().find(|(outer, _)| *outer == id);
+        let organisation = found.map(|(_, found)| found.id.clone()).ok_or("no such organisation")?;
+        Ok(Some(Authentication { token: world.token(user, &organisation) }))
     }
 
     async fn contact_create(&self, context: &Context<'_>, contact: ContactCreateInput) -> Result<Option<ID>> {
@@ -54,29 +64,44 @@ impl Mutation {
             let organisation = organisation(world, own)?;
             organisation.check_place(&ticket.id_workflow, &ticket.id_stage)?;
             organisation.tickets.insert(id.to_string(), ticket.into_ticket(id.clone()));
+            tell(world, own, None, &id);
             Ok(Some(id))
         })
     }
 
     async fn ticket_update(&self, context: &Context<'_>, ticket: TicketUpdateInput) -> Result<Option<ID>> {
+        let Dropped(dropped) = context.data::<Dropped>()?;
         change(context, |world, own| {
             let organisation = organisation(world, own)?;
             organisation.check_place(&ticket.id_workflow, &ticket.id_stage)?;
             let id = ticket.id.clone();
             let found = organisation.tickets.get_mut(id.as_str()).ok_or("no such ticket")?;
+            let before = found.clone();
             ticket.replace(found);
+            found.keep(dropped, &before);
+            tell(world, own, Some(&before), &id);
             Ok(Some(id))
         })
     }
 }
 
+/// The fields of a ticket that an update leaves as they were.
+pub(super) struct Dropped(pub(super) Vec<String>);
+
 fn change<T>(context: &Context<'_>, change: impl FnOnce(&mut World, &str) -> Result<T>) -> Result<T> {
     let mut world = context.data::<Shared>()?.lock();
-    let Caller(caller) = context.data::<Caller>()?;
-    change(&mut world, caller.as_deref().ok_or("UNAUTHENTICATED")?)
+    change(&mut world, &context.data::<Caller>()?.claims()?.id_current_organization)
 }
 
 fn organisation<'a>(world: &'a mut World, id: &str) -> Result<&'a mut Organisation> {
     let found = world.organisations.values_mut().find(|organisation| organisation.id == id);
     Ok(found.ok_or("UNAUTHENTICATED")?)
+}
+
+/// Has webhooks sent for a change through the API, where the organisation's are.
+fn tell(world: &mut World, organisation: &str, before: Option<&Ticket>, ticket: &ID) {
+    let found = world.organisation_by_id(organisation).filter(|found| found.webhooks.on_api_changes);
+    if let Some(name) = found.map(|found| found.name.clone()) {
+        world.tell(&name, before, ticket);
+    }
 }

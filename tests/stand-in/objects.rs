@@ -53,6 +53,25 @@ pub(super) struct Ticket {
     pub(super) is_active: Option<bool>,
 }
 
+impl Ticket {
+    /// Puts these fields back to what they were.
+    pub(super) fn keep(&mut self, fields: &[String], before: &Self) {
+        for field in fields {
+            match field.as_str() {
+                "name" => self.name.clone_from(&before.name),
+                "idOwner" => self.id_owner.clone_from(&before.id_owner),
+                "idWorkflow" => self.id_workflow.clone_from(&before.id_workflow),
+                "idStage" => self.id_stage.clone_from(&before.id_stage),
+                "idLabels" => self.id_labels.clone_from(&before.id_labels),
+                "idClients" => self.id_clients.clone_from(&before.id_clients),
+                "ticketClientTypes" => self.ticket_client_types.clone_from(&before.ticket_client_types),
+                "values" => self.values.clone_from(&before.values),
+                _ => {}
+            }
+        }
+    }
+}
+
 #[derive(Debug, Clone, SimpleObject)]
 pub(super) struct TicketClientType {
     pub(super) id_contact: Option<ID>,

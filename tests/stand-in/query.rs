@@ -44,10 +44,16 @@ impl Query {
     }
 
     async fn organizations(&self, context: &Context<'_>) -> Result<Option<Vec<OrganizationMembership>>> {
-        seen(context, |organisation| {
-            let own = Organization { name: organisation.name.clone(), id: Some(ID(organisation.id.clone())) };
-            Some(vec![OrganizationMembership { id: ID(organisation.id.clone()), organization: own }])
-        })
+        let world = context.data::<Shared>()?.lock();
+        let memberships = world.memberships(&context.data::<Caller>()?.claims()?.id);
+        let shown = memberships.into_iter().map(|(id, organisation)| OrganizationMembership {
+            id,
+            organization: Organization {
+                name: organisation.name.clone(),
+                id: Some(ID(organisation.id.clone())),
+            },
+        });
+        Ok(Some(shown.collect()))
     }
 }
 
@@ -56,7 +62,6 @@ fn seen<T>(
     see: impl FnOnce(&super::world::Organisation) -> Option<T>,
 ) -> Result<Option<T>> {
     let world = context.data::<Shared>()?.lock();
-    let Caller(caller) = context.data::<Caller>()?;
-    let organisation = caller.as_ref().and_then(|id| world.organisation_by_id(id));
+    let organisation = world.organisation_by_id(&context.data::<Caller>()?.claims()?.id_current_organization);
     Ok(see(organisation.ok_or("UNAUTHENTICATED")?))
 }

@@ -8,15 +8,17 @@ use serde::{Deserialize, Serialize};
 /// What signs; invented, and worth nothing anywhere.
 const SECRET: &[u8] = b"the stand-in's secret";
 
-#[derive(Serialize, Deserialize)]
+/// What a token says.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Claims {
-    id: String,
-    id_current_organization: String,
+pub(super) struct Claims {
+    /// The user's id.
+    pub(super) id: String,
+    pub(super) id_current_organization: String,
     iat: u64,
     exp: u64,
     /// Not the vendor's: tells two tokens of one second apart.
-    serial: u64,
+    pub(super) serial: u64,
 }
 
 /// A token for this organisation, from now on for so many seconds.
@@ -33,12 +35,12 @@ pub(super) fn issue(user: &str, organisation: &str, now: Moment, lifetime: u64, 
         .unwrap_or_default()
 }
 
-/// The id of the organisation that a token is for, and its serial number, where it is genuine and alive.
-pub(super) fn verify(token: &str, now: Moment) -> Option<(String, u64)> {
+/// What a token says, where it is genuine and alive.
+pub(super) fn verify(token: &str, now: Moment) -> Option<Claims> {
     let mut validation = Validation::new(Algorithm::HS256);
     validation.leeway = 0;
     validation.validate_exp = false;
     let claims =
         jsonwebtoken::decode::<Claims>(token, &DecodingKey::from_secret(SECRET), &validation).ok()?.claims;
-    (claims.exp > now.as_seconds()).then_some((claims.id_current_organization, claims.serial))
+    (claims.exp > now.as_seconds()).then_some(claims)
 }

@@ -1,10 +1,13 @@
 //! What the stand-in knows: organisations, their tickets, and what was done to them.
 
+use super::control::show;
+use super::fault::{Fault, Kind};
 use super::objects::{Contact, Label, Ticket, Workflow, WorkflowStage, WorkflowType};
-use super::token;
+use super::token::{self, Claims};
+use super::webhooks::{Due, Post, Webhooks};
 use async_graphql::{ID, Result};
 use automations::clock;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,24 +17,49 @@ use uuid::Uuid;
 const TOKEN_LIFETIME_SECONDS: u64 = 1_209_600;
 
 /// The world, as all requests share it.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct Shared(Arc<Mutex<World>>);
 
 impl Shared {
+    /// An empty world, whose webhooks go out by `post`.
+    pub(super) fn new(post: Post) -> Self {
+        Self(Arc::new(Mutex::new(World {
+            organisations: BTreeMap::new(),
+            users: Vec::new(),
+            mutations: Vec::new(),
+            faults: Vec::new(),
+            webhooks: Vec::new(),
+            post,
+            oldest_token: BTreeMap::new(),
+            last_token: 0,
+            last_id: 0,
+        })))
+    }
+
     pub(super) fn lock(&self) -> MutexGuard<'_, World> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The id of the organisation whose token a request carries.
-pub(super) struct Caller(pub(super) Option<String>);
+/// Whose token a request carries.
+pub(super) struct Caller(pub(super) Option<Claims>);
 
-#[derive(Default)]
+impl Caller {
+    /// What the token says.
+    pub(super) fn claims(&self) -> Result<&Claims> {
+        self.0.as_ref().ok_or_else(|| "UNAUTHENTICATED".into())
+    }
+}
+
 pub(super) struct World {
     /// By name.
     pub(super) organisations: BTreeMap<String, Organisation>,
+    pub(super) users: Vec<User>,
     /// Every mutation that came, in order.
     pub(super) mutations: Vec<Arrival>,
+    /// Every webhook that was due, in order.
+    pub(super) webhooks: Vec<Due>,
+    post: Post,
     /// What is to go wrong.
     pub(super) faults: Vec<Fault>,
     /// By organisation's id: tokens issued before this serial number are refused.
@@ -49,6 +77,7 @@ pub(super) struct Organisation {
     pub(super) contacts: BTreeMap<String, Contact>,
     pub(super) workflows: Vec<Workflow>,
     pub(super) labels: Vec<Label>,
+    pub(super) webhooks: Webhooks,
 }
 
 /// A mutation that came.
@@ -61,32 +90,21 @@ pub(super) struct Arrival {
     pub(super) variables: Value,
     /// What its field answered; null where it failed.
     pub(super) result: Value,
+    /// The header `User-Agent`.
+    pub(super) user_agent: String,
+    /// The header `Accept-Encoding`.
+    pub(super) accept_encoding: String,
     /// Milliseconds since 1970 began.
     pub(super) received_at: u64,
 }
 
-/// Something that is to go wrong: the next `times` requests that fit are answered with this status and no JSON.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Fault {
-    /// Only for this organisation, by name; for all where absent.
-    #[serde(default)]
-    pub(super) organisation: Option<String>,
-    /// Only for requests whose document holds this text, for example `ticketCreate`.
-    #[serde(default)]
-    pub(super) on: Option<String>,
-    /// How often; once where absent.
-    #[serde(default = "once")]
-    pub(super) times: u32,
-    /// The HTTP status, for example 503.
-    pub(super) status: u16,
-    /// The header `Retry-After`, in seconds.
-    #[serde(default)]
-    pub(super) retry_after: Option<u32>,
-}
-
-fn once() -> u32 {
-    1
+/// A person who signs in with a password.
+pub(super) struct User {
+    pub(super) id: String,
+    pub(super) email: String,
+    pub(super) password: String,
+    /// The organisations that it may enter, by name; the first is the one that signing in leads to.
+    pub(super) organisations: Vec<String>,
 }
 
 impl World {
@@ -109,11 +127,38 @@ impl World {
         Uuid::new_v5(&Uuid::NAMESPACE_OID, &self.last_id.to_be_bytes()).to_string()
     }
 
-    pub(super) fn token(&mut self, organisation: &str) -> String {
+    /// A new token for this user in this organisation.
+    pub(super) fn token(&mut self, user: &str, organisation: &str) -> String {
         self.last_token = self.last_token.saturating_add(1);
-        let owner =
-            self.organisation_by_id(organisation).map(|found| found.owner.clone()).unwrap_or_default();
-        token::issue(&owner, organisation, clock::now(), TOKEN_LIFETIME_SECONDS, self.last_token)
+        token::issue(user, organisation, clock::now(), TOKEN_LIFETIME_SECONDS, self.last_token)
+    }
+
+    /// The organisations that a user may enter, each with the id by which it is entered, which is not its own.
+    pub(super) fn memberships(&self, user: &str) -> Vec<(ID, &Organisation)> {
+        let names = self.users.iter().find(|known| known.id == user).map(|known| &known.organisations);
+        let is_in = |organisation: &&Organisation| {
+            organisation.owner == user || names.is_some_and(|names| names.contains(&organisation.name))
+        };
+        let outer = |organisation: &Organisation| {
+            ID(Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("{user} in {}", organisation.id).as_bytes())
+                .to_string())
+        };
+        self.organisations.values().filter(is_in).map(|found| (outer(found), found)).collect()
+    }
+
+    /// Has the organisation's webhooks sent: a ticket was created, or changed from what it was before.
+    pub(super) fn tell(&mut self, organisation: &str, before: Option<&Ticket>, id: &str) {
+        let Some(organisation) = self.organisations.get_mut(organisation) else { return };
+        let Some(ticket) = organisation.tickets.get(id) else { return };
+        let actions: &[&str] = match before {
+            None => &["ticket-created"],
+            Some(before) if before.id_stage == ticket.id_stage => &["ticket-updated"],
+            Some(_) => &["ticket-updated", "ticket-stage-changed"],
+        };
+        let shown = show(ticket);
+        for action in actions {
+            self.webhooks.extend(organisation.webhooks.send(action, &shown, &self.post));
+        }
     }
 
     /// Refuses every token that was issued to an organisation until now.
@@ -122,26 +167,28 @@ impl World {
         self.oldest_token.insert(id, self.last_token.saturating_add(1));
     }
 
-    /// The id of the organisation that a token is for, where the token is good.
-    pub(super) fn caller(&self, token: &str) -> Option<String> {
-        let (organisation, serial) = token::verify(token, clock::now())?;
-        (serial >= self.oldest_token.get(&organisation).copied().unwrap_or(0)).then_some(organisation)
+    /// Whom a token is for, where it is good.
+    pub(super) fn caller(&self, token: &str) -> Option<Claims> {
+        let claims = token::verify(token, clock::now())?;
+        let oldest = self.oldest_token.get(&claims.id_current_organization).copied().unwrap_or(0);
+        (claims.serial >= oldest).then_some(claims)
     }
 
-    /// The fault that this request meets, used up by one.
-    pub(super) fn fault(&mut self, organisation: Option<&str>, document: &str) -> Option<Fault> {
+    /// What goes wrong with this request; one less of it is left.
+    pub(super) fn fault(&mut self, organisation: Option<&str>, document: &str) -> Option<Kind> {
         let fault = self.faults.iter_mut().find(|fault| {
             fault.times > 0
                 && fault.organisation.as_deref().is_none_or(|name| Some(name) == organisation)
                 && fault.on.as_deref().is_none_or(|text| document.contains(text))
         })?;
         fault.times = fault.times.saturating_sub(1);
-        Some(fault.clone())
+        Some(fault.kind.clone())
     }
 
     /// Forgets tickets, contacts, mutations and faults; organisations keep their keys, workflows and labels.
     pub(super) fn reset(&mut self) {
         self.mutations.clear();
+        self.webhooks.clear();
         self.faults.clear();
         self.oldest_token.clear();
         for organisation in self.organisations.values_mut() {
@@ -170,6 +217,7 @@ impl World {
             contacts: BTreeMap::new(),
             workflows,
             labels,
+            webhooks: Webhooks::default(),
         }
     }
 

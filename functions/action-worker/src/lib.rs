@@ -5,10 +5,11 @@
 
 use automations::action::{Action, Decided};
 use automations::batch::Trouble;
+use automations::clock::Moment;
 use automations::failure::Remedy;
-use automations::id::{OrganisationId, TicketId};
+use automations::id::TicketId;
 use automations::private::Private;
-use automations::salestrekker::{Client, Error, FullTicket, NewTicket, Values};
+use automations::salestrekker::{Client, Error, FullTicket, NewTicket, Session};
 use automations::store::{Done, Error as StoreError, Outcome, Store};
 use automations::{clock, tracing};
 
@@ -22,11 +23,11 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Performs an action, unless it is recorded as done, and records it.
+    /// Performs an action before the invocation's deadline, unless it is recorded as done, and records it.
     ///
     /// # Errors
     /// [`Trouble`]; where it says to try again, trying again is harmless.
-    pub async fn perform(&self, decided: &Decided) -> Result<(), Trouble> {
+    pub async fn perform(&self, decided: &Decided, until: Moment) -> Result<(), Trouble> {
         let Decided { id, organisation, action, .. } = decided;
         let span = |outcome: &str| {
             tracing::info!(
@@ -42,7 +43,8 @@ impl Worker {
             span("done_before");
             return Ok(());
         }
-        let outcome = self.act(organisation, action).await.map_err(|error| trouble(error, action))?;
+        let session = self.client.session(organisation, until);
+        let outcome = act(session, action).await.map_err(|error| trouble(error, action))?;
         let done = Done { decided: decided.clone(), outcome, done_at: clock::now() };
         match self.store.record(&done).await {
             // Overtaken: another delivery of this action recorded it first.
@@ -53,84 +55,78 @@ impl Worker {
             Err(error) => Err(error.into()),
         }
     }
+}
 
-    async fn act(&self, organisation: &OrganisationId, action: &Action) -> Result<Outcome, Error> {
-        match action {
-            Action::AddLabel { ticket, label } => self.add_label(organisation, ticket, label).await,
-            Action::MoveStage { ticket, stage } => self.move_stage(organisation, ticket, stage).await,
-            Action::CreateTicket { beside, workflow, stage, name } => {
-                self.create_ticket(organisation, beside, workflow, stage.as_deref(), name).await
-            }
-            // Action is non-exhaustive towards handlers; a worker older than its handlers must not guess.
-            _ => Err(Error::NotFound {
-                what: format!("action {}; deploy the worker with its handlers", action.kind()),
-            }),
+async fn act(session: Session<'_>, action: &Action) -> Result<Outcome, Error> {
+    match action {
+        Action::AddLabel { ticket, label } => add_label(session, ticket, label).await,
+        Action::MoveStage { ticket, stage } => move_stage(session, ticket, stage).await,
+        Action::CreateTicket { beside, workflow, stage, name } => {
+            create_ticket(session, beside, workflow, stage.as_deref(), name).await
         }
-    }
-
-    async fn add_label(
-        &self,
-        organisation: &OrganisationId,
-        ticket: &TicketId,
-        label: &str,
-    ) -> Result<Outcome, Error> {
-        let label = self.client.label_named(organisation, label).await?;
-        let mut ticket = self.client.ticket(organisation, ticket).await?;
-        let labels = ticket.id_labels.get_or_insert_default();
-        if labels.contains(&label) {
-            return Ok(Outcome::AlreadySo);
+        Action::Mutate { document, variables, repeatable, .. } => {
+            session.mutate(document, variables.clone(), *repeatable).await?;
+            Ok(Outcome::Sent)
         }
-        labels.push(label);
-        self.client.update_ticket(organisation, ticket).await?;
-        Ok(Outcome::Changed)
+        // Action is non-exhaustive towards handlers; a worker older than its handlers must not guess.
+        _ => Err(Error::NotFound {
+            what: format!("action {}; deploy the worker with its handlers", action.kind()),
+        }),
     }
+}
 
-    async fn move_stage(
-        &self,
-        organisation: &OrganisationId,
-        ticket: &TicketId,
-        stage: &str,
-    ) -> Result<Outcome, Error> {
-        let mut ticket = self.client.ticket(organisation, ticket).await?;
-        let workflow = ticket.id_workflow.as_ref().ok_or_else(|| hidden("idWorkflow"))?;
-        let stage = self.client.stage_named(organisation, workflow, stage).await?;
-        if ticket.id_stage.as_ref() == Some(&stage.id) {
-            return Ok(Outcome::AlreadySo);
-        }
-        ticket.id_stage = Some(stage.id);
-        self.client.update_ticket(organisation, ticket).await?;
-        Ok(Outcome::Changed)
+async fn add_label(session: Session<'_>, ticket: &TicketId, label: &str) -> Result<Outcome, Error> {
+    let label = session.label_named(label).await?;
+    let mut ticket = session.ticket(ticket).await?;
+    let labels = ticket.id_labels.get_or_insert_default();
+    if labels.contains(&label) {
+        return Ok(Outcome::AlreadySo);
     }
+    labels.push(label);
+    session.update_ticket(ticket).await?;
+    Ok(Outcome::Changed)
+}
 
-    async fn create_ticket(
-        &self,
-        organisation: &OrganisationId,
-        beside: &TicketId,
-        workflow: &str,
-        stage: Option<&str>,
-        name: &str,
-    ) -> Result<Outcome, Error> {
-        let workflow = self.client.workflow_named(organisation, workflow).await?;
-        let stage = match stage {
-            Some(stage) => self.client.stage_named(organisation, &workflow.id, stage).await?,
+async fn move_stage(session: Session<'_>, ticket: &TicketId, stage: &str) -> Result<Outcome, Error> {
+    let mut ticket = session.ticket(ticket).await?;
+    let workflow = ticket.id_workflow.as_ref().ok_or_else(|| hidden("idWorkflow"))?;
+    let stage = session.stage_named(workflow, stage).await?;
+    if ticket.id_stage.as_ref() == Some(&stage.id) {
+        return Ok(Outcome::AlreadySo);
+    }
+    ticket.id_stage = Some(stage.id);
+    session.update_ticket(ticket).await?;
+    Ok(Outcome::Changed)
+}
+
+async fn create_ticket(
+    session: Session<'_>,
+    beside: &TicketId,
+    workflow: &str,
+    stage: Option<&str>,
+    name: &str,
+) -> Result<Outcome, Error> {
+    let workflow = session.workflow_named(workflow).await?;
+    let stage =
+        match stage {
+            Some(stage) => session.stage_named(&workflow.id, stage).await?,
             None => workflow.stages.first().cloned().ok_or_else(|| Error::NotFound {
                 what: format!("stage in the workflow {:?}", workflow.name),
             })?,
         };
-        let beside = self.client.ticket(organisation, beside).await?;
-        let ticket = NewTicket {
-            id_stage: stage.id,
-            id_workflow: workflow.id.clone(),
-            name: named(name, &beside),
-            id_owner: beside.id_owner.ok_or_else(|| hidden("idOwner"))?,
-            id_clients: beside.id_clients.unwrap_or_default(),
-            ticket_client_types: beside.ticket_client_types.unwrap_or_default(),
-            is_active: true,
-            values: Values { once_off: Some(0.into()) },
-        };
-        let ticket = self.client.create_ticket(organisation, &ticket).await?;
-        Ok(Outcome::Created { ticket })
-    }
+    let beside = session.ticket(beside).await?;
+    let ticket = NewTicket {
+        id_stage: stage.id,
+        id_workflow: workflow.id.clone(),
+        name: named(name, &beside),
+        id_owner: beside.id_owner.ok_or_else(|| hidden("idOwner"))?,
+        id_clients: beside.id_clients.unwrap_or_default(),
+        ticket_client_types: beside.ticket_client_types.unwrap_or_default(),
+        is_active: true,
+        once_off: 0.into(),
+        description: None,
+    };
+    Ok(Outcome::Created { ticket: session.create_ticket(&ticket).await? })
 }
 
 /// A mutation without an answer may have taken effect. Doing an idempotent one again is harmless; a create is left for a
@@ -139,7 +135,9 @@ fn trouble(error: Error, action: &Action) -> Trouble {
     let ambiguous = matches!(error, Error::Ambiguous);
     let mut trouble = Trouble::from(error);
     match action {
-        Action::AddLabel { .. } | Action::MoveStage { .. } if ambiguous => {
+        Action::AddLabel { .. } | Action::MoveStage { .. } | Action::Mutate { repeatable: true, .. }
+            if ambiguous =>
+        {
             trouble.remedy = Remedy::Retry { after: None }
         }
         _ => {}

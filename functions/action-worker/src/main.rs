@@ -3,9 +3,10 @@
 use action_worker::Worker;
 use automations::aws_lambda_events::event::sqs::SqsEvent;
 use automations::batch::Source;
+use automations::clock::Moment;
 use automations::config::Reader;
 use automations::lambda_runtime::{self, Error, LambdaEvent, service_fn};
-use automations::salestrekker::{Client, Transport};
+use automations::salestrekker::Client;
 use automations::secret::Secrets;
 use automations::store::Store;
 use automations::{aws, telemetry};
@@ -17,19 +18,21 @@ async fn main() -> Result<(), Error> {
     let dead_letters = env.required::<String>("DEAD_LETTER_QUEUE_URL");
     let table = env.required::<String>("TABLE_NAME");
     let secrets = env.required::<String>("SECRETS_PREFIX");
+    let limits = env.json("API_LIMITS");
     let log_level = env.or("LOG_LEVEL", telemetry::Level::INFO);
-    let (actions, dead_letters, table, secrets) =
-        env.finish(|| Some((actions?, dead_letters?, table?, secrets?)))?;
+    let (actions, dead_letters, table, secrets, limits) =
+        env.finish(|| Some((actions?, dead_letters?, table?, secrets?, limits?)))?;
     telemetry::start(log_level);
     let config = aws::load().await;
     let worker = &Worker {
-        client: Client::new(Transport::new()?, Secrets::new(aws::secrets_manager(&config), secrets)),
+        client: Client::new(Secrets::new(aws::secrets_manager(&config), secrets), limits)?,
         store: Store::new(aws::dynamodb(&config), table),
     };
     let source = &Source::new(aws::sqs(&config), actions, dead_letters);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<SqsEvent>| async move {
+        let until = Moment::from_millis(event.context.deadline);
         source
-            .one_by_one(event.payload, async |letter| worker.perform(&letter.body).await)
+            .one_by_one(event.payload, async |letter| worker.perform(&letter.body, until).await)
             .await
             .map_err(Error::from)
     }))

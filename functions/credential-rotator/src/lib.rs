@@ -66,9 +66,9 @@ async fn create(version: &Rotating, transport: &Transport) -> Result<(), Error> 
     if version.pending().await?.is_some() {
         return Ok(());
     }
-    let key = version.api_key().await?;
-    let token = transport.authenticate(&key.endpoint, &key.api_key).await?;
-    Ok(version.store(&ApiToken { endpoint: key.endpoint, token }).await?)
+    let credential = version.credential().await?;
+    let token = transport.sign_in(&credential).await?;
+    Ok(version.store(&ApiToken { endpoint: credential.endpoint, token }).await?)
 }
 
 async fn test(version: &Rotating, transport: &Transport) -> Result<(), Error> {

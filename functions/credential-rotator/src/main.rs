@@ -11,9 +11,11 @@ use credential_rotator::{rotate, told};
 async fn main() -> Result<(), Error> {
     let mut env = Reader::of_process();
     let log_level = env.or("LOG_LEVEL", telemetry::Level::INFO);
-    telemetry::start(env.finish(|| Some(log_level))?);
+    let limits = env.json("API_LIMITS");
+    let limits = env.finish(|| limits)?;
+    telemetry::start(log_level);
     let client = &aws::secrets_manager(&aws::load().await);
-    let transport = &Transport::new()?;
+    let transport = &Transport::new(limits)?;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Request>| async move {
         let Request { step, .. } = event.payload;
         let version = Rotating::find(client.clone(), &event.payload).await?;

@@ -46,8 +46,13 @@ struct Named {
 }
 
 impl Enricher {
-    /// Works through a batch of hints; each one's own result.
-    pub async fn work(&self, letters: Vec<Letter<Hint>>, now: Moment) -> Vec<(Letter<Hint>, Result<()>)> {
+    /// Works through a batch of hints, until the invocation's deadline; each one's own result.
+    pub async fn work(
+        &self,
+        letters: Vec<Letter<Hint>>,
+        now: Moment,
+        until: Moment,
+    ) -> Vec<(Letter<Hint>, Result<()>)> {
         let mut organisations: BTreeMap<OrganisationId, BTreeMap<TicketId, Named>> = BTreeMap::new();
         for hint in letters.iter().map(|letter| &letter.body) {
             if let Some(ticket) = &hint.ticket {
@@ -62,7 +67,7 @@ impl Enricher {
         }
         let mut results = HashMap::new();
         for (organisation, tickets) in organisations {
-            let visited = self.visit_all(&organisation, &tickets, now).await;
+            let visited = self.visit_all(&organisation, &tickets, now, until).await;
             results.insert(organisation, visited);
         }
         let mut worked = Vec::with_capacity(letters.len());
@@ -109,10 +114,11 @@ impl Enricher {
         organisation: &OrganisationId,
         tickets: &BTreeMap<TicketId, Named>,
         now: Moment,
+        until: Moment,
     ) -> Result<HashMap<TicketId, Result<Found>>> {
         let ids: Vec<TicketId> = tickets.keys().cloned().collect();
         let mut known = self.store.known(organisation, &ids).await?;
-        let looked = self.client.look(organisation, &ids).await?;
+        let looked = self.client.session(organisation, until).look(&ids).await?;
         let first_seen: Vec<TicketId> = ids
             .iter()
             .zip(&looked)

@@ -3,9 +3,10 @@
 use automations::aws_lambda_events::event::sqs::SqsEvent;
 use automations::batch::Source;
 use automations::bus::Bus;
+use automations::clock::Moment;
 use automations::config::Reader;
 use automations::lambda_runtime::{self, Error, LambdaEvent, service_fn};
-use automations::salestrekker::{Client, Transport};
+use automations::salestrekker::Client;
 use automations::secret::Secrets;
 use automations::store::Store;
 use automations::{aws, clock, telemetry};
@@ -19,20 +20,22 @@ async fn main() -> Result<(), Error> {
     let table = env.required::<String>("TABLE_NAME");
     let bus = env.required::<String>("BUS_NAME");
     let secrets = env.required::<String>("SECRETS_PREFIX");
+    let limits = env.json("API_LIMITS");
     let log_level = env.or("LOG_LEVEL", telemetry::Level::INFO);
-    let (hints, dead_letters, table, bus, secrets) =
-        env.finish(|| Some((hints?, dead_letters?, table?, bus?, secrets?)))?;
+    let (hints, dead_letters, table, bus, secrets, limits) =
+        env.finish(|| Some((hints?, dead_letters?, table?, bus?, secrets?, limits?)))?;
     telemetry::start(log_level);
     let config = aws::load().await;
     let enricher = &Enricher {
-        client: Client::new(Transport::new()?, Secrets::new(aws::secrets_manager(&config), secrets)),
+        client: Client::new(Secrets::new(aws::secrets_manager(&config), secrets), limits)?,
         store: Store::new(aws::dynamodb(&config), table),
         bus: Bus::new(aws::eventbridge(&config), bus),
     };
     let source = &Source::new(aws::sqs(&config), hints, dead_letters);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<SqsEvent>| async move {
+        let until = Moment::from_millis(event.context.deadline);
         source
-            .together(event.payload, |letters| enricher.work(letters, clock::now()))
+            .together(event.payload, |letters| enricher.work(letters, clock::now(), until))
             .await
             .map_err(Error::from)
     }))

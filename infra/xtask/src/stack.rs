@@ -151,7 +151,7 @@ impl Running {
             running.add("ministack", &mut ministack(aws)?, aws)?;
             running.add(
                 "stand-in",
-                command(binary("stand-in")).args(["--port", &salestrekker.to_string()]),
+                command(binary("stand-in")).args(["--empty", "--port", &salestrekker.to_string()]),
                 salestrekker,
             )
         })?;

@@ -1,24 +1,74 @@
-//! The documents that are sent. Each stands in a `.graphql` file; only the aliases of a batch are put together here.
+//! The documents that are sent. Each stands in a `.graphql` file of its own, with where it is known from; a name that
+//! the vendor's schema turns out to spell differently is changed there and nowhere else, as every document calls its one
+//! field `answer` and takes each input as a variable of its own.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
-pub(super) const AUTHENTICATE: &str = include_str!("documents/authenticate.graphql");
-pub(super) const LABELS: &str = include_str!("documents/labels.graphql");
-pub(super) const WORKFLOWS_SEARCH: &str = include_str!("documents/workflows_search.graphql");
-pub(super) const TICKET_CREATE: &str = include_str!("documents/ticket_create.graphql");
-pub(super) const TICKET_UPDATE: &str = include_str!("documents/ticket_update.graphql");
+/// A GraphQL document with one operation.
+#[derive(Debug, Clone)]
+pub(super) struct Document(Cow<'static, str>);
 
-const TICKET_FIELDS: &str = include_str!("documents/ticket_fields.graphql");
-const WORKFLOW_FIELDS: &str = include_str!("documents/workflow_fields.graphql");
+macro_rules! documents {
+    ($($name:ident: $file:literal,)*) => {
+        $(pub(super) const $name: Document = Document(Cow::Borrowed(include_str!(concat!("documents/", $file))));)*
 
-/// One query for this many tickets: `a0` to `a{n-1}` for the variables `id0` to `id{n-1}`.
-pub(super) fn tickets(count: usize) -> String {
-    aliased("Tickets", "ticket", "TicketFields", TICKET_FIELDS, count)
+        #[cfg(test)]
+        const ALL: &[(&str, Document)] = &[$(($file, $name),)*];
+    };
 }
 
-/// One query for this many workflows, named as in [`tickets`].
-pub(super) fn workflows(count: usize) -> String {
-    aliased("Workflows", "workflow", "WorkflowFields", WORKFLOW_FIELDS, count)
+documents! {
+    AUTHENTICATE: "authenticate.graphql",
+    AUTHENTICATE_USER: "authenticate_user.graphql",
+    AUTHENTICATE_ELSEWHERE: "authenticate_elsewhere.graphql",
+    ORGANIZATIONS: "organizations.graphql",
+    WORKFLOWS: "workflows.graphql",
+    WORKFLOWS_SEARCH: "workflows_search.graphql",
+    WORKFLOW: "workflow.graphql",
+    LABELS: "labels.graphql",
+    TICKET: "ticket.graphql",
+    TICKET_EXTRAS: "ticket_extras.graphql",
+    TICKET_CREATE: "ticket_create.graphql",
+    TICKET_UPDATE: "ticket_update.graphql",
+    CONTACT: "contact.graphql",
+    CONTACT_CREATE_PERSON: "contact_create_person.graphql",
+    CONTACT_CREATE_COMPANY: "contact_create_company.graphql",
+}
+
+impl Document {
+    /// A document that a handler brought.
+    pub(super) fn of_handler(text: String) -> Self {
+        Self(Cow::Owned(text))
+    }
+
+    /// As it is sent.
+    pub(super) fn text(&self) -> &str {
+        &self.0
+    }
+
+    /// The same query for this many ids: aliases `a0` to `a{n-1}` for the variables `id0` to `id{n-1}`. In the file, the
+    /// line that begins with `query` declares `$id: ID!` alone, and the line that begins with `answer:` is the field.
+    pub(super) fn batch(&self, count: usize) -> Self {
+        let mut text = String::new();
+        for line in self.0.lines() {
+            if line.starts_with("query ") {
+                let variables = (0..count).fold(String::new(), |mut all, position| {
+                    let _ = write!(all, "${}: ID! ", variable(position));
+                    all
+                });
+                let _ = writeln!(text, "{}", line.replace("$id: ID!", variables.trim_end()));
+            } else if let Some(field) = line.trim_start().strip_prefix("answer:") {
+                for position in 0..count {
+                    let field = field.replace("$id", &format!("${}", variable(position)));
+                    let _ = writeln!(text, "  {}:{field}", alias(position));
+                }
+            } else if !line.starts_with('#') {
+                let _ = writeln!(text, "{line}");
+            }
+        }
+        Self(Cow::Owned(text))
+    }
 }
 
 /// The alias of the answer at this place, which is also where an error's `path` begins.
@@ -31,46 +81,44 @@ pub(super) fn variable(position: usize) -> String {
     format!("id{position}")
 }
 
-fn aliased(operation: &str, field: &str, fragment_name: &str, fragment: &str, count: usize) -> String {
-    let mut document = format!("query {operation}(");
-    for position in 0..count {
-        let _ = write!(document, "${}: ID! ", variable(position));
-    }
-    document.push_str(") {\n");
-    for position in 0..count {
-        let (alias, variable) = (alias(position), variable(position));
-        let _ = writeln!(document, "  {alias}: {field}(id: ${variable}) {{ ...{fragment_name} }}");
-    }
-    document.push_str("}\n");
-    document.push_str(fragment);
-    document
-}
-
 #[cfg(test)]
 mod tests {
+    use super::*;
+    use apollo_compiler::validation::Valid;
     use apollo_compiler::{ExecutableDocument, Schema};
 
+    fn check(schema: &Valid<Schema>, name: &str, document: &Document) {
+        ExecutableDocument::parse_and_validate(schema, document.text(), name)
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+
     #[test]
-    fn every_document_fits_the_schema() {
-        // The reconstruction names custom scalars without a specification, which is fine for the validator.
-        let schema = Schema::parse_and_validate(
-            include_str!("../../schema/salestrekker.graphql"),
-            "salestrekker.graphql",
-        )
-        .unwrap_or_else(|error| panic!("{error}"));
-        let documents = [
-            ("authenticate", super::AUTHENTICATE.to_owned()),
-            ("labels", super::LABELS.to_owned()),
-            ("workflows_search", super::WORKFLOWS_SEARCH.to_owned()),
-            ("ticket_create", super::TICKET_CREATE.to_owned()),
-            ("ticket_update", super::TICKET_UPDATE.to_owned()),
-            ("one ticket", super::tickets(1)),
-            ("25 tickets", super::tickets(25)),
-            ("3 workflows", super::workflows(3)),
-        ];
-        for (name, document) in documents {
-            ExecutableDocument::parse_and_validate(&schema, document, name)
-                .unwrap_or_else(|error| panic!("{name}: {error}"));
+    fn every_document_fits_the_schema_alone_and_in_a_batch() {
+        let schema = include_str!("../../schema/salestrekker.graphql");
+        let schema = Schema::parse_and_validate(schema, "salestrekker.graphql").unwrap();
+        for (name, document) in ALL {
+            check(&schema, name, document);
+        }
+        for document in [TICKET, CONTACT, WORKFLOW, TICKET_EXTRAS] {
+            for count in [1, 2, 25] {
+                let batch = document.batch(count);
+                check(&schema, "batch", &batch);
+                assert_eq!(batch.text().matches(": ID!").count(), count);
+                assert!(batch.text().contains(&format!("  a{}: ", count - 1)), "{}", batch.text());
+            }
+        }
+    }
+
+    #[test]
+    fn every_document_calls_its_field_answer_and_is_used() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/salestrekker/documents");
+        let files: std::collections::BTreeSet<_> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|file| file.unwrap().file_name().into_string().unwrap())
+            .collect();
+        assert_eq!(files, ALL.iter().map(|(name, _)| (*name).to_owned()).collect());
+        for (name, document) in ALL {
+            assert_eq!(document.text().matches("\n  answer: ").count(), 1, "{name}");
         }
     }
 }

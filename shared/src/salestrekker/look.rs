@@ -1,36 +1,29 @@
 //! Looking at tickets: what the API shows, as the part that we keep, with names for ids.
 
-use super::client::Found;
 use super::model::shown;
-use super::names::Label;
-use super::{Client, Error, FullTicket, Workflow};
+use super::{Error, Found, FullTicket, Label, Session, Workflow};
 use crate::diff::{Seen, name_digest};
-use crate::id::{LabelId, OrganisationId, TicketId, WorkflowId};
+use crate::id::{LabelId, TicketId, WorkflowId};
 use crate::ticket::{Named, Ticket};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-impl Client {
+impl Session<'_> {
     /// Looks at these tickets: one request for 25, and none for names that are known. In their order; `None` where the
     /// API knows no such ticket.
     ///
     /// # Errors
     /// Where a whole request failed; a single ticket's error is its own.
-    pub async fn look(
-        &self,
-        organisation: &OrganisationId,
-        ids: &[TicketId],
-    ) -> Result<Vec<Result<Option<Seen>, Error>>, Error> {
-        let found = self.tickets(organisation, ids).await?;
+    pub async fn look(&self, ids: &[TicketId]) -> Result<Vec<Result<Option<Seen>, Error>>, Error> {
+        let found = self.tickets(ids).await?;
         let tickets: Vec<&FullTicket> = found.iter().flatten().flatten().collect();
-        let workflows = self.workflows_of(organisation, &tickets).await?;
-        let labels = self.labels_of(organisation, &tickets).await?;
+        let workflows = self.workflows_of(&tickets).await?;
+        let labels = self.labels_of(&tickets).await?;
         Ok(ids.iter().zip(found).map(|(id, found)| seen(id, found, &workflows, &labels)).collect())
     }
 
     async fn workflows_of(
         &self,
-        organisation: &OrganisationId,
         tickets: &[&FullTicket],
     ) -> Result<HashMap<WorkflowId, Arc<Workflow>>, Error> {
         let distinct: BTreeSet<_> = tickets.iter().filter_map(|ticket| ticket.id_workflow.clone()).collect();
@@ -41,21 +34,17 @@ impl Client {
             here.filter_map(|ticket| ticket.id_stage.as_ref())
                 .all(|id| workflow.stages.iter().any(|stage| &stage.id == id))
         };
-        self.named_workflows(organisation, &ids, knows_stages).await
+        self.named_workflows(&ids, knows_stages).await
     }
 
-    async fn labels_of(
-        &self,
-        organisation: &OrganisationId,
-        tickets: &[&FullTicket],
-    ) -> Result<Arc<Vec<Label>>, Error> {
+    async fn labels_of(&self, tickets: &[&FullTicket]) -> Result<Arc<Vec<Label>>, Error> {
         let mut ids = tickets.iter().filter_map(|ticket| ticket.id_labels.as_ref()).flatten().peekable();
         if ids.peek().is_none() {
             return Ok(Arc::default());
         }
         let wanted: BTreeSet<_> = ids.collect();
         let knows = |labels: &[Label]| wanted.iter().all(|id| labels.iter().any(|label| &label.id == *id));
-        self.labels(organisation, knows).await
+        self.labels(knows).await
     }
 }
 

@@ -1,16 +1,33 @@
 //! The vendor: the only place that knows its GraphQL. What is known of it, and how surely, is said beside each
 //! document in `documents/`; the schema in `shared/schema/` is a reconstruction, and every document is checked
-//! against it.
+//! against it. Whoever has the vendor's own schema runs `cargo xtask schema check`.
 
+mod answer;
 mod client;
+mod contact;
+mod depth;
 mod document;
 mod error;
+mod limits;
 mod look;
 mod model;
 mod names;
+mod operations;
+mod pace;
+mod session;
+mod sign_in;
 mod transport;
 
 pub use client::Client;
+pub use contact::{
+    Company, Contact, Dependent, Employment, Income, IncomePayg, NewContact, Person, PersonContactDetails,
+    PersonInformation, Who,
+};
 pub use error::Error;
-pub use model::{FullTicket, NewTicket, Stage, TicketRole, Values, Workflow};
+pub use limits::Limits;
+pub use model::{
+    Address, AsReceived, Asset, FullTicket, Label, Membership, NameOnly, NewTicket, Stage, TicketExtras,
+    TicketRole, Values, Workflow, WorkflowName,
+};
+pub use session::{Found, Session};
 pub use transport::Transport;

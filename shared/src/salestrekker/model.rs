@@ -1,12 +1,18 @@
-//! The vendor's things, as its API shows and takes them.
+//! The vendor's things, as its API shows and takes them. Nullability is the reconstructed schema's; each document says
+//! where its fields are known from. Unknown fields pass, and words from a list of the vendor's are plain text: a new one
+//! breaks nothing.
 
 use super::Error;
-use crate::id::{ContactId, LabelId, OwnerId, StageId, TicketId, WorkflowId};
+use crate::id::{ContactId, LabelId, MembershipId, OwnerId, StageId, TicketId, WorkflowId};
 use crate::private::Private;
 use serde::{Deserialize, Serialize};
 
+/// A date or time as received: whether it is seconds, milliseconds or text is not known (salestrekker-facts.md,
+/// section 5), so nothing is made of it.
+pub type AsReceived = serde_json::Value;
+
 /// A ticket with everything that an update must send back: an update replaces the whole object, so whoever changes
-/// one field reads the rest first (salestrekker-facts.md, section 4). Nullability as in the reconstructed schema.
+/// one field reads the rest first (salestrekker-facts.md, section 4). Observed but for `is_active`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FullTicket {
@@ -21,19 +27,14 @@ pub struct FullTicket {
     /// The stage it is in.
     pub id_stage: Option<StageId>,
     /// Its labels.
-    #[serde(default)]
     pub id_labels: Option<Vec<LabelId>>,
     /// Its contacts.
-    #[serde(default)]
     pub id_clients: Option<Vec<ContactId>>,
     /// What each contact is on this ticket.
-    #[serde(default)]
     pub ticket_client_types: Option<Vec<TicketRole>>,
     /// Its amounts.
-    #[serde(default)]
     pub values: Option<Values>,
     /// Inferred: settable on creation.
-    #[serde(default)]
     pub is_active: Option<bool>,
 }
 
@@ -55,15 +56,72 @@ pub struct Values {
     pub once_off: Option<serde_json::Number>,
 }
 
-/// A workflow with its stages in board order.
+/// What is less sure of a ticket; nothing that runs depends on it.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TicketExtras {
+    /// Inferred: settable on creation.
+    pub description: Option<Private<String>>,
+    /// Observed once, unproven; of what is not known.
+    pub time_stamp: Option<AsReceived>,
+    /// Observed once, unproven.
+    pub assets: Option<Vec<Asset>>,
+}
+
+/// What a ticket is secured by. Observed once, unproven.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Asset {
+    /// Its type.
+    pub asset_type: Option<NameOnly>,
+    /// Where it stands.
+    pub address: Option<Private<Address>>,
+}
+
+/// A thing of which only a name is known.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct NameOnly {
+    /// Its name.
+    pub name: Option<String>,
+}
+
+/// An address. Observed once, unproven; `street_type` on assets only.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the names say it all")]
+pub struct Address {
+    pub suite_number: Option<String>,
+    pub street_number: Option<String>,
+    pub street: Option<String>,
+    pub street_type: Option<String>,
+    pub suburb: Option<String>,
+    pub city: Option<String>,
+    pub state: Option<String>,
+    pub post_code: Option<String>,
+    pub country: Option<String>,
+}
+
+/// A workflow with its stages. All of it was observed together in one source.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Workflow {
     /// Its id.
     pub id: WorkflowId,
     /// Its name.
     pub name: String,
-    /// Its stages, first to last.
+    /// Its stages in board order.
     pub stages: Vec<Stage>,
+    /// The user who owns it; an observed caller makes that the owner of a new ticket.
+    pub id_owner: Option<OwnerId>,
+    /// Whether it is a project's.
+    pub is_project: Option<bool>,
+    /// Free text.
+    pub description: Option<String>,
+    /// The users who work in it.
+    pub id_team_members: Option<Vec<OwnerId>>,
+    /// Its type, such as `Home Loan`; the words on the wire were not observed.
+    #[serde(rename = "type")]
+    pub kind: Option<NameOnly>,
 }
 
 /// A stage of a workflow.
@@ -75,7 +133,37 @@ pub struct Stage {
     pub name: String,
 }
 
-/// What `ticketCreate` takes.
+/// A workflow as a list shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkflowName {
+    /// Its id.
+    pub id: WorkflowId,
+    /// Its name.
+    pub name: String,
+    /// Whether it is a project's; a search shows it, the list of all does not.
+    pub is_project: Option<bool>,
+}
+
+/// A label of tickets or of contacts: one list holds both.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Label {
+    /// Its id.
+    pub id: LabelId,
+    /// Its name.
+    pub name: String,
+}
+
+/// An organisation that the token's user may enter. Observed in one source.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Membership {
+    /// What switching takes. Whether it is the organisation's own id is not known.
+    pub id: MembershipId,
+    /// The organisation; its name is all that was observed.
+    pub organization: NameOnly,
+}
+
+/// What `ticketCreate` takes. Observed in one source, with exactly these fields.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NewTicket {
@@ -93,11 +181,14 @@ pub struct NewTicket {
     pub name: Private<String>,
     /// What each contact is on it.
     pub ticket_client_types: Vec<TicketRole>,
-    /// Its amounts; an observed caller that has none sends zero.
-    pub values: Values,
+    /// Its amount; an observed caller that has none sends zero.
+    pub once_off: serde_json::Number,
+    /// Free text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<Private<String>>,
 }
 
-/// What `ticketUpdate` takes: the whole ticket.
+/// What the update of a ticket takes: the whole ticket. Inferred, strongly.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct TicketUpdate {
@@ -109,7 +200,7 @@ pub(super) struct TicketUpdate {
     id_clients: Vec<ContactId>,
     ticket_client_types: Vec<TicketRole>,
     name: Private<String>,
-    values: Values,
+    once_off: serde_json::Number,
 }
 
 impl TryFrom<FullTicket> for TicketUpdate {
@@ -118,7 +209,6 @@ impl TryFrom<FullTicket> for TicketUpdate {
     /// The update that changes nothing; where the API showed nothing for a field that it wants back, guessing a value
     /// would overwrite what is there, so that is an error.
     fn try_from(ticket: FullTicket) -> Result<Self, Error> {
-        let values = ticket.values.filter(|values| values.once_off.is_some());
         Ok(Self {
             id: ticket.id,
             id_owner: shown(ticket.id_owner, "idOwner")?,
@@ -128,7 +218,7 @@ impl TryFrom<FullTicket> for TicketUpdate {
             id_clients: ticket.id_clients.unwrap_or_default(),
             ticket_client_types: ticket.ticket_client_types.unwrap_or_default(),
             name: shown(ticket.name, "name")?,
-            values: shown(values, "values.onceOff")?,
+            once_off: shown(ticket.values.and_then(|values| values.once_off), "values.onceOff")?,
         })
     }
 }

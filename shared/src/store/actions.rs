@@ -27,6 +27,8 @@ pub enum Outcome {
     Changed,
     /// The ticket was already as wanted; nothing was sent.
     AlreadySo,
+    /// A handler's own mutation was sent, and not refused.
+    Sent,
     /// A ticket was created.
     Created {
         /// Its id.
@@ -65,7 +67,7 @@ impl Store {
                 let origin = self.put(origin(organisation, ticket, text(id.as_str())));
                 self.transact([result, origin]).await
             }
-            Outcome::Changed | Outcome::AlreadySo => self.transact([result]).await,
+            Outcome::Changed | Outcome::AlreadySo | Outcome::Sent => self.transact([result]).await,
         }
     }
 }

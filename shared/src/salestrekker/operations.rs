@@ -1,0 +1,172 @@
+//! Every operation that public code has shown to exist, typed. How surely each is known is said in its document.
+
+use super::answer::Effect;
+use super::contact::{Contact, NewContact, Who};
+use super::document as documents;
+use super::model::{FullTicket, Membership, NewTicket, TicketExtras, TicketUpdate, Workflow, WorkflowName};
+use super::session::Found;
+use super::transport::Request;
+use super::{Error, Label, Session};
+use crate::id::{ContactId, TicketId, WorkflowId};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+impl Session<'_> {
+    /// These tickets, in their order; `None` where the API shows none.
+    ///
+    /// # Errors
+    /// Where a whole request failed; a single ticket's error is its own.
+    pub async fn tickets(&self, ids: &[TicketId]) -> Result<Vec<Found<FullTicket>>, Error> {
+        let ids: Vec<&str> = ids.iter().map(TicketId::as_str).collect();
+        self.ask_each(&documents::TICKET, &ids).await
+    }
+
+    /// One ticket.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] where there is none; else as the request failed.
+    pub async fn ticket(&self, id: &TicketId) -> Result<FullTicket, Error> {
+        one("ticket", self.tickets(std::slice::from_ref(id)).await?)
+    }
+
+    /// What is less sure of a ticket. Where the vendor's schema lacks any of it, all of it is refused.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] where there is none; else as the request failed.
+    pub async fn ticket_extras(&self, id: &TicketId) -> Result<TicketExtras, Error> {
+        one("ticket", self.ask_each(&documents::TICKET_EXTRAS, &[id.as_str()]).await?)
+    }
+
+    /// These contacts, in their order; `None` where the API shows none.
+    ///
+    /// # Errors
+    /// Where a whole request failed; a single contact's error is its own.
+    pub async fn contacts(&self, ids: &[ContactId]) -> Result<Vec<Found<Contact>>, Error> {
+        let ids: Vec<&str> = ids.iter().map(ContactId::as_str).collect();
+        self.ask_each(&documents::CONTACT, &ids).await
+    }
+
+    /// One contact.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] where there is none; else as the request failed.
+    pub async fn contact(&self, id: &ContactId) -> Result<Contact, Error> {
+        one("contact", self.contacts(std::slice::from_ref(id)).await?)
+    }
+
+    /// These workflows with their stages, in their order; `None` where the API shows none.
+    ///
+    /// # Errors
+    /// Where a whole request failed; a single workflow's error is its own.
+    pub async fn workflows(&self, ids: &[WorkflowId]) -> Result<Vec<Found<Workflow>>, Error> {
+        let ids: Vec<&str> = ids.iter().map(WorkflowId::as_str).collect();
+        self.ask_each(&documents::WORKFLOW, &ids).await
+    }
+
+    /// The names of all the organisation's workflows.
+    ///
+    /// # Errors
+    /// As the request failed.
+    pub async fn all_workflows(&self) -> Result<Vec<WorkflowName>, Error> {
+        self.list(documents::WORKFLOWS, json!({})).await
+    }
+
+    /// The workflows whose name holds this text: partial matches too.
+    ///
+    /// # Errors
+    /// As the request failed.
+    pub async fn search_workflows(&self, text: &str) -> Result<Vec<WorkflowName>, Error> {
+        self.list(documents::WORKFLOWS_SEARCH, json!({ "query": text })).await
+    }
+
+    /// All the organisation's labels, of tickets and of contacts.
+    ///
+    /// # Errors
+    /// As the request failed.
+    pub async fn all_labels(&self) -> Result<Vec<Label>, Error> {
+        self.list(documents::LABELS, json!({})).await
+    }
+
+    /// The organisations that the token's user may enter; [`super::Transport::sign_in`] takes the id of one.
+    ///
+    /// # Errors
+    /// As the request failed.
+    pub async fn organizations(&self) -> Result<Vec<Membership>, Error> {
+        self.list(documents::ORGANIZATIONS, json!({})).await
+    }
+
+    /// Creates a ticket and tells its id. Not idempotent: after [`Error::Ambiguous`] there may be one.
+    ///
+    /// # Errors
+    /// As the request failed.
+    pub async fn create_ticket(&self, ticket: &NewTicket) -> Result<TicketId, Error> {
+        self.create(documents::TICKET_CREATE, ticket).await
+    }
+
+    /// Creates a contact and tells its id. Not idempotent: after [`Error::Ambiguous`] there may be one.
+    ///
+    /// # Errors
+    /// As the request failed.
+    pub async fn create_contact(&self, contact: &NewContact) -> Result<ContactId, Error> {
+        let document = match contact.who {
+            Who::Person { .. } => documents::CONTACT_CREATE_PERSON,
+            Who::Company { .. } => documents::CONTACT_CREATE_COMPANY,
+        };
+        self.create(document, contact).await
+    }
+
+    /// Replaces a ticket by this one. Sending it twice is harmless, but after [`Error::Ambiguous`] read the ticket anew:
+    /// somebody may have changed it meanwhile.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] where the ticket lacks what an update must send; else as the request failed.
+    pub async fn update_ticket(&self, ticket: FullTicket) -> Result<(), Error> {
+        let variables = variables(&TicketUpdate::try_from(ticket)?)?;
+        let _: Value = self.ask(documents::TICKET_UPDATE, variables, Effect::Replace).await?;
+        Ok(())
+    }
+
+    /// Sends a mutation of a handler's own. `repeatable` says that sending it twice does no harm.
+    ///
+    /// # Errors
+    /// As the request failed.
+    pub async fn mutate(&self, document: &str, variables: Value, repeatable: bool) -> Result<(), Error> {
+        let effect = if repeatable { Effect::Replace } else { Effect::Once };
+        let document = documents::Document::of_handler(document.to_owned());
+        self.send(&Request { document, variables, effect }).await?.whole(effect)
+    }
+
+    async fn create<Id: DeserializeOwned>(
+        &self,
+        document: documents::Document,
+        input: &impl Serialize,
+    ) -> Result<Id, Error> {
+        let answer = self.ask(document, variables(input)?, Effect::Once).await;
+        // The thing exists, so an id that cannot be read must not lead to a second one.
+        answer.map_err(|error| match error {
+            Error::Malformed { .. } => Error::Ambiguous,
+            other => other,
+        })
+    }
+
+    /// A list that the API shows whole; it has no paging that anybody has seen.
+    async fn list<T: DeserializeOwned>(
+        &self,
+        document: documents::Document,
+        variables: Value,
+    ) -> Result<Vec<T>, Error> {
+        let list: Option<Vec<T>> = self.ask(document, variables, Effect::None).await?;
+        Ok(list.unwrap_or_default())
+    }
+}
+
+/// The fields of an input, each a variable of its document.
+fn variables(input: &impl Serialize) -> Result<Value, Error> {
+    serde_json::to_value(input).map_err(|_unserialisable| Error::Malformed { at: "the input".to_owned() })
+}
+
+fn one<T>(what: &str, found: Vec<Found<T>>) -> Result<T, Error> {
+    let found = found.into_iter().next().transpose()?.flatten();
+    found.ok_or_else(|| Error::NotFound { what: what.to_owned() })
+}

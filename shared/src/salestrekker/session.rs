@@ -1,0 +1,120 @@
+//! Requests in one organisation's name until a deadline: its token, its pace, repetitions where they are harmless.
+
+use super::answer::{Answer, Effect};
+use super::document::{Document, alias, variable};
+use super::pace::pause;
+use super::transport::Request;
+use super::{Client, Error};
+use crate::clock::{self, Moment};
+use crate::id::OrganisationId;
+use crate::secret::ApiToken;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+use std::time::{Duration, Instant};
+
+/// What is left for the caller to say what happened, before the invocation's deadline.
+const RESERVE: Duration = Duration::from_millis(500);
+
+/// A [`Client`] at work for one organisation; cheap, made for each piece of work.
+#[derive(Debug, Clone, Copy)]
+pub struct Session<'a> {
+    pub(super) client: &'a Client,
+    pub(super) organisation: &'a OrganisationId,
+    pub(super) until: Moment,
+}
+
+/// What became of one id of a batch: the thing, nothing there, or an error of its own.
+pub type Found<T> = Result<Option<T>, Error>;
+
+impl Session<'_> {
+    /// The answer to a request whose one field is called `answer`.
+    pub(super) async fn ask<T: DeserializeOwned>(
+        &self,
+        document: Document,
+        variables: Value,
+        effect: Effect,
+    ) -> Result<T, Error> {
+        self.send(&Request { document, variables, effect }).await?.single(effect)
+    }
+
+    /// Each id's own result, in order: so many ids to a request, so many requests at once. One bad id spoils only itself.
+    ///
+    /// # Errors
+    /// Where a whole request failed.
+    pub(super) async fn ask_each<T: DeserializeOwned>(
+        &self,
+        document: &Document,
+        ids: &[&str],
+    ) -> Result<Vec<Found<T>>, Error> {
+        let limits = self.client.transport.limits();
+        let chunks = ids.chunks(limits.ids_per_request.get()).map(|ids| self.ask_chunk(document, ids));
+        let chunks: Vec<Vec<Found<T>>> =
+            stream::iter(chunks).buffered(limits.requests_at_once.get()).try_collect().await?;
+        Ok(chunks.into_iter().flatten().collect())
+    }
+
+    async fn ask_chunk<T: DeserializeOwned>(
+        &self,
+        document: &Document,
+        ids: &[&str],
+    ) -> Result<Vec<Found<T>>, Error> {
+        let answer = self.ask_together(document, ids).await?;
+        if answer.is_sortable() || ids.len() == 1 {
+            return Ok(answer.by_alias((0..ids.len()).map(alias)));
+        }
+        // An error that does not say whose it is: one id at a time, it can be only that one's.
+        let mut results = Vec::with_capacity(ids.len());
+        for id in ids {
+            let answer = self.ask_together(document, &[id]).await?;
+            results.extend(answer.by_alias([alias(0)]));
+        }
+        Ok(results)
+    }
+
+    async fn ask_together(&self, document: &Document, ids: &[&str]) -> Result<Answer, Error> {
+        let variables: Map<String, Value> =
+            ids.iter().enumerate().map(|(position, id)| (variable(position), json!(id))).collect();
+        let document = document.batch(ids.len());
+        self.send(&Request { document, variables: variables.into(), effect: Effect::None }).await
+    }
+
+    /// Sends a request, in the organisation's turn, and again where that is harmless and there is time. A token that is
+    /// refused or has expired is fetched anew once: rotation may have replaced it a moment ago.
+    pub(super) async fn send(&self, request: &Request) -> Result<Answer, Error> {
+        let Client { transport, secrets, pace, .. } = self.client;
+        let left = self.until.since(clock::now()).saturating_sub(RESERVE);
+        let now = Instant::now();
+        let end = now.checked_add(left.min(transport.limits().operation())).unwrap_or(now);
+        let mut token = secrets.api_token(self.organisation).await?;
+        let mut is_fresh = false;
+        if token.has_expired(clock::now()) {
+            (token, is_fresh) = (self.another_than(&token).await?, true);
+        }
+        let mut repeated = 0_u32;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(Error::Unavailable { why: "no time is left in this invocation" });
+            }
+            pace.turn(self.organisation, end).await?;
+            let error = match transport.send(&token.endpoint, Some(&token.token), request, left).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            if matches!(error, Error::CredentialRefused) && !is_fresh {
+                (token, is_fresh) = (self.another_than(&token).await?, true);
+                continue;
+            }
+            let may_repeat = request.effect.may_repeat_after(&error);
+            let wait = may_repeat.then(|| pace.before_repetition(repeated, &error, end)).flatten();
+            let Some(wait) = wait else { return Err(error) };
+            repeated = repeated.saturating_add(1);
+            pause(wait).await;
+        }
+    }
+
+    async fn another_than(&self, refused: &ApiToken) -> Result<ApiToken, Error> {
+        Ok(self.client.secrets.another_api_token(self.organisation, refused).await?)
+    }
+}

@@ -1,0 +1,81 @@
+//! How a token is come by, and tried.
+
+use super::answer::Effect;
+use super::document as documents;
+use super::transport::Request;
+use super::{Error, Transport};
+use crate::endpoint::Endpoint;
+use crate::id::MembershipId;
+use crate::secret::{ApiToken, Credential, Login};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+#[derive(Deserialize)]
+struct Authentication {
+    token: SecretString,
+}
+
+impl Transport {
+    /// A new token for this credential: by its API key, or by a user's e-mail and password, and then in the organisation
+    /// that it names, where it names one.
+    ///
+    /// An API key is the default: aggregators forbid stored user logins (salestrekker-facts.md, section 9). Its token
+    /// acts in the organisation that the key belongs to.
+    ///
+    /// # Errors
+    /// As a request failed. What the vendor answers to a wrong key is not known (salestrekker-facts.md, section 2), so it
+    /// is [`Error::Rejected`] or [`Error::CredentialRefused`].
+    pub async fn sign_in(&self, credential: &Credential) -> Result<SecretString, Error> {
+        let Credential { endpoint, login, organization } = credential;
+        #[expect(clippy::disallowed_methods, reason = "this is where the login is sent")]
+        let (document, variables) = match login {
+            Login::ApiKey(key) => (documents::AUTHENTICATE, json!({ "apiKey": key.expose_secret() })),
+            Login::User { email, password } => (
+                documents::AUTHENTICATE_USER,
+                json!({ "email": email.reveal(), "password": password.expose_secret() }),
+            ),
+        };
+        let token = self.authenticate(endpoint, None, document, variables).await?;
+        match organization {
+            Some(id) => self.enter(endpoint, &token, id).await,
+            None => Ok(token),
+        }
+    }
+
+    /// Whether the API takes this token: one harmless query.
+    ///
+    /// # Errors
+    /// [`Error::CredentialRefused`] where it does not; else as the request failed.
+    pub async fn try_token(&self, token: &ApiToken) -> Result<(), Error> {
+        let request = Request { document: documents::LABELS, variables: json!({}), effect: Effect::None };
+        let time = self.limits().request();
+        let answer = self.send(&token.endpoint, Some(&token.token), &request, time).await?;
+        let _: Value = answer.single(Effect::None)?;
+        Ok(())
+    }
+
+    /// A token for another organisation of the same user.
+    async fn enter(
+        &self,
+        endpoint: &Endpoint,
+        token: &SecretString,
+        organization: &MembershipId,
+    ) -> Result<SecretString, Error> {
+        let variables = json!({ "id": organization });
+        self.authenticate(endpoint, Some(token), documents::AUTHENTICATE_ELSEWHERE, variables).await
+    }
+
+    async fn authenticate(
+        &self,
+        endpoint: &Endpoint,
+        token: Option<&SecretString>,
+        document: documents::Document,
+        variables: Value,
+    ) -> Result<SecretString, Error> {
+        // A token that nobody received is of no use to anybody, so asking twice is harmless.
+        let request = Request { document, variables, effect: Effect::None };
+        let answer = self.send(endpoint, token, &request, self.limits().request()).await?;
+        Ok(answer.single::<Authentication>(Effect::None)?.token)
+    }
+}

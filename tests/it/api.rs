@@ -1,0 +1,367 @@
+//! The client against the stand-in, over real HTTP: every operation, and every way in which an answer can be bad.
+
+use crate::setting::among_others;
+use anyhow::{Context as _, Result};
+use automations::clock::{self, Moment};
+use automations::failure::Failure as _;
+use automations::id::{ContactId, OrganisationId, TicketId};
+use automations::private::Private;
+use automations::salestrekker::{
+    Client, Error, FullTicket, Limits, NewContact, NewTicket, Session, Transport, Who,
+};
+use automations::secret::{ApiToken, Credential, Secrets};
+use end_to_end::stack::{Organisation, Stack};
+use reqwest::Method;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Value, json};
+use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
+
+/// One organisation with a client of its own.
+struct Desk<'a> {
+    organisation: Organisation<'a>,
+    id: OrganisationId,
+    client: Client,
+}
+
+impl<'a> Desk<'a> {
+    async fn new(stack: &'a Stack, name: &str, limits: Limits) -> Result<Self> {
+        let secrets = Secrets::new(stack.secrets.clone(), stack.place.stack.clone());
+        let (id, client) = (OrganisationId::parse(name)?, Client::new(secrets, limits)?);
+        Ok(Self { organisation: stack.organisation(name).await?, id, client })
+    }
+
+    /// A session that ends in so many seconds.
+    fn session(&self, seconds: u64) -> Session<'_> {
+        let until = clock::now().as_millis().saturating_add(seconds.saturating_mul(1_000));
+        self.client.session(&self.id, Moment::from_millis(until))
+    }
+
+    /// Has something go wrong with this organisation's next requests whose document holds `on`.
+    async fn fault(&self, on: &str, times: u32, is: Value) -> Result<()> {
+        let fault = json!([{ "organisation": self.organisation.name, "on": on, "times": times, "is": is }]);
+        self.organisation.stack.control(Method::POST, "faults", &fault).await.map(drop)
+    }
+
+    async fn ticket(&self) -> Result<TicketId> {
+        Ok(TicketId::parse(self.organisation.new_ticket(json!({})).await?)?)
+    }
+
+    /// What `ticketCreate` takes, like this ticket.
+    async fn like(&self, id: &TicketId) -> Result<NewTicket> {
+        let FullTicket { id_owner, id_workflow, id_stage, .. } = self.session(20).ticket(id).await?;
+        Ok(NewTicket {
+            id_owner: id_owner.context("no owner")?,
+            id_workflow: id_workflow.context("no workflow")?,
+            id_stage: id_stage.context("no stage")?,
+            id_clients: Vec::new(),
+            is_active: true,
+            name: Private::new("Citizen".to_owned()),
+            ticket_client_types: Vec::new(),
+            once_off: 1.into(),
+            description: Some(Private::new("a follow-up".to_owned())),
+        })
+    }
+
+    async fn mutations(&self, name: &str) -> Result<usize> {
+        let all = self.organisation.mutations().await?;
+        Ok(all.iter().filter(|mutation| mutation.mutation == name).count())
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test may see a token that is worth nothing")]
+fn shown(token: &SecretString) -> &str {
+    token.expose_secret()
+}
+
+fn kind<T>(result: Result<T, Error>) -> &'static str {
+    result.map_or_else(|error| error.kind(), |_| "no error")
+}
+
+#[tokio::test]
+async fn every_query_reads_what_is_there() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let desk = Desk::new(&stack, "reads", Limits::default()).await?;
+    let ticket = desk.ticket().await?;
+    let session = desk.session(20);
+    let workflows = session.all_workflows().await?;
+    assert_eq!(workflows.len(), 2);
+    let found = session.search_workflows("loan").await?;
+    assert_eq!((found.len(), found[0].name.as_str()), (1, "Home loans"));
+    let workflow = session.workflows(std::slice::from_ref(&found[0].id)).await?.remove(0)?.context("none")?;
+    assert_eq!(workflow.stages.first().map(|stage| stage.name.as_str()), Some("New lead"));
+    assert_eq!(workflow.kind.and_then(|kind| kind.name).as_deref(), Some("Home Loan"));
+    assert_eq!(session.all_labels().await?.len(), 3);
+    assert_eq!(session.ticket(&ticket).await?.id_workflow, Some(workflow.id));
+    assert_eq!(session.ticket_extras(&ticket).await?.assets, None);
+    let organisations = session.organizations().await?;
+    assert_eq!(organisations.first().and_then(|own| own.organization.name.as_deref()), Some("reads"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_mutation_does_what_it_says_and_names_its_sender() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let desk = Desk::new(&stack, "writes", Limits::default()).await?;
+    let ticket = desk.ticket().await?;
+    let new = desk.like(&ticket).await?;
+    let session = desk.session(20);
+    let created = session.create_ticket(&new).await?;
+    let mut whole = session.ticket(&created).await?;
+    assert_eq!(whole.name, Some(Private::new("Citizen".to_owned())));
+    whole.name = Some(Private::new("Specimen".to_owned()));
+    session.update_ticket(whole.clone()).await?;
+    assert_eq!(session.ticket(&created).await?, whole);
+
+    let private = |text: &str| Private::new(text.to_owned());
+    let person = Who::Person {
+        first_name: private("Jane"),
+        family_name: private("Citizen"),
+        email: private("jane@example.com"),
+        primary_code: private("+61"),
+        primary: private("491 570 006"),
+    };
+    for who in [person, Who::Company { name: private("Citizen Holdings") }] {
+        let contact = NewContact { id_owner: new.id_owner.clone(), is_active: true, id_labels: vec![], who };
+        let id = session.create_contact(&contact).await?;
+        let shown = session.contact(&id).await?;
+        let company = shown.company.and_then(|company| company.name);
+        let person = shown.person.and_then(|person| person.information?.family_name);
+        assert!(company == Some(private("Citizen Holdings")) || person == Some(private("Citizen")));
+    }
+    let own = "mutation($id: ID!) { ticketUpdate(ticket: {id: $id}) }";
+    assert_eq!(kind(session.mutate(own, json!({ "id": created }), false).await), "salestrekker_rejected");
+
+    let all = desk.organisation.mutations().await?;
+    assert!(all.iter().all(|mutation| mutation.user_agent.starts_with("salestrekker-automations/")));
+    assert!(all.iter().all(|mutation| mutation.accept_encoding.contains("gzip")));
+    Ok(())
+}
+
+#[tokio::test]
+async fn each_id_of_a_batch_has_its_own_result_whatever_its_neighbours_are() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let limits = Limits { ids_per_request: NonZeroUsize::MIN.saturating_add(3), ..Limits::default() };
+    let desk = Desk::new(&stack, "batches", limits).await?;
+    let mut ids = Vec::new();
+    for number in 0..10 {
+        ids.push(desk.ticket().await?);
+        ids.push(TicketId::parse(format!("no-such-{number}"))?);
+    }
+    let session = desk.session(20);
+    let is_right = |found: &[Result<Option<FullTicket>, Error>]| {
+        ids.iter().zip(found).all(|(id, found)| match found {
+            Ok(Some(ticket)) => &ticket.id == id,
+            Ok(None) => id.as_str().starts_with("no-such"),
+            Err(_) => false,
+        })
+    };
+    let found = session.tickets(&ids).await?;
+    assert!(found.len() == 20 && is_right(&found));
+    // Two fields of one request of five fail: their own ids have no result, all others have theirs.
+    desk.fault("query Ticket(", 1, json!({ "partial": { "fields": 2 } })).await?;
+    let found = session.tickets(&ids).await?;
+    let failed: Vec<usize> = (0..20).filter(|place| found[*place].is_err()).collect();
+    assert!(failed.len() == 2 && failed[1] - failed[0] == 1, "{failed:?}");
+    // Errors that do not say whose they are: asked one at a time, every id has its result.
+    desk.fault("query Ticket(", 1, json!({ "partial": { "fields": 2, "pathless": true } })).await?;
+    assert!(is_right(&session.tickets(&ids).await?));
+    assert_eq!(kind(session.contact(&ContactId::parse("no-such")?).await), "not_found");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_query_is_repeated_until_it_is_answered_and_not_for_ever() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let desk = Desk::new(&stack, "repeats", Limits::default()).await?;
+    let bad = [
+        json!({ "status": { "code": 500 } }),
+        json!({ "status": { "code": 200 } }),
+        json!({ "status": { "code": 429 } }),
+        json!("cut_before"),
+        json!("cut_after"),
+        json!({ "errors": { "message": "x", "code": "INTERNAL_SERVER_ERROR" } }),
+    ];
+    for is in bad {
+        desk.fault("query Labels", 2, is.clone()).await?;
+        assert_eq!(desk.session(20).all_labels().await?.len(), 3, "{is}");
+        desk.fault("query Labels", 3, is.clone()).await?;
+        let kind = kind(desk.session(20).all_labels().await);
+        assert!(["salestrekker_unavailable", "salestrekker_throttled"].contains(&kind), "{is}: {kind}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_mutation_is_repeated_only_where_that_is_harmless() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let desk = Desk::new(&stack, "harmless", Limits::default()).await?;
+    let ticket = desk.ticket().await?;
+    let (new, session) = (desk.like(&ticket).await?, desk.session(20));
+    let unavailable = json!({ "status": { "code": 503 } });
+
+    desk.fault("ticketUpdate", 2, unavailable.clone()).await?;
+    session.update_ticket(session.ticket(&ticket).await?).await?;
+    assert_eq!(desk.mutations("ticketUpdate").await?, 1);
+
+    desk.fault("ticketCreate", 1, unavailable).await?;
+    assert_eq!(kind(session.create_ticket(&new).await), "salestrekker_unavailable");
+    for (is, created) in [("cut_before", 0), ("cut_after", 1), ("null_data", 2)] {
+        desk.fault("ticketCreate", 1, json!(is)).await?;
+        let outcome = kind(session.create_ticket(&new).await);
+        assert!(outcome == "ambiguous", "{is}: {outcome}");
+        assert_eq!(desk.mutations("ticketCreate").await?, created, "{is}");
+    }
+    desk.fault("ticketUpdate", 1, json!("cut_after")).await?;
+    assert_eq!(kind(session.update_ticket(session.ticket(&ticket).await?).await), "ambiguous");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_field_that_is_dropped_in_silence_can_be_read_back() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let desk = Desk::new(&stack, "dropped", Limits::default()).await?;
+    let (ticket, session) = (desk.ticket().await?, desk.session(20));
+    let before = session.ticket(&ticket).await?;
+    desk.fault("ticketUpdate", 1, json!({ "drop": ["name"] })).await?;
+    let wanted = FullTicket { name: Some(Private::new("other".to_owned())), ..before.clone() };
+    session.update_ticket(wanted).await?;
+    assert_eq!(session.ticket(&ticket).await?.name, before.name);
+    Ok(())
+}
+
+#[tokio::test]
+async fn advice_to_wait_is_passed_on_where_there_is_no_time_to_take_it() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let desk = Desk::new(&stack, "throttled", Limits::default()).await?;
+    desk.fault("query Labels", 1, json!({ "status": { "code": 429, "retry_after": 30 } })).await?;
+    let error = desk.session(5).all_labels().await.expect_err("throttled");
+    assert!(matches!(error, Error::Throttled { retry_after: Some(wait) } if wait.as_secs() == 30));
+    let over = desk.session(0).all_labels().await.expect_err("no time");
+    assert!(over.to_string().contains("no time is left"), "{over}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_organisation_has_its_pace_and_another_its_own() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let one = NonZeroU32::MIN;
+    let limits = Limits { requests_per_second: one, burst: one, ..Limits::default() };
+    let slow = Desk::new(&stack, "slow-pace", limits).await?;
+    slow.session(20).all_labels().await?;
+    assert_eq!(kind(slow.session(1).all_labels().await), "salestrekker_throttled");
+    assert_eq!(slow.session(20).all_labels().await?.len(), 3, "with time, it waits for its turn");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_refused_token_is_read_anew_once_and_then_somebody_is_told() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let desk = Desk::new(&stack, "refused", Limits::default()).await?;
+    for code in [401, 403, 200] {
+        desk.fault("query Labels", 1, json!({ "refuse": { "code": code } })).await?;
+        assert_eq!(desk.session(20).all_labels().await?.len(), 3, "{code}");
+        desk.fault("query Labels", 2, json!({ "refuse": { "code": code } })).await?;
+        assert_eq!(kind(desk.session(20).all_labels().await), "credential_refused", "{code}");
+    }
+    // Rotation in the middle of work: the token in memory is refused, the secret holds the next one already.
+    stack.control(Method::POST, "expire-tokens", &json!({ "organisation": "refused" })).await?;
+    assert_eq!(kind(desk.session(20).all_labels().await), "credential_refused");
+    desk.organisation.renew_token().await?;
+    assert_eq!(desk.session(20).all_labels().await?.len(), 3);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_token_that_has_expired_is_replaced_before_it_is_refused() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let desk = Desk::new(&stack, "expired", Limits::default()).await?;
+    // {"exp": 1}: the stand-in would refuse it too; what counts is that the client does not even try.
+    desk.organisation.set_token("e30.eyJleHAiOiAxfQ.x").await?;
+    assert_eq!(kind(desk.session(20).all_labels().await), "credential_refused");
+    desk.organisation.renew_token().await?;
+    // With this fault, the one refetch that a request has must not be spent on being refused first.
+    desk.fault("query Labels", 1, json!({ "refuse": { "code": 401 } })).await?;
+    assert_eq!(kind(desk.session(20).all_labels().await), "credential_refused");
+    assert_eq!(desk.session(20).all_labels().await?.len(), 3);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_the_api_says_no_to_is_told_without_its_words() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let desk = Desk::new(&stack, "rejected", Limits::default()).await?;
+    let is = json!({ "errors": { "message": "no such client: Jane Citizen" } });
+    desk.fault("query Labels", 1, is).await?;
+    let error = desk.session(20).all_labels().await.expect_err("rejected");
+    assert!(!format!("{error} {error:?}").contains("Jane"));
+    assert!(matches!(error, Error::Rejected { messages } if messages.reveal()[0].contains("Jane")));
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_answer_too_large_too_deep_too_slow_or_empty_is_a_clear_error() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let limits = Limits {
+        answer_bytes: NonZeroUsize::MIN.saturating_add(99_999),
+        request_ms: NonZeroU64::MIN.saturating_add(1_499),
+        repetitions: 0,
+        ..Limits::default()
+    };
+    let desk = Desk::new(&stack, "bounds", limits).await?;
+    let bounds = [
+        (json!({ "large": { "bytes": 200_000 } }), "an answer of more than 100000 bytes"),
+        (json!({ "deep": { "levels": 200 } }), "an answer nested deeper than 64"),
+        (json!("null_data"), "does not fit at `data`"),
+        (json!("trickle"), "no answer in time"),
+        (json!({ "slow": { "ms": 60_000 } }), "no answer in time"),
+    ];
+    for (is, words) in bounds {
+        desk.fault("query Labels", 1, is.clone()).await?;
+        let error = desk.session(20).all_labels().await.expect_err(words);
+        assert!(error.to_string().contains(words), "{is}: {error}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_user_signs_in_and_enters_another_organisation() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let first = Desk::new(&stack, "first-office", Limits::default()).await?;
+    let user = json!({ "email": "two@example.com", "password": "pass", "organisations": ["first-office", "other-office"] });
+    stack.control(Method::POST, "users", &user).await?;
+    let transport = Transport::new(Limits::default())?;
+    let mut stored = json!({ "endpoint": stack.api(), "email": "two@example.com", "password": "pass" });
+    let credential: Credential = serde_json::from_value(stored.clone())?;
+    first.organisation.set_token(shown(&transport.sign_in(&credential).await?)).await?;
+    let memberships = first.session(20).organizations().await?;
+    let other = memberships.iter().find(|one| one.organization.name.as_deref() == Some("other-office"));
+    stored["organization"] = json!(other.context("the other office is not listed")?.id);
+    let credential: Credential = serde_json::from_value(stored.clone())?;
+    let token = transport.sign_in(&credential).await?;
+    transport.try_token(&ApiToken { endpoint: credential.endpoint, token: token.clone() }).await?;
+    // The ticket of the first office is not to be seen from the other.
+    let ticket = first.ticket().await?;
+    assert_eq!(kind(first.session(20).ticket(&ticket).await), "no error");
+    first.organisation.set_token(shown(&token)).await?;
+    let other =
+        Client::new(Secrets::new(stack.secrets.clone(), stack.place.stack.clone()), Limits::default())?;
+    let until = Moment::from_millis(clock::now().as_millis().saturating_add(20_000));
+    assert_eq!(kind(other.session(&first.id, until).ticket(&ticket).await), "not_found");
+    stored["password"] = json!("wrong");
+    let wrong: Credential = serde_json::from_value(stored)?;
+    assert_eq!(kind(transport.sign_in(&wrong).await), "credential_refused");
+    Ok(())
+}
