@@ -30,6 +30,12 @@ impl Moment {
         self.0 / 1_000
     }
 
+    /// The moment so much later.
+    #[must_use]
+    pub fn later(self, by: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(by.as_millis()).unwrap_or(u64::MAX)))
+    }
+
     /// How long ago `earlier` was; zero where it was not earlier.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))

@@ -15,6 +15,8 @@ use reqwest::Method;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
+use std::path::Path;
+use std::time::Duration;
 
 /// One organisation with a client of its own.
 struct Desk<'a> {
@@ -32,8 +34,7 @@ impl<'a> Desk<'a> {
 
     /// A session that ends in so many seconds.
     fn session(&self, seconds: u64) -> Session<'_> {
-        let until = clock::now().as_millis().saturating_add(seconds.saturating_mul(1_000));
-        self.client.session(&self.id, Moment::from_millis(until))
+        self.client.session(&self.id, in_seconds(seconds))
     }
 
     /// Has something go wrong with this organisation's next requests whose document holds `on`.
@@ -66,6 +67,10 @@ impl<'a> Desk<'a> {
         let all = self.organisation.mutations().await?;
         Ok(all.iter().filter(|mutation| mutation.mutation == name).count())
     }
+}
+
+fn in_seconds(seconds: u64) -> Moment {
+    clock::now().later(Duration::from_secs(seconds))
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test may see a token that is worth nothing")]
@@ -358,10 +363,27 @@ async fn a_user_signs_in_and_enters_another_organisation() -> Result<()> {
     first.organisation.set_token(shown(&token)).await?;
     let other =
         Client::new(Secrets::new(stack.secrets.clone(), stack.place.stack.clone()), Limits::default())?;
-    let until = Moment::from_millis(clock::now().as_millis().saturating_add(20_000));
-    assert_eq!(kind(other.session(&first.id, until).ticket(&ticket).await), "not_found");
+    assert_eq!(kind(other.session(&first.id, in_seconds(20)).ticket(&ticket).await), "not_found");
     stored["password"] = json!("wrong");
     let wrong: Credential = serde_json::from_value(stored)?;
     assert_eq!(kind(transport.sign_in(&wrong).await), "credential_refused");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_schema_that_is_fetched_is_the_one_that_is_served() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let desk = Desk::new(&stack, "schema", Limits::default()).await?;
+    let config = automations::aws::load().await;
+    let fetched = schema::fetch(&config, &stack.place.stack, "schema").await?.to_string();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("no root")?;
+    let known = schema::read(&root.join("shared/schema/salestrekker.graphql"))?;
+    let fetched = schema::parse(&fetched, Path::new("fetched"))?;
+    assert_eq!(schema::check(&fetched, &known, &schema::documents(root)?), []);
+
+    desk.fault("__schema", 1, json!({ "errors": { "message": "introspection is not allowed" } })).await?;
+    let refused = schema::fetch(&config, &stack.place.stack, "schema").await.expect_err("refused");
+    assert!(refused.to_string().contains("ask the vendor for the schema"), "{refused}");
     Ok(())
 }

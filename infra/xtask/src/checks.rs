@@ -13,6 +13,9 @@ pub(crate) fn run() -> Result<()> {
     let clippy = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
     check("cargo clippy", cargo(&clippy), "mend what it names")?;
     check("unit, property and doc tests", cargo(&["test", "--locked"]), "mend what failed")?;
+    let mut schema = cargo(&["run", "--quiet", "--locked", "--package", "schema", "--"]);
+    schema.args(["check", "--schema", "shared/schema/salestrekker.graphql"]);
+    check("GraphQL documents", schema, "change the names in the documents")?;
     step("the tools", tools::install)?;
     let deny = Tools::Sam.program("cargo-deny");
     let mut deny = command(deny);

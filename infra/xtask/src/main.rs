@@ -4,11 +4,13 @@ mod checks;
 mod demo;
 mod process;
 mod project;
+mod schema;
 mod stack;
 mod steps;
 mod tools;
 
 use clap::{Parser, Subcommand};
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// Salestrekker automations on one machine, with no Docker and no AWS account.
@@ -39,20 +41,28 @@ enum Command {
     },
     /// Stop what `up` started, and nothing else
     Down,
+    /// Compare our GraphQL documents with a schema, or fetch the vendor's: see `cargo xtask schema --help`
+    #[command(disable_help_flag = true)]
+    Schema {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
 }
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
-        Command::Demo { json } => demo::run(json),
-        Command::Test => checks::run(),
-        Command::Up { json, ports } => stack::up(json, ports),
-        Command::Down => stack::down(),
+        Command::Demo { json } => demo::run(json).map(done),
+        Command::Test => checks::run().map(done),
+        Command::Up { json, ports } => stack::up(json, ports).map(done),
+        Command::Down => stack::down().map(done),
+        Command::Schema { arguments } => schema::run(&arguments),
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            steps::fail(&error);
-            ExitCode::FAILURE
-        }
-    }
+    result.unwrap_or_else(|error| {
+        steps::fail(&error);
+        ExitCode::FAILURE
+    })
+}
+
+fn done(_: ()) -> ExitCode {
+    ExitCode::SUCCESS
 }

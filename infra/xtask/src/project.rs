@@ -40,6 +40,24 @@ pub(crate) fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
         }
     }
     command
+        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_SECRET_ACCESS_KEY", "test")
+        .env("AWS_REGION", REGION)
+        .env("AWS_DEFAULT_REGION", REGION)
+        .env("AWS_EC2_METADATA_DISABLED", "true");
+    sharing_one_build(&mut command);
+    command
+}
+
+/// As [`command`], but with the caller's own AWS set-up: only for what was told to leave this machine.
+pub(crate) fn command_in_account(program: impl AsRef<std::ffi::OsStr>) -> Command {
+    let mut command = Command::new(program);
+    sharing_one_build(&mut command);
+    command
+}
+
+fn sharing_one_build(command: &mut Command) {
+    command
         .current_dir(root())
         .env("CARGO_TARGET_DIR", target())
         .env("CARGO_BUILD_TARGET", env!("HOST_TRIPLE"))
@@ -47,13 +65,7 @@ pub(crate) fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
         .env("CARGO_TERM_COLOR", "never")
         .env("SAM_BUILD_MODE", "debug")
         .env("SAM_CLI_TELEMETRY", "0")
-        .env("AWS_LC_SYS_NO_JITTER_ENTROPY", "1")
-        .env("AWS_ACCESS_KEY_ID", "test")
-        .env("AWS_SECRET_ACCESS_KEY", "test")
-        .env("AWS_REGION", REGION)
-        .env("AWS_DEFAULT_REGION", REGION)
-        .env("AWS_EC2_METADATA_DISABLED", "true");
-    command
+        .env("AWS_LC_SYS_NO_JITTER_ENTROPY", "1");
 }
 
 /// The region that the local stack plays.

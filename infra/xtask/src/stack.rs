@@ -83,6 +83,12 @@ pub(crate) fn down() -> Result<()> {
     Ok(())
 }
 
+/// The AWS endpoint of the stack that `up` started, where it runs.
+pub(crate) fn endpoint_of_up() -> Option<String> {
+    let stack = Stack::load("up").filter(Stack::runs)?;
+    Some(stack.place.get("aws_endpoint_url")?.as_str()?.to_owned())
+}
+
 impl Stack {
     fn file(name: &str) -> PathBuf {
         local().join("stacks").join(format!("{name}.json"))

@@ -33,6 +33,7 @@ documents! {
     TICKET_UPDATE: "ticket_update.graphql",
     CONTACT: "contact.graphql",
     CONTACT_CREATE_PERSON: "contact_create_person.graphql",
+    INTROSPECTION: "introspection.graphql",
     CONTACT_CREATE_COMPANY: "contact_create_company.graphql",
 }
 

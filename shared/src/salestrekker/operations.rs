@@ -96,6 +96,16 @@ impl Session<'_> {
         self.list(documents::ORGANIZATIONS, json!({})).await
     }
 
+    /// The API's own schema, as an introspection answers: `{"data": {"__schema"}}`. Whether an ordinary key may ask is
+    /// not known (salestrekker-facts.md, section 4).
+    ///
+    /// # Errors
+    /// As the request failed.
+    pub async fn introspect(&self) -> Result<Value, Error> {
+        let schema: Value = self.ask(documents::INTROSPECTION, json!({}), Effect::None).await?;
+        Ok(json!({ "data": { "__schema": schema } }))
+    }
+
     /// Creates a ticket and tells its id. Not idempotent: after [`Error::Ambiguous`] there may be one.
     ///
     /// # Errors

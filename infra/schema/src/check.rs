@@ -1,0 +1,306 @@
+//! Each document against a schema, each difference with its place.
+
+use crate::differ::different_types;
+use crate::documents::Document;
+use crate::nearest::nearest;
+use apollo_compiler::diagnostic::Diagnostic;
+use apollo_compiler::schema::{ExtendedType, FieldDefinition, InputValueDefinition};
+use apollo_compiler::validation::{DiagnosticData, Valid};
+use apollo_compiler::{ExecutableDocument, Name, Node, Schema};
+use serde::Serialize;
+use std::fmt;
+use std::path::PathBuf;
+
+/// Where a document and a schema differ.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Mismatch {
+    /// The document, from the project's root.
+    pub file: PathBuf,
+    /// The line in it, from 1.
+    pub line: usize,
+    /// What the document takes for granted.
+    pub expected: String,
+    /// What the schema has.
+    pub found: String,
+    /// The name that was probably meant.
+    pub nearest: Option<String>,
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, line, expected, found, nearest } = self;
+        write!(f, "{}:{line}: expected {expected}\n    the schema has {found}", file.display())?;
+        match nearest {
+            Some(nearest) => write!(f, "\n    nearest: {nearest}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Everywhere that these documents do not fit `schema`. `known` is the schema that they were written for: a field that
+/// is there in both, but of another type, is a difference too, as the code behind the document reads it.
+pub fn check(schema: &Valid<Schema>, known: &Valid<Schema>, documents: &[Document]) -> Vec<Mismatch> {
+    documents.iter().flat_map(|document| check_one(schema, known, document)).collect()
+}
+
+fn check_one(schema: &Valid<Schema>, known: &Valid<Schema>, document: &Document) -> Vec<Mismatch> {
+    let Document { file, text } = document;
+    let mut mismatches = Vec::new();
+    let mut consequences = Vec::new();
+    if let Err(invalid) = ExecutableDocument::parse_and_validate(schema, text, file) {
+        for diagnostic in invalid.errors.iter() {
+            let is_consequence =
+                diagnostic.error.unstable_error_name().is_some_and(|name| CONSEQUENCES.contains(&name));
+            let list = if is_consequence { &mut consequences } else { &mut mismatches };
+            list.push(mismatch(schema, document, &diagnostic));
+        }
+    }
+    // A handler's document may use what only the vendor's own schema has: then there is nothing to compare.
+    if let Ok(as_known) = ExecutableDocument::parse_and_validate(known, text, file) {
+        mismatches.extend(different_types(schema, &as_known, file));
+    }
+    if mismatches.is_empty() {
+        mismatches = consequences;
+    }
+    mismatches.sort_by(|left, right| (left.line, &left.expected).cmp(&(right.line, &right.expected)));
+    mismatches.dedup();
+    mismatches
+}
+
+/// What a validator says because something else is wrong: told only where nothing else is.
+const CONSEQUENCES: [&str; 4] =
+    ["UnusedVariable", "MissingSubselection", "UnsupportedValueType", "DisallowedVariableUsage"];
+
+fn mismatch(schema: &Schema, document: &Document, diagnostic: &Diagnostic<'_, DiagnosticData>) -> Mismatch {
+    let line = diagnostic.line_column_range().map_or(1, |range| range.start.line);
+    let message = diagnostic.error.to_string();
+    // Names stand in back quotes in a message, in the order in which it speaks of them.
+    let names: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    let told = match (diagnostic.error.unstable_error_name(), names.as_slice()) {
+        (Some("UndefinedField"), [owner, field]) => Some(no_field(schema, owner, field)),
+        (Some("UndefinedArgument"), [argument, coordinate]) => no_argument(schema, coordinate, argument),
+        (Some("UndefinedInputValue"), [field, owner]) => Some(no_input_field(schema, owner, field)),
+        (Some("UndefinedDefinition"), [name]) => Some(no_type(schema, name, |kind| !is_composite(kind))),
+        (Some("UndefinedTypeInNamedFragmentTypeCondition"), [name, ..]) => {
+            Some(no_type(schema, name, is_composite))
+        }
+        _ => None,
+    };
+    let (expected, found, nearest) = told.unwrap_or_else(|| {
+        let text = document.text.lines().nth(line.saturating_sub(1)).unwrap_or_default().trim();
+        (format!("`{text}`"), format!("another rule: {message}"), None)
+    });
+    Mismatch { file: document.file.clone(), line, expected, found, nearest }
+}
+
+type Told = (String, String, Option<String>);
+
+fn no_field(schema: &Schema, owner: &str, field: &str) -> Told {
+    let expected = format!("`{owner}.{field}`");
+    let fields = match schema.types.get(owner) {
+        Some(ExtendedType::Object(object)) => &object.fields,
+        Some(ExtendedType::Interface(interface)) => &interface.fields,
+        _ => return (expected, format!("no fields on `{owner}`"), None),
+    };
+    let near = nearest(field, fields.keys().map(Name::as_str));
+    let near = near.and_then(|name| fields.get(name)).map(|definition| shown(owner, definition));
+    (expected, format!("no such field on `{owner}` ({} others)", fields.len()), near)
+}
+
+fn no_argument(schema: &Schema, coordinate: &str, argument: &str) -> Option<Told> {
+    let (owner, field) = coordinate.split_once('.')?;
+    let definition = schema.type_field(owner, field).ok()?;
+    let arguments: Vec<String> = definition.arguments.iter().map(shown_input).collect();
+    let near = nearest(argument, definition.arguments.iter().map(|one| one.name.as_str()));
+    let near = near.and_then(|name| definition.argument_by_name(name)).map(shown_input);
+    let found = if arguments.is_empty() { "no argument there".to_owned() } else { arguments.join(", ") };
+    Some((format!("the argument `{argument}` of `{coordinate}`"), found, near))
+}
+
+fn no_input_field(schema: &Schema, owner: &str, field: &str) -> Told {
+    let expected = format!("`{owner}.{field}`");
+    let Some(ExtendedType::InputObject(input)) = schema.types.get(owner) else {
+        return (expected, format!("no input `{owner}`"), None);
+    };
+    let near = nearest(field, input.fields.keys().map(Name::as_str));
+    let near = near.and_then(|name| input.fields.get(name)).map(|definition| shown_input(&definition.node));
+    (expected, format!("no such field on the input `{owner}` ({} others)", input.fields.len()), near)
+}
+
+fn no_type(schema: &Schema, name: &str, is_candidate: fn(&ExtendedType) -> bool) -> Told {
+    let types = schema.types.iter().filter(|(_, kind)| is_candidate(kind) && !kind.is_built_in());
+    let near = nearest(name, types.map(|(name, _)| name.as_str()));
+    (format!("the type `{name}`"), "no such type".to_owned(), near.map(|name| format!("`{name}`")))
+}
+
+fn is_composite(kind: &ExtendedType) -> bool {
+    kind.is_object() || kind.is_interface() || kind.is_union()
+}
+
+fn shown(owner: &str, field: &FieldDefinition) -> String {
+    format!("`{owner}.{}: {}`", field.name, field.ty)
+}
+
+fn shown_input(input: &Node<InputValueDefinition>) -> String {
+    format!("`{}: {}`", input.name, input.ty)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::documents::documents;
+    use crate::read::parse;
+    use std::path::Path;
+
+    const KNOWN: &str = include_str!("../../../shared/schema/salestrekker.graphql");
+
+    fn schema(sdl: &str) -> Valid<Schema> {
+        parse(sdl, Path::new("schema")).unwrap()
+    }
+
+    /// What differs where the schema has `to` for `from`, as it is printed, without the folder.
+    fn differences(changes: &[(&str, &str)]) -> Vec<String> {
+        let mut sdl = KNOWN.to_owned();
+        for (from, to) in changes {
+            assert!(sdl.contains(from), "{from}");
+            sdl = sdl.replace(from, to);
+        }
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
+        let found = check(&schema(&sdl), &schema(KNOWN), &documents(root).unwrap());
+        let folder = "shared/src/salestrekker/documents/";
+        found
+            .iter()
+            .map(|mismatch| mismatch.to_string().replace(folder, "").replace("\n    ", "; "))
+            .collect()
+    }
+
+    #[test]
+    fn the_documents_fit_the_schema_that_they_were_written_for() {
+        assert_eq!(differences(&[]), [""; 0]);
+    }
+
+    #[test]
+    fn a_mutation_of_another_name_is_one_difference() {
+        assert_eq!(
+            differences(&[("ticketUpdate(ticket", "ticketSave(ticket")]),
+            [
+                "ticket_update.graphql:14: expected `Mutation.ticketUpdate`; the schema has no such field on `Mutation` \
+              (5 others); nearest: `Mutation.ticketSave: ID`"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_field_an_argument_an_input_and_a_type_of_other_names_are_told_with_the_nearest() {
+        let told = differences(&[
+            ("  idStage: ID   ", "  stageId: ID   "),
+            ("workflowsSearch(query: String!)", "workflowsSearch(queries: String!)"),
+            ("  familyName: String!", "  famillyName: String"),
+            ("TicketClientTypeInput", "TicketClientRoleInput"),
+        ]);
+        for expected in [
+            "ticket.graphql:11: expected `Ticket.idStage`; the schema has no such field on `Ticket` (13 others); \
+             nearest: `Ticket.stageId: ID`",
+            "workflows_search.graphql:3: expected the argument `query` of `Query.workflowsSearch`; the schema has \
+             queries: String!; nearest: `queries: String!`",
+            "contact_create_person.graphql:17: expected `PersonInformationInput.familyName`; the schema has no such \
+             field on the input `PersonInformationInput` (2 others); nearest: `famillyName: String`",
+            "ticket_create.graphql:10: expected the type `TicketClientTypeInput`; the schema has no such type; \
+             nearest: `TicketClientRoleInput`",
+        ] {
+            let expected = expected.replace("queries: String!; nearest", "`queries: String!`; nearest");
+            assert!(told.contains(&expected), "{expected}\nis not in\n{}", told.join("\n"));
+        }
+    }
+
+    #[test]
+    fn a_field_of_another_type_is_told_and_one_that_reads_alike_is_not() {
+        let told = differences(&[
+            ("  labels: [Label!]\n", "  labels: LabelPage\n"),
+            ("type Label {", "type LabelPage { x: ID }\ntype Label {"),
+        ]);
+        assert!(
+            told.iter().any(|line| line.contains("`Query.labels: [Label!]`; the schema has `LabelPage`")),
+            "{told:?}"
+        );
+        let told = differences(&[(
+            "type TicketValues {\n  onceOff: Float",
+            "type TicketValues {\n  onceOff: String",
+        )]);
+        assert_eq!(
+            told,
+            ["ticket.graphql:15: expected `TicketValues.onceOff: Float`; the schema has `String`"]
+        );
+        let alike = [
+            ("type TicketValues {\n  onceOff: Float", "type TicketValues {\n  onceOff: Int!"),
+            ("scalar UnverifiedTime", "scalar UnverifiedTime\nscalar UUID"),
+            ("  idOwner: ID                               # [OBS x1: BE] user", "  idOwner: UUID # "),
+        ];
+        assert_eq!(differences(&alike), [""; 0]);
+        let laxer = differences(&[("  stages: [WorkflowStage!]!", "  stages: [WorkflowStage!]")]);
+        assert_eq!(
+            laxer,
+            [
+                "workflow.graphql:13: expected `Workflow.stages: [WorkflowStage!]!`; the schema has `[WorkflowStage!]`"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_handlers_document_is_checked_against_the_schema_alone() {
+        let document =
+            |text: &str| Document { file: "functions/x/pause.graphql".into(), text: text.to_owned() };
+        let own = document("mutation Pause($id: ID!) {\n  ticketPause(id: $id)\n}");
+        let told = check(&schema(KNOWN), &schema(KNOWN), std::slice::from_ref(&own));
+        assert_eq!(told.len(), 1);
+        assert_eq!((told[0].line, told[0].expected.as_str()), (2, "`Mutation.ticketPause`"));
+        let theirs = KNOWN.replace("type Mutation {", "type Mutation {\n  ticketPause(id: ID!): ID");
+        assert_eq!(check(&schema(&theirs), &schema(KNOWN), &[own]), []);
+        let broken = check(&schema(KNOWN), &schema(KNOWN), &[document("mutation {")]);
+        assert!(
+            broken.iter().all(|told| told.found.contains("syntax error")) && !broken.is_empty(),
+            "{broken:?}"
+        );
+    }
+
+    #[test]
+    fn an_introspection_is_as_good_as_sdl() {
+        let known = schema(KNOWN);
+        let query = include_str!("../../../shared/src/salestrekker/documents/introspection.graphql");
+        let query = query.replace("answer: __schema", "__schema");
+        let query = ExecutableDocument::parse_and_validate(&known, query, "introspection").unwrap();
+        let answer = apollo_compiler::introspection::partial_execute(
+            &known,
+            &known.implementers_map(),
+            &query,
+            query.operations.get(None).unwrap(),
+            apollo_compiler::request::coerce_variable_values(
+                &known,
+                query.operations.get(None).unwrap(),
+                &apollo_compiler::response::JsonMap::default(),
+            )
+            .as_ref()
+            .unwrap(),
+        )
+        .unwrap();
+        let json = serde_json::to_string(&answer).unwrap();
+        let read = parse(&json, Path::new("introspection.json")).unwrap();
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
+        assert_eq!(check(&read, &known, &documents(root).unwrap()), []);
+        let other = parse(&json.replace("\"ticketUpdate\"", "\"ticketSave\""), Path::new("x")).unwrap();
+        assert_eq!(check(&other, &known, &documents(root).unwrap()).len(), 1);
+    }
+
+    #[test]
+    fn what_is_no_schema_says_so() {
+        for (text, words) in [
+            ("{}", "no introspection"),
+            ("{", "no introspection"),
+            ("type {", "is no schema: "),
+            ("type Ticket { id: ID }", "has no queries"),
+        ] {
+            let error = format!("{:#}", parse(text, Path::new("file")).unwrap_err());
+            assert!(error.contains(words), "{text}: {error}");
+        }
+    }
+}
