@@ -2,6 +2,10 @@
 
 use crate::setting::{SOON, among_others, events, kinds, known_ticket, mutations, organisation, rest};
 use anyhow::{Context as _, Result, ensure};
+use automations::Action;
+use automations::action::Decided;
+use automations::id::ActionId;
+use automations::store::Outcome;
 use automations::wire::to_json;
 use end_to_end::stack::{Stack, eventually};
 use end_to_end::stand_in::Payload;
@@ -102,5 +106,51 @@ async fn an_action_that_is_delivered_again_is_not_done_again() -> Result<()> {
     })
     .await?;
     assert_eq!(mutations(&organisation, "ticketCreate", 1).await?.len(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_handlers_own_mutation_is_sent_once_and_a_doubtful_one_is_left_for_a_person() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("own-mutation").await?;
+    let ticket = known_ticket(&organisation, "Approved").await?;
+    let event = &events(&organisation, &ticket, 1).await?[0];
+    let owner = organisation.ticket(&ticket).await?["idOwner"].clone();
+    let document = "mutation Own($id: ID!, $name: String!) {
+        contactCreate(contact: {idOwner: $id, isActive: true, idLabels: [], company: {name: $name}})
+    }";
+    let decide = |position: usize, name: &str| {
+        let action = Action::mutate(
+            event.ticket().context("no ticket")?,
+            document,
+            json!({ "id": owner, "name": name }),
+        );
+        let id = ActionId::of(&event.id, "own", position)?;
+        let (organisation, handler) = (event.organisation.clone(), "own".to_owned());
+        let (event, decided_at) = (event.id.clone(), event.observed_at);
+        Ok::<_, anyhow::Error>(Decided { id, organisation, event, handler, decided_at, attempt: 1, action })
+    };
+    let queue = stack.queue_url(&stack.place.actions_queue).await?;
+    let fault =
+        json!([{ "organisation": "own-mutation", "on": "mutation Own", "times": 1, "is": "cut_after" }]);
+    stack.control(reqwest::Method::POST, "faults", &fault).await?;
+    for (position, name) in ["Doubtful", "Good"].into_iter().enumerate() {
+        let decided = decide(position, name)?;
+        let message = stack.sqs.send_message().queue_url(&queue).message_body(to_json(&decided));
+        let message = message.message_deduplication_id(decided.id.to_string());
+        message.message_group_id(decided.group()).send().await?;
+    }
+    let sent = mutations(&organisation, "contactCreate", 2).await?;
+    rest(&stack).await?;
+    // The first took effect though no answer came: it is not sent again, and not recorded as done.
+    assert_eq!(
+        sent.iter().map(|variables| variables["name"].clone()).collect::<Vec<_>>(),
+        ["Doubtful", "Good"]
+    );
+    assert_eq!(mutations(&organisation, "contactCreate", 2).await?.len(), 2);
+    assert!(organisation.done(event, "own", 0).await?.is_none());
+    let done = organisation.done(event, "own", 1).await?.context("no record")?;
+    assert_eq!(done.outcome, Outcome::Sent);
     Ok(())
 }

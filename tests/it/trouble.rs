@@ -124,6 +124,32 @@ async fn an_action_that_can_never_work_is_parked_and_the_next_one_is_done() -> R
     Ok(())
 }
 
+#[tokio::test]
+async fn a_refused_credential_is_told_and_loses_nothing() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("refused-token").await?;
+    let ticket = known_ticket(&organisation, "Approved").await?;
+    organisation.change(&ticket, json!({ "stage": "Settled" })).await?;
+    stack
+        .control(reqwest::Method::POST, "expire-tokens", &json!({ "organisation": "refused-token" }))
+        .await?;
+    organisation.webhook("ticket-updated", &ticket).await?;
+    eventually("the refusal in the log", SOON, async || {
+        // What the alarm's metric filter looks for.
+        let refused = stack.logged("event-enricher", "credential_refused").await?;
+        ensure!(!refused.is_empty(), "not yet");
+        Ok(())
+    })
+    .await?;
+    organisation.renew_token().await?;
+    mutations(&organisation, "ticketCreate", 1).await?;
+    rest(&stack).await?;
+    let all: Vec<_> = organisation.mutations().await?.into_iter().map(|mutation| mutation.mutation).collect();
+    assert_eq!(all, ["ticketUpdate", "ticketCreate"]);
+    Ok(())
+}
+
 /// Points the handler at another queue of actions; the one before.
 async fn set_actions_queue(stack: &Stack, url: &str) -> Result<String> {
     let function = format!("{}-{HANDLER}", stack.place.stack);

@@ -9,7 +9,7 @@ use std::net::Ipv4Addr;
 /// Salestrekker's stand-in: a GraphQL server over the reconstructed schema, with its state in memory, to learn the API on
 /// and to test against
 #[derive(Parser)]
-#[command(name = "cargo stand-in")]
+#[command(name = "cargo xtask stand-in")]
 struct Arguments {
     /// The port on 127.0.0.1
     #[arg(long, default_value_t = 4000)]

@@ -4,9 +4,9 @@ mod checks;
 mod demo;
 mod process;
 mod project;
-mod schema;
 mod stack;
 mod steps;
+mod tool;
 mod tools;
 
 use clap::{Parser, Subcommand};
@@ -41,7 +41,13 @@ enum Command {
     },
     /// Stop what `up` started, and nothing else
     Down,
-    /// Compare our GraphQL documents with a schema, or fetch the vendor's: see `cargo xtask schema --help`
+    /// Run Salestrekker's stand-in alone, with an invented brokerage to learn the API on
+    #[command(disable_help_flag = true)]
+    StandIn {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Compare our GraphQL documents with a schema, or fetch the vendor's
     #[command(disable_help_flag = true)]
     Schema {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -55,7 +61,8 @@ fn main() -> ExitCode {
         Command::Test => checks::run().map(done),
         Command::Up { json, ports } => stack::up(json, ports).map(done),
         Command::Down => stack::down().map(done),
-        Command::Schema { arguments } => schema::run(&arguments),
+        Command::StandIn { arguments } => tool::stand_in(&arguments),
+        Command::Schema { arguments } => tool::schema(&arguments),
     };
     result.unwrap_or_else(|error| {
         steps::fail(&error);

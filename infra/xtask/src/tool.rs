@@ -1,0 +1,29 @@
+//! The project's other programs, which are heavier than this one may be: built and run with the arguments as they are.
+
+use crate::project::{command, command_in_account};
+use crate::stack::endpoint_of_up;
+use anyhow::{Context as _, Result};
+use std::ffi::OsString;
+use std::process::{Command, ExitCode};
+
+/// `cargo xtask stand-in`.
+pub(crate) fn stand_in(arguments: &[OsString]) -> Result<ExitCode> {
+    run(command("cargo"), &["--package", "end-to-end", "--bin", "stand-in"], arguments)
+}
+
+/// `cargo xtask schema`.
+pub(crate) fn schema(arguments: &[OsString]) -> Result<ExitCode> {
+    let names_account = arguments.iter().any(|argument| argument.to_string_lossy().starts_with("--profile"));
+    let mut cargo = if names_account { command_in_account("cargo") } else { command("cargo") };
+    if let Some(endpoint) = endpoint_of_up().filter(|_| !names_account) {
+        cargo.env("AWS_ENDPOINT_URL", endpoint);
+    }
+    run(cargo, &["--package", "schema"], arguments)
+}
+
+/// Runs a program where the person stands, so that a path means what it says; its exit code.
+fn run(mut cargo: Command, program: &[&str], arguments: &[OsString]) -> Result<ExitCode> {
+    cargo.args(["run", "--locked"]).args(program).arg("--").args(arguments);
+    let status = cargo.current_dir(std::env::current_dir()?).status().context("cargo cannot be started")?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
