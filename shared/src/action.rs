@@ -36,6 +36,9 @@ pub enum Action {
         stage: Option<String>,
         /// Its name, in which `{ticket}` stands for the other ticket's name.
         name: String,
+        /// Where nobody knows whether it was created.
+        #[serde(default)]
+        in_doubt: InDoubt,
     },
     /// Send a mutation of the handler's own: what the system has no action for.
     Mutate {
@@ -45,9 +48,22 @@ pub enum Action {
         document: String,
         /// Its variables. They travel in queues and records, so they hold ids, not a person's data.
         variables: Value,
-        /// Whether sending it twice does no harm. Where it does, one that got no answer is left for a person.
-        repeatable: bool,
+        /// Where nobody knows whether it took effect.
+        #[serde(default)]
+        in_doubt: InDoubt,
     },
+}
+
+/// What to do with an action that may or may not have taken effect: its mutation was sent and no answer came, or whoever
+/// sent it was lost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InDoubt {
+    /// Leave it to a person, in the dead-letter queue: better late than twice.
+    #[default]
+    Park,
+    /// Do it again: better twice than never.
+    Retry,
 }
 
 impl Action {
@@ -69,6 +85,7 @@ impl Action {
             workflow: workflow.to_owned(),
             stage: None,
             name: name.to_owned(),
+            in_doubt: InDoubt::Park,
         }
     }
 
@@ -84,7 +101,24 @@ impl Action {
     /// ```
     pub fn mutate(ticket: &Ticket, document: &str, variables: Value) -> Self {
         let (ticket, document) = (ticket.id.clone(), document.to_owned());
-        Self::Mutate { ticket, document, variables, repeatable: false }
+        Self::Mutate { ticket, document, variables, in_doubt: InDoubt::Park }
+    }
+
+    /// The same action, done again where nobody knows whether it was: for one that does no harm twice.
+    #[must_use]
+    pub fn retried_in_doubt(mut self) -> Self {
+        if let Self::CreateTicket { in_doubt, .. } | Self::Mutate { in_doubt, .. } = &mut self {
+            *in_doubt = InDoubt::Retry;
+        }
+        self
+    }
+
+    /// What to do with it in doubt. A change of a ticket is read first and read back, so it is always done again.
+    pub fn in_doubt(&self) -> InDoubt {
+        match self {
+            Self::AddLabel { .. } | Self::MoveStage { .. } => InDoubt::Retry,
+            Self::CreateTicket { in_doubt, .. } | Self::Mutate { in_doubt, .. } => *in_doubt,
+        }
     }
 
     /// The ticket whose actions are performed one at a time with this one.

@@ -1,22 +1,38 @@
 //! One SQS batch in, one partial batch response out. Every message ends acknowledged after its work, back on the queue,
 //! or in the dead-letter queue with its reason: nothing is dropped.
 
+use crate::clock::{self, Moment};
 use crate::failure::{Failure, Remedy, chain};
+use crate::kept::Kept;
 use crate::wire;
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::MessageAttributeValue;
+use futures::{StreamExt as _, stream};
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 use std::time::Duration;
 
 /// The queue that a function works through, and the one for what it gives up.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Source {
     client: Client,
+    function: &'static str,
     queue: String,
     dead_letters: String,
+    /// By message: the kind of its first failure, as far as this instance saw it.
+    first_failures: Kept<String, &'static str>,
 }
+
+/// A message that was received so often without success is given up. One receive less than the queues' own
+/// `maxReceiveCount` in template.yaml, so that a dead letter says why it is one; what crashes the function every time is
+/// moved by the queue itself, and says nothing. With the growing delays, an outage of some five hours is waited out.
+pub const MOST_RECEIVES: u32 = 29;
+
+/// So many groups are worked on at once.
+const GROUPS_AT_ONCE: usize = 4;
+/// With less time than this before the deadline, nothing is begun.
+const LEAST_TIME: Duration = Duration::from_secs(2);
 
 /// One message, parsed.
 #[derive(Debug, Clone)]
@@ -63,9 +79,10 @@ pub struct Unnameable;
 type Worked<T> = (Letter<T>, Result<(), Trouble>);
 
 impl Source {
-    /// A function's queue and its dead-letter queue, by their URLs.
-    pub fn new(client: Client, queue: String, dead_letters: String) -> Self {
-        Self { client, queue, dead_letters }
+    /// A function's queue and its dead-letter queue, by their URLs; the function, by its folder.
+    pub fn new(client: Client, function: &'static str, queue: String, dead_letters: String) -> Self {
+        let first_failures = Kept::new(10_000);
+        Self { client, function, queue, dead_letters, first_failures }
     }
 
     /// Does `work` on all messages together. It answers for each message that it was given.
@@ -84,32 +101,38 @@ impl Source {
         Ok(respond(failed))
     }
 
-    /// Does `work` on one message after the other. Where a message of a group must be tried again, the later ones of
-    /// that group wait for it.
+    /// Does `work` on one message after the other of each group, and on several groups at once. Where a message of a group
+    /// must be tried again, the later ones of that group wait for it. What cannot be begun well before `until`, the
+    /// invocation's deadline, comes again.
     ///
     /// # Errors
     /// [`Unnameable`], before anything is done.
-    pub async fn one_by_one<T: DeserializeOwned>(
+    pub async fn by_group<T: DeserializeOwned>(
         &self,
         event: SqsEvent,
-        mut work: impl AsyncFnMut(&Letter<T>) -> Result<(), Trouble>,
+        until: Moment,
+        work: impl AsyncFn(&Letter<T>) -> Result<(), Trouble>,
     ) -> Result<SqsBatchResponse, Unnameable> {
         let (letters, mut failed) = self.open(event).await?;
-        let mut waiting: HashMap<String, Duration> = HashMap::new();
-        for letter in letters {
-            let group = letter.envelope.group.clone();
-            let ahead = group.as_ref().and_then(|group| waiting.get(group)).copied();
-            let result = match ahead {
-                Some(delay) => Err(behind(delay)),
-                None => work(&letter).await,
-            };
-            if let (Some(group), Err(trouble), None) = (group, &result, ahead)
-                && let Some(delay) = delay(trouble.remedy, letter.receives, &letter.envelope.id)
-            {
-                waiting.insert(group, delay);
+        let work = &work;
+        let groups = grouped(letters).into_iter().map(async |letters| {
+            let mut failed = Vec::new();
+            let mut ahead: Option<Duration> = None;
+            for letter in letters {
+                let result = match ahead {
+                    Some(delay) => Err(behind(delay)),
+                    None if until.since(clock::now()) < LEAST_TIME => Err(out_of_time()),
+                    None => work(&letter).await,
+                };
+                if let (Err(trouble), None) = (&result, ahead) {
+                    ahead = delay(trouble.remedy, letter.receives, &letter.envelope.id);
+                }
+                failed.extend(self.settle(&letter.envelope, result).await);
             }
-            failed.extend(self.settle(&letter.envelope, result).await);
-        }
+            failed
+        });
+        let rest: Vec<Vec<String>> = stream::iter(groups).buffer_unordered(GROUPS_AT_ONCE).collect().await;
+        failed.extend(rest.into_iter().flatten());
         Ok(respond(failed))
     }
 
@@ -140,39 +163,40 @@ impl Source {
     async fn settle(&self, envelope: &Envelope, result: Result<(), Trouble>) -> Option<String> {
         let trouble = result.err()?;
         let Envelope { id, receives, .. } = envelope;
-        match delay(trouble.remedy, *receives, id) {
-            Some(delay) => {
-                tracing::warn!(
-                    message.id = id,
-                    message.receives = receives,
-                    failure.kind = trouble.kind,
-                    failure = trouble.text,
-                    retry_ms = millis(delay),
-                    "a message comes again"
-                );
-                self.postpone(envelope, delay).await;
-                Some(id.clone())
-            }
-            None if self.bury(envelope, trouble.kind).await => {
-                tracing::error!(
-                    message.id = id,
-                    message.receives = receives,
-                    failure.kind = trouble.kind,
-                    failure = trouble.text,
-                    "a message is given up; it stands in the dead-letter queue"
-                );
-                None
-            }
-            None => {
-                tracing::error!(
-                    message.id = id,
-                    failure.kind = trouble.kind,
-                    failure = trouble.text,
-                    "a message should be given up, but the dead-letter queue does not accept it; it comes again"
-                );
-                Some(id.clone())
-            }
+        let first = self.first_failures.get(id.as_str()).unwrap_or(trouble.kind);
+        self.first_failures.put(id.clone(), first, LONGEST_MEMORY);
+        let delay = delay(trouble.remedy, *receives, id).filter(|_| *receives < MOST_RECEIVES);
+        if let Some(delay) = delay {
+            tracing::warn!(
+                message.id = id,
+                message.receives = receives,
+                failure.kind = trouble.kind,
+                failure = trouble.text,
+                retry_ms = millis(delay),
+                "a message comes again"
+            );
+            self.postpone(envelope, delay).await;
+            return Some(id.clone());
         }
+        let reason = if trouble.remedy == Remedy::GiveUp { trouble.kind } else { "tried_too_often" };
+        if self.bury(envelope, reason, first, trouble.kind).await {
+            tracing::error!(
+                message.id = id,
+                message.receives = receives,
+                failure.kind = trouble.kind,
+                failure = trouble.text,
+                reason,
+                "a message is given up; it stands in the dead-letter queue"
+            );
+            return None;
+        }
+        tracing::error!(
+            message.id = id,
+            failure.kind = trouble.kind,
+            failure = trouble.text,
+            "a message should be given up, but the dead-letter queue does not accept it; it comes again"
+        );
+        Some(id.clone())
     }
 
     /// Lets a message come again after `delay` rather than after the queue's whole visibility timeout. Where that
@@ -189,14 +213,23 @@ impl Source {
         }
     }
 
-    /// Puts a message into the dead-letter queue with its reason; whether that succeeded.
-    async fn bury(&self, envelope: &Envelope, kind: &str) -> bool {
-        let Ok(reason) = MessageAttributeValue::builder().data_type("String").string_value(kind).build()
-        else {
-            return false;
-        };
-        let request = self.client.send_message().queue_url(&self.dead_letters).message_body(&envelope.text);
-        let request = request.message_attributes("reason", reason);
+    /// Puts a message into the dead-letter queue as it was sent, with why; whether that succeeded.
+    async fn bury(&self, envelope: &Envelope, reason: &str, first: &str, last: &str) -> bool {
+        let mut request =
+            self.client.send_message().queue_url(&self.dead_letters).message_body(&envelope.text);
+        let receives = envelope.receives.to_string();
+        let why = [
+            ("reason", reason),
+            ("function", self.function),
+            ("first_failure", first),
+            ("last_failure", last),
+            ("receives", &receives),
+        ];
+        for (name, value) in why {
+            let value = MessageAttributeValue::builder().data_type("String").string_value(value).build();
+            let Ok(value) = value else { return false };
+            request = request.message_attributes(name, value);
+        }
         // A FIFO queue's dead-letter queue is FIFO too; the message's id keeps a second burial from doubling it.
         let fifo = self.dead_letters.rsplit('.').next() == Some("fifo");
         let request = request.set_message_deduplication_id(fifo.then(|| envelope.id.clone()));
@@ -214,10 +247,34 @@ fn envelope(record: SqsMessage) -> Option<Envelope> {
     Some(Envelope { id, receipt, text: record.body.unwrap_or_default(), group, receives })
 }
 
+/// The letters of each group, in their order. A message without a group is one by itself.
+fn grouped<T>(letters: Vec<Letter<T>>) -> Vec<Vec<Letter<T>>> {
+    let mut groups: Vec<Vec<Letter<T>>> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
+    for letter in letters {
+        let known = letter.envelope.group.as_ref().and_then(|group| places.get(group));
+        if let Some(group) = known.and_then(|place| groups.get_mut(*place)) {
+            group.push(letter);
+        } else {
+            places.extend(letter.envelope.group.clone().map(|group| (group, groups.len())));
+            groups.push(vec![letter]);
+        }
+    }
+    groups
+}
+
+fn out_of_time() -> Trouble {
+    let text = "the invocation's time is nearly over".to_owned();
+    Trouble { kind: "out_of_time", remedy: Remedy::Retry { after: Some(Duration::ZERO) }, text }
+}
+
 fn behind(delay: Duration) -> Trouble {
     let text = "an earlier message of its group comes again first".to_owned();
     Trouble { kind: "behind_a_failure", remedy: Remedy::Retry { after: Some(delay) }, text }
 }
+
+/// How long the first failure of a message is remembered.
+const LONGEST_MEMORY: Duration = Duration::from_hours(6);
 
 /// SQS forgets a receipt after 12 hours; a quarter of an hour keeps an operator's patience.
 const LONGEST_DELAY: Duration = Duration::from_mins(15);

@@ -5,7 +5,7 @@
 
 use crate::action::{Action, Decided};
 use crate::batch::{Letter, Source, Trouble};
-use crate::clock;
+use crate::clock::{self, Moment};
 use crate::config::Reader;
 use crate::event::Event;
 use crate::failure::Remedy;
@@ -77,12 +77,13 @@ async fn serve<Settings: DeserializeOwned>(
     })?;
     telemetry::start(config.log_level);
     let client = aws::sqs(&aws::load().await);
-    let source = Source::new(client.clone(), config.queue, config.dead_letters);
+    let source = Source::new(client.clone(), name, config.queue, config.dead_letters);
     let actions = Queue::new(client, config.actions);
     let (source, actions, settings) = (&source, &actions, &config.settings);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<SqsEvent>| async move {
+        let until = Moment::from_millis(event.context.deadline);
         let answer = async |letter: &Letter<BusEvent>| answer(name, decide, settings, letter, actions).await;
-        source.one_by_one(event.payload, answer).await.map_err(AnyError::from)
+        source.by_group(event.payload, until, answer).await.map_err(AnyError::from)
     }))
     .await
 }

@@ -4,12 +4,14 @@
 #![expect(clippy::indexing_slicing, reason = "a test that finds less than it wants may panic")]
 
 mod api;
+mod conformance;
 mod delivery;
 mod deployed;
 mod door;
 mod once;
 mod rotation;
 mod setting;
+mod store;
 mod tidy;
 mod trouble;
 mod webhooks;

@@ -88,6 +88,17 @@ fn every_variable_of_the_template_is_read_and_the_reverse() -> Result<()> {
     Ok(())
 }
 
+/// So that a message is given up by its function, with its reason, before the queue gives it up without one.
+#[test]
+fn every_queue_gives_a_message_up_just_after_its_function_does() -> Result<()> {
+    let template = read("template.yaml")?;
+    let counts: Vec<&str> = template.split("maxReceiveCount: ").skip(1).collect();
+    assert_eq!(counts.len(), 3);
+    let wanted = (automations::batch::MOST_RECEIVES + 1).to_string();
+    ensure!(counts.iter().all(|rest| rest.starts_with(&format!("{wanted} "))), "not all are {wanted}");
+    Ok(())
+}
+
 /// `shared/src/lib.rs` lists its modules from the top down.
 #[test]
 fn modules_use_only_those_below_them() -> Result<()> {

@@ -8,6 +8,7 @@ pub use organisation::{Mutation, Organisation};
 
 use anyhow::{Context as _, Result};
 use automations::aws;
+use automations::store::Store;
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 
@@ -106,6 +107,11 @@ impl Stack {
         let mut seeded = Self::at(place).await?;
         seeded.place.webhook_url = seeded.organisation(organisation).await?.webhook_url("ticket-updated");
         Ok(seeded)
+    }
+
+    /// The table.
+    pub fn store(&self) -> Store {
+        Store::new(self.dynamodb.clone(), self.place.table.clone())
     }
 
     /// The URL of a queue, by its name.

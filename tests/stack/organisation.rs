@@ -12,7 +12,6 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use reqwest::{Method, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::collections::HashMap;
 use uuid::Uuid;
 
 /// An organisation with its secrets and its API key.
@@ -240,13 +239,7 @@ impl Organisation<'_> {
     /// As the request fails.
     pub async fn done(&self, event: &Event, handler: &str, position: usize) -> Result<Option<Done>> {
         let action = ActionId::of(&event.id, handler, position)?;
-        let pk = AttributeValue::S(format!("ACTION#{}#{action}", self.name));
-        let key =
-            HashMap::from([("pk".to_owned(), pk), ("sk".to_owned(), AttributeValue::S("RESULT".to_owned()))]);
-        let request = self.stack.dynamodb.get_item().table_name(&self.stack.place.table).set_key(Some(key));
-        let Some(item) = request.consistent_read(true).send().await?.item else { return Ok(None) };
-        let result = item.get("result").and_then(|result| result.as_s().ok()).context("no result")?;
-        Ok(Some(from_json(result.as_bytes())?))
+        Ok(self.stack.store().done(&event.organisation, &action).await?)
     }
 
     async fn create_secret(&self, kind: Kind, value: &Value) -> Result<()> {

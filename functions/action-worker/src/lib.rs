@@ -1,17 +1,20 @@
 //! The one writer: performs actions, one at a time per ticket, each once.
 //!
 //! The API's update replaces the whole ticket, so every change reads it first; the queue's message group keeps two
-//! changes of one ticket from meeting.
+//! changes of one ticket from meeting. An action is claimed before it is performed and recorded afterwards. Where the
+//! claimant is lost in between, whoever comes next waits for the lease to end, and then does the action again, or, where
+//! doing it twice would be worse than not at all, leaves it to a person.
 
-use automations::action::{Action, Decided};
+mod act;
+
+use act::act;
+use automations::action::{Decided, InDoubt};
 use automations::batch::Trouble;
-use automations::clock::Moment;
+use automations::clock::{self, Moment};
 use automations::failure::Remedy;
-use automations::id::TicketId;
-use automations::private::Private;
-use automations::salestrekker::{Client, Error, FullTicket, NewTicket, Session};
-use automations::store::{Done, Error as StoreError, Outcome, Store};
-use automations::{clock, tracing};
+use automations::salestrekker::{Client, Error};
+use automations::store::{Claim, Claimant, Done, Error as StoreError, Outcome, Store};
+use automations::tracing;
 
 /// The worker, with what it needs.
 #[derive(Debug)]
@@ -23,150 +26,126 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Performs an action before the invocation's deadline, unless it is recorded as done, and records it.
+    /// Performs an action before the invocation's deadline, unless it was done before, and records it. `owner` is the
+    /// invocation's id.
     ///
     /// # Errors
     /// [`Trouble`]; where it says to try again, trying again is harmless.
-    pub async fn perform(&self, decided: &Decided, until: Moment) -> Result<(), Trouble> {
+    pub async fn perform(&self, decided: &Decided, owner: &str, until: Moment) -> Result<(), Trouble> {
         let Decided { id, organisation, action, .. } = decided;
-        let span = |outcome: &str| {
-            tracing::info!(
-                organisation = organisation.as_str(),
-                ticket.id = action.ticket().as_str(),
-                action.id = id.as_str(),
-                action.kind = action.kind(),
-                outcome,
-                "performed"
-            );
-        };
-        if self.store.done(organisation, id).await?.is_some() {
-            span("done_before");
-            return Ok(());
+        let claimant = Claimant { owner, now: clock::now(), until };
+        match self.store.claim(organisation, id, claimant).await? {
+            Claim::Done => {
+                say(decided, "done_before");
+                return Ok(());
+            }
+            Claim::Parked => return Err(parked()),
+            Claim::Held { until } => return Err(held(until, claimant.now)),
+            Claim::Ours { in_doubt: true } if action.in_doubt() == InDoubt::Park => {
+                self.store.park(organisation, id, claimant).await?;
+                return Err(parked());
+            }
+            Claim::Ours { .. } => {}
         }
-        let session = self.client.session(organisation, until);
-        let outcome = act(session, action).await.map_err(|error| trouble(error, action))?;
+        let outcome = self.act(decided, claimant).await?;
         let done = Done { decided: decided.clone(), outcome, done_at: clock::now() };
-        match self.store.record(&done).await {
-            // Overtaken: another delivery of this action recorded it first.
+        match self.store.record(&done, claimant).await {
+            // Overtaken: our lease had ended, and whoever came next was allowed to do it again.
             Ok(()) | Err(StoreError::Overtaken) => {
-                span("done");
+                say(decided, "done");
                 Ok(())
             }
+            // The claim stays: what was done and not recorded is in doubt.
             Err(error) => Err(error.into()),
         }
     }
-}
 
-async fn act(session: Session<'_>, action: &Action) -> Result<Outcome, Error> {
-    match action {
-        Action::AddLabel { ticket, label } => add_label(session, ticket, label).await,
-        Action::MoveStage { ticket, stage } => move_stage(session, ticket, stage).await,
-        Action::CreateTicket { beside, workflow, stage, name } => {
-            create_ticket(session, beside, workflow, stage.as_deref(), name).await
-        }
-        Action::Mutate { document, variables, repeatable, .. } => {
-            session.mutate(document, variables.clone(), *repeatable).await?;
-            Ok(Outcome::Sent)
-        }
-        // Action is non-exhaustive towards handlers; a worker older than its handlers must not guess.
-        _ => Err(Error::NotFound {
-            what: format!("action {}; deploy the worker with its handlers", action.kind()),
-        }),
-    }
-}
-
-async fn add_label(session: Session<'_>, ticket: &TicketId, label: &str) -> Result<Outcome, Error> {
-    let label = session.label_named(label).await?;
-    let mut ticket = session.ticket(ticket).await?;
-    let labels = ticket.id_labels.get_or_insert_default();
-    if labels.contains(&label) {
-        return Ok(Outcome::AlreadySo);
-    }
-    labels.push(label);
-    session.update_ticket(ticket).await?;
-    Ok(Outcome::Changed)
-}
-
-async fn move_stage(session: Session<'_>, ticket: &TicketId, stage: &str) -> Result<Outcome, Error> {
-    let mut ticket = session.ticket(ticket).await?;
-    let workflow = ticket.id_workflow.as_ref().ok_or_else(|| hidden("idWorkflow"))?;
-    let stage = session.stage_named(workflow, stage).await?;
-    if ticket.id_stage.as_ref() == Some(&stage.id) {
-        return Ok(Outcome::AlreadySo);
-    }
-    ticket.id_stage = Some(stage.id);
-    session.update_ticket(ticket).await?;
-    Ok(Outcome::Changed)
-}
-
-async fn create_ticket(
-    session: Session<'_>,
-    beside: &TicketId,
-    workflow: &str,
-    stage: Option<&str>,
-    name: &str,
-) -> Result<Outcome, Error> {
-    let workflow = session.workflow_named(workflow).await?;
-    let stage =
-        match stage {
-            Some(stage) => session.stage_named(&workflow.id, stage).await?,
-            None => workflow.stages.first().cloned().ok_or_else(|| Error::NotFound {
-                what: format!("stage in the workflow {:?}", workflow.name),
-            })?,
+    /// Acts, and where that fails gives the claim back, or leaves the action to a person.
+    async fn act(&self, decided: &Decided, claimant: Claimant<'_>) -> Result<Outcome, Trouble> {
+        let Decided { id, organisation, action, .. } = decided;
+        let session = self.client.session(organisation, claimant.until);
+        let sending = async || Ok(self.store.sending(organisation, id, claimant).await?);
+        let failed = match act(session, action, sending).await {
+            Ok(outcome) => return Ok(outcome),
+            Err(failed) => failed,
         };
-    let beside = session.ticket(beside).await?;
-    let ticket = NewTicket {
-        id_stage: stage.id,
-        id_workflow: workflow.id.clone(),
-        name: named(name, &beside),
-        id_owner: beside.id_owner.ok_or_else(|| hidden("idOwner"))?,
-        id_clients: beside.id_clients.unwrap_or_default(),
-        ticket_client_types: beside.ticket_client_types.unwrap_or_default(),
-        is_active: true,
-        once_off: 0.into(),
-        description: None,
-    };
-    Ok(Outcome::Created { ticket: session.create_ticket(&ticket).await? })
-}
-
-/// A mutation without an answer may have taken effect. Doing an idempotent one again is harmless; a create is left for a
-/// person, in the dead-letter queue: a second ticket would be worse than a late one.
-fn trouble(error: Error, action: &Action) -> Trouble {
-    let ambiguous = matches!(error, Error::Ambiguous);
-    let mut trouble = Trouble::from(error);
-    match action {
-        Action::AddLabel { .. } | Action::MoveStage { .. } | Action::Mutate { repeatable: true, .. }
-            if ambiguous =>
-        {
-            trouble.remedy = Remedy::Retry { after: None }
+        let NotDone { trouble, is_ambiguous } = failed;
+        if is_ambiguous && action.in_doubt() == InDoubt::Park {
+            self.store.park(organisation, id, claimant).await?;
+            return Err(parked());
         }
-        _ => {}
+        // Where this fails too, the lease ends by itself, and the next delivery waits for it.
+        let _ = self.store.release(organisation, id, claimant).await;
+        Err(trouble)
     }
-    trouble
 }
 
-fn named(name: &str, beside: &FullTicket) -> Private<String> {
-    let other = beside.name.as_ref().map(|name| name.reveal().as_str()).unwrap_or_default();
-    Private::new(name.replace("{ticket}", other))
+/// Why an action was not done, or perhaps not.
+struct NotDone {
+    trouble: Trouble,
+    is_ambiguous: bool,
 }
 
-fn hidden(field: &str) -> Error {
-    Error::Malformed { at: format!("ticket.{field}") }
+impl From<Error> for NotDone {
+    fn from(error: Error) -> Self {
+        let is_ambiguous = matches!(error, Error::Ambiguous);
+        let mut trouble = Trouble::from(error);
+        if is_ambiguous {
+            // Where it is not parked, it is done again.
+            trouble.remedy = Remedy::Retry { after: None };
+        }
+        Self { trouble, is_ambiguous }
+    }
+}
+
+impl From<StoreError> for NotDone {
+    fn from(error: StoreError) -> Self {
+        Self { trouble: error.into(), is_ambiguous: false }
+    }
+}
+
+fn parked() -> Trouble {
+    let text = "it may or may not have taken effect; look at Salestrekker before it is redriven".to_owned();
+    Trouble { kind: "ambiguous", remedy: Remedy::GiveUp, text }
+}
+
+fn held(until: Moment, now: Moment) -> Trouble {
+    let text = "another invocation performs it, or was lost while it did".to_owned();
+    Trouble { kind: "held", remedy: Remedy::Retry { after: Some(until.since(now)) }, text }
+}
+
+fn say(decided: &Decided, outcome: &str) {
+    let Decided { id, organisation, action, .. } = decided;
+    tracing::info!(
+        organisation = organisation.as_str(),
+        ticket.id = action.ticket().as_str(),
+        action.id = id.as_str(),
+        action.kind = action.kind(),
+        outcome,
+        "performed"
+    );
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use automations::example;
+    use automations::private::Private;
+    use automations::{Action, example};
 
     #[test]
-    fn a_create_without_an_answer_is_left_for_a_person_and_a_label_is_tried_again() {
+    fn what_has_no_answer_is_tried_again_where_it_is_not_parked() {
+        let ambiguous = NotDone::from(Error::Ambiguous);
+        assert!(ambiguous.is_ambiguous && ambiguous.trouble.remedy == Remedy::Retry { after: None });
+        let rejected = NotDone::from(Error::Rejected { messages: Private::default() });
+        assert!(!rejected.is_ambiguous && rejected.trouble.remedy == Remedy::GiveUp);
+    }
+
+    #[test]
+    fn a_create_is_parked_in_doubt_unless_its_handler_says_otherwise() {
         let ticket = example::ticket();
         let create = Action::create_ticket(&ticket, "Annual reviews", "x");
-        assert_eq!(trouble(Error::Ambiguous, &create).remedy, Remedy::GiveUp);
-        let label = Action::add_label(&ticket, "x");
-        assert_eq!(trouble(Error::Ambiguous, &label).remedy, Remedy::Retry { after: None });
-        let rejected = Error::Rejected { messages: Private::default() };
-        assert_eq!(trouble(rejected, &label).remedy, Remedy::GiveUp);
+        assert_eq!(create.in_doubt(), InDoubt::Park);
+        assert_eq!(create.retried_in_doubt().in_doubt(), InDoubt::Retry);
+        assert_eq!(Action::add_label(&ticket, "x").in_doubt(), InDoubt::Retry);
     }
 }

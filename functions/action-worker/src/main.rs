@@ -28,11 +28,13 @@ async fn main() -> Result<(), Error> {
         client: Client::new(Secrets::new(aws::secrets_manager(&config), secrets), limits)?,
         store: Store::new(aws::dynamodb(&config), table),
     };
-    let source = &Source::new(aws::sqs(&config), actions, dead_letters);
+    let source = &Source::new(aws::sqs(&config), env!("CARGO_PKG_NAME"), actions, dead_letters);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<SqsEvent>| async move {
         let until = Moment::from_millis(event.context.deadline);
         source
-            .one_by_one(event.payload, async |letter| worker.perform(&letter.body, until).await)
+            .by_group(event.payload, until, async |letter| {
+                worker.perform(&letter.body, &event.context.request_id, until).await
+            })
             .await
             .map_err(Error::from)
     }))

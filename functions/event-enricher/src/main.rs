@@ -31,7 +31,7 @@ async fn main() -> Result<(), Error> {
         store: Store::new(aws::dynamodb(&config), table),
         bus: Bus::new(aws::eventbridge(&config), bus),
     };
-    let source = &Source::new(aws::sqs(&config), hints, dead_letters);
+    let source = &Source::new(aws::sqs(&config), env!("CARGO_PKG_NAME"), hints, dead_letters);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<SqsEvent>| async move {
         let until = Moment::from_millis(event.context.deadline);
         source

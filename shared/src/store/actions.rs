@@ -1,4 +1,12 @@
-//! What was done: the record that keeps an action from being done twice.
+//! What is done: the record that keeps an action from being done twice.
+//!
+//! | state | means |
+//! |---|---|
+//! | `claimed` | somebody performs it, until the lease ends; with `sent`, something that must not happen twice may have happened |
+//! | `done` | it was done; `result` says what came of it |
+//! | `parked` | it may or may not have taken effect; a person decides |
+//!
+//! A lease's end is compared here, with the clock of whoever asks: DynamoDB's time to live removes items days late.
 
 use super::snapshots::origin;
 use super::{Error, Item, Store, json, key, number, text, unavailable};
@@ -6,6 +14,7 @@ use crate::action::Decided;
 use crate::clock::Moment;
 use crate::id::{ActionId, OrganisationId, TicketId};
 use crate::wire;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use serde::{Deserialize, Serialize};
 
 /// An action that was done.
@@ -36,6 +45,36 @@ pub enum Outcome {
     },
 }
 
+/// Who performs an action, and until when nobody else may.
+#[derive(Debug, Clone, Copy)]
+pub struct Claimant<'a> {
+    /// The invocation's id.
+    pub owner: &'a str,
+    /// When it asks.
+    pub now: Moment,
+    /// When its invocation is over, whatever happens to it.
+    pub until: Moment,
+}
+
+/// What became of the wish to perform an action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    /// It is the claimant's until the lease ends.
+    Ours {
+        /// An earlier claimant was lost after it had begun to send what must not happen twice.
+        in_doubt: bool,
+    },
+    /// It was done before.
+    Done,
+    /// It is left to a person.
+    Parked,
+    /// Somebody else performs it.
+    Held {
+        /// Until then at most.
+        until: Moment,
+    },
+}
+
 impl Store {
     /// The record of an action, where it was done before.
     ///
@@ -46,22 +85,114 @@ impl Store {
         organisation: &OrganisationId,
         action: &ActionId,
     ) -> Result<Option<Done>, Error> {
-        let request = self.client.get_item().table_name(&self.table).consistent_read(true);
-        let answer = request.set_key(Some(result_key(organisation, action))).send().await;
-        let item: Option<Item> = answer.map_err(|error| unavailable(&error))?.item;
-        item.map(|item| json(&item, "result")).transpose()
+        let item = self.action(organisation, action).await?;
+        item.filter(|item| state(item) == Some("done")).map(|item| json(&item, "result")).transpose()
+    }
+
+    /// Claims an action, where nobody performs it and it is not over.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn claim(
+        &self,
+        organisation: &OrganisationId,
+        action: &ActionId,
+        claimant: Claimant<'_>,
+    ) -> Result<Claim, Error> {
+        let Claimant { owner, now, until } = claimant;
+        let request = self.client.update_item().table_name(&self.table);
+        let answer = request
+            .set_key(Some(action_key(organisation, action)))
+            .update_expression("SET #state = :claimed, #owner = :owner, lease = :until")
+            .condition_expression("attribute_not_exists(pk) OR (#state = :claimed AND lease <= :now)")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_names("#owner", "owner")
+            .expression_attribute_values(":claimed", text("claimed"))
+            .expression_attribute_values(":owner", text(owner))
+            .expression_attribute_values(":until", number(until.as_millis()))
+            .expression_attribute_values(":now", number(now.as_millis()))
+            .return_values(ReturnValue::AllOld)
+            .send()
+            .await;
+        match answer {
+            Ok(answer) => {
+                let in_doubt = answer.attributes.is_some_and(|before| before.contains_key("sent"));
+                Ok(Claim::Ours { in_doubt })
+            }
+            Err(error) => match error.as_service_error() {
+                Some(refusal) if refusal.is_conditional_check_failed_exception() => {
+                    self.why_not(organisation, action, claimant).await
+                }
+                _ => Err(unavailable(&error)),
+            },
+        }
+    }
+
+    /// Says that what must not happen twice is about to be sent: from now on, losing the claimant leaves a doubt.
+    ///
+    /// # Errors
+    /// [`Error::Overtaken`] where the claim is another's by now, so that nothing may be sent; else [`Error`].
+    pub async fn sending(
+        &self,
+        organisation: &OrganisationId,
+        action: &ActionId,
+        claimant: Claimant<'_>,
+    ) -> Result<(), Error> {
+        self.change(
+            organisation,
+            action,
+            claimant,
+            "SET sent = :true",
+            Some((":true", AttributeValue::Bool(true))),
+        )
+        .await
+    }
+
+    /// Gives a claim back: the action was not done, and anybody may try again.
+    ///
+    /// # Errors
+    /// [`Error`]; the lease ends by itself.
+    pub async fn release(
+        &self,
+        organisation: &OrganisationId,
+        action: &ActionId,
+        claimant: Claimant<'_>,
+    ) -> Result<(), Error> {
+        let release = ("SET lease = :zero REMOVE sent", Some((":zero", number(0))));
+        self.change(organisation, action, claimant, release.0, release.1).await
+    }
+
+    /// Leaves an action to a person: it may or may not have taken effect.
+    ///
+    /// # Errors
+    /// [`Error::Overtaken`] where the claim is another's by now; else [`Error`].
+    pub async fn park(
+        &self,
+        organisation: &OrganisationId,
+        action: &ActionId,
+        claimant: Claimant<'_>,
+    ) -> Result<(), Error> {
+        let park = ("SET #state = :parked", Some((":parked", text("parked"))));
+        self.change(organisation, action, claimant, park.0, park.1).await
     }
 
     /// Records that an action was done, and where it created a ticket, that the ticket is ours: in one transaction.
     ///
     /// # Errors
-    /// [`Error::Overtaken`] where it was recorded before; else [`Error`].
-    pub async fn record(&self, done: &Done) -> Result<(), Error> {
+    /// [`Error::Overtaken`] where the claim is another's by now; else [`Error`].
+    pub async fn record(&self, done: &Done, claimant: Claimant<'_>) -> Result<(), Error> {
         let Decided { id, organisation, .. } = &done.decided;
-        let mut result = result_key(organisation, id);
+        let mut result = action_key(organisation, id);
+        result.insert("state".to_owned(), text("done"));
         result.insert("result".to_owned(), text(wire::to_json(done)));
         result.insert("at".to_owned(), number(done.done_at.as_millis()));
-        let result = self.put(result).condition_expression("attribute_not_exists(pk)");
+        let result = self
+            .put(result)
+            .condition_expression("#state = :claimed AND #owner = :owner")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_names("#owner", "owner")
+            .expression_attribute_values(":claimed", text("claimed"))
+            .expression_attribute_values(":owner", text(claimant.owner));
         match &done.outcome {
             Outcome::Created { ticket } => {
                 let origin = self.put(origin(organisation, ticket, text(id.as_str())));
@@ -70,8 +201,77 @@ impl Store {
             Outcome::Changed | Outcome::AlreadySo | Outcome::Sent => self.transact([result]).await,
         }
     }
+
+    /// Changes a record whose claim is still the claimant's.
+    async fn change(
+        &self,
+        organisation: &OrganisationId,
+        action: &ActionId,
+        claimant: Claimant<'_>,
+        change: &str,
+        value: Option<(&str, AttributeValue)>,
+    ) -> Result<(), Error> {
+        let mut request = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(action_key(organisation, action)))
+            .update_expression(change)
+            .condition_expression("#state = :claimed AND #owner = :owner")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_names("#owner", "owner")
+            .expression_attribute_values(":claimed", text("claimed"))
+            .expression_attribute_values(":owner", text(claimant.owner));
+        if let Some((name, value)) = value {
+            request = request.expression_attribute_values(name, value);
+        }
+        match request.send().await {
+            Ok(_) => Ok(()),
+            Err(error) => match error.as_service_error() {
+                Some(refusal) if refusal.is_conditional_check_failed_exception() => Err(Error::Overtaken),
+                _ => Err(unavailable(&error)),
+            },
+        }
+    }
+
+    async fn why_not(
+        &self,
+        organisation: &OrganisationId,
+        action: &ActionId,
+        claimant: Claimant<'_>,
+    ) -> Result<Claim, Error> {
+        let Some(item) = self.action(organisation, action).await? else { return Err(Error::Overtaken) };
+        match state(&item) {
+            Some("done") => Ok(Claim::Done),
+            Some("parked") => Ok(Claim::Parked),
+            // Our own: the answer to the claim was lost, and the SDK asked again.
+            Some("claimed") if field(&item, "owner") == Some(claimant.owner) => {
+                Ok(Claim::Ours { in_doubt: item.contains_key("sent") })
+            }
+            Some("claimed") => {
+                let lease = item.get("lease").and_then(|lease| lease.as_n().ok()?.parse().ok());
+                let lease = lease.ok_or(Error::Unusable { attribute: "lease", misfit: None })?;
+                Ok(Claim::Held { until: Moment::from_millis(lease) })
+            }
+            _ => Err(Error::Unusable { attribute: "state", misfit: None }),
+        }
+    }
+
+    async fn action(&self, organisation: &OrganisationId, action: &ActionId) -> Result<Option<Item>, Error> {
+        let request = self.client.get_item().table_name(&self.table).consistent_read(true);
+        let answer = request.set_key(Some(action_key(organisation, action))).send().await;
+        Ok(answer.map_err(|error| unavailable(&error))?.item)
+    }
 }
 
-fn result_key(organisation: &OrganisationId, action: &ActionId) -> Item {
+fn action_key(organisation: &OrganisationId, action: &ActionId) -> Item {
     key(format!("ACTION#{organisation}#{action}"), "RESULT")
+}
+
+fn state(item: &Item) -> Option<&str> {
+    field(item, "state")
+}
+
+fn field<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
+    item.get(name)?.as_s().ok().map(String::as_str)
 }

@@ -5,12 +5,12 @@
 //! | `TICKET#{organisation}#{ticket}` | `SNAPSHOT` | the ticket as it was last seen, its version, and the outbox: events not yet published |
 //! | the same | `JOURNAL#{version}` | the events of that version, for good |
 //! | the same | `ORIGIN` | the action of ours that created the ticket |
-//! | `ACTION#{organisation}#{action}` | `RESULT` | an action that was done, and what came of it |
+//! | `ACTION#{organisation}#{action}` | `RESULT` | an action that is performed, was done or is left to a person; see `actions.rs` |
 
 mod actions;
 mod snapshots;
 
-pub use actions::{Done, Outcome};
+pub use actions::{Claim, Claimant, Done, Outcome};
 pub use snapshots::Known;
 
 use crate::failure::{Failure, Remedy};
@@ -30,8 +30,8 @@ pub struct Store {
 /// Why the table did not do what it should.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Somebody else wrote a newer version meanwhile; look again.
-    #[error("the ticket's snapshot is newer than the one that was compared")]
+    /// Somebody else wrote meanwhile; look again.
+    #[error("the item is another's by now: a newer snapshot, or somebody else's claim")]
     Overtaken,
     /// No answer, or too many requests.
     #[error("DynamoDB does not answer now")]

@@ -1,0 +1,118 @@
+//! What each action does at Salestrekker.
+
+use automations::action::{Action, InDoubt};
+use automations::id::TicketId;
+use automations::private::Private;
+use automations::salestrekker::{Error, FullTicket, NewTicket, Session};
+use automations::store::Outcome;
+
+/// So often a ticket is written until it is as wanted when it is read back.
+const MOST_WRITES: u32 = 3;
+
+/// Performs an action. `before_sending` is waited for before anything is sent that must not happen twice; nothing is sent
+/// where it fails.
+pub(crate) async fn act<E: From<Error>>(
+    session: Session<'_>,
+    action: &Action,
+    before_sending: impl AsyncFnOnce() -> Result<(), E>,
+) -> Result<Outcome, E> {
+    match action {
+        Action::AddLabel { ticket, label } => Ok(add_label(session, ticket, label).await?),
+        Action::MoveStage { ticket, stage } => Ok(move_stage(session, ticket, stage).await?),
+        Action::CreateTicket { beside, workflow, stage, name, .. } => {
+            let ticket = new_ticket(session, beside, workflow, stage.as_deref(), name).await?;
+            before_sending().await?;
+            Ok(Outcome::Created { ticket: session.create_ticket(&ticket).await? })
+        }
+        Action::Mutate { document, variables, in_doubt, .. } => {
+            before_sending().await?;
+            session.mutate(document, variables.clone(), *in_doubt == InDoubt::Retry).await?;
+            Ok(Outcome::Sent)
+        }
+        // Action is non-exhaustive towards handlers; a worker older than its handlers must not guess.
+        _ => Err(Error::NotFound {
+            what: format!("action {}; deploy the worker with its handlers", action.kind()),
+        }
+        .into()),
+    }
+}
+
+async fn add_label(session: Session<'_>, ticket: &TicketId, label: &str) -> Result<Outcome, Error> {
+    let label = session.label_named(label).await?;
+    change(session, ticket, async |ticket| {
+        let labels = ticket.id_labels.get_or_insert_default();
+        let lacks = !labels.contains(&label);
+        if lacks {
+            labels.push(label.clone());
+        }
+        Ok(lacks)
+    })
+    .await
+}
+
+async fn move_stage(session: Session<'_>, ticket: &TicketId, stage: &str) -> Result<Outcome, Error> {
+    change(session, ticket, async |ticket| {
+        let workflow = ticket.id_workflow.as_ref().ok_or_else(|| hidden("idWorkflow"))?;
+        let stage = session.stage_named(workflow, stage).await?;
+        Ok(ticket.id_stage.replace(stage.id.clone()) != Some(stage.id))
+    })
+    .await
+}
+
+/// Changes a ticket until it is as wanted when it is read back: an update replaces the whole ticket, so somebody who
+/// writes at the same moment undoes ours, and the API may drop a field in silence. `edit` says whether it changed anything.
+async fn change(
+    session: Session<'_>,
+    id: &TicketId,
+    edit: impl AsyncFn(&mut FullTicket) -> Result<bool, Error>,
+) -> Result<Outcome, Error> {
+    let mut outcome = Outcome::AlreadySo;
+    for _ in 0..MOST_WRITES {
+        let mut ticket = session.ticket(id).await?;
+        if !edit(&mut ticket).await? {
+            return Ok(outcome);
+        }
+        session.update_ticket(ticket).await?;
+        outcome = Outcome::Changed;
+    }
+    if edit(&mut session.ticket(id).await?).await? {
+        return Err(Error::Unavailable { why: "an update that it took is not there when it is read back" });
+    }
+    Ok(outcome)
+}
+
+async fn new_ticket(
+    session: Session<'_>,
+    beside: &TicketId,
+    workflow: &str,
+    stage: Option<&str>,
+    name: &str,
+) -> Result<NewTicket, Error> {
+    let workflow = session.workflow_named(workflow).await?;
+    let first = || Error::NotFound { what: format!("stage in the workflow {:?}", workflow.name) };
+    let stage = match stage {
+        Some(stage) => session.stage_named(&workflow.id, stage).await?,
+        None => workflow.stages.first().cloned().ok_or_else(first)?,
+    };
+    let beside = session.ticket(beside).await?;
+    Ok(NewTicket {
+        id_stage: stage.id,
+        id_workflow: workflow.id.clone(),
+        name: named(name, &beside),
+        id_owner: beside.id_owner.ok_or_else(|| hidden("idOwner"))?,
+        id_clients: beside.id_clients.unwrap_or_default(),
+        ticket_client_types: beside.ticket_client_types.unwrap_or_default(),
+        is_active: true,
+        once_off: 0.into(),
+        description: None,
+    })
+}
+
+fn named(name: &str, beside: &FullTicket) -> Private<String> {
+    let other = beside.name.as_ref().map(|name| name.reveal().as_str()).unwrap_or_default();
+    Private::new(name.replace("{ticket}", other))
+}
+
+fn hidden(field: &str) -> Error {
+    Error::Malformed { at: format!("ticket.{field}") }
+}

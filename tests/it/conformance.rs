@@ -1,0 +1,128 @@
+//! Each function's answer to a batch, held to AWS's rules (AWS Lambda Developer Guide, "Handling errors for an SQS event
+//! source"): the local engine takes an empty, null or unknown id, or a body that it cannot read, for success.
+
+use crate::setting::{among_others, known_ticket};
+use anyhow::{Context as _, Result};
+use automations::wire::from_json;
+use aws_sdk_lambda::primitives::Blob;
+use end_to_end::stack::Stack;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+const FUNCTIONS: [&str; 3] = ["event-enricher", "action-worker", "follow-up-on-settlement"];
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Response {
+    batch_item_failures: Vec<Failure>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Failure {
+    item_identifier: String,
+}
+
+fn record(id: &str, group: &str, body: &str) -> Value {
+    json!({
+        "messageId": id,
+        "receiptHandle": format!("receipt-of-{id}"),
+        "body": body,
+        "attributes": { "ApproximateReceiveCount": "1", "MessageGroupId": group },
+        "messageAttributes": {},
+        "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:ap-southeast-2:000000000000:queue",
+        "awsRegion": "ap-southeast-2",
+    })
+}
+
+/// The ids that a function gives back of these records; `None` where it fails the batch.
+async fn given_back(stack: &Stack, function: &str, records: Vec<Value>) -> Result<Option<Vec<String>>> {
+    let name = format!("{}-{function}", stack.place.stack);
+    let payload = Blob::new(json!({ "Records": records }).to_string());
+    let answer = stack.lambda.invoke().function_name(name).payload(payload).send().await?;
+    if answer.function_error.is_some() {
+        return Ok(None);
+    }
+    let response: Response = from_json(answer.payload.context("no payload")?.as_ref())?;
+    Ok(Some(response.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect()))
+}
+
+#[tokio::test]
+async fn an_empty_batch_and_a_malformed_record_are_answered_and_nothing_comes_again() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    for function in FUNCTIONS {
+        assert_eq!(given_back(&stack, function, vec![]).await?, Some(vec![]), "{function}");
+        // It can never succeed, so it goes to the dead-letter queue at once, and its batch does not fail.
+        let malformed = record("m-1", "g", "{\"no\": \"message of ours\"}");
+        assert_eq!(given_back(&stack, function, vec![malformed]).await?, Some(vec![]), "{function}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_named_fails_its_whole_batch() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    for function in FUNCTIONS {
+        for field in ["messageId", "receiptHandle"] {
+            for nothing in [Value::Null, json!("")] {
+                let mut nameless = record("m-1", "g", "{}");
+                nameless[field] = nothing;
+                let given_back =
+                    given_back(&stack, function, vec![record("m-2", "g", "{}"), nameless]).await?;
+                assert_eq!(given_back, None, "{function}: {field}");
+            }
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn only_what_failed_is_given_back_and_of_its_group_all_that_comes_after_it() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("conformance").await?;
+    let good = known_ticket(&organisation, "Approved").await?;
+    let decided = |organisation: &str, number: usize| {
+        json!({
+            "id": format!("conformance.{organisation}.{number}"),
+            "organisation": organisation,
+            "event": "conformance",
+            "handler": "test",
+            "decided_at": 1,
+            "attempt": 1,
+            "action": { "do": "add_label", "ticket": good, "label": "Client" },
+        })
+        .to_string()
+    };
+    // An organisation without secrets fails, and can be mended: it comes again.
+    let records = vec![
+        record("bad-1", "bad", &decided("nobody", 1)),
+        record("good-1", "good", &decided("conformance", 1)),
+        record("bad-2", "bad", &decided("nobody", 2)),
+        record("good-2", "good", &decided("conformance", 2)),
+    ];
+    let mut failed = given_back(&stack, "action-worker", records).await?.context("the batch failed")?;
+    failed.sort();
+    assert_eq!(failed, ["bad-1", "bad-2"]);
+
+    let hint = |organisation: &str, number: usize| {
+        json!({
+            "id": format!("conformance.{number}"),
+            "organisation": organisation,
+            "action": "ticket-updated",
+            "received_at": 1,
+            "ticket": good,
+            "raw": null,
+        })
+        .to_string()
+    };
+    let records = vec![
+        record("bad", "nobody", &hint("nobody", 1)),
+        record("good", "conformance", &hint("conformance", 2)),
+    ];
+    assert_eq!(given_back(&stack, "event-enricher", records).await?, Some(vec!["bad".to_owned()]));
+    Ok(())
+}
