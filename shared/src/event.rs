@@ -40,6 +40,13 @@ pub enum Cause {
         /// When it came.
         received_at: Moment,
     },
+    /// No webhook came; the ticket was due to be looked at.
+    Reconciler {
+        /// The hint.
+        hint: HintId,
+        /// When it asked.
+        asked_at: Moment,
+    },
 }
 
 /// What happened. Names are past tense and stand as they are in the `detail-type` on the bus.

@@ -1,4 +1,4 @@
-//! What webhook-ingest puts on the `hints` queue: look at this ticket.
+//! What webhook-ingest and the reconciler put on the `hints` queue: look at this ticket.
 
 use crate::clock::Moment;
 use crate::event::Cause;
@@ -12,9 +12,9 @@ pub struct Hint {
     pub id: HintId,
     /// The brokerage, from the URL.
     pub organisation: OrganisationId,
-    /// The action, from the URL.
-    pub action: WebhookAction,
-    /// When the webhook came.
+    /// The webhook's action, from the URL; none where no webhook came and the reconciler asks.
+    pub action: Option<WebhookAction>,
+    /// When the webhook came, or the reconciler asked.
     pub received_at: Moment,
     /// The ticket to look at; none where the body held no usable id.
     pub ticket: Option<TicketId>,
@@ -41,7 +41,11 @@ impl std::fmt::Debug for Raw {
 impl Hint {
     /// This hint as the cause of what is found by it.
     pub fn cause(&self) -> Cause {
-        Cause::Webhook { hint: self.id.clone(), action: self.action.clone(), received_at: self.received_at }
+        let (hint, received_at) = (self.id.clone(), self.received_at);
+        match self.action.clone() {
+            Some(action) => Cause::Webhook { hint, action, received_at },
+            None => Cause::Reconciler { hint, asked_at: received_at },
+        }
     }
 }
 
@@ -72,7 +76,7 @@ mod tests {
             let hint = Hint {
                 id: HintId::parse("r.0").unwrap(),
                 organisation: OrganisationId::parse("north").unwrap(),
-                action: WebhookAction::parse("ticket-updated").unwrap(),
+                action: Some(WebhookAction::parse("ticket-updated").unwrap()),
                 received_at: Moment::from_millis(1),
                 ticket: None,
                 raw: Some(Raw { body, content_type: None }),

@@ -12,6 +12,7 @@
 //! - [`secret`], [`rotation`]: Secrets Manager: reading with a cache, and the staging of a new version
 //! - [`aws`], [`telemetry`], [`config`]: what a function sets up once, in init
 //! - [`webhook`]: bytes to ids; the only place that knows what a webhook looks like
+//! - [`watch`]: when a ticket is looked at again though nobody asked: pure
 //! - [`diff`]: two snapshots to what happened: pure
 //! - [`hint`], [`event`], [`action`]: what travels between the functions
 //! - [`ticket`]: the part of a ticket that is kept
@@ -42,6 +43,7 @@ pub mod secret;
 pub mod store;
 pub mod telemetry;
 pub mod ticket;
+pub mod watch;
 pub mod webhook;
 pub mod wire;
 

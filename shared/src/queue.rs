@@ -3,7 +3,7 @@
 use crate::failure::{Failure, Remedy};
 use crate::pack::packs;
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use aws_sdk_sqs::types::{QueueAttributeName, SendMessageBatchRequestEntry};
 
 /// A message and a batch may each be this many bytes (Amazon SQS Developer Guide, "Amazon SQS message quotas").
 pub const LARGEST_BATCH: usize = 1024 * 1024;
@@ -68,6 +68,21 @@ impl Queue {
             results.extend(self.send_batch(batch).await);
         }
         results
+    }
+
+    /// How many messages wait in it, about.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn waiting(&self) -> Result<u64, Error> {
+        let waiting = QueueAttributeName::ApproximateNumberOfMessages;
+        let request =
+            self.client.get_queue_attributes().queue_url(&self.url).attribute_names(waiting.clone());
+        let answer = request.send().await.map_err(|error| {
+            if crate::aws::is_refusal(&error) { Error::Refused } else { Error::Unavailable }
+        })?;
+        let count = answer.attributes().and_then(|all| all.get(&waiting)?.parse().ok());
+        count.ok_or(Error::Unavailable)
     }
 
     async fn send_batch(&self, batch: Vec<Message>) -> Vec<Result<(), Error>> {

@@ -9,6 +9,7 @@ mod delivery;
 mod deployed;
 mod door;
 mod once;
+mod reconciled;
 mod rotation;
 mod setting;
 mod store;

@@ -57,7 +57,7 @@ impl Enricher {
         for hint in letters.iter().map(|letter| &letter.body) {
             if let Some(ticket) = &hint.ticket {
                 let named = organisations.entry(hint.organisation.clone()).or_default();
-                let is_new = says_new(&hint.action);
+                let is_new = hint.action.as_ref().is_some_and(says_new);
                 let first =
                     named.entry(ticket.clone()).or_insert_with(|| Named { cause: hint.cause(), is_new });
                 if is_new && !first.is_new {
@@ -97,7 +97,9 @@ impl Enricher {
     }
 
     async fn unrecognised(&self, hint: &Hint, reason: UnrecognisedReason, now: Moment) -> Result<()> {
-        let what = What::WebhookUnrecognised { action: hint.action.clone(), reason };
+        // The reconciler asks only for tickets that have a snapshot.
+        let Some(action) = hint.action.clone() else { return Ok(()) };
+        let what = What::WebhookUnrecognised { action, reason };
         let event = Event {
             id: EventId::of_hint(&hint.organisation, &hint.id, what.kind()),
             organisation: hint.organisation.clone(),
@@ -136,7 +138,7 @@ impl Enricher {
         });
         let visits: Vec<(TicketId, Result<Option<Plan>>)> =
             stream::iter(visits).buffered(WRITES_AT_ONCE).collect().await;
-        Ok(self.publish_all(organisation, visits).await)
+        Ok(self.publish_all(organisation, visits, now).await)
     }
 
     #[expect(clippy::too_many_arguments, reason = "all of it is one ticket's, gathered for the whole batch")]
@@ -151,6 +153,9 @@ impl Enricher {
         now: Moment,
     ) -> Result<Option<Plan>> {
         let Some(plan) = plan(organisation, known, seen?, is_new, &named.cause, now) else { return Ok(None) };
+        if let Some(watch) = plan.verified {
+            self.store.verified(organisation, id, plan.version, watch).await?;
+        }
         if let Some((snapshot, events)) = &plan.change {
             self.store.write(organisation, snapshot, events, &plan.outbox, now).await?;
             for event in events {
@@ -172,6 +177,7 @@ impl Enricher {
         &self,
         organisation: &OrganisationId,
         visits: Vec<(TicketId, Result<Option<Plan>>)>,
+        now: Moment,
     ) -> HashMap<TicketId, Result<Found>> {
         let planned = |visit: &Result<Option<Plan>>| match visit {
             Ok(Some(plan)) => plan.outbox.clone(),
@@ -189,7 +195,7 @@ impl Enricher {
                     if own.is_ok() && !plan.outbox.is_empty() {
                         let ticket = id.clone();
                         emptied.push(async move {
-                            let result = self.store.published(organisation, &ticket, plan.version).await;
+                            let result = self.store.published(organisation, &ticket, plan.version, now).await;
                             (ticket, result)
                         });
                     }

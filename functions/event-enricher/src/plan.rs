@@ -5,6 +5,7 @@ use automations::diff::{Seen, Snapshot, change};
 use automations::event::Cause;
 use automations::id::OrganisationId;
 use automations::store::Known;
+use automations::watch::Watch;
 use automations::{Event, What};
 
 /// What to store, and what to publish afterwards.
@@ -16,6 +17,8 @@ pub(crate) struct Plan {
     pub(crate) outbox: Vec<Event>,
     /// The version whose outbox this is.
     pub(crate) version: u64,
+    /// When to look again, where this look was due and there is nothing else to store.
+    pub(crate) verified: Option<Watch>,
 }
 
 /// The plan for a ticket that is known or seen; `None` for one that is neither.
@@ -37,9 +40,13 @@ pub(crate) fn plan(
         (None, Some(known)) => known.snapshot.ticket.version,
         (None, None) => return None,
     };
+    let verified = known
+        .as_ref()
+        .filter(|known| change.is_none() && known.outbox.is_empty() && known.watch.is_due(now))
+        .map(|known| known.watch.unchanged(&known.snapshot, now));
     let mut outbox = known.map(|known| known.outbox).unwrap_or_default();
     outbox.extend(change.iter().flat_map(|(_, events)| events.iter().cloned()));
-    Some(Plan { change, outbox, version })
+    Some(Plan { change, outbox, version, verified })
 }
 
 #[cfg(test)]
@@ -62,7 +69,7 @@ mod tests {
 
     fn known(stage: &str, outbox: Vec<Event>) -> Known {
         let snapshot = change(None, Some(seen(stage)), false).unwrap().snapshot;
-        Known { snapshot, outbox }
+        Known { snapshot, outbox, watch: Watch::published(Moment::from_millis(0)) }
     }
 
     fn planned(known: Option<Known>, seen: Option<Seen>) -> Option<Plan> {
@@ -87,6 +94,23 @@ mod tests {
         assert_eq!((&plan.outbox[0], plan.version), (&old, 2));
         let quiet = planned(Some(known("Approved", vec![old.clone()])), Some(seen("Approved"))).unwrap();
         assert_eq!((quiet.outbox, quiet.version, quiet.change), (vec![old], 1, None));
+    }
+
+    #[test]
+    fn only_a_look_that_was_due_and_found_nothing_is_noted() {
+        let due = |now: u64, stage: &str, outbox: Vec<Event>| {
+            let now = Moment::from_millis(now);
+            plan(&north(), Some(known("Approved", outbox)), Some(seen(stage)), false, &cause(), now)
+                .unwrap()
+                .verified
+        };
+        let hour = 3_600_000;
+        assert!(
+            due(hour, "Approved", vec![]).is_some_and(|watch| watch.due == Moment::from_millis(3 * hour))
+        );
+        assert_eq!(due(hour - 1, "Approved", vec![]), None, "a duplicate webhook costs no write");
+        assert_eq!(due(hour, "Settled", vec![]), None);
+        assert_eq!(due(hour, "Approved", vec![example::stage_changed("a", "b")]), None);
     }
 
     #[test]

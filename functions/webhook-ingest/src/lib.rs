@@ -147,7 +147,7 @@ fn hints(
         Ok(Hint {
             id,
             organisation: address.organisation.clone(),
-            action: address.action.clone(),
+            action: Some(address.action.clone()),
             received_at: now,
             ticket,
             raw: raw.take(),

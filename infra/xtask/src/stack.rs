@@ -286,7 +286,7 @@ fn ministack(port: u16) -> Result<std::process::Command> {
         .env("S3_DATA_DIR", state)
         .env(
             "SERVICES",
-            "sqs,secretsmanager,dynamodb,events,lambda,cloudformation,s3,iam,sts,logs,monitoring",
+            "sqs,secretsmanager,dynamodb,events,scheduler,lambda,cloudformation,s3,iam,sts,logs,monitoring",
         );
     Ok(ministack)
 }

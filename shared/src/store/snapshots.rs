@@ -1,10 +1,12 @@
 //! Snapshots, their outbox, and the journal.
 
+use super::sweep::{numbers, shard, watch};
 use super::{Error, Item, Store, json, key, number, text, unavailable};
 use crate::clock::Moment;
 use crate::diff::Snapshot;
 use crate::event::Event;
 use crate::id::{OrganisationId, TicketId};
+use crate::watch::Watch;
 use crate::wire;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Put, TransactWriteItem};
@@ -22,6 +24,8 @@ pub struct Known {
     pub snapshot: Snapshot,
     /// Events that were stored and perhaps not published.
     pub outbox: Vec<Event>,
+    /// When it is looked at again.
+    pub watch: Watch,
 }
 
 impl Store {
@@ -37,7 +41,8 @@ impl Store {
         let items = self.items(organisation, tickets, "SNAPSHOT").await?;
         let known = items.iter().map(|item| {
             let snapshot: Snapshot = json(item, "snapshot")?;
-            Ok((snapshot.ticket.id.clone(), Known { snapshot, outbox: json(item, "outbox")? }))
+            let known = Known { outbox: json(item, "outbox")?, watch: watch(item)?, snapshot };
+            Ok((known.snapshot.ticket.id.clone(), known))
         });
         known.collect()
     }
@@ -73,7 +78,10 @@ impl Store {
         current.insert("version".to_owned(), number(ticket.version));
         current.insert("snapshot".to_owned(), text(wire::to_json(snapshot)));
         current.insert("outbox".to_owned(), text(wire::to_json(&outbox)));
-        current.insert("at".to_owned(), number(at.as_millis()));
+        current.insert("sweep".to_owned(), text(shard(&ticket.id)));
+        for (name, value) in numbers(Watch::unpublished(at)) {
+            current.insert(name.to_owned(), value);
+        }
         let condition = self
             .put(current)
             .condition_expression("attribute_not_exists(pk) AND :before = :zero OR version = :before");
@@ -97,17 +105,50 @@ impl Store {
         organisation: &OrganisationId,
         ticket: &TicketId,
         version: u64,
+        now: Moment,
     ) -> Result<(), Error> {
-        let request = self.client.update_item().table_name(&self.table);
-        let answer = request
+        self.watched(organisation, ticket, version, Watch::published(now), true).await
+    }
+
+    /// Notes that a ticket of this version was looked at and is unchanged. Where a newer version has replaced it, nothing
+    /// is done.
+    ///
+    /// # Errors
+    /// [`Error`]; the ticket stays due.
+    pub async fn verified(
+        &self,
+        organisation: &OrganisationId,
+        ticket: &TicketId,
+        version: u64,
+        watch: Watch,
+    ) -> Result<(), Error> {
+        self.watched(organisation, ticket, version, watch, false).await
+    }
+
+    async fn watched(
+        &self,
+        organisation: &OrganisationId,
+        ticket: &TicketId,
+        version: u64,
+        watch: Watch,
+        empties_outbox: bool,
+    ) -> Result<(), Error> {
+        let mut request = self
+            .client
+            .update_item()
+            .table_name(&self.table)
             .set_key(Some(key(ticket_key(organisation, ticket), "SNAPSHOT")))
-            .update_expression("SET outbox = :empty")
             .condition_expression("version = :version")
-            .expression_attribute_values(":empty", text("[]"))
-            .expression_attribute_values(":version", number(version))
-            .send()
-            .await;
-        match answer {
+            .expression_attribute_values(":version", number(version));
+        let mut change = "SET verified = :verified, due = :due, quiet = :quiet".to_owned();
+        for (name, value) in numbers(watch) {
+            request = request.expression_attribute_values(format!(":{name}"), value);
+        }
+        if empties_outbox {
+            change.push_str(", outbox = :empty");
+            request = request.expression_attribute_values(":empty", text("[]"));
+        }
+        match request.update_expression(change).send().await {
             Ok(_) => Ok(()),
             Err(error) => match error.as_service_error() {
                 Some(refusal) if refusal.is_conditional_check_failed_exception() => Ok(()),

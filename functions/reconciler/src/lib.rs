@@ -1,0 +1,109 @@
+//! What nobody said: tickets that are due to be looked at become hints, the longest due first, within a budget. So a webhook
+//! that never came is made up for, and events that were stored by somebody who was lost before publishing them go out.
+
+use automations::clock::Moment;
+use automations::failure::{Failure, chain};
+use automations::hint::Hint;
+use automations::id::HintId;
+use automations::queue::{self, Message, Queue};
+use automations::store::{self, Due, SHARDS, Store};
+use automations::{tracing, wire};
+
+/// The reconciler, with what it needs.
+#[derive(Debug)]
+pub struct Reconciler {
+    /// Snapshots, by when they are due.
+    pub store: Store,
+    /// The `hints` queue.
+    pub hints: Queue,
+    /// Tickets for one run: each costs the API one of 25 parts of a request.
+    pub budget: u16,
+}
+
+/// Why a run did not end well. The next one is soon, and what was due is still due.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// At the table.
+    #[error("what is due cannot be read")]
+    Store(#[from] store::Error),
+    /// At the queue.
+    #[error("hints are not accepted")]
+    Queue(#[from] queue::Error),
+}
+
+/// What a run did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Swept {
+    /// Hints that were sent.
+    pub hints: usize,
+    /// Whether the queue was so full that nothing was added to it.
+    pub held_back: bool,
+}
+
+impl Reconciler {
+    /// One run.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn sweep(&self, request_id: &str, now: Moment) -> Result<Swept, Error> {
+        let mut due = Vec::new();
+        for shard in 0..SHARDS {
+            due.extend(self.store.due(shard, now, self.budget).await?);
+        }
+        due.sort_by_key(|due| due.due);
+        self.tell(&due, now);
+        // What is still on its way from the last run is still due; another hint for it would only cost a request.
+        let held_back = self.hints.waiting().await? >= u64::from(self.budget);
+        if held_back {
+            tracing::warn!("the queue of hints is full; nothing is added to it");
+            return Ok(Swept { hints: 0, held_back });
+        }
+        due.truncate(usize::from(self.budget));
+        let messages =
+            due.iter().enumerate().filter_map(|(position, due)| message(due, request_id, position, now));
+        let messages: Vec<Message> = messages.collect();
+        let hints = messages.len();
+        self.hints.send(messages).await.into_iter().collect::<Result<(), _>>()?;
+        Ok(Swept { hints, held_back })
+    }
+
+    /// The line that the metrics are made of.
+    fn tell(&self, due: &[Due], now: Moment) {
+        let oldest =
+            |moment: fn(&Due) -> Moment| due.iter().map(|due| now.since(moment(due)).as_secs()).max();
+        tracing::info!(
+            due = due.len(),
+            budget = self.budget,
+            oldest_unverified_s = oldest(|due| due.verified).unwrap_or(0),
+            longest_due_s = oldest(|due| due.due).unwrap_or(0),
+            "tickets are due"
+        );
+    }
+}
+
+fn message(due: &Due, request_id: &str, position: usize, now: Moment) -> Option<Message> {
+    let hint = Hint {
+        // Lambda's own request ids are UUIDs, so that the result always fits.
+        id: HintId::of(request_id, position).ok()?,
+        organisation: due.organisation.clone(),
+        action: None,
+        received_at: now,
+        ticket: Some(due.ticket.clone()),
+        raw: None,
+    };
+    Some(Message {
+        body: wire::to_json(&hint),
+        group: Some(due.organisation.to_string()),
+        deduplication: None,
+    })
+}
+
+/// A failure as Lambda shows it: its kind, and no value.
+pub fn told(error: &Error) -> String {
+    let kind = match error {
+        Error::Store(error) => error.kind(),
+        Error::Queue(error) => error.kind(),
+    };
+    tracing::error!(failure.kind = kind, failure = chain(error), "a sweep failed");
+    format!("the sweep failed: {kind}")
+}

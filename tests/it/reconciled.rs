@@ -1,0 +1,86 @@
+//! What no webhook said is found all the same, and what was stored and not published goes out.
+
+use crate::setting::{SOON, among_others, events, kinds, known_ticket, mutations};
+use anyhow::{Context as _, Result, ensure};
+use automations::clock::Moment;
+use automations::event::Cause;
+use automations::id::{OrganisationId, TicketId};
+use automations::watch::Watch;
+use end_to_end::stack::{Organisation, Stack, eventually};
+use serde_json::json;
+use std::time::Duration;
+
+/// Lets a ticket be due since long ago, and has the reconciler run.
+async fn reconcile(organisation: &Organisation<'_>, ticket: &str, version: u64) -> Result<()> {
+    let (stack, long_ago) = (organisation.stack, Moment::from_millis(1));
+    let watch = Watch { verified: long_ago, due: long_ago, quiet: Duration::from_hours(1) };
+    let (id, ticket) = (OrganisationId::parse(organisation.name.as_str())?, TicketId::parse(ticket)?);
+    stack.store().verified(&id, &ticket, version, watch).await?;
+    let name = format!("{}-reconciler", stack.place.stack);
+    let answer = stack.lambda.invoke().function_name(name).send().await?;
+    ensure!(answer.function_error.is_none(), "the reconciler fails: {:?}", answer.payload);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_change_that_no_webhook_told_is_found_and_acted_on() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("untold").await?;
+    let ticket = known_ticket(&organisation, "Approved").await?;
+    organisation.change(&ticket, json!({ "stage": "Settled" })).await?;
+    reconcile(&organisation, &ticket, 1).await?;
+    let told = events(&organisation, &ticket, 2).await?;
+    assert_eq!(kinds(&told)[..2], ["ticket.first_seen", "ticket.stage_changed"]);
+    assert!(matches!(told[1].cause, Cause::Reconciler { .. }), "{:?}", told[1].cause);
+    mutations(&organisation, "ticketCreate", 1).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_ticket_that_did_not_change_is_due_ever_later() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("unchanged").await?;
+    let ticket = known_ticket(&organisation, "Approved").await?;
+    reconcile(&organisation, &ticket, 1).await?;
+    let (id, ticket) = (OrganisationId::parse("unchanged")?, TicketId::parse(ticket)?);
+    eventually("the next look", SOON, async || {
+        let known = stack.store().known(&id, std::slice::from_ref(&ticket)).await?;
+        let watch = known.get(&ticket).context("unknown")?.watch;
+        ensure!(watch.due.since(watch.verified) == Duration::from_hours(2), "{watch:?}");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn events_that_were_stored_by_somebody_who_was_lost_go_out() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("unpublished").await?;
+    let listener = stack.listen("unpublished").await?;
+    let ticket = known_ticket(&organisation, "Approved").await?;
+    let told = events(&organisation, &ticket, 1).await?;
+    // As an enricher leaves it that is lost between storing and publishing: the next version, its events in the outbox.
+    let (id, store) = (told[0].organisation.clone(), stack.store());
+    let ticket_id = TicketId::parse(ticket.clone())?;
+    let known =
+        store.known(&id, std::slice::from_ref(&ticket_id)).await?.remove(&ticket_id).context("unknown")?;
+    let mut next = known.snapshot;
+    next.ticket.version = 2;
+    store.write(&id, &next, &[], &told, Moment::from_millis(1)).await?;
+    listener.heard().await?;
+    reconcile(&organisation, &ticket, 2).await?;
+    eventually("the event, again", SOON, async || {
+        ensure!(listener.heard().await?.contains(&told[0]), "not heard");
+        Ok(())
+    })
+    .await?;
+    eventually("an empty outbox", SOON, async || {
+        let known = store.known(&id, std::slice::from_ref(&ticket_id)).await?;
+        ensure!(known.get(&ticket_id).is_some_and(|known| known.outbox.is_empty()), "not empty");
+        Ok(())
+    })
+    .await
+}
