@@ -5,19 +5,15 @@ use anyhow::{Context as _, Result, ensure};
 use automations::clock::Moment;
 use automations::event::Cause;
 use automations::id::{OrganisationId, TicketId};
-use automations::watch::Watch;
 use end_to_end::stack::{Organisation, Stack, eventually};
 use serde_json::json;
 use std::time::Duration;
 
-/// Lets a ticket be due since long ago, and has the reconciler run.
-async fn reconcile(organisation: &Organisation<'_>, ticket: &str, version: u64) -> Result<()> {
-    let (stack, long_ago) = (organisation.stack, Moment::from_millis(1));
-    let watch = Watch { verified: long_ago, due: long_ago, quiet: Duration::from_hours(1) };
-    let (id, ticket) = (OrganisationId::parse(organisation.name.as_str())?, TicketId::parse(ticket)?);
-    stack.store().verified(&id, &ticket, version, watch).await?;
-    let name = format!("{}-reconciler", stack.place.stack);
-    let answer = stack.lambda.invoke().function_name(name).send().await?;
+/// Lets a ticket be due, and has the reconciler run.
+async fn reconcile(organisation: &Organisation<'_>, ticket: &str) -> Result<()> {
+    organisation.let_be_due(ticket).await?;
+    let name = format!("{}-reconciler", organisation.stack.place.stack);
+    let answer = organisation.stack.lambda.invoke().function_name(name).send().await?;
     ensure!(answer.function_error.is_none(), "the reconciler fails: {:?}", answer.payload);
     Ok(())
 }
@@ -29,7 +25,7 @@ async fn a_change_that_no_webhook_told_is_found_and_acted_on() -> Result<()> {
     let organisation = stack.organisation("untold").await?;
     let ticket = known_ticket(&organisation, "Approved").await?;
     organisation.change(&ticket, json!({ "stage": "Settled" })).await?;
-    reconcile(&organisation, &ticket, 1).await?;
+    reconcile(&organisation, &ticket).await?;
     let told = events(&organisation, &ticket, 2).await?;
     assert_eq!(kinds(&told)[..2], ["ticket.first_seen", "ticket.stage_changed"]);
     assert!(matches!(told[1].cause, Cause::Reconciler { .. }), "{:?}", told[1].cause);
@@ -43,7 +39,7 @@ async fn a_ticket_that_did_not_change_is_due_ever_later() -> Result<()> {
     let stack = Stack::found().await?;
     let organisation = stack.organisation("unchanged").await?;
     let ticket = known_ticket(&organisation, "Approved").await?;
-    reconcile(&organisation, &ticket, 1).await?;
+    reconcile(&organisation, &ticket).await?;
     let (id, ticket) = (OrganisationId::parse("unchanged")?, TicketId::parse(ticket)?);
     eventually("the next look", SOON, async || {
         let known = stack.store().known(&id, std::slice::from_ref(&ticket)).await?;
@@ -71,7 +67,7 @@ async fn events_that_were_stored_by_somebody_who_was_lost_go_out() -> Result<()>
     next.ticket.version = 2;
     store.write(&id, &next, &[], &told, Moment::from_millis(1)).await?;
     listener.heard().await?;
-    reconcile(&organisation, &ticket, 2).await?;
+    reconcile(&organisation, &ticket).await?;
     eventually("the event, again", SOON, async || {
         ensure!(listener.heard().await?.contains(&told[0]), "not heard");
         Ok(())

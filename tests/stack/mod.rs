@@ -158,6 +158,29 @@ impl Stack {
             .sum())
     }
 
+    /// Takes all messages out of a queue: each one's body, and its attribute `reason`.
+    ///
+    /// # Errors
+    /// As a request fails.
+    pub async fn take_all(&self, queue: &str) -> Result<Vec<(String, String)>> {
+        let url = self.queue_url(queue).await?;
+        let mut taken = Vec::new();
+        loop {
+            let request = self.sqs.receive_message().queue_url(&url).max_number_of_messages(10);
+            let messages = request.message_attribute_names("All").send().await?.messages.unwrap_or_default();
+            if messages.is_empty() {
+                return Ok(taken);
+            }
+            for message in messages {
+                let reason = message.message_attributes().and_then(|all| all.get("reason")?.string_value());
+                let reason = reason.unwrap_or("moved by the queue").to_owned();
+                let receipt = message.receipt_handle.clone().unwrap_or_default();
+                self.sqs.delete_message().queue_url(&url).receipt_handle(receipt).send().await?;
+                taken.push((message.body.unwrap_or_default(), reason));
+            }
+        }
+    }
+
     /// `http://…/_aws/lambda-url/{id}`: the function URL in the form that every client can reach; the host of the other
     /// form, `{id}.lambda-url.…`, is one that not every resolver knows.
     pub(crate) fn ingest_url(&self) -> String {

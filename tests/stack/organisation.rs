@@ -4,14 +4,17 @@ use super::Stack;
 use crate::stand_in::Payload;
 use anyhow::{Context as _, Result, bail};
 use automations::Event;
-use automations::id::ActionId;
+use automations::clock::Moment;
+use automations::id::{ActionId, OrganisationId, TicketId};
 use automations::secret::Kind;
 use automations::store::Done;
+use automations::watch::Watch;
 use automations::wire::from_json;
 use aws_sdk_dynamodb::types::AttributeValue;
 use reqwest::{Method, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::time::Duration;
 use uuid::Uuid;
 
 /// An organisation with its secrets and its API key.
@@ -240,6 +243,20 @@ impl Organisation<'_> {
     pub async fn done(&self, event: &Event, handler: &str, position: usize) -> Result<Option<Done>> {
         let action = ActionId::of(&event.id, handler, position)?;
         Ok(self.stack.store().done(&event.organisation, &action).await?)
+    }
+
+    /// Lets a ticket be due since long ago, whatever its version.
+    ///
+    /// # Errors
+    /// As a request fails.
+    pub async fn let_be_due(&self, ticket: &str) -> Result<()> {
+        let (id, ticket) = (OrganisationId::parse(self.name.as_str())?, TicketId::parse(ticket)?);
+        let known = self.stack.store().known(&id, std::slice::from_ref(&ticket)).await?;
+        let Some(known) = known.get(&ticket) else { return Ok(()) };
+        let long_ago = Moment::from_millis(1);
+        let watch = Watch { verified: long_ago, due: long_ago, quiet: Duration::from_hours(1) };
+        let version = known.snapshot.ticket.version;
+        Ok(self.stack.store().verified(&id, &ticket, version, watch).await?)
     }
 
     async fn create_secret(&self, kind: Kind, value: &Value) -> Result<()> {

@@ -9,6 +9,7 @@
 //! | `GET /control/mutations?organisation=` | every mutation that came, in order, with its variables |
 //! | `PUT /control/faults` `[{"is", "on", "times", "organisation"}]` | replaces what is to go wrong (`POST` adds to it); see `fault.rs` |
 //! | `PUT /control/webhooks/{organisation}` | how its webhooks are sent; see `Webhooks` in `webhooks.rs` |
+//! | `GET /control/post` | `{"pending"}`: how many webhooks have not arrived yet |
 //! | `GET /control/webhooks` | every webhook that was due, in order, and whether it was lost |
 //! | `POST /control/users` `{"email", "password", "organisations"}` | a user who may enter these organisations, the first by signing in |
 //! | `POST /control/expire-tokens` `{"organisation"}` | refuses every token issued to it until now |
@@ -38,6 +39,7 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/control/tickets/{id}", get(ticket).patch(change))
         .route("/control/mutations", get(mutations))
         .route("/control/faults", put(faults).post(more_faults))
+        .route("/control/post", get(pending))
         .route("/control/webhooks", get(webhooks))
         .route("/control/webhooks/{organisation}", put(set_webhooks))
         .route("/control/users", post(user))
@@ -170,6 +172,10 @@ async fn more_faults(State(world): State<Shared>, Json(faults): Json<Vec<Fault>>
 
 async fn webhooks(State(world): State<Shared>) -> Json<Value> {
     Json(json!(world.lock().webhooks))
+}
+
+async fn pending(State(world): State<Shared>) -> Json<Value> {
+    Json(json!({ "pending": world.lock().post.pending() }))
 }
 
 async fn set_webhooks(

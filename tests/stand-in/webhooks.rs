@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::timeout;
 
@@ -91,14 +94,29 @@ pub(super) struct Due {
 
 /// Where webhooks are put to be sent.
 #[derive(Debug, Clone)]
-pub(super) struct Post(UnboundedSender<Delivery>);
+pub(super) struct Post {
+    sender: UnboundedSender<Delivery>,
+    pending: Arc<AtomicUsize>,
+}
 
 impl Post {
     /// A post office of its own, which works until nobody can put anything in.
     pub(super) fn open() -> Self {
         let (sender, receiver) = unbounded_channel();
-        tokio::spawn(deliver(receiver));
-        Self(sender)
+        let post = Self { sender, pending: Arc::default() };
+        tokio::spawn(deliver(receiver, Arc::clone(&post.pending)));
+        post
+    }
+
+    /// How many webhooks have not arrived yet.
+    pub(super) fn pending(&self) -> usize {
+        self.pending.load(Ordering::SeqCst)
+    }
+
+    fn put(&self, delivery: Delivery) {
+        self.pending.fetch_add(1, Ordering::SeqCst);
+        // The receiver lives as long as the world that holds the sender.
+        let _ = self.sender.send(delivery);
     }
 }
 
@@ -119,8 +137,7 @@ impl Webhooks {
             if !lost {
                 let (content_type, body) = self.payload.body(action, ticket);
                 let (url, delay, reorder) = (url.clone(), Duration::from_millis(self.delay_ms), self.reorder);
-                // The receiver lives as long as the world that holds the sender.
-                let _ = post.0.send(Delivery { url, content_type, body, delay, reorder });
+                post.put(Delivery { url, content_type, body, delay, reorder });
             }
         }
         due
@@ -130,8 +147,12 @@ impl Webhooks {
 /// One that is to be overtaken waits for the next this long.
 const LONGEST_HOLD: Duration = Duration::from_millis(500);
 
-async fn deliver(mut post: UnboundedReceiver<Delivery>) {
+/// So many are sent at once.
+const SENT_AT_ONCE: usize = 8;
+
+async fn deliver(mut post: UnboundedReceiver<Delivery>, pending: Arc<AtomicUsize>) {
     let Ok(http) = reqwest::Client::builder().timeout(Duration::from_secs(10)).build() else { return };
+    let turns = Arc::new(Semaphore::new(SENT_AT_ONCE));
     let mut held: Option<Delivery> = None;
     loop {
         let next = match &held {
@@ -145,7 +166,13 @@ async fn deliver(mut post: UnboundedReceiver<Delivery>) {
             Some(next) if next.reorder && held.is_none() => held = Some(next),
             next => {
                 for delivery in [next, held.take()].into_iter().flatten() {
-                    send(&http, delivery).await;
+                    let Ok(turn) = Arc::clone(&turns).acquire_owned().await else { return };
+                    let (http, pending) = (http.clone(), Arc::clone(&pending));
+                    tokio::spawn(async move {
+                        send(&http, delivery).await;
+                        pending.fetch_sub(1, Ordering::SeqCst);
+                        drop(turn);
+                    });
                 }
             }
         }
@@ -154,15 +181,8 @@ async fn deliver(mut post: UnboundedReceiver<Delivery>) {
 
 async fn send(http: &reqwest::Client, delivery: Delivery) {
     let Delivery { url, content_type, body, delay, .. } = delivery;
-    let request = http.post(url).header("content-type", content_type).body(body);
-    if delay.is_zero() {
-        // The vendor is not known to look at the answer.
-        let _ = request.send().await;
-        return;
-    }
-    tokio::spawn(async move {
-        #[expect(clippy::disallowed_methods, reason = "being late is what was asked for")]
-        tokio::time::sleep(delay).await;
-        let _ = request.send().await;
-    });
+    #[expect(clippy::disallowed_methods, reason = "being late is what was asked for")]
+    tokio::time::sleep(delay).await;
+    // The vendor is not known to look at the answer.
+    let _ = http.post(url).header("content-type", content_type).body(body).send().await;
 }

@@ -59,7 +59,7 @@ pub(super) struct World {
     pub(super) mutations: Vec<Arrival>,
     /// Every webhook that was due, in order.
     pub(super) webhooks: Vec<Due>,
-    post: Post,
+    pub(super) post: Post,
     /// What is to go wrong.
     pub(super) faults: Vec<Fault>,
     /// By organisation's id: tokens issued before this serial number are refused.

@@ -30,7 +30,7 @@ pub(crate) fn run() -> Result<()> {
     let mut doc = cargo(&["doc", "--locked", "--no-deps", "--workspace"]);
     doc.env("RUSTDOCFLAGS", "-D warnings");
     check("cargo doc", doc, "mend what it names")?;
-    let running = Running::start("test", Ports::default())?;
+    let running = Running::start("test", Ports::default(), "")?;
     let mut tests = cargo(&["test", "--locked", "--package", "end-to-end"]);
     found_by(&mut tests, &running.place());
     check(

@@ -1,5 +1,6 @@
 //! The project's commands: `cargo xtask demo`, `test`, `up`, `down`.
 
+mod chaos;
 mod checks;
 mod demo;
 mod process;
@@ -41,6 +42,12 @@ enum Command {
     },
     /// Stop what `up` started, and nothing else
     Down,
+    /// Kill, cut, double, lose and reorder at random, and see whether any effect is lost or happens twice
+    Chaos {
+        /// `--seed N --tickets T --events E --kills K --json`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Run Salestrekker's stand-in alone, with an invented brokerage to learn the API on
     #[command(disable_help_flag = true)]
     StandIn {
@@ -61,6 +68,7 @@ fn main() -> ExitCode {
         Command::Test => checks::run().map(done),
         Command::Up { json, ports } => stack::up(json, ports).map(done),
         Command::Down => stack::down().map(done),
+        Command::Chaos { arguments } => chaos::run(&arguments),
         Command::StandIn { arguments } => tool::stand_in(&arguments),
         Command::Schema { arguments } => tool::schema(&arguments),
     };

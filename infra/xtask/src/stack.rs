@@ -51,7 +51,7 @@ pub(crate) fn up(json: bool, ports: Ports) -> Result<()> {
             say("  the stack is already up");
             stack
         }
-        None => Running::start("up", ports)?.leave()?,
+        None => Running::start("up", ports, "")?.leave()?,
     };
     let mut out = std::io::stdout().lock();
     if json {
@@ -139,8 +139,8 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Installs, builds, starts, deploys, seeds.
-    pub(crate) fn start(name: &'static str, ports: Ports) -> Result<Self> {
+    /// Installs, builds, starts, deploys with these parameters of the template, seeds.
+    pub(crate) fn start(name: &'static str, ports: Ports, parameters: &str) -> Result<Self> {
         if let Some(old) = Stack::load(name) {
             old.stop(name)?;
         }
@@ -161,7 +161,7 @@ impl Running {
                 salestrekker,
             )
         })?;
-        step("deploying template.yaml with sam deploy", || deploy(name, aws))?;
+        step("deploying template.yaml with sam deploy", || deploy(name, aws, parameters))?;
         let place = step("seeding one organisation", || seed(name, aws, salestrekker))?;
         running.change(|stack| stack.place = place);
         running.save()?;
@@ -172,6 +172,12 @@ impl Running {
     pub(crate) fn place(&self) -> Value {
         let stack = self.stack.lock().unwrap_or_else(PoisonError::into_inner);
         stack.as_ref().map(|stack| stack.place.clone()).unwrap_or_default()
+    }
+
+    /// The process id of the engine that runs the functions.
+    pub(crate) fn engine(&self) -> String {
+        let engine = self.children.iter().find(|(name, ..)| *name == "ministack");
+        engine.map(|(_, child, _)| child.id().to_string()).unwrap_or_default()
     }
 
     /// Leaves it running.
@@ -291,11 +297,11 @@ fn ministack(port: u16) -> Result<std::process::Command> {
     Ok(ministack)
 }
 
-fn deploy(name: &str, aws: u16) -> Result<()> {
+fn deploy(name: &str, aws: u16, parameters: &str) -> Result<()> {
     let mut deploy = sam();
     deploy
         .args(["deploy", "--config-env", "local", "--no-progressbar"])
-        .args(["--parameter-overrides", &architecture()])
+        .args(["--parameter-overrides", format!("{} {parameters}", architecture()).trim_end()])
         .env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{aws}"));
     run_logged(
         &mut deploy,

@@ -1,0 +1,20 @@
+//! `cargo xtask chaos`: the promise under fire, on a stack of its own.
+
+use crate::project::{binary, command};
+use crate::stack::{Ports, Running, found_by};
+use anyhow::{Context as _, Result};
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// What a killed invocation held comes again sooner than it would on AWS, so that a run takes minutes.
+const PARAMETERS: &str = "WorkTimeout=6 WorkVisibilityTimeout=36";
+
+/// Starts a stack, breaks it, prints the verdict, stops the stack.
+pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode> {
+    let running = Running::start("chaos", Ports::default(), PARAMETERS)?;
+    let mut chaos = command(binary("chaos"));
+    found_by(&mut chaos, &running.place());
+    chaos.env("MINISTACK_PID", running.engine()).args(arguments);
+    let status = chaos.status().context("the chaos cannot be started; run the command again")?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

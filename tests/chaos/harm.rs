@@ -1,0 +1,130 @@
+//! What is done to the system: processes killed, the API broken, credentials replaced.
+
+use anyhow::{Context as _, Result};
+use end_to_end::stack::{Organisation, Stack};
+use fastrand::Rng;
+use reqwest::Method;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+/// The harm that was done.
+pub(crate) struct Harm<'a> {
+    stack: &'a Stack,
+    random: Rng,
+    kills: usize,
+    /// By function.
+    pub(crate) killed: BTreeMap<String, usize>,
+    pub(crate) faults: usize,
+    pub(crate) rotations: usize,
+}
+
+impl<'a> Harm<'a> {
+    pub(crate) fn new(stack: &'a Stack, random: Rng, kills: usize) -> Self {
+        Self { stack, random, kills, killed: BTreeMap::new(), faults: 0, rotations: 0 }
+    }
+
+    /// Does its share of harm after change `number` of `of`.
+    pub(crate) async fn perhaps(
+        &mut self,
+        offices: &[Organisation<'_>],
+        number: usize,
+        of: usize,
+    ) -> Result<()> {
+        let wanted = (number + 1) * self.kills / of;
+        while self.killed.values().sum::<usize>() < wanted {
+            if !self.kill()? {
+                break;
+            }
+        }
+        let office = &offices[self.random.usize(..offices.len())];
+        match self.random.u8(..60) {
+            0..=5 => self.fault(office).await?,
+            6 => self.rotate(office).await?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// No more harm: faults that nobody met are taken back, and every credential works.
+    pub(crate) async fn end(&self) -> Result<()> {
+        self.stack.control(Method::PUT, "faults", &json!([])).await.map(drop)
+    }
+
+    async fn fault(&mut self, office: &Organisation<'_>) -> Result<()> {
+        let kinds: [(&str, Value); 9] = [
+            ("ticketCreate", json!("cut_before")),
+            ("ticketCreate", json!("cut_after")),
+            ("ticketUpdate", json!("cut_before")),
+            ("ticketUpdate", json!("cut_after")),
+            ("ticketUpdate", json!({ "drop": ["idLabels"] })),
+            ("query Ticket(", json!({ "status": { "code": 503 } })),
+            ("query Ticket(", json!({ "status": { "code": 429, "retry_after": 1 } })),
+            ("query Ticket(", json!({ "partial": { "fields": 1 } })),
+            ("", json!({ "slow": { "ms": 700 } })),
+        ];
+        let (on, is) = &kinds[self.random.usize(..kinds.len())];
+        let fault = json!([{ "organisation": office.name, "on": on, "is": is }]);
+        self.faults += 1;
+        self.stack.control(Method::POST, "faults", &fault).await.map(drop)
+    }
+
+    /// The tokens that are in use die, and the secret holds a new one.
+    async fn rotate(&mut self, office: &Organisation<'_>) -> Result<()> {
+        self.stack.control(Method::POST, "expire-tokens", &json!({ "organisation": office.name })).await?;
+        self.rotations += 1;
+        office.renew_token().await
+    }
+
+    /// Kills a function's process at whatever it does, as a lost machine would; whether there was one.
+    fn kill(&mut self) -> Result<bool> {
+        let running = running()?;
+        if running.is_empty() {
+            return Ok(false);
+        }
+        // First the function, then the process: else the one with the most processes would take all of it.
+        let functions: BTreeSet<&String> = running.iter().map(|(_, function)| function).collect();
+        let functions: Vec<&String> = functions.into_iter().collect();
+        let function = functions[self.random.usize(..functions.len())];
+        let of_it: Vec<_> = running.iter().filter(|(_, name)| name == function).collect();
+        let (pid, function) = of_it[self.random.usize(..of_it.len())];
+        if kill_process(*pid, Signal::KILL).is_ok() {
+            *self.killed.entry(function.clone()).or_default() += 1;
+        }
+        Ok(true)
+    }
+}
+
+/// The functions' processes: children of the engine that was started for this run.
+fn running() -> Result<Vec<(Pid, String)>> {
+    let engine = variable("MINISTACK_PID")?;
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").context("killing needs /proc")? {
+        let folder = entry?.path();
+        let Some(pid) = folder.file_name().and_then(|name| name.to_str()?.parse().ok()) else { continue };
+        let Ok(stat) = fs::read_to_string(folder.join("stat")) else { continue };
+        // After the name in brackets: the state, then the parent's id (proc(5)).
+        let parent = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1));
+        if parent != Some(engine.as_str()) {
+            continue;
+        }
+        let environment = fs::read(folder.join("environ")).unwrap_or_default();
+        let mut variables = environment.split(|byte| *byte == 0).map(String::from_utf8_lossy);
+        let name =
+            variables.find_map(|text| text.strip_prefix("AWS_LAMBDA_FUNCTION_NAME=").map(str::to_owned));
+        if let (Some(name), Some(pid)) = (name, Pid::from_raw(pid)) {
+            found.push((pid, name));
+        }
+    }
+    found.sort_by_key(|(pid, _)| pid.as_raw_nonzero());
+    Ok(found)
+}
+
+fn variable(name: &str) -> Result<String> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "set by xtask for its own children, which are not functions"
+    )]
+    std::env::var(name).with_context(|| format!("{name} is not set; run this by `cargo xtask chaos`"))
+}
