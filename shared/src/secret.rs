@@ -135,7 +135,8 @@ impl ApiToken {
         expiry(self.token.expose_secret()).is_some_and(|expiry| expiry <= now)
     }
 
-    fn is(&self, other: &Self) -> bool {
+    /// Whether it is the same token.
+    pub(crate) fn is(&self, other: &Self) -> bool {
         #[expect(clippy::disallowed_methods, reason = "two of our own tokens are compared")]
         let [own, other] = [self, other].map(|token| token.token.expose_secret());
         own == other

@@ -1,85 +1,22 @@
 //! The client against the stand-in, over real HTTP: every operation, and every way in which an answer can be bad.
 
+use crate::desk::{Desk, in_seconds, kind};
 use crate::setting::among_others;
 use anyhow::{Context as _, Result};
-use automations::clock::{self, Moment};
-use automations::failure::Failure as _;
-use automations::id::{ContactId, OrganisationId, TicketId};
+use automations::id::{ContactId, TicketId};
 use automations::private::Private;
-use automations::salestrekker::{
-    Client, Error, FullTicket, Limits, NewContact, NewTicket, Session, Transport, Who,
-};
+use automations::salestrekker::{Client, Error, FullTicket, Limits, NewContact, Transport, Who};
 use automations::secret::{ApiToken, Credential, Secrets};
-use end_to_end::stack::{Organisation, Stack};
+use end_to_end::stack::Stack;
 use reqwest::Method;
 use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::Path;
-use std::time::Duration;
-
-/// One organisation with a client of its own.
-struct Desk<'a> {
-    organisation: Organisation<'a>,
-    id: OrganisationId,
-    client: Client,
-}
-
-impl<'a> Desk<'a> {
-    async fn new(stack: &'a Stack, name: &str, limits: Limits) -> Result<Self> {
-        let secrets = Secrets::new(stack.secrets.clone(), stack.place.stack.clone());
-        let (id, client) = (OrganisationId::parse(name)?, Client::new(secrets, limits)?);
-        Ok(Self { organisation: stack.organisation(name).await?, id, client })
-    }
-
-    /// A session that ends in so many seconds.
-    fn session(&self, seconds: u64) -> Session<'_> {
-        self.client.session(&self.id, in_seconds(seconds))
-    }
-
-    /// Has something go wrong with this organisation's next requests whose document holds `on`.
-    async fn fault(&self, on: &str, times: u32, is: Value) -> Result<()> {
-        let fault = json!([{ "organisation": self.organisation.name, "on": on, "times": times, "is": is }]);
-        self.organisation.stack.control(Method::POST, "faults", &fault).await.map(drop)
-    }
-
-    async fn ticket(&self) -> Result<TicketId> {
-        Ok(TicketId::parse(self.organisation.new_ticket(json!({})).await?)?)
-    }
-
-    /// What `ticketCreate` takes, like this ticket.
-    async fn like(&self, id: &TicketId) -> Result<NewTicket> {
-        let FullTicket { id_owner, id_workflow, id_stage, .. } = self.session(20).ticket(id).await?;
-        Ok(NewTicket {
-            id_owner: id_owner.context("no owner")?,
-            id_workflow: id_workflow.context("no workflow")?,
-            id_stage: id_stage.context("no stage")?,
-            id_clients: Vec::new(),
-            is_active: true,
-            name: Private::new("Citizen".to_owned()),
-            ticket_client_types: Vec::new(),
-            once_off: 1.into(),
-            description: Some(Private::new("a follow-up".to_owned())),
-        })
-    }
-
-    async fn mutations(&self, name: &str) -> Result<usize> {
-        let all = self.organisation.mutations().await?;
-        Ok(all.iter().filter(|mutation| mutation.mutation == name).count())
-    }
-}
-
-fn in_seconds(seconds: u64) -> Moment {
-    clock::now().later(Duration::from_secs(seconds))
-}
 
 #[expect(clippy::disallowed_methods, reason = "a test may see a token that is worth nothing")]
 fn shown(token: &SecretString) -> &str {
     token.expose_secret()
-}
-
-fn kind<T>(result: Result<T, Error>) -> &'static str {
-    result.map_or_else(|error| error.kind(), |_| "no error")
 }
 
 #[tokio::test]
@@ -263,43 +200,6 @@ async fn an_organisation_has_its_pace_and_another_its_own() -> Result<()> {
     slow.session(20).all_labels().await?;
     assert_eq!(kind(slow.session(1).all_labels().await), "salestrekker_throttled");
     assert_eq!(slow.session(20).all_labels().await?.len(), 3, "with time, it waits for its turn");
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_refused_token_is_read_anew_once_and_then_somebody_is_told() -> Result<()> {
-    let _turn = among_others().await;
-    let stack = Stack::found().await?;
-    let desk = Desk::new(&stack, "refused", Limits::default()).await?;
-    for code in [401, 403, 200] {
-        desk.fault("query Labels", 1, json!({ "refuse": { "code": code } })).await?;
-        assert_eq!(desk.session(20).all_labels().await?.len(), 3, "{code}");
-        desk.fault("query Labels", 2, json!({ "refuse": { "code": code } })).await?;
-        assert_eq!(kind(desk.session(20).all_labels().await), "credential_refused", "{code}");
-    }
-    // Rotation in the middle of work: the token in memory is refused, the secret holds the next one already.
-    stack.control(Method::POST, "expire-tokens", &json!({ "organisation": "refused" })).await?;
-    assert_eq!(kind(desk.session(20).all_labels().await), "credential_refused");
-    desk.organisation.renew_token().await?;
-    assert_eq!(desk.session(20).all_labels().await?.len(), 3);
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_token_that_has_expired_is_replaced_before_it_is_refused() -> Result<()> {
-    let _turn = among_others().await;
-    let stack = Stack::found().await?;
-    let desk = Desk::new(&stack, "expired", Limits::default()).await?;
-    desk.organisation.set_token("e30.eyJleHAiOiAxfQ.x").await?; // {"exp": 1}
-    assert_eq!(kind(desk.session(20).all_labels().await), "credential_refused");
-    desk.organisation.renew_token().await?;
-    // The next such request is refused, whosever it is. The client does not spend it on the token in its memory: it has
-    // read the secret anew before, so that this is the second refusal.
-    let fault = json!([{ "on": "query OnlyHere", "is": { "refuse": { "code": 401 } } }]);
-    stack.control(Method::POST, "faults", &fault).await?;
-    let ask = async || desk.session(20).mutate("query OnlyHere { labels { id } }", json!({}), true).await;
-    assert_eq!(kind(ask().await), "credential_refused");
-    assert_eq!(kind(ask().await), "no error");
     Ok(())
 }
 

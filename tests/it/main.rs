@@ -5,8 +5,10 @@
 
 mod api;
 mod conformance;
+mod credential;
 mod delivery;
 mod deployed;
+mod desk;
 mod door;
 mod once;
 mod reconciled;

@@ -37,6 +37,12 @@ pub(crate) async fn known_ticket(organisation: &Organisation<'_>, stage: &str) -
     let ticket = organisation.new_ticket(json!({ "stage": stage })).await?;
     organisation.webhook("ticket-updated", &ticket).await?;
     events(organisation, &ticket, 1).await?;
+    // Publishing sets when it is next due; a test that sets that itself must come after.
+    eventually("an empty outbox", SOON, async || {
+        ensure!(organisation.known(&ticket).await?.is_some_and(|known| known.outbox.is_empty()), "not yet");
+        Ok(())
+    })
+    .await?;
     Ok(ticket)
 }
 

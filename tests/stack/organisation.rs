@@ -7,7 +7,7 @@ use automations::Event;
 use automations::clock::Moment;
 use automations::id::{ActionId, OrganisationId, TicketId};
 use automations::secret::Kind;
-use automations::store::Done;
+use automations::store::{Done, Known};
 use automations::watch::Watch;
 use automations::wire::from_json;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -236,6 +236,15 @@ impl Organisation<'_> {
         Ok(versions.collect::<Result<Vec<_>>>()?.concat())
     }
 
+    /// What the table knows of a ticket.
+    ///
+    /// # Errors
+    /// As the request fails.
+    pub async fn known(&self, ticket: &str) -> Result<Option<Known>> {
+        let (id, ticket) = (OrganisationId::parse(self.name.as_str())?, TicketId::parse(ticket)?);
+        Ok(self.stack.store().known(&id, std::slice::from_ref(&ticket)).await?.remove(&ticket))
+    }
+
     /// The record of an action of this handler's on an event, where it is done.
     ///
     /// # Errors
@@ -250,9 +259,8 @@ impl Organisation<'_> {
     /// # Errors
     /// As a request fails.
     pub async fn let_be_due(&self, ticket: &str) -> Result<()> {
+        let Some(known) = self.known(ticket).await? else { return Ok(()) };
         let (id, ticket) = (OrganisationId::parse(self.name.as_str())?, TicketId::parse(ticket)?);
-        let known = self.stack.store().known(&id, std::slice::from_ref(&ticket)).await?;
-        let Some(known) = known.get(&ticket) else { return Ok(()) };
         let long_ago = Moment::from_millis(1);
         let watch = Watch { verified: long_ago, due: long_ago, quiet: Duration::from_hours(1) };
         let version = known.snapshot.ticket.version;

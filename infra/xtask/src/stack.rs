@@ -247,7 +247,7 @@ pub(crate) fn build() -> Result<()> {
     })?;
     step("sam build", || {
         run_logged(
-            sam().args(["build", "--config-env", "local", "--parameter-overrides", &architecture()]),
+            sam().args(["build", "--config-env", "local", "--parameter-overrides", &parameters_here()]),
             "sam-build.log",
             next,
         )
@@ -301,7 +301,7 @@ fn deploy(name: &str, aws: u16, parameters: &str) -> Result<()> {
     let mut deploy = sam();
     deploy
         .args(["deploy", "--config-env", "local", "--no-progressbar"])
-        .args(["--parameter-overrides", format!("{} {parameters}", architecture()).trim_end()])
+        .args(["--parameter-overrides", format!("{} {parameters}", parameters_here()).trim_end()])
         .env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{aws}"));
     run_logged(
         &mut deploy,
@@ -310,10 +310,11 @@ fn deploy(name: &str, aws: u16, parameters: &str) -> Result<()> {
     )
 }
 
-/// The template's parameter that makes it fit this machine.
-fn architecture() -> String {
+/// The template's parameters that make it fit this machine and the local engine, which hands a number from a parameter to
+/// its own poller as text, and then polls no queue.
+fn parameters_here() -> String {
     let host = if env!("HOST_TRIPLE").starts_with("aarch64") { "arm64" } else { "x86_64" };
-    format!("Architecture={host}")
+    format!("Architecture={host} MaximumConcurrency=0")
 }
 
 /// Makes one organisation with its workflows, and asks the deployed stack where everything is.

@@ -5,7 +5,8 @@ use super::pace::Pace;
 use super::{Limits, Session, Transport};
 use crate::clock::Moment;
 use crate::id::OrganisationId;
-use crate::secret::Secrets;
+use crate::kept::Kept;
+use crate::secret::{ApiToken, Secrets};
 
 /// The client. One per process: it keeps connections, tokens, names and each organisation's pace.
 #[derive(Debug)]
@@ -14,6 +15,8 @@ pub struct Client {
     pub(super) secrets: Secrets,
     pub(super) names: Names,
     pub(super) pace: Pace,
+    /// By organisation: the token that was refused last, and the deadline of the invocation in which it was.
+    pub(super) refused: Kept<OrganisationId, (Moment, ApiToken)>,
 }
 
 impl Client {
@@ -23,7 +26,8 @@ impl Client {
     /// As [`Transport::new`]; fatal in init.
     pub fn new(secrets: Secrets, limits: Limits) -> Result<Self, reqwest::Error> {
         let (names, pace) = (Names::new(&limits), Pace::new(&limits));
-        Ok(Self { transport: Transport::new(limits)?, secrets, names, pace })
+        let refused = Kept::new(1_000);
+        Ok(Self { transport: Transport::new(limits)?, secrets, names, pace, refused })
     }
 
     /// Requests in this organisation's name, which end before `until`: the invocation's deadline.

@@ -16,6 +16,9 @@ use std::time::{Duration, Instant};
 /// What is left for the caller to say what happened, before the invocation's deadline.
 const RESERVE: Duration = Duration::from_millis(500);
 
+/// A refusal is remembered for the rest of its invocation, which lasts 15 minutes at most.
+const REFUSAL_KEPT_FOR: Duration = Duration::from_mins(15);
+
 /// A [`Client`] at work for one organisation; cheap, made for each piece of work.
 #[derive(Debug, Clone, Copy)]
 pub struct Session<'a> {
@@ -88,8 +91,14 @@ impl Session<'_> {
         let end = now.checked_add(left.min(transport.limits().operation())).unwrap_or(now);
         let mut token = secrets.api_token(self.organisation).await?;
         let mut is_fresh = false;
-        if token.has_expired(clock::now()) {
+        // A batch stops early: what was refused in this invocation is not sent again in it, unless there is another token.
+        let refused = self.client.refused.get(self.organisation).filter(|(until, _)| *until == self.until);
+        let refused = refused.map(|(_, token)| token);
+        if token.has_expired(clock::now()) || refused.as_ref().is_some_and(|refused| refused.is(&token)) {
             (token, is_fresh) = (self.another_than(&token).await?, true);
+        }
+        if refused.is_some_and(|refused| refused.is(&token)) {
+            return Err(Error::CredentialRefused);
         }
         let mut repeated = 0_u32;
         loop {
@@ -105,6 +114,10 @@ impl Session<'_> {
             if matches!(error, Error::CredentialRefused) && !is_fresh {
                 (token, is_fresh) = (self.another_than(&token).await?, true);
                 continue;
+            }
+            if matches!(error, Error::CredentialRefused) {
+                self.client.refused.put(self.organisation.clone(), (self.until, token), REFUSAL_KEPT_FOR);
+                return Err(error);
             }
             let may_repeat = request.effect.may_repeat_after(&error);
             let wait = may_repeat.then(|| pace.before_repetition(repeated, &error, end)).flatten();
