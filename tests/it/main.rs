@@ -6,6 +6,7 @@
 mod api;
 mod conformance;
 mod credential;
+mod dead_letters;
 mod delivery;
 mod deployed;
 mod desk;

@@ -42,6 +42,12 @@ enum Command {
     },
     /// Stop what `up` started, and nothing else
     Down,
+    /// List, show, redrive or drop dead letters, on the local stack or in an AWS account
+    #[command(disable_help_flag = true)]
+    Dlq {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Kill, cut, double, lose and reorder at random, and see whether any effect is lost or happens twice
     Chaos {
         /// `--seed N --tickets T --events E --kills K --json`
@@ -68,6 +74,7 @@ fn main() -> ExitCode {
         Command::Test => checks::run().map(done),
         Command::Up { json, ports } => stack::up(json, ports).map(done),
         Command::Down => stack::down().map(done),
+        Command::Dlq { arguments } => tool::dead_letters(&arguments),
         Command::Chaos { arguments } => chaos::run(&arguments),
         Command::StandIn { arguments } => tool::stand_in(&arguments),
         Command::Schema { arguments } => tool::schema(&arguments),

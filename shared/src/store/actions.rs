@@ -176,6 +176,31 @@ impl Store {
         self.change(organisation, action, claimant, park.0, park.1).await
     }
 
+    /// Takes a parked action back from the person to whom it was left: it is to be done (again).
+    ///
+    /// # Errors
+    /// [`Error`]; one that is not parked is left as it is.
+    pub async fn unpark(&self, organisation: &OrganisationId, action: &ActionId) -> Result<(), Error> {
+        let request = self.client.update_item().table_name(&self.table);
+        let answer = request
+            .set_key(Some(action_key(organisation, action)))
+            .update_expression("SET #state = :claimed, lease = :zero REMOVE sent")
+            .condition_expression("#state = :parked")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_values(":claimed", text("claimed"))
+            .expression_attribute_values(":parked", text("parked"))
+            .expression_attribute_values(":zero", number(0))
+            .send()
+            .await;
+        match answer {
+            Ok(_) => Ok(()),
+            Err(error) => match error.as_service_error() {
+                Some(refusal) if refusal.is_conditional_check_failed_exception() => Ok(()),
+                _ => Err(unavailable(&error)),
+            },
+        }
+    }
+
     /// Records that an action was done, and where it created a ticket, that the ticket is ours: in one transaction.
     ///
     /// # Errors
