@@ -6,8 +6,14 @@ use fastrand::Rng;
 use reqwest::Method;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
+use std::time::Duration;
+
+/// What a ticket's change goes through, after the door.
+const FUNCTIONS: [&str; 4] = ["event-enricher", "follow-up-on-settlement", "action-worker", "webhook-ingest"];
+/// So many processes are killed in a row.
+const STORM: usize = 6;
 
 /// The harm that was done.
 pub(crate) struct Harm<'a> {
@@ -32,13 +38,14 @@ impl<'a> Harm<'a> {
         number: usize,
         of: usize,
     ) -> Result<()> {
+        let office = &offices[self.random.usize(..offices.len())];
         let wanted = (number + 1) * self.kills / of;
-        while self.killed.values().sum::<usize>() < wanted {
-            if !self.kill()? {
-                break;
+        if self.killed.values().sum::<usize>() + STORM <= wanted {
+            match self.random.u8(..3) {
+                0 => self.kill_between_effect_and_record(office).await?,
+                _ => self.storm().await?,
             }
         }
-        let office = &offices[self.random.usize(..offices.len())];
         match self.random.u8(..60) {
             0..=5 => self.fault(office).await?,
             6 => self.rotate(office).await?,
@@ -77,23 +84,55 @@ impl<'a> Harm<'a> {
         office.renew_token().await
     }
 
-    /// Kills a function's process at whatever it does, as a lost machine would; whether there was one.
-    fn kill(&mut self) -> Result<bool> {
-        let running = running()?;
-        if running.is_empty() {
-            return Ok(false);
+    /// Kills one function's processes again and again, at whatever line each is, as lost machines would.
+    async fn storm(&mut self) -> Result<()> {
+        let function = FUNCTIONS[self.random.usize(..FUNCTIONS.len())];
+        for _ in 0..STORM {
+            let running: Vec<_> =
+                running()?.into_iter().filter(|(_, name)| name.ends_with(function)).collect();
+            if !running.is_empty() {
+                let one = self.random.usize(..running.len());
+                self.kill(&running[one]);
+            }
+            moment(self.random.u64(5..60)).await;
         }
-        // First the function, then the process: else the one with the most processes would take all of it.
-        let functions: BTreeSet<&String> = running.iter().map(|(_, function)| function).collect();
-        let functions: Vec<&String> = functions.into_iter().collect();
-        let function = functions[self.random.usize(..functions.len())];
-        let of_it: Vec<_> = running.iter().filter(|(_, name)| name == function).collect();
-        let (pid, function) = of_it[self.random.usize(..of_it.len())];
+        Ok(())
+    }
+
+    /// Kills the action worker after a ticket was created and before it can know: the worst moment there is.
+    async fn kill_between_effect_and_record(&mut self, office: &Organisation<'_>) -> Result<()> {
+        let created = async || Ok::<_, anyhow::Error>(office.mutations().await?.len());
+        let before = created().await?;
+        let slow = json!({ "slow": { "ms": 1_500 } });
+        let faults = ["ticketCreate", "ticketUpdate"]
+            .map(|on| json!({ "organisation": office.name, "on": on, "times": 2, "is": slow }));
+        self.stack.control(Method::POST, "faults", &json!(faults)).await?;
+        for _ in 0..150 {
+            if created().await? > before {
+                let workers = running()?.into_iter().filter(|(_, name)| name.ends_with("action-worker"));
+                for worker in workers.collect::<Vec<_>>() {
+                    self.kill(&worker);
+                }
+                return Ok(());
+            }
+            moment(20).await;
+        }
+        Ok(())
+    }
+
+    fn kill(&mut self, (pid, function): &(Pid, String)) {
         if kill_process(*pid, Signal::KILL).is_ok() {
             *self.killed.entry(function.clone()).or_default() += 1;
         }
-        Ok(true)
     }
+}
+
+async fn moment(millis: u64) {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "harm comes at any moment, so between two of it some time passes"
+    )]
+    tokio::time::sleep(Duration::from_millis(millis)).await;
 }
 
 /// The functions' processes: children of the engine that was started for this run.

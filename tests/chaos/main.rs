@@ -42,7 +42,7 @@ struct Arguments {
     /// How many changes of tickets
     #[arg(long, default_value_t = 600)]
     events: usize,
-    /// How many function processes are killed [default: one for 40 changes]
+    /// How many function processes are killed [default: one for 10 changes]
     #[arg(long)]
     kills: Option<usize>,
     /// Print one JSON object instead of a table
@@ -60,7 +60,7 @@ async fn main() -> Result<ExitCode> {
         offices.push(stack.organisation(&format!("chaos-{number}")).await?);
     }
     let tickets = make_tickets(&offices, arguments.tickets).await?;
-    let kills = arguments.kills.unwrap_or(arguments.events / 40);
+    let kills = arguments.kills.unwrap_or(arguments.events / 10);
     let mut harm = Harm::new(&stack, Rng::with_seed(random.u64(..)), kills);
     for office in &offices {
         let manner = json!({ "urls": urls(office), "duplicates": 1, "reorder": true, "lose_every": 7, "on_api_changes": true });
