@@ -151,6 +151,9 @@ pub struct Decided {
     pub organisation: OrganisationId,
     /// The event that it answers.
     pub event: EventId,
+    /// The actions that led to that event, oldest first; empty where a person's change did.
+    #[serde(default)]
+    pub chain: Vec<ActionId>,
     /// The handler that decided it.
     pub handler: String,
     /// When.
@@ -162,6 +165,11 @@ pub struct Decided {
 }
 
 impl Decided {
+    /// The actions that lead to whatever this one changes: those before it, and itself.
+    pub fn links(&self) -> Vec<ActionId> {
+        self.chain.iter().chain([&self.id]).cloned().collect()
+    }
+
     /// The message group: one writer at a time per organisation and ticket.
     pub fn group(&self) -> String {
         format!("{}/{}", self.organisation, self.action.ticket())

@@ -2,7 +2,8 @@
 
 use crate::clock::Moment;
 use crate::id::{
-    ContactId, EventId, HintId, LabelId, OrganisationId, OwnerId, TicketId, WebhookAction, WorkflowId,
+    ActionId, ContactId, EventId, HintId, LabelId, OrganisationId, OwnerId, TicketId, WebhookAction,
+    WorkflowId,
 };
 use crate::ticket::{Named, Place, Ticket};
 use serde::{Deserialize, Serialize};
@@ -46,6 +47,13 @@ pub enum Cause {
         hint: HintId,
         /// When it asked.
         asked_at: Moment,
+    },
+    /// An action of ours made the change; the hint is what made us look.
+    Action {
+        /// The hint.
+        hint: HintId,
+        /// The actions that led to it, oldest first; the last one made the change.
+        chain: Vec<ActionId>,
     },
 }
 
@@ -180,6 +188,15 @@ pub enum UnrecognisedReason {
     UnknownTicket,
 }
 
+impl Cause {
+    /// The hint that made us look.
+    pub fn hint(&self) -> &HintId {
+        match self {
+            Self::Webhook { hint, .. } | Self::Reconciler { hint, .. } | Self::Action { hint, .. } => hint,
+        }
+    }
+}
+
 impl What {
     /// The kind, as in the `detail-type` on the bus.
     pub fn kind(&self) -> &'static str {
@@ -235,6 +252,15 @@ impl Event {
     /// The ticket that it happened to; none for `webhook.unrecognised`.
     pub fn ticket(&self) -> Option<&Ticket> {
         self.what.ticket()
+    }
+
+    /// The actions of ours that led to this event, oldest first: how deep it is in a chain of handlers that answer each
+    /// other; empty where somebody else made the change.
+    pub fn chain(&self) -> &[ActionId] {
+        match &self.cause {
+            Cause::Action { chain, .. } => chain,
+            Cause::Webhook { .. } | Cause::Reconciler { .. } => &[],
+        }
     }
 
     /// The ticket, where this event is its entry into the stage of this name.

@@ -14,6 +14,7 @@
 //! - [`webhook`]: bytes to ids; the only place that knows what a webhook looks like
 //! - [`watch`]: when a ticket is looked at again though nobody asked: pure
 //! - [`diff`]: two snapshots to what happened: pure
+//! - [`trace`]: what an action of ours leaves at a ticket, to know it again: pure
 //! - [`hint`], [`event`], [`action`]: what travels between the functions
 //! - [`ticket`]: the part of a ticket that is kept
 //! - [`wire`]: JSON in and out of our own types, with errors that say where, never what
@@ -43,6 +44,7 @@ pub mod secret;
 pub mod store;
 pub mod telemetry;
 pub mod ticket;
+pub mod trace;
 pub mod watch;
 pub mod webhook;
 pub mod wire;

@@ -4,6 +4,7 @@
 #![expect(clippy::indexing_slicing, reason = "a test that finds less than it wants may panic")]
 
 mod api;
+mod chains;
 mod conformance;
 mod credential;
 mod dead_letters;

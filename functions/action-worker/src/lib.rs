@@ -6,6 +6,7 @@
 //! doing it twice would be worse than not at all, leaves it to a person.
 
 mod act;
+mod notes;
 
 use act::act;
 use automations::action::{Decided, InDoubt};
@@ -15,6 +16,7 @@ use automations::failure::Remedy;
 use automations::salestrekker::{Client, Error};
 use automations::store::{Claim, Claimant, Done, Error as StoreError, Outcome, Store};
 use automations::tracing;
+use notes::Notes;
 
 /// The worker, with what it needs.
 #[derive(Debug)]
@@ -64,8 +66,8 @@ impl Worker {
     async fn act(&self, decided: &Decided, claimant: Claimant<'_>) -> Result<Outcome, Trouble> {
         let Decided { id, organisation, action, .. } = decided;
         let session = self.client.session(organisation, claimant.until);
-        let sending = async || Ok(self.store.sending(organisation, id, claimant).await?);
-        let failed = match act(session, action, sending).await {
+        let mut notes = Notes { store: &self.store, decided, claimant, left: Vec::new() };
+        let failed = match act(session, action, &mut notes).await {
             Ok(outcome) => return Ok(outcome),
             Err(failed) => failed,
         };
@@ -73,6 +75,10 @@ impl Worker {
         if is_ambiguous && action.in_doubt() == InDoubt::Park {
             self.store.park(organisation, id, claimant).await?;
             return Err(parked());
+        }
+        if !is_ambiguous {
+            // Where this fails, the same change by somebody else would once be taken for ours.
+            let _ = self.store.take_back(organisation, action.ticket(), &notes.left).await;
         }
         // Where this fails too, the lease ends by itself, and the next delivery waits for it.
         let _ = self.store.release(organisation, id, claimant).await;

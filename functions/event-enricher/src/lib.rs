@@ -9,13 +9,14 @@ mod plan;
 use automations::batch::{Letter, Trouble};
 use automations::bus::Bus;
 use automations::clock::Moment;
-use automations::diff::Seen;
+use automations::diff::{Seen, change};
 use automations::event::{Cause, UnrecognisedReason};
 use automations::futures::{StreamExt as _, stream};
 use automations::hint::Hint;
 use automations::id::{EventId, OrganisationId, TicketId, WebhookAction};
 use automations::salestrekker::{self, Client};
 use automations::store::{Known, Store};
+use automations::trace::Ours;
 use automations::{Event, What, tracing};
 use plan::{Plan, plan};
 use std::collections::{BTreeMap, HashMap};
@@ -121,18 +122,14 @@ impl Enricher {
         let ids: Vec<TicketId> = tickets.keys().cloned().collect();
         let mut known = self.store.known(organisation, &ids).await?;
         let looked = self.client.session(organisation, until).look(&ids).await?;
-        let first_seen: Vec<TicketId> = ids
-            .iter()
-            .zip(&looked)
-            .filter(|(id, seen)| matches!(seen, Ok(Some(_))) && !known.contains_key(id))
-            .map(|(id, _)| id.clone())
-            .collect();
-        let ours = self.store.created_by_us(organisation, &first_seen).await?;
+        let news = ids.iter().zip(&looked).filter(|(id, seen)| is_news(known.get(*id), seen));
+        let news: Vec<TicketId> = news.map(|(id, _)| id.clone()).collect();
+        let mut ours = self.store.ours(organisation, &news).await?;
         let visits = tickets.iter().zip(looked).map(|((id, named), seen)| {
             let known = known.remove(id);
-            let is_new = named.is_new || ours.contains(id);
+            let ours = ours.remove(id).unwrap_or_default();
             async move {
-                let visit = self.store_change(organisation, id, known, seen, named, is_new, now).await;
+                let visit = self.store_change(organisation, id, known, &ours, seen, named, now).await;
                 (id.clone(), visit)
             }
         });
@@ -147,12 +144,13 @@ impl Enricher {
         organisation: &OrganisationId,
         id: &TicketId,
         known: Option<Known>,
+        ours: &Ours,
         seen: std::result::Result<Option<Seen>, salestrekker::Error>,
         named: &Named,
-        is_new: bool,
         now: Moment,
     ) -> Result<Option<Plan>> {
-        let Some(plan) = plan(organisation, known, seen?, is_new, &named.cause, now) else { return Ok(None) };
+        let Named { cause, is_new } = named;
+        let Some(plan) = plan(organisation, known, seen?, *is_new, ours, cause, now) else { return Ok(None) };
         if let Some(watch) = plan.verified {
             self.store.verified(organisation, id, plan.version, watch).await?;
         }
@@ -221,6 +219,12 @@ impl Enricher {
 enum Found {
     Ticket,
     Nothing,
+}
+
+/// Whether a look found a difference.
+fn is_news(known: Option<&Known>, seen: &std::result::Result<Option<Seen>, salestrekker::Error>) -> bool {
+    let Ok(seen) = seen else { return false };
+    change(known.map(|known| &known.snapshot), seen.clone(), false).is_some()
 }
 
 fn says_new(action: &WebhookAction) -> bool {

@@ -8,11 +8,11 @@
 //!
 //! A lease's end is compared here, with the clock of whoever asks: DynamoDB's time to live removes items days late.
 
-use super::snapshots::origin;
 use super::{Error, Item, Store, json, key, number, text, unavailable};
 use crate::action::Decided;
 use crate::clock::Moment;
 use crate::id::{ActionId, OrganisationId, TicketId};
+use crate::trace::Left;
 use crate::wire;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use serde::{Deserialize, Serialize};
@@ -218,13 +218,14 @@ impl Store {
             .expression_attribute_names("#owner", "owner")
             .expression_attribute_values(":claimed", text("claimed"))
             .expression_attribute_values(":owner", text(claimant.owner));
-        match &done.outcome {
+        let created = match &done.outcome {
             Outcome::Created { ticket } => {
-                let origin = self.put(origin(organisation, ticket, text(id.as_str())));
-                self.transact([result, origin]).await
+                let left = Left { chain: done.decided.links(), at: done.done_at };
+                Some(self.created(organisation, ticket, &left))
             }
-            Outcome::Changed | Outcome::AlreadySo | Outcome::Sent => self.transact([result]).await,
-        }
+            Outcome::Changed | Outcome::AlreadySo | Outcome::Sent => None,
+        };
+        self.transact([result], created).await
     }
 
     /// Changes a record whose claim is still the claimant's.

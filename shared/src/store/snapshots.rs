@@ -9,8 +9,9 @@ use crate::id::{OrganisationId, TicketId};
 use crate::watch::Watch;
 use crate::wire;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Put, TransactWriteItem};
-use std::collections::{BTreeSet, HashMap};
+use aws_sdk_dynamodb::types::builders::UpdateBuilder;
+use aws_sdk_dynamodb::types::{KeysAndAttributes, Put, TransactWriteItem};
+use std::collections::HashMap;
 
 /// `BatchGetItem` takes this many keys (Amazon DynamoDB API Reference).
 const KEYS_PER_REQUEST: usize = 100;
@@ -47,19 +48,6 @@ impl Store {
         known.collect()
     }
 
-    /// Which of these tickets an action of ours created.
-    ///
-    /// # Errors
-    /// [`Error`].
-    pub async fn created_by_us(
-        &self,
-        organisation: &OrganisationId,
-        tickets: &[TicketId],
-    ) -> Result<BTreeSet<TicketId>, Error> {
-        let items = self.items(organisation, tickets, "ORIGIN").await?;
-        items.iter().map(|item| json(item, "ticket")).collect()
-    }
-
     /// Stores a new version: the snapshot, the outbox and the journal entry in one transaction, on condition that the
     /// version before it is still the stored one.
     ///
@@ -92,7 +80,7 @@ impl Store {
         entry.insert("events".to_owned(), text(wire::to_json(&events)));
         entry.insert("at".to_owned(), number(at.as_millis()));
         let entry = self.put(entry).condition_expression("attribute_not_exists(pk)");
-        self.transact([condition, entry]).await
+        self.transact([condition, entry], None).await
     }
 
     /// Empties the outbox of this version, after its events were published. Where a newer version has replaced it,
@@ -164,11 +152,16 @@ impl Store {
     pub(super) async fn transact<const N: usize>(
         &self,
         puts: [aws_sdk_dynamodb::types::builders::PutBuilder; N],
+        update: Option<UpdateBuilder>,
     ) -> Result<(), Error> {
         let mut request = self.client.transact_write_items();
         for put in puts {
             let Ok(put) = put.build() else { return Err(Error::Refused) };
             request = request.transact_items(TransactWriteItem::builder().put(put).build());
+        }
+        if let Some(update) = update {
+            let Ok(update) = update.build() else { return Err(Error::Refused) };
+            request = request.transact_items(TransactWriteItem::builder().update(update).build());
         }
         match request.send().await {
             Ok(_) => Ok(()),
@@ -181,7 +174,7 @@ impl Store {
         }
     }
 
-    async fn items(
+    pub(super) async fn items(
         &self,
         organisation: &OrganisationId,
         tickets: &[TicketId],
@@ -209,14 +202,11 @@ impl Store {
 }
 
 pub(super) fn ticket_key(organisation: &OrganisationId, ticket: &TicketId) -> String {
-    format!("TICKET#{organisation}#{ticket}")
+    format!("{}{ticket}", ticket_prefix(organisation))
 }
 
-pub(super) fn origin(organisation: &OrganisationId, ticket: &TicketId, action: AttributeValue) -> Item {
-    let mut origin = key(ticket_key(organisation, ticket), "ORIGIN");
-    origin.insert("ticket".to_owned(), text(wire::to_json(ticket)));
-    origin.insert("action".to_owned(), action);
-    origin
+pub(super) fn ticket_prefix(organisation: &OrganisationId) -> String {
+    format!("TICKET#{organisation}#")
 }
 
 /// A condition that failed means that somebody was faster; a conflict or a throttle, that nothing is known yet.
