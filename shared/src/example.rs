@@ -69,7 +69,7 @@ pub fn event(what: What) -> Event {
     let event = Event::of_change(&organisation, observed_at, &cause, what.clone());
     event.unwrap_or_else(|| {
         let id = EventId::of_hint(&organisation, &hint, what.kind());
-        Event { id, organisation, observed_at, cause, what }
+        Event { id, organisation, observed_at, cause, again: None, what }
     })
 }
 

@@ -181,7 +181,7 @@ fn decide_safely<Settings>(
             text: error.to_string(),
         };
         Ok(Decided {
-            id: ActionId::of(&event.id, name, position).map_err(too_long)?,
+            id: event.action_id(name, position).map_err(too_long)?,
             organisation: event.organisation.clone(),
             event: event.id.clone(),
             chain: event.chain().to_vec(),

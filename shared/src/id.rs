@@ -3,6 +3,7 @@
 //! Salestrekker's ids are opaque text: most are UUIDs, lender ids are 32 or 64 hexadecimal characters
 //! (salestrekker-facts.md, section 5). So only what a queue or a key cannot carry is refused.
 
+use crate::clock::Moment;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use uuid::Uuid;
@@ -187,6 +188,19 @@ impl ActionId {
     /// [`InvalidId`] where the handler's name is longer than about 60 characters.
     pub fn of(event: &EventId, handler: &str, position: usize) -> Result<Self, InvalidId> {
         Self::parse(format!("{event}.{handler}.{position}"))
+    }
+
+    /// As [`ActionId::of`], for an answer that somebody asked for anew at this moment.
+    ///
+    /// # Errors
+    /// As [`ActionId::of`].
+    pub fn of_again(
+        event: &EventId,
+        handler: &str,
+        position: usize,
+        again: Moment,
+    ) -> Result<Self, InvalidId> {
+        Self::parse(format!("{event}.{handler}.{position}.{}", again.as_seconds()))
     }
 }
 

@@ -18,7 +18,7 @@
 //! - [`hint`], [`event`], [`action`]: what travels between the functions
 //! - [`ticket`]: the part of a ticket that is kept
 //! - [`wire`]: JSON in and out of our own types, with errors that say where, never what
-//! - [`failure`], [`clock`], [`id`], [`private`], [`endpoint`]: the words under all of it
+//! - [`failure`], [`id`], [`clock`], [`private`], [`endpoint`]: the words under all of it
 
 pub mod action;
 pub mod aws;

@@ -14,6 +14,7 @@ mod desk;
 mod door;
 mod once;
 mod reconciled;
+mod replayed;
 mod rotation;
 mod setting;
 mod store;

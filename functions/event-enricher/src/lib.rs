@@ -106,6 +106,7 @@ impl Enricher {
             organisation: hint.organisation.clone(),
             observed_at: now,
             cause: hint.cause(),
+            again: None,
             what,
         };
         tracing::info!(hint.id = hint.id.as_str(), ?reason, "a webhook led to no ticket");

@@ -4,11 +4,12 @@
 //! |---|---|---|
 //! | `TICKET#{organisation}#{ticket}` | `SNAPSHOT` | the ticket as it was last seen, its version, and the outbox: events not yet published |
 //! | | | (with `sweep` and `due`, the keys of the index by which the reconciler finds it) |
-//! | the same | `JOURNAL#{version}` | the events of that version, for good |
+//! | the same | `JOURNAL#{version}` | the events of that version, for good (with `told_on` and `at`, the keys of the index by day) |
 //! | the same | `OURS` | what actions of ours left at the ticket; see `trace.rs` |
 //! | `ACTION#{organisation}#{action}` | `RESULT` | an action that is performed, was done or is left to a person; see `actions.rs` |
 
 mod actions;
+mod journal;
 mod snapshots;
 mod sweep;
 mod traces;

@@ -1,5 +1,6 @@
 //! Snapshots, their outbox, and the journal.
 
+use super::journal::day;
 use super::sweep::{numbers, shard, watch};
 use super::{Error, Item, Store, json, key, number, text, unavailable};
 use crate::clock::Moment;
@@ -14,7 +15,7 @@ use aws_sdk_dynamodb::types::{KeysAndAttributes, Put, TransactWriteItem};
 use std::collections::HashMap;
 
 /// `BatchGetItem` takes this many keys (Amazon DynamoDB API Reference).
-const KEYS_PER_REQUEST: usize = 100;
+pub(super) const KEYS_PER_REQUEST: usize = 100;
 /// So often what DynamoDB left out of an answer is asked for again before the batch is retried as a whole.
 const MOST_ROUNDS: usize = 5;
 
@@ -79,6 +80,7 @@ impl Store {
         let mut entry = key(ticket_key(organisation, &ticket.id), format!("JOURNAL#{:010}", ticket.version));
         entry.insert("events".to_owned(), text(wire::to_json(&events)));
         entry.insert("at".to_owned(), number(at.as_millis()));
+        entry.insert("told_on".to_owned(), day(at));
         let entry = self.put(entry).condition_expression("attribute_not_exists(pk)");
         self.transact([condition, entry], None).await
     }
@@ -183,19 +185,26 @@ impl Store {
         let mut items = Vec::with_capacity(tickets.len());
         for tickets in tickets.chunks(KEYS_PER_REQUEST) {
             let keys = tickets.iter().map(|ticket| key(ticket_key(organisation, ticket), sk)).collect();
-            let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
-            let Ok(wanted) = wanted else { return Err(Error::Refused) };
-            let mut wanted = Some(HashMap::from([(self.table.clone(), wanted)]));
-            for _ in 0..MOST_ROUNDS {
-                let Some(request) = wanted.take() else { break };
-                let answer = self.client.batch_get_item().set_request_items(Some(request)).send().await;
-                let answer = answer.map_err(|error| unavailable(&error))?;
-                items.extend(answer.responses.unwrap_or_default().into_values().flatten());
-                wanted = answer.unprocessed_keys.filter(|keys| !keys.is_empty());
-            }
-            if wanted.is_some() {
-                return Err(Error::Unavailable);
-            }
+            items.extend(self.get_all(keys).await?);
+        }
+        Ok(items)
+    }
+
+    /// The items with these keys, at most [`KEYS_PER_REQUEST`], read consistently.
+    pub(super) async fn get_all(&self, keys: Vec<Item>) -> Result<Vec<Item>, Error> {
+        let mut items = Vec::with_capacity(keys.len());
+        let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
+        let Ok(wanted) = wanted else { return Err(Error::Refused) };
+        let mut wanted = Some(HashMap::from([(self.table.clone(), wanted)]));
+        for _ in 0..MOST_ROUNDS {
+            let Some(request) = wanted.take() else { break };
+            let answer = self.client.batch_get_item().set_request_items(Some(request)).send().await;
+            let answer = answer.map_err(|error| unavailable(&error))?;
+            items.extend(answer.responses.unwrap_or_default().into_values().flatten());
+            wanted = answer.unprocessed_keys.filter(|keys| !keys.is_empty());
+        }
+        if wanted.is_some() {
+            return Err(Error::Unavailable);
         }
         Ok(items)
     }
