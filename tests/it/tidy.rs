@@ -167,7 +167,8 @@ fn functions_depend_on_automations_and_tokio_alone() -> Result<()> {
 #[test]
 fn the_readme_names_the_commands_that_there_are() -> Result<()> {
     let readme = read("README.md")?;
-    for command in ["demo", "test", "up", "down", "dlq", "replay", "stand-in", "schema check", "schema fetch"]
+    for command in
+        ["demo", "test", "up", "down", "chaos", "dlq", "replay", "stand-in", "schema check", "schema fetch"]
     {
         ensure!(
             readme.contains(&format!("cargo xtask {command}")),

@@ -1,11 +1,13 @@
 //! `cargo xtask test`: every check and every test, cheapest first.
 
+use crate::chaos;
 use crate::project::command;
 use crate::stack::{Ports, Running, found_by, sam};
 use crate::steps::{say, step};
 use crate::tools::{self, Tools};
 use anyhow::{Context as _, Result, bail};
-use std::process::Command;
+use std::ffi::OsString;
+use std::process::{Command, ExitCode};
 
 /// Runs all of them, and stops at the first that fails.
 pub(crate) fn run() -> Result<()> {
@@ -38,6 +40,12 @@ pub(crate) fn run() -> Result<()> {
         tests,
         "see .local/log/test-ministack.log for what the functions said",
     )?;
+    drop(running);
+    say("\n— chaos, a small one");
+    let small = ["--seed", "7", "--tickets", "24", "--events", "240", "--kills", "48"].map(OsString::from);
+    if chaos::run(&small)? != ExitCode::SUCCESS {
+        bail!("an effect was lost, doubled or misordered; see .local/log/chaos-ministack.log");
+    }
     say("\n  all checks and tests passed");
     Ok(())
 }
