@@ -70,7 +70,7 @@ async fn main() -> Result<ExitCode> {
     for number in 0..arguments.events {
         let (office, ticket) = &tickets[random.usize(..tickets.len())];
         change(&offices[*office], ticket, &mut random).await?;
-        harm.perhaps(&offices, number, arguments.events).await?;
+        harm.perhaps(&offices, &tickets, number, arguments.events).await?;
         if number % 100 == 99 {
             say(&format!("  … {} of {} changes", number + 1, arguments.events));
         }
