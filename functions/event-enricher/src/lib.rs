@@ -4,6 +4,7 @@
 //! written under its version is newer than it. Events are stored with the snapshot, in one transaction, before they are
 //! published; what a crash leaves unpublished stands in the snapshot's outbox and goes out on the next visit.
 
+mod list;
 mod plan;
 
 use automations::batch::{Letter, Trouble};
@@ -18,6 +19,7 @@ use automations::salestrekker::{self, Client};
 use automations::store::{Known, Store};
 use automations::trace::Ours;
 use automations::{Event, What, tracing};
+use list::asks_for_list;
 use plan::{Plan, plan};
 use std::collections::{BTreeMap, HashMap};
 
@@ -35,6 +37,8 @@ pub struct Enricher {
     pub store: Store,
     /// Where events go.
     pub bus: Bus,
+    /// A query that lists tickets, where the vendor's schema is known to have one.
+    pub list_query: Option<String>,
 }
 
 type Result<T> = std::result::Result<T, Trouble>;
@@ -66,14 +70,29 @@ impl Enricher {
                 }
             }
         }
+        let mut lists = HashMap::new();
+        for hint in letters.iter().map(|letter| &letter.body).filter(|hint| asks_for_list(hint)) {
+            let tickets = organisations.entry(hint.organisation.clone()).or_default();
+            if !lists.contains_key(&hint.organisation) {
+                let listed = self.list(&hint.organisation, hint, tickets, until).await;
+                lists.insert(hint.organisation.clone(), listed);
+            }
+        }
         let mut results = HashMap::new();
         for (organisation, tickets) in organisations {
-            let visited = self.visit_all(&organisation, &tickets, now, until).await;
+            let visited = match Trouble::of_lateness(until) {
+                Some(late) => Err(late),
+                None => self.visit_all(&organisation, &tickets, now, until).await,
+            };
             results.insert(organisation, visited);
         }
         let mut worked = Vec::with_capacity(letters.len());
         for letter in letters {
-            let result = self.finish(&letter.body, &results, now).await;
+            let hint = &letter.body;
+            let result = match lists.get(&hint.organisation) {
+                Some(listed) if asks_for_list(hint) => listed.clone(),
+                _ => self.finish(hint, &results, now).await,
+            };
             worked.push((letter, result));
         }
         worked
