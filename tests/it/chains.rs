@@ -45,6 +45,30 @@ async fn two_handlers_that_undo_each_other_come_to_rest_and_an_operator_is_told(
 }
 
 #[tokio::test]
+async fn a_handler_does_not_get_our_own_changes_unless_it_asks_for_them() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("unasked").await?;
+    let ticket = known_ticket(&organisation, "Application").await?;
+    switch_on(&organisation, json!({ "on_api_changes": true })).await?;
+    let settle = organisation.host("settle", MOVE_ON, ["Approved", "Settled"]).await?;
+    organisation.change(&ticket, json!({ "stage": "Approved" })).await?;
+    let told = eventually("our own change", SOON, async || {
+        settle.work().await?;
+        let told = organisation.journal(&ticket).await?;
+        ensure!(told.len() >= 3, "so far {:?}", kinds(&told));
+        Ok(told)
+    })
+    .await?;
+    assert!(told[2].entered_stage("Settled").is_some() && told[2].chain().len() == 1, "{:?}", told[2]);
+    rest(&stack).await?;
+    // follow-up-on-settlement answers to that stage, but not where one of us brought the ticket there.
+    let all: Vec<_> = organisation.mutations().await?.into_iter().map(|mutation| mutation.mutation).collect();
+    assert_eq!(all, ["ticketUpdate"]);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_change_of_ours_has_our_action_as_its_cause_and_a_persons_same_change_has_not() -> Result<()> {
     let _turn = among_others().await;
     let stack = Stack::found().await?;
