@@ -167,14 +167,28 @@ fn functions_depend_on_automations_and_tokio_alone() -> Result<()> {
 #[test]
 fn the_readme_names_the_commands_that_there_are() -> Result<()> {
     let readme = read("README.md")?;
-    for command in ["demo", "test", "up", "down", "dlq", "stand-in", "schema check", "schema fetch"] {
+    for command in [
+        "demo",
+        "test",
+        "up",
+        "down",
+        "dlq",
+        "new-handler",
+        "remove-handler",
+        "stand-in",
+        "schema check",
+        "schema fetch",
+    ] {
         ensure!(
             readme.contains(&format!("cargo xtask {command}")),
             "README.md does not say `cargo xtask {command}`"
         );
     }
-    for name in functions()? {
-        ensure!(readme.contains(&name), "README.md does not name {name}");
+    // The system's; handlers name themselves in the table of handlers, so that adding one edits nothing else.
+    let template = read("template.yaml")?;
+    let is_handler = |name: &String| template.contains(&format!("Code: functions/{name}\n"));
+    for name in functions()?.iter().filter(|name| !is_handler(name)) {
+        ensure!(readme.contains(name), "README.md does not name {name}");
     }
     Ok(())
 }
