@@ -42,6 +42,20 @@ enum Command {
     },
     /// Stop what `up` started, and nothing else
     Down,
+    /// Write a new handler: its folder, its lines in template.yaml, its place in Cargo.lock
+    #[command(disable_help_flag = true)]
+    NewHandler {
+        /// `NAME --on EVENT_TYPE [--on EVENT_TYPE]`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Take back what `new-handler` wrote
+    #[command(disable_help_flag = true)]
+    RemoveHandler {
+        /// `NAME [--force]`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// List, show, redrive or drop dead letters, on the local stack or in an AWS account
     #[command(disable_help_flag = true)]
     Dlq {
@@ -80,6 +94,8 @@ fn main() -> ExitCode {
         Command::Test => checks::run().map(done),
         Command::Up { json, ports } => stack::up(json, ports).map(done),
         Command::Down => stack::down().map(done),
+        Command::NewHandler { arguments } => tool::author("new-handler", &arguments),
+        Command::RemoveHandler { arguments } => tool::author("remove-handler", &arguments),
         Command::Dlq { arguments } => tool::dead_letters(&arguments),
         Command::Replay { arguments } => tool::replay(&arguments),
         Command::Chaos { arguments } => chaos::run(&arguments),

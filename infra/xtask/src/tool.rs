@@ -26,6 +26,12 @@ pub(crate) fn replay(arguments: &[OsString]) -> Result<ExitCode> {
     here_or_in_account("operate", "replay", arguments)
 }
 
+/// `cargo xtask new-handler`, and the other commands of the handlers' author.
+pub(crate) fn author(name: &str, arguments: &[OsString]) -> Result<ExitCode> {
+    let all: Vec<OsString> = std::iter::once(name.into()).chain(arguments.iter().cloned()).collect();
+    here_or_in_account("author", "author", &all)
+}
+
 /// A tool that works on the local stack, or in the AWS account of the profile that it is told.
 fn here_or_in_account(package: &str, program: &str, arguments: &[OsString]) -> Result<ExitCode> {
     let names_account = arguments.iter().any(|argument| argument.to_string_lossy().starts_with("--profile"));
