@@ -46,6 +46,7 @@ struct Config<Settings> {
     queue: String,
     dead_letters: String,
     actions: String,
+    dry_run: bool,
     log_level: tracing::Level,
 }
 
@@ -65,6 +66,7 @@ async fn serve<Settings: DeserializeOwned>(
     let queue = env.required("SOURCE_QUEUE_URL");
     let dead_letters = env.required("DEAD_LETTER_QUEUE_URL");
     let actions = env.required("ACTIONS_QUEUE_URL");
+    let dry_run = env.or("DRY_RUN", false);
     let log_level = env.or("LOG_LEVEL", tracing::Level::INFO);
     let config = env.finish(|| {
         Some(Config {
@@ -72,14 +74,15 @@ async fn serve<Settings: DeserializeOwned>(
             queue: queue?,
             dead_letters: dead_letters?,
             actions: actions?,
+            dry_run,
             log_level,
         })
     })?;
     telemetry::start(config.log_level);
     let client = aws::sqs(&aws::load().await);
     let source = Source::new(client.clone(), name, config.queue, config.dead_letters);
-    let actions = Queue::new(client, config.actions);
-    let (source, actions, settings) = (&source, &actions, &config.settings);
+    let actions = (!config.dry_run).then(|| Queue::new(client, config.actions));
+    let (source, actions, settings) = (&source, actions.as_ref(), &config.settings);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<SqsEvent>| async move {
         let until = Moment::from_millis(event.context.deadline);
         let answer = async |letter: &Letter<BusEvent>| answer(name, decide, settings, letter, actions).await;
@@ -88,16 +91,24 @@ async fn serve<Settings: DeserializeOwned>(
     .await
 }
 
+/// Sends what the handler decides, or only tells it where there is no queue to send to.
 async fn answer<Settings>(
     name: &'static str,
     decide: Decide<Settings>,
     settings: &Settings,
     letter: &Letter<BusEvent>,
-    actions: &Queue,
+    actions: Option<&Queue>,
 ) -> Result<(), Trouble> {
     let event = &letter.body.detail;
     let decided = decide_safely(name, decide, event, settings, letter.receives)?;
     let count = decided.len();
+    let Some(actions) = actions else {
+        for decided in &decided {
+            let action = wire::to_json(&decided.action);
+            tracing::info!(handler = name, event.id = event.id.as_str(), action, "dry run: not sent");
+        }
+        return Ok(());
+    };
     let messages = decided.into_iter().map(|decided| Message {
         body: wire::to_json(&decided),
         group: Some(decided.group()),

@@ -12,6 +12,7 @@ mod deployed;
 mod desk;
 mod door;
 mod once;
+mod patterns;
 mod reconciled;
 mod rotation;
 mod setting;
