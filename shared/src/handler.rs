@@ -47,6 +47,7 @@ struct Config<Settings> {
     dead_letters: String,
     actions: String,
     longest_chain: usize,
+    dry_run: bool,
     log_level: tracing::Level,
 }
 
@@ -61,8 +62,8 @@ pub struct Handler<Settings> {
     pub settings: Settings,
     /// Its queue, and the one for what it gives up.
     pub source: Source,
-    /// The queue of actions.
-    pub actions: Queue,
+    /// The queue of actions; none for a dry run, which tells them in its log and sends nothing.
+    pub actions: Option<Queue>,
     /// An event that so many actions of ours led to is not answered with another one: see [`Event::chain`].
     pub longest_chain: usize,
 }
@@ -84,6 +85,7 @@ async fn serve<Settings: DeserializeOwned>(
     let dead_letters = env.required("DEAD_LETTER_QUEUE_URL");
     let actions = env.required("ACTIONS_QUEUE_URL");
     let longest_chain = env.or("LONGEST_CHAIN", 5_usize);
+    let dry_run = env.or("DRY_RUN", false);
     let log_level = env.or("LOG_LEVEL", tracing::Level::INFO);
     let config = env.finish(|| {
         Some(Config {
@@ -92,6 +94,7 @@ async fn serve<Settings: DeserializeOwned>(
             dead_letters: dead_letters?,
             actions: actions?,
             longest_chain,
+            dry_run,
             log_level,
         })
     })?;
@@ -102,7 +105,7 @@ async fn serve<Settings: DeserializeOwned>(
         decide,
         settings: config.settings,
         source: Source::new(client.clone(), name, config.queue, config.dead_letters),
-        actions: Queue::new(client, config.actions),
+        actions: (!config.dry_run).then(|| Queue::new(client, config.actions)),
         longest_chain: config.longest_chain,
     };
     lambda_runtime::run(service_fn(move |event: LambdaEvent<SqsEvent>| async move {
@@ -133,13 +136,25 @@ impl<Settings> Handler<Settings> {
 
     async fn send(&self, event: &Event, decided: Vec<Decided>) -> Result<(), Trouble> {
         let count = decided.len();
+        let Some(actions) = &self.actions else {
+            for decided in &decided {
+                let action = wire::to_json(&decided.action);
+                tracing::info!(
+                    handler = self.name,
+                    event.id = event.id.as_str(),
+                    action,
+                    "dry run: not sent"
+                );
+            }
+            return Ok(());
+        };
         let messages = decided.into_iter().map(|decided| Message {
             body: wire::to_json(&decided),
             group: Some(decided.group()),
             deduplication: Some(decided.id.to_string()),
         });
         // Actions that were accepted before a later one was not are sent again: their ids make that harmless.
-        self.actions.send(messages.collect()).await.into_iter().collect::<Result<(), _>>()?;
+        actions.send(messages.collect()).await.into_iter().collect::<Result<(), _>>()?;
         tracing::info!(
             handler = self.name,
             event.id = event.id.as_str(),

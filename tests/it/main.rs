@@ -13,6 +13,7 @@ mod deployed;
 mod desk;
 mod door;
 mod once;
+mod patterns;
 mod reconciled;
 mod replayed;
 mod rotation;

@@ -40,7 +40,7 @@ impl Organisation<'_> {
             decide,
             settings,
             source: Source::new(stack.sqs.clone(), name, queue.clone(), dead),
-            actions: Queue::new(stack.sqs.clone(), stack.queue_url(&stack.place.actions_queue).await?),
+            actions: Some(Queue::new(stack.sqs.clone(), stack.queue_url(&stack.place.actions_queue).await?)),
             longest_chain: 5,
         };
         Ok(Hosted { stack, handler, queue, dead_letters })

@@ -66,6 +66,8 @@ impl New {
             ("Code", format!("functions/{name}")),
             ("Events", format!("[{}]", events.join(", "))),
             ("Causes", "[webhook, reconciler]".to_owned()),
+            ("Where", r#"'"id": [{"exists": true}]'"#.to_owned()),
+            ("DryRun", r#""false""#.to_owned()),
             ("Settings", "'{\"label\": \"Refinance\"}'".to_owned()),
         ];
         let columns = columns.map(|(key, value)| (key.to_owned(), value)).to_vec();

@@ -1,8 +1,8 @@
-//! `cargo xtask new-handler`, `remove-handler`: see the library beside it.
+//! `cargo xtask new-handler`, `remove-handler`, `events`: see the library beside it.
 
 use anyhow::{Context as _, Result};
 use author::folder::New;
-use author::project;
+use author::{events, project};
 use clap::{Parser, Subcommand};
 use std::io::Write as _;
 use std::path::Path;
@@ -25,6 +25,12 @@ enum Command {
         /// A kind of event that it is to be told of, as in ticket.created; again for more
         #[arg(long, required = true, value_name = "EVENT_TYPE")]
         on: Vec<String>,
+    },
+    /// List every kind of event with its fields and a sample
+    Events {
+        /// Print one JSON object: a sample of each, by kind
+        #[arg(long)]
+        json: bool,
     },
     /// Take back what `new-handler` wrote
     RemoveHandler {
@@ -58,6 +64,10 @@ fn run(command: Command) -> Result<()> {
                 "template.yaml                   its line in the table of handlers, with its settings"
             )?;
             writeln!(out, "next: cargo test -p {name}")?;
+        }
+        Command::Events { json } => {
+            let text = if json { events::json()? } else { events::text()? };
+            writeln!(out, "{text}")?;
         }
         Command::RemoveHandler { name, force } => {
             project::remove(root, &name, force)?;

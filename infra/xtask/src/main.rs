@@ -49,6 +49,13 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// List every kind of event with its fields and a sample
+    #[command(disable_help_flag = true)]
+    Events {
+        /// `[--json]`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Take back what `new-handler` wrote
     #[command(disable_help_flag = true)]
     RemoveHandler {
@@ -95,6 +102,7 @@ fn main() -> ExitCode {
         Command::Up { json, ports } => stack::up(json, ports).map(done),
         Command::Down => stack::down().map(done),
         Command::NewHandler { arguments } => tool::author("new-handler", &arguments),
+        Command::Events { arguments } => tool::author("events", &arguments),
         Command::RemoveHandler { arguments } => tool::author("remove-handler", &arguments),
         Command::Dlq { arguments } => tool::dead_letters(&arguments),
         Command::Replay { arguments } => tool::replay(&arguments),
