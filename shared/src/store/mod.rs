@@ -10,6 +10,7 @@
 
 mod actions;
 mod snapshots;
+mod steps;
 mod sweep;
 mod traces;
 
