@@ -98,6 +98,9 @@ ids! {
     OwnerId: opaque_problem;
     /// An organisation among those that a user may enter; what switching takes.
     MembershipId: opaque_problem;
+    /// Somewhere that notices go to, the last part of its secret's name after `destination-`; the same rule as
+    /// [`OrganisationId`].
+    DestinationName: slug_problem;
     /// One hint: the request that brought it, and its place in that request.
     HintId: opaque_problem;
     /// One event; see [`EventId::of_change`].

@@ -9,6 +9,7 @@
 //! - [`store`]: DynamoDB: snapshots with their outbox, the journal, what was done
 //! - [`queue`], [`bus`]: send to SQS and EventBridge, every partial failure seen
 //! - [`salestrekker`]: the vendor; the only place that knows its GraphQL
+//! - [`notice`]: signed messages to somewhere else
 //! - [`secret`], [`rotation`]: Secrets Manager: reading with a cache, and the staging of a new version
 //! - [`aws`], [`telemetry`], [`config`]: what a function sets up once, in init
 //! - [`webhook`]: bytes to ids; the only place that knows what a webhook looks like
@@ -16,6 +17,7 @@
 //! - [`diff`]: two snapshots to what happened: pure
 //! - [`trace`]: what an action of ours leaves at a ticket, to know it again: pure
 //! - [`hint`], [`event`], [`action`]: what travels between the functions
+//! - [`lead`]: somebody who may become a client
 //! - [`ticket`]: the part of a ticket that is kept
 //! - [`wire`]: JSON in and out of our own types, with errors that say where, never what
 //! - [`failure`], [`id`], [`clock`], [`private`], [`endpoint`]: the words under all of it
@@ -35,6 +37,8 @@ pub mod handler;
 pub mod hint;
 pub mod id;
 mod kept;
+pub mod lead;
+pub mod notice;
 mod pack;
 pub mod private;
 pub mod queue;

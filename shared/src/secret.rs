@@ -260,7 +260,16 @@ impl Secrets {
     }
 
     async fn get<T: DeserializeOwned>(&self, organisation: &OrganisationId, kind: Kind) -> Result<T, Error> {
-        let name = self.name(organisation, kind);
+        self.named(organisation, kind.as_str()).await
+    }
+
+    /// A secret of the organisation by the last part of its name, from memory where it is younger than five minutes.
+    pub(crate) async fn named<T: DeserializeOwned>(
+        &self,
+        organisation: &OrganisationId,
+        last: &str,
+    ) -> Result<T, Error> {
+        let name = format!("{}/{organisation}/{last}", self.prefix);
         let value = match self.kept.get(&name) {
             Some(kept) => kept,
             None => self.fetch(&name).await?,

@@ -3,6 +3,7 @@
 
 #![expect(clippy::indexing_slicing, reason = "a test that finds less than it wants may panic")]
 
+mod actions;
 mod api;
 mod chains;
 mod conformance;
@@ -12,6 +13,7 @@ mod delivery;
 mod deployed;
 mod desk;
 mod door;
+mod notices;
 mod once;
 mod patterns;
 mod reconciled;

@@ -127,6 +127,7 @@ fn lines(
             Outcome::Changed | Outcome::Sent => "done",
             Outcome::AlreadySo => "already so",
             Outcome::Created { .. } => "done: a ticket created",
+            Outcome::LeadCreated { .. } => "done: a contact and a ticket created",
         };
         lines.push(line(done.done_at, "action", format!("{} {outcome}", done.decided.action.kind())));
     }

@@ -1,12 +1,13 @@
 //! What each action does at Salestrekker.
 
 use automations::action::{Action, InDoubt};
-use automations::id::TicketId;
+use automations::id::{OwnerId, TicketId};
 use automations::private::Private;
 use automations::salestrekker::{Error, FullTicket, NewTicket, Session};
 use automations::store::Outcome;
 
 use crate::NotDone;
+use crate::lead::create_lead;
 use crate::notes::Notes;
 
 /// So often a ticket is written until it is as wanted when it is read back.
@@ -20,12 +21,15 @@ pub(crate) async fn act(
 ) -> Result<Outcome, NotDone> {
     match action {
         Action::AddLabel { ticket, label } => add_label(session, ticket, label, notes).await,
+        Action::RemoveLabel { ticket, label } => remove_label(session, ticket, label, notes).await,
+        Action::SetOwner { ticket, owner } => set_owner(session, ticket, owner, notes).await,
         Action::MoveStage { ticket, stage } => move_stage(session, ticket, stage, notes).await,
         Action::CreateTicket { beside, workflow, stage, name, .. } => {
             let ticket = new_ticket(session, beside, workflow, stage.as_deref(), name).await?;
             notes.sending().await?;
             Ok(Outcome::Created { ticket: session.create_ticket(&ticket).await? })
         }
+        Action::CreateLead { lead, into, name, .. } => create_lead(session, lead, into, name, notes).await,
         Action::Mutate { document, variables, in_doubt, .. } => {
             notes.sending().await?;
             session.mutate(document, variables.clone(), *in_doubt == InDoubt::Retry).await?;
@@ -53,6 +57,34 @@ async fn add_label(
             labels.push(label.clone());
         }
         Ok(lacks)
+    })
+    .await
+}
+
+async fn remove_label(
+    session: Session<'_>,
+    ticket: &TicketId,
+    label: &str,
+    notes: &mut Notes<'_>,
+) -> Result<Outcome, NotDone> {
+    let label = session.label_named(label).await?;
+    change(session, ticket, notes, async |ticket| {
+        let labels = ticket.id_labels.get_or_insert_default();
+        let before = labels.len();
+        labels.retain(|has| has != &label);
+        Ok(labels.len() != before)
+    })
+    .await
+}
+
+async fn set_owner(
+    session: Session<'_>,
+    ticket: &TicketId,
+    owner: &OwnerId,
+    notes: &mut Notes<'_>,
+) -> Result<Outcome, NotDone> {
+    change(session, ticket, notes, async |ticket| {
+        Ok(ticket.id_owner.replace(owner.clone()).as_ref() != Some(owner))
     })
     .await
 }

@@ -5,6 +5,7 @@ use automations::salestrekker::FullTicket;
 use automations::store::{Claimant, Error, Store};
 use automations::trace::{Left, Trace};
 use std::collections::BTreeSet;
+use std::str::FromStr;
 
 /// The notes of one action under a claim.
 #[derive(Debug)]
@@ -21,6 +22,20 @@ impl Notes<'_> {
     pub(crate) async fn sending(&self) -> Result<(), Error> {
         let Decided { id, organisation, .. } = self.decided;
         self.store.sending(organisation, id, self.claimant).await
+    }
+
+    /// What came of a step, where an earlier attempt did it.
+    pub(crate) async fn step<Id: FromStr>(&self, step: &str) -> Result<Option<Id>, Error> {
+        let Decided { id, organisation, .. } = self.decided;
+        let result = self.store.step(organisation, id, step).await?;
+        let unusable = |_| Error::Unusable { attribute: "step", misfit: None };
+        result.map(|result| result.parse().map_err(unusable)).transpose()
+    }
+
+    /// A step was done.
+    pub(crate) async fn stepped(&self, step: &str, result: &str) -> Result<(), Error> {
+        let Decided { id, organisation, .. } = self.decided;
+        self.store.stepped(organisation, id, self.claimant, step, result).await
     }
 
     /// The ticket is about to be changed so.

@@ -11,6 +11,7 @@
 mod actions;
 mod journal;
 mod snapshots;
+mod steps;
 mod sweep;
 mod traces;
 
