@@ -138,7 +138,7 @@ impl<Settings> Handler<Settings> {
         let count = decided.len();
         let Some(actions) = &self.actions else {
             for decided in &decided {
-                let action = wire::to_json(&decided.action);
+                let action = wire::to_json(&decided.action.for_record());
                 tracing::info!(
                     handler = self.name,
                     event.id = event.id.as_str(),
