@@ -1,6 +1,6 @@
 //! What no webhook said is found all the same, and what was stored and not published goes out.
 
-use crate::setting::{SOON, alone, among_others, events, kinds, known_ticket, mutations, set_variable};
+use crate::setting::{SOON, alone, among_others, events, kinds, known_ticket, mutations, rest, set_variable};
 use anyhow::{Context as _, Result, ensure};
 use automations::clock::Moment;
 use automations::event::Cause;
@@ -45,6 +45,7 @@ async fn a_ticket_that_no_webhook_ever_named_is_found_by_a_list_where_there_is_o
     let fault = json!([{ "organisation": "listed", "on": "query All", "is": { "answer": answer } }]);
     stack.control(reqwest::Method::POST, "faults", &fault).await?;
     let query = "query All { answer: tickets { id } }";
+    rest(&stack).await?;
     let before = set_variable(&stack, "event-enricher", "LIST_QUERY", query).await?;
     let hint = json!({
         "id": "list.0", "organisation": "listed", "action": null, "received_at": 1, "ticket": null, "raw": null,
@@ -52,6 +53,7 @@ async fn a_ticket_that_no_webhook_ever_named_is_found_by_a_list_where_there_is_o
     let hints = stack.queue_url(&stack.place.hints_queue).await?;
     stack.sqs.send_message().queue_url(hints).message_body(hint.to_string()).send().await?;
     let found = events(&organisation, &unknown, 1).await;
+    rest(&stack).await?;
     set_variable(&stack, "event-enricher", "LIST_QUERY", &before).await?;
     assert_eq!(kinds(&found?), ["ticket.first_seen"]);
     Ok(())

@@ -92,7 +92,8 @@ pub(crate) async fn rest(stack: &Stack) -> Result<()> {
     .await
 }
 
-/// Gives a deployed function another value of a variable; the one before.
+/// Gives a deployed function another value of a variable; the one before. The engine ends the function's processes, and what
+/// they hold comes again only after the queue's visibility timeout: so nothing must be on its way.
 pub(crate) async fn set_variable(stack: &Stack, function: &str, name: &str, value: &str) -> Result<String> {
     let function = format!("{}-{function}", stack.place.stack);
     let configuration = stack.lambda.get_function_configuration().function_name(&function).send().await?;
