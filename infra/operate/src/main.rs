@@ -88,16 +88,7 @@ async fn main() -> ExitCode {
 async fn run(arguments: Arguments) -> Result<()> {
     let Arguments { command, profile, stack, json } = arguments;
     let is_local = !Reader::of_process().or("AWS_ENDPOINT_URL", String::new()).is_empty();
-    let config = match profile {
-        Some(profile) => {
-            let loader = aws_config::defaults(aws_config::BehaviorVersion::v2026_01_12());
-            loader.profile_name(profile).load().await
-        }
-        None if is_local => aws::load().await,
-        None => bail!(
-            "there is no stack to look at: start one with `cargo xtask up`, or name an AWS profile with --profile"
-        ),
-    };
+    let config = operate::config(profile.as_deref(), is_local).await?;
     let table = Store::new(aws::dynamodb(&config), format!("{stack}-store"));
     let letters = Letters::new(aws::sqs(&config), stack, clock::now().as_seconds());
     let mut out = std::io::stdout().lock();

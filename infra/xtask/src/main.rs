@@ -48,6 +48,12 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Add, list, check or remove organisations, their webhook URLs and credentials, locally or in an AWS account
+    #[command(disable_help_flag = true)]
+    Organisation {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Kill, cut, double, lose and reorder at random, and see whether any effect is lost or happens twice
     Chaos {
         /// `--seed N --tickets T --events E --kills K --json`
@@ -75,6 +81,7 @@ fn main() -> ExitCode {
         Command::Up { json, ports } => stack::up(json, ports).map(done),
         Command::Down => stack::down().map(done),
         Command::Dlq { arguments } => tool::dead_letters(&arguments),
+        Command::Organisation { arguments } => tool::organisation(&arguments),
         Command::Chaos { arguments } => chaos::run(&arguments),
         Command::StandIn { arguments } => tool::stand_in(&arguments),
         Command::Schema { arguments } => tool::schema(&arguments),

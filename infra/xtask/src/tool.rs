@@ -13,22 +13,27 @@ pub(crate) fn stand_in(arguments: &[OsString]) -> Result<ExitCode> {
 
 /// `cargo xtask schema`.
 pub(crate) fn schema(arguments: &[OsString]) -> Result<ExitCode> {
-    here_or_in_account("schema", arguments)
+    here_or_in_account(&["--package", "schema"], arguments)
 }
 
 /// `cargo xtask dlq`.
 pub(crate) fn dead_letters(arguments: &[OsString]) -> Result<ExitCode> {
-    here_or_in_account("operate", arguments)
+    here_or_in_account(&["--package", "operate", "--bin", "operate"], arguments)
+}
+
+/// `cargo xtask organisation`.
+pub(crate) fn organisation(arguments: &[OsString]) -> Result<ExitCode> {
+    here_or_in_account(&["--package", "operate", "--bin", "organisation"], arguments)
 }
 
 /// A tool that works on the local stack, or in the AWS account of the profile that it is told.
-fn here_or_in_account(package: &str, arguments: &[OsString]) -> Result<ExitCode> {
+fn here_or_in_account(program: &[&str], arguments: &[OsString]) -> Result<ExitCode> {
     let names_account = arguments.iter().any(|argument| argument.to_string_lossy().starts_with("--profile"));
     let mut cargo = if names_account { command_in_account("cargo") } else { command("cargo") };
     if let Some(endpoint) = endpoint_of_up().filter(|_| !names_account) {
         cargo.env("AWS_ENDPOINT_URL", endpoint);
     }
-    run(cargo, &["--package", package], arguments)
+    run(cargo, program, arguments)
 }
 
 /// Runs a program where the person stands, so that a path means what it says; its exit code.

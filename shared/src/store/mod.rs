@@ -7,12 +7,15 @@
 //! | the same | `JOURNAL#{version}` | the events of that version, for good |
 //! | the same | `ORIGIN` | the action of ours that created the ticket |
 //! | `ACTION#{organisation}#{action}` | `RESULT` | an action that is performed, was done or is left to a person; see `actions.rs` |
+//! | `ORGANISATION#{organisation}` | `TOKEN#{version}` | when a webhook came with this version of the webhook token, within a minute |
 
 mod actions;
+mod sightings;
 mod snapshots;
 mod sweep;
 
 pub use actions::{Claim, Claimant, Done, Outcome};
+pub use sightings::Sighting;
 pub use snapshots::Known;
 pub use sweep::{Due, SHARDS};
 
