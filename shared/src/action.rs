@@ -1,7 +1,8 @@
 //! What to do: a plain value that a handler returns and the action worker performs.
 
 use crate::clock::Moment;
-use crate::id::{ActionId, EventId, OrganisationId, TicketId};
+use crate::id::{ActionId, DestinationName, EventId, OrganisationId, OwnerId, TicketId};
+use crate::lead::{Lead, LeadPlace};
 use crate::ticket::Ticket;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -18,6 +19,20 @@ pub enum Action {
         ticket: TicketId,
         /// The label's name.
         label: String,
+    },
+    /// Take a label from a ticket; a ticket that does not have it is left as it is.
+    RemoveLabel {
+        /// The ticket.
+        ticket: TicketId,
+        /// The label's name.
+        label: String,
+    },
+    /// Make a user the owner of a ticket; one who is that already stays it.
+    SetOwner {
+        /// The ticket.
+        ticket: TicketId,
+        /// The user, by id: the API shows no list of names that anybody has seen.
+        owner: OwnerId,
     },
     /// Move a ticket to another stage of the workflow it is in; one that is there already is left as it is.
     MoveStage {
@@ -39,6 +54,28 @@ pub enum Action {
         /// Where nobody knows whether it was created.
         #[serde(default)]
         in_doubt: InDoubt,
+    },
+    /// Create a contact and a ticket for it: two steps, each recorded, so that a repetition makes no second contact.
+    CreateLead {
+        /// Who it is. It travels in encrypted queues and stands in no record of what was done.
+        lead: Lead,
+        /// Where the ticket goes.
+        into: LeadPlace,
+        /// The ticket's name, in which `{contact}` stands for the contact's.
+        name: String,
+        /// Where nobody knows whether a step was done.
+        #[serde(default)]
+        in_doubt: InDoubt,
+    },
+    /// Send a signed message to somewhere else: Slack, Teams, any URL. See [`crate::notice`].
+    Notify {
+        /// The destination, by the name of its secret.
+        destination: DestinationName,
+        /// What it says, in which `{ticket}` stands for the name of the ticket that it is about; a client's name is in
+        /// that, and only who writes `{ticket}` asks for it.
+        text: String,
+        /// The ticket that it is about.
+        about: Option<TicketId>,
     },
     /// Send a mutation of the handler's own: what the system has no action for.
     Mutate {
@@ -70,6 +107,28 @@ impl Action {
     /// Give this ticket a label, by its name.
     pub fn add_label(ticket: &Ticket, label: &str) -> Self {
         Self::AddLabel { ticket: ticket.id.clone(), label: label.to_owned() }
+    }
+
+    /// Take this label from a ticket, by its name.
+    pub fn remove_label(ticket: &Ticket, label: &str) -> Self {
+        Self::RemoveLabel { ticket: ticket.id.clone(), label: label.to_owned() }
+    }
+
+    /// Make this user the owner of a ticket.
+    pub fn set_owner(ticket: &Ticket, owner: &OwnerId) -> Self {
+        Self::SetOwner { ticket: ticket.id.clone(), owner: owner.clone() }
+    }
+
+    /// Send a message about a ticket to a destination; `{ticket}` in `text` stands for the ticket's name, which usually
+    /// holds a client's.
+    pub fn notify(ticket: &Ticket, destination: &DestinationName, text: &str) -> Self {
+        let (destination, text) = (destination.clone(), text.to_owned());
+        Self::Notify { destination, text, about: Some(ticket.id.clone()) }
+    }
+
+    /// Create a contact and a ticket for it; `{contact}` in `name` stands for the contact's name.
+    pub fn create_lead(lead: Lead, into: &LeadPlace, name: &str) -> Self {
+        Self::CreateLead { lead, into: into.clone(), name: name.to_owned(), in_doubt: InDoubt::Park }
     }
 
     /// Move this ticket to a stage of its workflow, by its name.
@@ -107,27 +166,52 @@ impl Action {
     /// The same action, done again where nobody knows whether it was: for one that does no harm twice.
     #[must_use]
     pub fn retried_in_doubt(mut self) -> Self {
-        if let Self::CreateTicket { in_doubt, .. } | Self::Mutate { in_doubt, .. } = &mut self {
+        if let Self::CreateTicket { in_doubt, .. }
+        | Self::CreateLead { in_doubt, .. }
+        | Self::Mutate { in_doubt, .. } = &mut self
+        {
             *in_doubt = InDoubt::Retry;
         }
         self
     }
 
-    /// What to do with it in doubt. A change of a ticket is read first and read back, so it is always done again.
+    /// What to do with it in doubt. A change of a ticket is read first and read back, and a notice has an id by which its
+    /// receiver can tell a repetition, so these are always done again.
     pub fn in_doubt(&self) -> InDoubt {
         match self {
-            Self::AddLabel { .. } | Self::MoveStage { .. } => InDoubt::Retry,
-            Self::CreateTicket { in_doubt, .. } | Self::Mutate { in_doubt, .. } => *in_doubt,
+            Self::AddLabel { .. }
+            | Self::RemoveLabel { .. }
+            | Self::SetOwner { .. }
+            | Self::MoveStage { .. }
+            | Self::Notify { .. } => InDoubt::Retry,
+            Self::CreateTicket { in_doubt, .. }
+            | Self::CreateLead { in_doubt, .. }
+            | Self::Mutate { in_doubt, .. } => *in_doubt,
         }
     }
 
-    /// The ticket whose actions are performed one at a time with this one.
-    pub fn ticket(&self) -> &TicketId {
+    /// The ticket that it is about; none for a lead, whose ticket does not exist yet.
+    pub fn ticket(&self) -> Option<&TicketId> {
         match self {
-            Self::AddLabel { ticket, .. } | Self::MoveStage { ticket, .. } | Self::Mutate { ticket, .. } => {
-                ticket
+            Self::AddLabel { ticket, .. }
+            | Self::RemoveLabel { ticket, .. }
+            | Self::SetOwner { ticket, .. }
+            | Self::MoveStage { ticket, .. }
+            | Self::Mutate { ticket, .. } => Some(ticket),
+            Self::CreateTicket { beside, .. } => Some(beside),
+            Self::Notify { about, .. } => about.as_ref(),
+            Self::CreateLead { .. } => None,
+        }
+    }
+
+    /// The same action as it may stand in a record for good: without a person's data.
+    #[must_use]
+    pub fn for_record(&self) -> Self {
+        match self.clone() {
+            Self::CreateLead { into, name, in_doubt, .. } => {
+                Self::CreateLead { lead: Lead::default(), into, name, in_doubt }
             }
-            Self::CreateTicket { beside, .. } => beside,
+            other => other,
         }
     }
 
@@ -135,6 +219,10 @@ impl Action {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::AddLabel { .. } => "add_label",
+            Self::RemoveLabel { .. } => "remove_label",
+            Self::SetOwner { .. } => "set_owner",
+            Self::CreateLead { .. } => "create_lead",
+            Self::Notify { .. } => "notify",
             Self::MoveStage { .. } => "move_stage",
             Self::CreateTicket { .. } => "create_ticket",
             Self::Mutate { .. } => "mutate",
@@ -151,6 +239,9 @@ pub struct Decided {
     pub organisation: OrganisationId,
     /// The event that it answers.
     pub event: EventId,
+    /// The actions that led to that event, oldest first; empty where a person's change did.
+    #[serde(default)]
+    pub chain: Vec<ActionId>,
     /// The handler that decided it.
     pub handler: String,
     /// When.
@@ -162,8 +253,65 @@ pub struct Decided {
 }
 
 impl Decided {
-    /// The message group: one writer at a time per organisation and ticket.
+    /// The actions that lead to whatever this one changes: those before it, and itself.
+    pub fn links(&self) -> Vec<ActionId> {
+        self.chain.iter().chain([&self.id]).cloned().collect()
+    }
+
+    /// The message group, within which one is performed after the other: those of one ticket, as two writers would lose
+    /// each other's labels; those to one destination, so that a dead one holds up itself alone. A lead has no ticket yet,
+    /// and a group of its own.
     pub fn group(&self) -> String {
-        format!("{}/{}", self.organisation, self.action.ticket())
+        let Self { organisation, event, action, .. } = self;
+        match (action, action.ticket()) {
+            (Action::Notify { destination, .. }, _) => format!("{organisation}/to/{destination}"),
+            (_, Some(ticket)) => format!("{organisation}/{ticket}"),
+            (_, None) => format!("{organisation}/new/{event}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::example;
+    use crate::private::Private;
+
+    fn decided(action: Action) -> Decided {
+        let event = example::stage_changed("Approved", "Settled");
+        Decided {
+            id: ActionId::of(&event.id, "h", 0).unwrap(),
+            organisation: event.organisation.clone(),
+            event: event.id.clone(),
+            chain: Vec::new(),
+            handler: "h".to_owned(),
+            decided_at: event.observed_at,
+            attempt: 1,
+            action,
+        }
+    }
+
+    fn lead() -> Action {
+        let lead = Lead { first_name: Private::new("Jane".to_owned()), ..Lead::default() };
+        Action::create_lead(lead, &LeadPlace::first_stage_of("Home loans"), "{contact}")
+    }
+
+    #[test]
+    fn notices_are_grouped_by_where_they_go_and_the_rest_by_ticket() {
+        let ticket = example::ticket();
+        let label = decided(Action::add_label(&ticket, "x")).group();
+        let owner = decided(Action::set_owner(&ticket, &OwnerId::parse("o").unwrap())).group();
+        assert_eq!((label.as_str(), owner), ("north/ticket-1", label.clone()));
+        let team = DestinationName::parse("team").unwrap();
+        assert_eq!(decided(Action::notify(&ticket, &team, "x")).group(), "north/to/team");
+        assert!(decided(lead()).group().starts_with("north/new/"));
+    }
+
+    #[test]
+    fn a_record_of_a_lead_says_nothing_of_the_person() {
+        let text = crate::wire::to_json(&lead().for_record());
+        assert!(!text.contains("Jane") && text.contains("Home loans"), "{text}");
+        assert!(crate::wire::to_json(&lead()).contains("Jane"), "but the worker gets it");
+        assert!(!format!("{:?}", lead()).contains("Jane"));
     }
 }

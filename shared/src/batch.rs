@@ -64,6 +64,13 @@ pub struct Trouble {
     pub text: String,
 }
 
+impl Trouble {
+    /// Where so little is left before `until`, the invocation's deadline, that nothing more should be begun.
+    pub fn of_lateness(until: Moment) -> Option<Self> {
+        (until.since(clock::now()) < LEAST_TIME).then(out_of_time)
+    }
+}
+
 impl<F: Failure> From<F> for Trouble {
     fn from(failure: F) -> Self {
         Self { kind: failure.kind(), remedy: failure.remedy(), text: chain(&failure) }
@@ -119,10 +126,10 @@ impl Source {
             let mut failed = Vec::new();
             let mut ahead: Option<Duration> = None;
             for letter in letters {
-                let result = match ahead {
-                    Some(delay) => Err(behind(delay)),
-                    None if until.since(clock::now()) < LEAST_TIME => Err(out_of_time()),
-                    None => work(&letter).await,
+                let result = match (ahead, Trouble::of_lateness(until)) {
+                    (Some(delay), _) => Err(behind(delay)),
+                    (None, Some(late)) => Err(late),
+                    (None, None) => work(&letter).await,
                 };
                 if let (Err(trouble), None) = (&result, ahead) {
                     ahead = delay(trouble.remedy, letter.receives, &letter.envelope.id);

@@ -2,7 +2,8 @@
 
 use crate::clock::Moment;
 use crate::id::{
-    ContactId, EventId, HintId, LabelId, OrganisationId, OwnerId, TicketId, WebhookAction, WorkflowId,
+    ActionId, ContactId, EventId, HintId, InvalidId, LabelId, OrganisationId, OwnerId, TicketId,
+    WebhookAction, WorkflowId,
 };
 use crate::ticket::{Named, Place, Ticket};
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,9 @@ pub struct Event {
     pub observed_at: Moment,
     /// What made us look.
     pub cause: Cause,
+    /// When somebody asked for it to be answered anew, whatever was done about it before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<Moment>,
     /// What happened. On the wire its fields stand beside the others, with its kind as `type`.
     #[serde(flatten)]
     pub what: What,
@@ -46,6 +50,13 @@ pub enum Cause {
         hint: HintId,
         /// When it asked.
         asked_at: Moment,
+    },
+    /// An action of ours made the change; the hint is what made us look.
+    Action {
+        /// The hint.
+        hint: HintId,
+        /// The actions that led to it, oldest first; the last one made the change.
+        chain: Vec<ActionId>,
     },
 }
 
@@ -176,8 +187,19 @@ pub enum What {
 pub enum UnrecognisedReason {
     /// Its body held no id where one is known to stand.
     NoTicketId,
+    /// The organisation is write-only: no ticket of it is looked at.
+    NoReadAccess,
     /// It named a ticket that the API does not know.
     UnknownTicket,
+}
+
+impl Cause {
+    /// The hint that made us look.
+    pub fn hint(&self) -> &HintId {
+        match self {
+            Self::Webhook { hint, .. } | Self::Reconciler { hint, .. } | Self::Action { hint, .. } => hint,
+        }
+    }
 }
 
 impl What {
@@ -237,6 +259,27 @@ impl Event {
         self.what.ticket()
     }
 
+    /// The id of the action at `position` of what `handler` decides on it: the same each time, unless somebody asked
+    /// for it to be answered anew.
+    ///
+    /// # Errors
+    /// [`InvalidId`] where the handler's name is too long.
+    pub fn action_id(&self, handler: &str, position: usize) -> Result<ActionId, InvalidId> {
+        match self.again {
+            None => ActionId::of(&self.id, handler, position),
+            Some(again) => ActionId::of_again(&self.id, handler, position, again),
+        }
+    }
+
+    /// The actions of ours that led to this event, oldest first: how deep it is in a chain of handlers that answer each
+    /// other; empty where somebody else made the change.
+    pub fn chain(&self) -> &[ActionId] {
+        match &self.cause {
+            Cause::Action { chain, .. } => chain,
+            Cause::Webhook { .. } | Cause::Reconciler { .. } => &[],
+        }
+    }
+
     /// The ticket, where this event is its entry into the stage of this name.
     ///
     /// ```
@@ -260,7 +303,14 @@ impl Event {
     ) -> Option<Self> {
         let ticket = what.ticket()?;
         let id = EventId::of_change(organisation, &ticket.id, ticket.version, what.kind(), what.subject());
-        Some(Self { id, organisation: organisation.clone(), observed_at, cause: cause.clone(), what })
+        Some(Self {
+            id,
+            organisation: organisation.clone(),
+            observed_at,
+            cause: cause.clone(),
+            again: None,
+            what,
+        })
     }
 
     /// What orders and groups this event: its ticket.

@@ -1,5 +1,11 @@
 //! Invented tickets and events, for tests and dry runs. Public, as handlers test with them.
 
+mod decided;
+mod draft;
+
+pub use decided::assert_decides;
+pub use draft::{Draft, a_ticket};
+
 use crate::clock::Moment;
 use crate::event::{Cause, Event, UnrecognisedReason, What};
 use crate::id::{ContactId, EventId, HintId, OrganisationId, OwnerId, WebhookAction};
@@ -69,16 +75,13 @@ pub fn event(what: What) -> Event {
     let event = Event::of_change(&organisation, observed_at, &cause, what.clone());
     event.unwrap_or_else(|| {
         let id = EventId::of_hint(&organisation, &hint, what.kind());
-        Event { id, organisation, observed_at, cause, what }
+        Event { id, organisation, observed_at, cause, again: None, what }
     })
 }
 
 fn stage(name: &str) -> Place {
-    let slug = name.to_ascii_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "-");
-    Place {
-        workflow: Named { id: id("workflow-1"), name: Some("Home loans".to_owned()) },
-        stage: Named { id: id(&format!("stage-{slug}")), name: Some(name.to_owned()) },
-    }
+    let place = draft::place("Home loans", name);
+    Place { workflow: Named { id: id("workflow-1"), ..place.workflow }, stage: place.stage }
 }
 
 #[expect(clippy::expect_used, reason = "examples are written here, and each is used in a test")]

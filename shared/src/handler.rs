@@ -4,7 +4,7 @@
 //! worker. From a terminal the same binary reads one event on standard input and prints the actions: the dry run.
 
 use crate::action::{Action, Decided};
-use crate::batch::{Letter, Source, Trouble};
+use crate::batch::{Letter, Source, Trouble, Unnameable};
 use crate::clock::{self, Moment};
 use crate::config::Reader;
 use crate::event::Event;
@@ -12,7 +12,7 @@ use crate::failure::Remedy;
 use crate::id::ActionId;
 use crate::queue::{Message, Queue};
 use crate::{aws, telemetry, wire};
-use aws_lambda_events::event::sqs::SqsEvent;
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -46,7 +46,26 @@ struct Config<Settings> {
     queue: String,
     dead_letters: String,
     actions: String,
+    longest_chain: usize,
+    dry_run: bool,
     log_level: tracing::Level,
+}
+
+/// A handler at work: its queue's events in, actions out.
+#[derive(Debug)]
+pub struct Handler<Settings> {
+    /// Its folder.
+    pub name: &'static str,
+    /// Its decision.
+    pub decide: Decide<Settings>,
+    /// Its settings.
+    pub settings: Settings,
+    /// Its queue, and the one for what it gives up.
+    pub source: Source,
+    /// The queue of actions; none for a dry run, which tells them in its log and sends nothing.
+    pub actions: Option<Queue>,
+    /// An event that so many actions of ours led to is not answered with another one: see [`Event::chain`].
+    pub longest_chain: usize,
 }
 
 /// What EventBridge puts into the handler's queue; only the detail is ours.
@@ -65,6 +84,8 @@ async fn serve<Settings: DeserializeOwned>(
     let queue = env.required("SOURCE_QUEUE_URL");
     let dead_letters = env.required("DEAD_LETTER_QUEUE_URL");
     let actions = env.required("ACTIONS_QUEUE_URL");
+    let longest_chain = env.or("LONGEST_CHAIN", 5_usize);
+    let dry_run = env.or("DRY_RUN", false);
     let log_level = env.or("LOG_LEVEL", tracing::Level::INFO);
     let config = env.finish(|| {
         Some(Config {
@@ -72,47 +93,84 @@ async fn serve<Settings: DeserializeOwned>(
             queue: queue?,
             dead_letters: dead_letters?,
             actions: actions?,
+            longest_chain,
+            dry_run,
             log_level,
         })
     })?;
     telemetry::start(config.log_level);
     let client = aws::sqs(&aws::load().await);
-    let source = Source::new(client.clone(), name, config.queue, config.dead_letters);
-    let actions = Queue::new(client, config.actions);
-    let (source, actions, settings) = (&source, &actions, &config.settings);
+    let handler = &Handler {
+        name,
+        decide,
+        settings: config.settings,
+        source: Source::new(client.clone(), name, config.queue, config.dead_letters),
+        actions: (!config.dry_run).then(|| Queue::new(client, config.actions)),
+        longest_chain: config.longest_chain,
+    };
     lambda_runtime::run(service_fn(move |event: LambdaEvent<SqsEvent>| async move {
         let until = Moment::from_millis(event.context.deadline);
-        let answer = async |letter: &Letter<BusEvent>| answer(name, decide, settings, letter, actions).await;
-        source.by_group(event.payload, until, answer).await.map_err(AnyError::from)
+        handler.work(event.payload, until).await.map_err(AnyError::from)
     }))
     .await
 }
 
-async fn answer<Settings>(
-    name: &'static str,
-    decide: Decide<Settings>,
-    settings: &Settings,
-    letter: &Letter<BusEvent>,
-    actions: &Queue,
-) -> Result<(), Trouble> {
-    let event = &letter.body.detail;
-    let decided = decide_safely(name, decide, event, settings, letter.receives)?;
-    let count = decided.len();
-    let messages = decided.into_iter().map(|decided| Message {
-        body: wire::to_json(&decided),
-        group: Some(decided.group()),
-        deduplication: Some(decided.id.to_string()),
-    });
-    // Actions that were accepted before a later one was not are sent again: their ids make that harmless.
-    actions.send(messages.collect()).await.into_iter().collect::<Result<(), _>>()?;
-    tracing::info!(
-        handler = name,
-        event.id = event.id.as_str(),
-        event.kind = event.what.kind(),
-        actions = count,
-        "decided"
-    );
-    Ok(())
+impl<Settings> Handler<Settings> {
+    /// Works through a batch of its queue before the invocation's deadline.
+    ///
+    /// # Errors
+    /// [`Unnameable`], before anything is done.
+    pub async fn work(&self, batch: SqsEvent, until: Moment) -> Result<SqsBatchResponse, Unnameable> {
+        let answer = async |letter: &Letter<BusEvent>| self.answer(letter).await;
+        self.source.by_group(batch, until, answer).await
+    }
+
+    async fn answer(&self, letter: &Letter<BusEvent>) -> Result<(), Trouble> {
+        let event = &letter.body.detail;
+        let decided = decide_safely(self.name, self.decide, event, &self.settings, letter.receives)?;
+        if !decided.is_empty() && event.chain().len() >= self.longest_chain {
+            return Err(too_long(event));
+        }
+        self.send(event, decided).await
+    }
+
+    async fn send(&self, event: &Event, decided: Vec<Decided>) -> Result<(), Trouble> {
+        let count = decided.len();
+        let Some(actions) = &self.actions else {
+            for decided in &decided {
+                let action = wire::to_json(&decided.action.for_record());
+                tracing::info!(
+                    handler = self.name,
+                    event.id = event.id.as_str(),
+                    action,
+                    "dry run: not sent"
+                );
+            }
+            return Ok(());
+        };
+        let messages = decided.into_iter().map(|decided| Message {
+            body: wire::to_json(&decided),
+            group: Some(decided.group()),
+            deduplication: Some(decided.id.to_string()),
+        });
+        // Actions that were accepted before a later one was not are sent again: their ids make that harmless.
+        actions.send(messages.collect()).await.into_iter().collect::<Result<(), _>>()?;
+        tracing::info!(
+            handler = self.name,
+            event.id = event.id.as_str(),
+            event.kind = event.what.kind(),
+            actions = count,
+            "decided"
+        );
+        Ok(())
+    }
+}
+
+/// Handlers that answer each other, or themselves, for ever: a person is told, and the letter holds the whole chain.
+fn too_long(event: &Event) -> Trouble {
+    let chain = event.chain().iter().map(ActionId::as_str).collect::<Vec<_>>().join(", ");
+    let text = format!("the actions {chain} led to this event; handlers answer each other without end");
+    Trouble { kind: "chain_too_long", remedy: Remedy::GiveUp, text }
 }
 
 /// What the handler decides. A panic is this event's failure, not its neighbours'; as `decide` is pure, it would panic
@@ -138,9 +196,10 @@ fn decide_safely<Settings>(
             text: error.to_string(),
         };
         Ok(Decided {
-            id: ActionId::of(&event.id, name, position).map_err(too_long)?,
+            id: event.action_id(name, position).map_err(too_long)?,
             organisation: event.organisation.clone(),
             event: event.id.clone(),
+            chain: event.chain().to_vec(),
             handler: name.to_owned(),
             decided_at,
             attempt,

@@ -16,7 +16,7 @@ pub struct Hint {
     pub action: Option<WebhookAction>,
     /// When the webhook came, or the reconciler asked.
     pub received_at: Moment,
-    /// The ticket to look at; none where the body held no usable id.
+    /// The ticket to look at; none where the body held no usable id, or where the reconciler asks for a list.
     pub ticket: Option<TicketId>,
     /// What the webhook brought; only the first hint of a webhook carries it, the others would repeat it.
     pub raw: Option<Raw>,

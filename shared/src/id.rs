@@ -3,6 +3,7 @@
 //! Salestrekker's ids are opaque text: most are UUIDs, lender ids are 32 or 64 hexadecimal characters
 //! (salestrekker-facts.md, section 5). So only what a queue or a key cannot carry is refused.
 
+use crate::clock::Moment;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use uuid::Uuid;
@@ -97,6 +98,9 @@ ids! {
     OwnerId: opaque_problem;
     /// An organisation among those that a user may enter; what switching takes.
     MembershipId: opaque_problem;
+    /// Somewhere that notices go to, the last part of its secret's name after `destination-`; the same rule as
+    /// [`OrganisationId`].
+    DestinationName: slug_problem;
     /// One hint: the request that brought it, and its place in that request.
     HintId: opaque_problem;
     /// One event; see [`EventId::of_change`].
@@ -187,6 +191,19 @@ impl ActionId {
     /// [`InvalidId`] where the handler's name is longer than about 60 characters.
     pub fn of(event: &EventId, handler: &str, position: usize) -> Result<Self, InvalidId> {
         Self::parse(format!("{event}.{handler}.{position}"))
+    }
+
+    /// As [`ActionId::of`], for an answer that somebody asked for anew at this moment.
+    ///
+    /// # Errors
+    /// As [`ActionId::of`].
+    pub fn of_again(
+        event: &EventId,
+        handler: &str,
+        position: usize,
+        again: Moment,
+    ) -> Result<Self, InvalidId> {
+        Self::parse(format!("{event}.{handler}.{position}.{}", again.as_seconds()))
     }
 }
 

@@ -9,15 +9,18 @@
 //! - [`store`]: DynamoDB: snapshots with their outbox, the journal, what was done
 //! - [`queue`], [`bus`]: send to SQS and EventBridge, every partial failure seen
 //! - [`salestrekker`]: the vendor; the only place that knows its GraphQL
+//! - [`notice`]: signed messages to somewhere else
 //! - [`secret`], [`rotation`]: Secrets Manager: reading with a cache, and the staging of a new version
 //! - [`aws`], [`telemetry`], [`config`]: what a function sets up once, in init
 //! - [`webhook`]: bytes to ids; the only place that knows what a webhook looks like
 //! - [`watch`]: when a ticket is looked at again though nobody asked: pure
 //! - [`diff`]: two snapshots to what happened: pure
+//! - [`trace`]: what an action of ours leaves at a ticket, to know it again: pure
 //! - [`hint`], [`event`], [`action`]: what travels between the functions
+//! - [`lead`]: somebody who may become a client
 //! - [`ticket`]: the part of a ticket that is kept
 //! - [`wire`]: JSON in and out of our own types, with errors that say where, never what
-//! - [`failure`], [`clock`], [`id`], [`private`], [`endpoint`]: the words under all of it
+//! - [`failure`], [`id`], [`clock`], [`private`], [`endpoint`]: the words under all of it
 
 pub mod action;
 pub mod aws;
@@ -35,6 +38,8 @@ pub mod handler;
 pub mod hint;
 pub mod id;
 mod kept;
+pub mod lead;
+pub mod notice;
 mod pack;
 pub mod private;
 pub mod queue;
@@ -44,6 +49,7 @@ pub mod secret;
 pub mod store;
 pub mod telemetry;
 pub mod ticket;
+pub mod trace;
 pub mod watch;
 pub mod webhook;
 pub mod wire;

@@ -14,6 +14,8 @@ use std::time::Duration;
 const FUNCTIONS: [&str; 4] = ["event-enricher", "follow-up-on-settlement", "action-worker", "webhook-ingest"];
 /// So many processes are killed in a row.
 const STORM: usize = 6;
+/// So many tickets are changed at once: one request's worth.
+const MOST_AT_ONCE: usize = 25;
 
 /// The harm that was done.
 pub(crate) struct Harm<'a> {
@@ -35,14 +37,21 @@ impl<'a> Harm<'a> {
     pub(crate) async fn perhaps(
         &mut self,
         offices: &[Organisation<'_>],
+        tickets: &[(usize, String)],
         number: usize,
         of: usize,
     ) -> Result<()> {
-        let office = &offices[self.random.usize(..offices.len())];
+        let place = self.random.usize(..offices.len());
+        let office = &offices[place];
         let wanted = (number + 1) * self.kills / of;
         if self.killed.values().sum::<usize>() + STORM <= wanted {
-            match self.random.u8(..3) {
+            match self.random.u8(..4) {
                 0 => self.kill_between_effect_and_record(office).await?,
+                1 => {
+                    let own = tickets.iter().filter(|(own, _)| *own == place).take(MOST_AT_ONCE);
+                    let own: Vec<&str> = own.map(|(_, ticket)| ticket.as_str()).collect();
+                    self.kill_between_store_and_publication(office, &own).await?;
+                }
                 _ => self.storm().await?,
             }
         }
@@ -116,6 +125,36 @@ impl<'a> Harm<'a> {
                 return Ok(());
             }
             moment(20).await;
+        }
+        Ok(())
+    }
+
+    /// Changes many tickets at once, and kills the enricher when it has stored the first of the changes and published none.
+    async fn kill_between_store_and_publication(
+        &mut self,
+        office: &Organisation<'_>,
+        tickets: &[&str],
+    ) -> Result<()> {
+        let looked_at = &tickets[..tickets.len().min(3)];
+        let mut before = Vec::new();
+        for ticket in looked_at {
+            before.push(office.journal(ticket).await?.len());
+        }
+        for ticket in tickets {
+            let stage = if self.random.bool() { "Settled" } else { "Approved" };
+            office.change(ticket, json!({ "stage": stage, "labels": [] })).await?;
+        }
+        for _ in 0..300 {
+            for (ticket, before) in looked_at.iter().zip(&before) {
+                if office.journal(ticket).await?.len() > *before {
+                    let enrichers =
+                        running()?.into_iter().filter(|(_, name)| name.ends_with("event-enricher"));
+                    for enricher in enrichers.collect::<Vec<_>>() {
+                        self.kill(&enricher);
+                    }
+                    return Ok(());
+                }
+            }
         }
         Ok(())
     }

@@ -24,8 +24,9 @@ use std::time::{Duration, Instant};
 use verdict::Verdict;
 
 const ORGANISATIONS: usize = 3;
-/// With more messages than this on their way, the tickets rest: else most changes would be seen as one.
-const MOST_ON_THE_WAY: u64 = 40;
+/// With more messages than this on their way (or than there are tickets), the tickets rest: else most changes would be seen
+/// as one.
+const MOST_ON_THE_WAY: usize = 40;
 /// Seconds after which what is still on its way never arrives: the longest retries included.
 const PATIENCE: u64 = 1_200;
 
@@ -69,12 +70,12 @@ async fn main() -> Result<ExitCode> {
     for number in 0..arguments.events {
         let (office, ticket) = &tickets[random.usize(..tickets.len())];
         change(&offices[*office], ticket, &mut random).await?;
-        harm.perhaps(&offices, number, arguments.events).await?;
+        harm.perhaps(&offices, &tickets, number, arguments.events).await?;
         if number % 100 == 99 {
             say(&format!("  … {} of {} changes", number + 1, arguments.events));
         }
         if number % 5 == 4 {
-            rest_below(&stack, MOST_ON_THE_WAY).await?;
+            rest_below(&stack, MOST_ON_THE_WAY.max(tickets.len())).await?;
         }
     }
     harm.end().await?;
@@ -130,7 +131,7 @@ fn urls(office: &Organisation<'_>) -> serde_json::Value {
     actions.map(|action| (action.to_owned(), json!(office.webhook_url(action)))).into_iter().collect()
 }
 
-async fn rest_below(stack: &Stack, most: u64) -> Result<()> {
+async fn rest_below(stack: &Stack, most: usize) -> Result<()> {
     let events = format!("{}-follow-up-on-settlement", stack.place.stack);
     let mut told = Instant::now();
     eventually("rest", PATIENCE, async || {
@@ -143,7 +144,7 @@ async fn rest_below(stack: &Stack, most: u64) -> Result<()> {
             say(&format!("  … {depth} messages are on their way"));
             told = Instant::now();
         }
-        ensure!(depth <= most, "{depth} messages are still on their way");
+        ensure!(depth <= u64::try_from(most)?, "{depth} messages are still on their way");
         Ok(())
     })
     .await

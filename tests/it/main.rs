@@ -3,7 +3,9 @@
 
 #![expect(clippy::indexing_slicing, reason = "a test that finds less than it wants may panic")]
 
+mod actions;
 mod api;
+mod chains;
 mod conformance;
 mod credential;
 mod dead_letters;
@@ -11,8 +13,11 @@ mod delivery;
 mod deployed;
 mod desk;
 mod door;
+mod notices;
 mod once;
+mod patterns;
 mod reconciled;
+mod replayed;
 mod rotation;
 mod setting;
 mod store;

@@ -129,7 +129,16 @@ async fn a_handlers_own_mutation_is_sent_once_and_a_doubtful_one_is_left_for_a_p
         let id = ActionId::of(&event.id, "own", position)?;
         let (organisation, handler) = (event.organisation.clone(), "own".to_owned());
         let (event, decided_at) = (event.id.clone(), event.observed_at);
-        Ok::<_, anyhow::Error>(Decided { id, organisation, event, handler, decided_at, attempt: 1, action })
+        Ok::<_, anyhow::Error>(Decided {
+            id,
+            organisation,
+            event,
+            chain: vec![],
+            handler,
+            decided_at,
+            attempt: 1,
+            action,
+        })
     };
     let queue = stack.queue_url(&stack.place.actions_queue).await?;
     let fault =

@@ -1,7 +1,8 @@
 //! What most tests begin with.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use automations::{Event, What};
+use aws_sdk_lambda::types::Environment;
 use end_to_end::stack::{Organisation, Stack, eventually};
 use end_to_end::stand_in::Payload;
 use serde_json::{Value, json};
@@ -89,6 +90,18 @@ pub(crate) async fn rest(stack: &Stack) -> Result<()> {
         Ok(())
     })
     .await
+}
+
+/// Gives a deployed function another value of a variable; the one before.
+pub(crate) async fn set_variable(stack: &Stack, function: &str, name: &str, value: &str) -> Result<String> {
+    let function = format!("{}-{function}", stack.place.stack);
+    let configuration = stack.lambda.get_function_configuration().function_name(&function).send().await?;
+    let mut variables = configuration.environment.and_then(|all| all.variables).context("no environment")?;
+    let before = variables.insert(name.to_owned(), value.to_owned()).unwrap_or_default();
+    let environment = Environment::builder().set_variables(Some(variables)).build();
+    let request = stack.lambda.update_function_configuration().function_name(&function);
+    request.environment(environment).send().await?;
+    Ok(before)
 }
 
 /// The kinds of a ticket's events.

@@ -68,6 +68,7 @@ async fn a_claim_that_is_given_back_is_anybodys_and_one_that_is_done_nobodys() -
     let event = events(&organisation, &ticket, 1).await?.remove(0);
     let (store, id) = (stack.store(), event.organisation.clone());
     let decided = Decided {
+        chain: vec![],
         id: ActionId::of(&event.id, "test", 0)?,
         organisation: id.clone(),
         event: event.id.clone(),

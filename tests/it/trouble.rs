@@ -1,13 +1,14 @@
 //! What goes wrong on the way: it comes again, or it stands in a dead-letter queue, and its neighbours pass.
 
-use crate::setting::{SOON, alone, among_others, events, known_ticket, mutations, rest};
+use crate::setting::{SOON, alone, among_others, events, known_ticket, mutations, rest, set_variable};
 use anyhow::{Context as _, Result, ensure};
-use aws_sdk_lambda::types::Environment;
 use aws_sdk_sqs::types::MessageSystemAttributeName;
 use end_to_end::stack::{Stack, eventually};
 use serde_json::json;
 
 const HANDLER: &str = "follow-up-on-settlement";
+/// Where it puts actions.
+const QUEUE: &str = "ACTIONS_QUEUE_URL";
 
 #[tokio::test]
 async fn a_handler_that_fails_twice_and_then_works_has_acted_once() -> Result<()> {
@@ -15,7 +16,8 @@ async fn a_handler_that_fails_twice_and_then_works_has_acted_once() -> Result<()
     let stack = Stack::found().await?;
     let organisation = stack.organisation("fails-twice").await?;
     let ticket = known_ticket(&organisation, "Approved").await?;
-    let good = set_actions_queue(&stack, "http://127.0.0.1:9/000000000000/no-such-queue.fifo").await?;
+    let good =
+        set_variable(&stack, HANDLER, QUEUE, "http://127.0.0.1:9/000000000000/no-such-queue.fifo").await?;
     organisation.change(&ticket, json!({ "stage": "Settled" })).await?;
     organisation.webhook("ticket-updated", &ticket).await?;
     let failed = eventually("two failures", SOON, async || {
@@ -24,7 +26,7 @@ async fn a_handler_that_fails_twice_and_then_works_has_acted_once() -> Result<()
         Ok(failures)
     });
     let failed = failed.await;
-    set_actions_queue(&stack, &good).await?;
+    set_variable(&stack, HANDLER, QUEUE, &good).await?;
     assert!(failed?.iter().all(|line| line.contains("queue_")), "the log says what failed");
     mutations(&organisation, "ticketCreate", 1).await?;
     rest(&stack).await?;
@@ -171,21 +173,4 @@ async fn an_update_that_is_dropped_in_silence_is_made_again() -> Result<()> {
     assert_eq!(all, ["ticketUpdate", "ticketUpdate", "ticketCreate"]);
     assert_eq!(organisation.ticket(&ticket).await?["idLabels"].as_array().map(Vec::len), Some(1));
     Ok(())
-}
-
-/// Points the handler at another queue of actions; the one before.
-async fn set_actions_queue(stack: &Stack, url: &str) -> Result<String> {
-    let function = format!("{}-{HANDLER}", stack.place.stack);
-    let configuration = stack.lambda.get_function_configuration().function_name(&function).send().await?;
-    let mut variables = configuration.environment.and_then(|all| all.variables).context("no environment")?;
-    let before = variables.insert("ACTIONS_QUEUE_URL".to_owned(), url.to_owned()).context("no queue")?;
-    let environment = Environment::builder().set_variables(Some(variables)).build();
-    stack
-        .lambda
-        .update_function_configuration()
-        .function_name(&function)
-        .environment(environment)
-        .send()
-        .await?;
-    Ok(before)
 }

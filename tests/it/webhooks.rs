@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 /// Has the stand-in send the organisation's webhooks, in this manner.
-async fn switch_on(organisation: &Organisation<'_>, mut manner: Value) -> Result<()> {
+pub(crate) async fn switch_on(organisation: &Organisation<'_>, mut manner: Value) -> Result<()> {
     let actions = ["ticket-created", "ticket-updated", "ticket-stage-changed"];
     let urls = actions.map(|action| (action.to_owned(), json!(organisation.webhook_url(action))));
     manner["urls"] = Value::Object(urls.into_iter().collect());

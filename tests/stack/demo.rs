@@ -126,7 +126,9 @@ fn lines(
         let outcome = match &done.outcome {
             Outcome::Changed | Outcome::Sent => "done",
             Outcome::AlreadySo => "already so",
+            Outcome::WouldDo => "would be done; the organisation is read-only",
             Outcome::Created { .. } => "done: a ticket created",
+            Outcome::LeadCreated { .. } => "done: a contact and a ticket created",
         };
         lines.push(line(done.done_at, "action", format!("{} {outcome}", done.decided.action.kind())));
     }

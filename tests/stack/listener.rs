@@ -29,9 +29,13 @@ impl Stack {
     /// # Errors
     /// As a request fails.
     pub async fn listen(&self, organisation: &str) -> Result<Listener<'_>> {
-        let name = format!("listener-{organisation}");
-        let queue =
-            self.sqs.create_queue().queue_name(&name).send().await?.queue_url.context("no queue URL")?;
+        let queue = self.subscribe(&format!("listener-{organisation}"), organisation).await?;
+        Ok(Listener { stack: self, queue })
+    }
+
+    /// A queue of this name that gets everything that happens in an organisation; its URL.
+    pub(super) async fn subscribe(&self, name: &str, organisation: &str) -> Result<String> {
+        let queue = self.new_queue(name).await?;
         let request = self.sqs.get_queue_attributes().queue_url(&queue);
         let answer = request.attribute_names(QueueAttributeName::QueueArn).send().await?;
         let arn = answer
@@ -39,11 +43,16 @@ impl Stack {
             .and_then(|all| all.get(&QueueAttributeName::QueueArn))
             .context("no queue ARN")?;
         let pattern = json!({ "source": ["salestrekker"], "detail": { "organisation": [organisation] } });
-        let rule = self.events.put_rule().name(&name).event_bus_name(&self.place.bus);
+        let rule = self.events.put_rule().name(name).event_bus_name(&self.place.bus);
         rule.event_pattern(pattern.to_string()).send().await?;
         let target = Target::builder().id("queue").arn(arn).build()?;
-        self.events.put_targets().rule(&name).event_bus_name(&self.place.bus).targets(target).send().await?;
-        Ok(Listener { stack: self, queue })
+        self.events.put_targets().rule(name).event_bus_name(&self.place.bus).targets(target).send().await?;
+        Ok(queue)
+    }
+
+    /// A queue of this name; its URL.
+    pub(super) async fn new_queue(&self, name: &str) -> Result<String> {
+        self.sqs.create_queue().queue_name(name).send().await?.queue_url.context("no queue URL")
     }
 }
 

@@ -1,8 +1,10 @@
 //! A deployed stack, as whoever uses it sees it: HTTP in, Salestrekker's state, the journal, the queues.
 
+mod hosted;
 mod listener;
 mod organisation;
 
+pub use hosted::Hosted;
 pub use listener::Listener;
 pub use organisation::{Mutation, Organisation};
 

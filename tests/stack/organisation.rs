@@ -267,6 +267,17 @@ impl Organisation<'_> {
         Ok(self.stack.store().verified(&id, &ticket, version, watch).await?)
     }
 
+    /// Makes a secret by the last part of its name.
+    ///
+    /// # Errors
+    /// As the request fails.
+    pub async fn set_secret(&self, last: &str, value: &Value) -> Result<()> {
+        let name = format!("{}/{}/{last}", self.stack.place.stack, self.name);
+        let request = self.stack.secrets.create_secret().name(name).secret_string(value.to_string());
+        request.send().await.context("a secret cannot be created")?;
+        Ok(())
+    }
+
     async fn create_secret(&self, kind: Kind, value: &Value) -> Result<()> {
         let request = self.stack.secrets.create_secret().name(self.secret_name(kind));
         request.secret_string(value.to_string()).send().await.context("a secret cannot be created")?;

@@ -58,6 +58,8 @@ pub(super) enum Kind {
         #[serde(default)]
         code: Option<String>,
     },
+    /// Nothing is done; 200 with just this answer: for what the reconstructed schema does not have.
+    Answer(Value),
     /// Nothing is done; an answer of so many bytes.
     Large {
         /// How many, at least.
@@ -116,6 +118,7 @@ impl Kind {
                 let deep = format!("{}{}", "[".repeat(*levels), "]".repeat(*levels));
                 format!("{{\"data\": {{\"answer\": {deep}}}}}").into_response()
             }
+            Self::Answer(answer) => Json(answer).into_response(),
             Self::CutBefore => cut(),
             _ => return None,
         };

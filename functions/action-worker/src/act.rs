@@ -1,31 +1,37 @@
 //! What each action does at Salestrekker.
 
 use automations::action::{Action, InDoubt};
-use automations::id::TicketId;
+use automations::id::{OwnerId, TicketId};
 use automations::private::Private;
 use automations::salestrekker::{Error, FullTicket, NewTicket, Session};
 use automations::store::Outcome;
 
+use crate::NotDone;
+use crate::lead::create_lead;
+use crate::notes::Notes;
+
 /// So often a ticket is written until it is as wanted when it is read back.
 const MOST_WRITES: u32 = 3;
 
-/// Performs an action. `before_sending` is waited for before anything is sent that must not happen twice; nothing is sent
-/// where it fails.
-pub(crate) async fn act<E: From<Error>>(
+/// Performs an action, and notes what must be known of it before anything is sent; nothing is sent where that fails.
+pub(crate) async fn act(
     session: Session<'_>,
     action: &Action,
-    before_sending: impl AsyncFnOnce() -> Result<(), E>,
-) -> Result<Outcome, E> {
+    notes: &mut Notes<'_>,
+) -> Result<Outcome, NotDone> {
     match action {
-        Action::AddLabel { ticket, label } => Ok(add_label(session, ticket, label).await?),
-        Action::MoveStage { ticket, stage } => Ok(move_stage(session, ticket, stage).await?),
+        Action::AddLabel { ticket, label } => add_label(session, ticket, label, notes).await,
+        Action::RemoveLabel { ticket, label } => remove_label(session, ticket, label, notes).await,
+        Action::SetOwner { ticket, owner } => set_owner(session, ticket, owner, notes).await,
+        Action::MoveStage { ticket, stage } => move_stage(session, ticket, stage, notes).await,
         Action::CreateTicket { beside, workflow, stage, name, .. } => {
             let ticket = new_ticket(session, beside, workflow, stage.as_deref(), name).await?;
-            before_sending().await?;
+            notes.sending().await?;
             Ok(Outcome::Created { ticket: session.create_ticket(&ticket).await? })
         }
+        Action::CreateLead { lead, into, name, .. } => create_lead(session, lead, into, name, notes).await,
         Action::Mutate { document, variables, in_doubt, .. } => {
-            before_sending().await?;
+            notes.sending().await?;
             session.mutate(document, variables.clone(), *in_doubt == InDoubt::Retry).await?;
             Ok(Outcome::Sent)
         }
@@ -37,9 +43,14 @@ pub(crate) async fn act<E: From<Error>>(
     }
 }
 
-async fn add_label(session: Session<'_>, ticket: &TicketId, label: &str) -> Result<Outcome, Error> {
+async fn add_label(
+    session: Session<'_>,
+    ticket: &TicketId,
+    label: &str,
+    notes: &mut Notes<'_>,
+) -> Result<Outcome, NotDone> {
     let label = session.label_named(label).await?;
-    change(session, ticket, async |ticket| {
+    change(session, ticket, notes, async |ticket| {
         let labels = ticket.id_labels.get_or_insert_default();
         let lacks = !labels.contains(&label);
         if lacks {
@@ -50,8 +61,41 @@ async fn add_label(session: Session<'_>, ticket: &TicketId, label: &str) -> Resu
     .await
 }
 
-async fn move_stage(session: Session<'_>, ticket: &TicketId, stage: &str) -> Result<Outcome, Error> {
-    change(session, ticket, async |ticket| {
+async fn remove_label(
+    session: Session<'_>,
+    ticket: &TicketId,
+    label: &str,
+    notes: &mut Notes<'_>,
+) -> Result<Outcome, NotDone> {
+    let label = session.label_named(label).await?;
+    change(session, ticket, notes, async |ticket| {
+        let labels = ticket.id_labels.get_or_insert_default();
+        let before = labels.len();
+        labels.retain(|has| has != &label);
+        Ok(labels.len() != before)
+    })
+    .await
+}
+
+async fn set_owner(
+    session: Session<'_>,
+    ticket: &TicketId,
+    owner: &OwnerId,
+    notes: &mut Notes<'_>,
+) -> Result<Outcome, NotDone> {
+    change(session, ticket, notes, async |ticket| {
+        Ok(ticket.id_owner.replace(owner.clone()).as_ref() != Some(owner))
+    })
+    .await
+}
+
+async fn move_stage(
+    session: Session<'_>,
+    ticket: &TicketId,
+    stage: &str,
+    notes: &mut Notes<'_>,
+) -> Result<Outcome, NotDone> {
+    change(session, ticket, notes, async |ticket| {
         let workflow = ticket.id_workflow.as_ref().ok_or_else(|| hidden("idWorkflow"))?;
         let stage = session.stage_named(workflow, stage).await?;
         Ok(ticket.id_stage.replace(stage.id.clone()) != Some(stage.id))
@@ -64,19 +108,24 @@ async fn move_stage(session: Session<'_>, ticket: &TicketId, stage: &str) -> Res
 async fn change(
     session: Session<'_>,
     id: &TicketId,
+    notes: &mut Notes<'_>,
     edit: impl AsyncFn(&mut FullTicket) -> Result<bool, Error>,
-) -> Result<Outcome, Error> {
+) -> Result<Outcome, NotDone> {
     let mut outcome = Outcome::AlreadySo;
     for _ in 0..MOST_WRITES {
-        let mut ticket = session.ticket(id).await?;
+        let before = session.ticket(id).await?;
+        let mut ticket = before.clone();
         if !edit(&mut ticket).await? {
             return Ok(outcome);
         }
+        notes.leaving(&before, &ticket).await?;
         session.update_ticket(ticket).await?;
         outcome = Outcome::Changed;
     }
     if edit(&mut session.ticket(id).await?).await? {
-        return Err(Error::Unavailable { why: "an update that it took is not there when it is read back" });
+        return Err(
+            Error::Unavailable { why: "an update that it took is not there when it is read back" }.into()
+        );
     }
     Ok(outcome)
 }

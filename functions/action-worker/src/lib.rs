@@ -6,15 +6,23 @@
 //! doing it twice would be worse than not at all, leaves it to a person.
 
 mod act;
+mod lead;
+mod notes;
+mod notify;
 
 use act::act;
-use automations::action::{Decided, InDoubt};
+use automations::action::{Action, Decided, InDoubt};
 use automations::batch::Trouble;
 use automations::clock::{self, Moment};
 use automations::failure::Remedy;
+use automations::id::TicketId;
+use automations::notice::{self, Notices};
 use automations::salestrekker::{Client, Error};
+use automations::secret::Access;
 use automations::store::{Claim, Claimant, Done, Error as StoreError, Outcome, Store};
 use automations::tracing;
+use notes::Notes;
+use notify::notify;
 
 /// The worker, with what it needs.
 #[derive(Debug)]
@@ -23,6 +31,8 @@ pub struct Worker {
     pub client: Client,
     /// What was done.
     pub store: Store,
+    /// Everything else than Salestrekker.
+    pub notices: Notices,
 }
 
 impl Worker {
@@ -48,7 +58,8 @@ impl Worker {
             Claim::Ours { .. } => {}
         }
         let outcome = self.act(decided, claimant).await?;
-        let done = Done { decided: decided.clone(), outcome, done_at: clock::now() };
+        let recorded = Decided { action: action.for_record(), ..decided.clone() };
+        let done = Done { decided: recorded, outcome, done_at: clock::now() };
         match self.store.record(&done, claimant).await {
             // Overtaken: our lease had ended, and whoever came next was allowed to do it again.
             Ok(()) | Err(StoreError::Overtaken) => {
@@ -64,8 +75,19 @@ impl Worker {
     async fn act(&self, decided: &Decided, claimant: Claimant<'_>) -> Result<Outcome, Trouble> {
         let Decided { id, organisation, action, .. } = decided;
         let session = self.client.session(organisation, claimant.until);
-        let sending = async || Ok(self.store.sending(organisation, id, claimant).await?);
-        let failed = match act(session, action, sending).await {
+        let mut notes = Notes { store: &self.store, decided, claimant, left: Vec::new() };
+        let is_ours = matches!(action, Action::Notify { .. });
+        if !is_ours && session.access().await? == Access::ReadOnly {
+            return Ok(Outcome::WouldDo);
+        }
+        let performed = match action {
+            Action::Notify { destination, text, about } => {
+                let message = (destination, text.as_str(), about.as_ref());
+                notify(session, &self.notices, decided, message, claimant.until).await
+            }
+            _ => act(session, action, &mut notes).await,
+        };
+        let failed = match performed {
             Ok(outcome) => return Ok(outcome),
             Err(failed) => failed,
         };
@@ -73,6 +95,10 @@ impl Worker {
         if is_ambiguous && action.in_doubt() == InDoubt::Park {
             self.store.park(organisation, id, claimant).await?;
             return Err(parked());
+        }
+        if let (false, Some(ticket)) = (is_ambiguous, action.ticket()) {
+            // Where this fails, the same change by somebody else would once be taken for ours.
+            let _ = self.store.take_back(organisation, ticket, &notes.left).await;
         }
         // Where this fails too, the lease ends by itself, and the next delivery waits for it.
         let _ = self.store.release(organisation, id, claimant).await;
@@ -98,6 +124,19 @@ impl From<Error> for NotDone {
     }
 }
 
+impl From<notice::Error> for NotDone {
+    fn from(error: notice::Error) -> Self {
+        Self { trouble: error.into(), is_ambiguous: false }
+    }
+}
+
+impl NotDone {
+    /// What was sent could not be recorded.
+    fn in_doubt(error: StoreError) -> Self {
+        Self { is_ambiguous: true, ..error.into() }
+    }
+}
+
 impl From<StoreError> for NotDone {
     fn from(error: StoreError) -> Self {
         Self { trouble: error.into(), is_ambiguous: false }
@@ -118,7 +157,7 @@ fn say(decided: &Decided, outcome: &str) {
     let Decided { id, organisation, action, .. } = decided;
     tracing::info!(
         organisation = organisation.as_str(),
-        ticket.id = action.ticket().as_str(),
+        ticket.id = action.ticket().map(TicketId::as_str),
         action.id = id.as_str(),
         action.kind = action.kind(),
         outcome,

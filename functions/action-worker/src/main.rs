@@ -6,6 +6,7 @@ use automations::batch::Source;
 use automations::clock::Moment;
 use automations::config::Reader;
 use automations::lambda_runtime::{self, Error, LambdaEvent, service_fn};
+use automations::notice::Notices;
 use automations::salestrekker::Client;
 use automations::secret::Secrets;
 use automations::store::Store;
@@ -24,8 +25,10 @@ async fn main() -> Result<(), Error> {
         env.finish(|| Some((actions?, dead_letters?, table?, secrets?, limits?)))?;
     telemetry::start(log_level);
     let config = aws::load().await;
+    let known = |prefix| Secrets::new(aws::secrets_manager(&config), prefix);
     let worker = &Worker {
-        client: Client::new(Secrets::new(aws::secrets_manager(&config), secrets), limits)?,
+        notices: Notices::new(known(secrets.clone()))?,
+        client: Client::new(known(secrets), limits)?,
         store: Store::new(aws::dynamodb(&config), table),
     };
     let source = &Source::new(aws::sqs(&config), env!("CARGO_PKG_NAME"), actions, dead_letters);

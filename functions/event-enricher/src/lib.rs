@@ -4,19 +4,23 @@
 //! written under its version is newer than it. Events are stored with the snapshot, in one transaction, before they are
 //! published; what a crash leaves unpublished stands in the snapshot's outbox and goes out on the next visit.
 
+mod list;
 mod plan;
 
 use automations::batch::{Letter, Trouble};
 use automations::bus::Bus;
 use automations::clock::Moment;
-use automations::diff::Seen;
+use automations::diff::{Seen, change};
 use automations::event::{Cause, UnrecognisedReason};
 use automations::futures::{StreamExt as _, stream};
 use automations::hint::Hint;
 use automations::id::{EventId, OrganisationId, TicketId, WebhookAction};
 use automations::salestrekker::{self, Client};
+use automations::secret::Access;
 use automations::store::{Known, Store};
+use automations::trace::Ours;
 use automations::{Event, What, tracing};
+use list::asks_for_list;
 use plan::{Plan, plan};
 use std::collections::{BTreeMap, HashMap};
 
@@ -34,6 +38,8 @@ pub struct Enricher {
     pub store: Store,
     /// Where events go.
     pub bus: Bus,
+    /// A query that lists tickets, where the vendor's schema is known to have one.
+    pub list_query: Option<String>,
 }
 
 type Result<T> = std::result::Result<T, Trouble>;
@@ -65,14 +71,29 @@ impl Enricher {
                 }
             }
         }
+        let mut lists = HashMap::new();
+        for hint in letters.iter().map(|letter| &letter.body).filter(|hint| asks_for_list(hint)) {
+            let tickets = organisations.entry(hint.organisation.clone()).or_default();
+            if !lists.contains_key(&hint.organisation) {
+                let listed = self.list(&hint.organisation, hint, tickets, until).await;
+                lists.insert(hint.organisation.clone(), listed);
+            }
+        }
         let mut results = HashMap::new();
         for (organisation, tickets) in organisations {
-            let visited = self.visit_all(&organisation, &tickets, now, until).await;
+            let visited = match Trouble::of_lateness(until) {
+                Some(late) => Err(late),
+                None => self.visit_all(&organisation, &tickets, now, until).await,
+            };
             results.insert(organisation, visited);
         }
         let mut worked = Vec::with_capacity(letters.len());
         for letter in letters {
-            let result = self.finish(&letter.body, &results, now).await;
+            let hint = &letter.body;
+            let result = match lists.get(&hint.organisation) {
+                Some(listed) if asks_for_list(hint) => listed.clone(),
+                _ => self.finish(hint, &results, now).await,
+            };
             worked.push((letter, result));
         }
         worked
@@ -91,6 +112,7 @@ impl Enricher {
         let Some(organisation) = results.get(&hint.organisation) else { return Ok(()) };
         let found = organisation.as_ref().map_err(Trouble::clone)?.get(ticket).cloned();
         match found.transpose()? {
+            Some(Found::Hidden) => self.unrecognised(hint, UnrecognisedReason::NoReadAccess, now).await,
             Some(Found::Nothing) => self.unrecognised(hint, UnrecognisedReason::UnknownTicket, now).await,
             Some(Found::Ticket) | None => Ok(()),
         }
@@ -105,6 +127,7 @@ impl Enricher {
             organisation: hint.organisation.clone(),
             observed_at: now,
             cause: hint.cause(),
+            again: None,
             what,
         };
         tracing::info!(hint.id = hint.id.as_str(), ?reason, "a webhook led to no ticket");
@@ -119,20 +142,20 @@ impl Enricher {
         until: Moment,
     ) -> Result<HashMap<TicketId, Result<Found>>> {
         let ids: Vec<TicketId> = tickets.keys().cloned().collect();
+        let session = self.client.session(organisation, until);
+        if session.access().await? == Access::WriteOnly {
+            return Ok(ids.into_iter().map(|id| (id, Ok(Found::Hidden))).collect());
+        }
         let mut known = self.store.known(organisation, &ids).await?;
-        let looked = self.client.session(organisation, until).look(&ids).await?;
-        let first_seen: Vec<TicketId> = ids
-            .iter()
-            .zip(&looked)
-            .filter(|(id, seen)| matches!(seen, Ok(Some(_))) && !known.contains_key(id))
-            .map(|(id, _)| id.clone())
-            .collect();
-        let ours = self.store.created_by_us(organisation, &first_seen).await?;
+        let looked = session.look(&ids).await?;
+        let news = ids.iter().zip(&looked).filter(|(id, seen)| is_news(known.get(*id), seen));
+        let news: Vec<TicketId> = news.map(|(id, _)| id.clone()).collect();
+        let mut ours = self.store.ours(organisation, &news).await?;
         let visits = tickets.iter().zip(looked).map(|((id, named), seen)| {
             let known = known.remove(id);
-            let is_new = named.is_new || ours.contains(id);
+            let ours = ours.remove(id).unwrap_or_default();
             async move {
-                let visit = self.store_change(organisation, id, known, seen, named, is_new, now).await;
+                let visit = self.store_change(organisation, id, known, &ours, seen, named, now).await;
                 (id.clone(), visit)
             }
         });
@@ -147,12 +170,13 @@ impl Enricher {
         organisation: &OrganisationId,
         id: &TicketId,
         known: Option<Known>,
+        ours: &Ours,
         seen: std::result::Result<Option<Seen>, salestrekker::Error>,
         named: &Named,
-        is_new: bool,
         now: Moment,
     ) -> Result<Option<Plan>> {
-        let Some(plan) = plan(organisation, known, seen?, is_new, &named.cause, now) else { return Ok(None) };
+        let Named { cause, is_new } = named;
+        let Some(plan) = plan(organisation, known, seen?, *is_new, ours, cause, now) else { return Ok(None) };
         if let Some(watch) = plan.verified {
             self.store.verified(organisation, id, plan.version, watch).await?;
         }
@@ -221,6 +245,14 @@ impl Enricher {
 enum Found {
     Ticket,
     Nothing,
+    /// Nobody may look.
+    Hidden,
+}
+
+/// Whether a look found a difference.
+fn is_news(known: Option<&Known>, seen: &std::result::Result<Option<Seen>, salestrekker::Error>) -> bool {
+    let Ok(seen) = seen else { return false };
+    change(known.map(|known| &known.snapshot), seen.clone(), false).is_some()
 }
 
 fn says_new(action: &WebhookAction) -> bool {

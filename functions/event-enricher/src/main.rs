@@ -21,6 +21,7 @@ async fn main() -> Result<(), Error> {
     let bus = env.required::<String>("BUS_NAME");
     let secrets = env.required::<String>("SECRETS_PREFIX");
     let limits = env.json("API_LIMITS");
+    let list_query = env.or("LIST_QUERY", String::new());
     let log_level = env.or("LOG_LEVEL", telemetry::Level::INFO);
     let (hints, dead_letters, table, bus, secrets, limits) =
         env.finish(|| Some((hints?, dead_letters?, table?, bus?, secrets?, limits?)))?;
@@ -30,6 +31,7 @@ async fn main() -> Result<(), Error> {
         client: Client::new(Secrets::new(aws::secrets_manager(&config), secrets), limits)?,
         store: Store::new(aws::dynamodb(&config), table),
         bus: Bus::new(aws::eventbridge(&config), bus),
+        list_query: Some(list_query).filter(|query| !query.is_empty()),
     };
     let source = &Source::new(aws::sqs(&config), env!("CARGO_PKG_NAME"), hints, dead_letters);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<SqsEvent>| async move {

@@ -5,6 +5,7 @@ use automations::diff::{Seen, Snapshot, change};
 use automations::event::Cause;
 use automations::id::OrganisationId;
 use automations::store::Known;
+use automations::trace::Ours;
 use automations::watch::Watch;
 use automations::{Event, What};
 
@@ -27,12 +28,18 @@ pub(crate) fn plan(
     known: Option<Known>,
     seen: Option<Seen>,
     is_new: bool,
+    ours: &Ours,
     cause: &Cause,
     now: Moment,
 ) -> Option<Plan> {
-    let found = change(known.as_ref().map(|known| &known.snapshot), seen, is_new);
+    let found = change(known.as_ref().map(|known| &known.snapshot), seen, is_new || ours.created());
+    let last_look = known.as_ref().map_or(Moment::from_millis(0), |known| known.watch.verified);
     let events = |what: Vec<What>| -> Vec<Event> {
-        what.into_iter().filter_map(|what| Event::of_change(organisation, now, cause, what)).collect()
+        let events = what.into_iter().filter_map(|what| {
+            let cause = cause_of(&what, ours, last_look, cause);
+            Event::of_change(organisation, now, &cause, what)
+        });
+        events.collect()
     };
     let change = found.map(|change| (change.snapshot, events(change.what)));
     let version = match (&change, &known) {
@@ -49,10 +56,18 @@ pub(crate) fn plan(
     Some(Plan { change, outbox, version, verified })
 }
 
+/// An action of ours where it left this trace since the last look, else what made us look.
+fn cause_of(what: &What, ours: &Ours, last_look: Moment, look: &Cause) -> Cause {
+    let chain = ours.chain_of(what, last_look).map(<[_]>::to_vec);
+    chain.map_or_else(|| look.clone(), |chain| Cause::Action { hint: look.hint().clone(), chain })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use automations::example;
+    use automations::id::ActionId;
+    use automations::trace::{Left, Trace};
 
     fn north() -> OrganisationId {
         OrganisationId::parse("north").unwrap()
@@ -73,7 +88,7 @@ mod tests {
     }
 
     fn planned(known: Option<Known>, seen: Option<Seen>) -> Option<Plan> {
-        plan(&north(), known, seen, false, &cause(), Moment::from_millis(5))
+        plan(&north(), known, seen, false, &Ours::default(), &cause(), Moment::from_millis(5))
     }
 
     fn kinds(plan: &Plan) -> Vec<&'static str> {
@@ -100,9 +115,8 @@ mod tests {
     fn only_a_look_that_was_due_and_found_nothing_is_noted() {
         let due = |now: u64, stage: &str, outbox: Vec<Event>| {
             let now = Moment::from_millis(now);
-            plan(&north(), Some(known("Approved", outbox)), Some(seen(stage)), false, &cause(), now)
-                .unwrap()
-                .verified
+            let known = Some(known("Approved", outbox));
+            plan(&north(), known, Some(seen(stage)), false, &Ours::default(), &cause(), now).unwrap().verified
         };
         let hour = 3_600_000;
         assert!(
@@ -116,6 +130,29 @@ mod tests {
     #[test]
     fn a_ticket_that_is_neither_known_nor_seen_has_no_plan() {
         assert_eq!(planned(None, None), None);
+    }
+
+    #[test]
+    fn a_change_of_ours_carries_the_chain_that_led_to_it_and_others_of_the_same_look_do_not() {
+        let chain = vec![ActionId::parse("e.h.0").unwrap(), ActionId::parse("f.h.0").unwrap()];
+        let mut after = seen("Settled");
+        let stage = Trace::stage(&after.ticket.stage.id);
+        after.ticket.owner = None;
+        let left = Left { chain: chain.clone(), at: Moment::from_millis(1) };
+        let ours = Ours([(stage, left)].into());
+        let plan = plan(
+            &north(),
+            Some(known("Approved", vec![])),
+            Some(after),
+            false,
+            &ours,
+            &cause(),
+            Moment::from_millis(5),
+        );
+        let outbox = plan.unwrap().outbox;
+        let chains: Vec<_> = outbox.iter().map(|event| (event.what.kind(), event.chain())).collect();
+        assert_eq!(chains, [("ticket.stage_changed", &chain[..]), ("ticket.owner_changed", &[])]);
+        assert_eq!(outbox[0].cause.hint(), cause().hint());
     }
 
     #[test]

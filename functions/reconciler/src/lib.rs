@@ -4,10 +4,11 @@
 use automations::clock::Moment;
 use automations::failure::{Failure, chain};
 use automations::hint::Hint;
-use automations::id::HintId;
+use automations::id::{HintId, OrganisationId, TicketId};
 use automations::queue::{self, Message, Queue};
 use automations::store::{self, Due, SHARDS, Store};
 use automations::{tracing, wire};
+use std::collections::BTreeSet;
 
 /// The reconciler, with what it needs.
 #[derive(Debug)]
@@ -58,9 +59,15 @@ impl Reconciler {
             tracing::warn!("the queue of hints is full; nothing is added to it");
             return Ok(Swept { hints: 0, held_back });
         }
+        let organisations: BTreeSet<OrganisationId> =
+            due.iter().map(|due| due.organisation.clone()).filter(|_| is_full_hour(now)).collect();
         due.truncate(usize::from(self.budget));
-        let messages =
-            due.iter().enumerate().filter_map(|(position, due)| message(due, request_id, position, now));
+        let tickets = due.into_iter().map(|due| (due.organisation, Some(due.ticket)));
+        let lists = organisations.into_iter().map(|organisation| (organisation, None));
+        let wanted = tickets.chain(lists).enumerate();
+        let messages = wanted.filter_map(|(position, (organisation, ticket))| {
+            message(organisation, ticket, request_id, position, now)
+        });
         let messages: Vec<Message> = messages.collect();
         let hints = messages.len();
         self.hints.send(messages).await.into_iter().collect::<Result<(), _>>()?;
@@ -81,21 +88,29 @@ impl Reconciler {
     }
 }
 
-fn message(due: &Due, request_id: &str, position: usize, now: Moment) -> Option<Message> {
+/// Whether the run is the first of an hour: then each organisation that has tickets is asked for a list of them, too.
+fn is_full_hour(now: Moment) -> bool {
+    (now.as_seconds() / 60).is_multiple_of(60)
+}
+
+fn message(
+    organisation: OrganisationId,
+    ticket: Option<TicketId>,
+    request_id: &str,
+    position: usize,
+    now: Moment,
+) -> Option<Message> {
+    let group = Some(organisation.to_string());
     let hint = Hint {
         // Lambda's own request ids are UUIDs, so that the result always fits.
         id: HintId::of(request_id, position).ok()?,
-        organisation: due.organisation.clone(),
+        organisation,
         action: None,
         received_at: now,
-        ticket: Some(due.ticket.clone()),
+        ticket,
         raw: None,
     };
-    Some(Message {
-        body: wire::to_json(&hint),
-        group: Some(due.organisation.to_string()),
-        deduplication: None,
-    })
+    Some(Message { body: wire::to_json(&hint), group, deduplication: None })
 }
 
 /// A failure as Lambda shows it: its kind, and no value.

@@ -51,7 +51,7 @@ impl Ingest {
         request_id: &str,
         now: Moment,
     ) -> Response<Body> {
-        match self.take(request, path, request_id, now).await {
+        match Box::pin(self.take(request, path, request_id, now)).await {
             Ok(accepted) => accepted,
             Err(refusal) => {
                 tracing::info!(request.id = request_id, reason = refusal.reason(), "refused");
@@ -107,21 +107,22 @@ impl Ingest {
     async fn check(&self, address: &Address<'_>) -> Result<(TokenStage, String), Refusal> {
         let owned = |(stage, version): (TokenStage, &str)| (stage, version.to_owned());
         let Address { organisation, token, .. } = address;
-        let known = self.secrets.webhook_tokens(organisation).await.map_err(refused)?;
+        let known = self.secrets.webhook_tokens(organisation).await.map_err(|error| refused(&error))?;
         if let Some(found) = known.which(token) {
             return Ok(owned(found));
         }
         // A token that is new since is not in memory yet.
-        let latest = self.secrets.latest_webhook_tokens(organisation).await.map_err(refused)?;
+        let latest =
+            self.secrets.latest_webhook_tokens(organisation).await.map_err(|error| refused(&error))?;
         latest.which(token).map(owned).ok_or(Refusal::Unauthorised)
     }
 }
 
-fn refused(error: SecretError) -> Refusal {
+fn refused(error: &SecretError) -> Refusal {
     if matches!(error, SecretError::Absent { .. }) {
         return Refusal::Unauthorised;
     }
-    tracing::error!(failure.kind = error.kind(), failure = chain(&error), "a webhook token cannot be read");
+    tracing::error!(failure.kind = error.kind(), failure = chain(error), "a webhook token cannot be read");
     Refusal::Unavailable
 }
 

@@ -1,18 +1,17 @@
 //! `cargo xtask dlq`: see the library beside it.
 
 use anyhow::{Result, bail};
-use automations::config::Reader;
 use automations::store::Store;
 use automations::{aws, clock};
 use clap::{Args, Parser, Subcommand};
-use operate::{Letters, Selection};
+use operate::{Letters, Selection, account};
 use serde_json::json;
 use std::io::Write as _;
 use std::process::ExitCode;
 
 /// Look at dead letters, send them back, or let them go
 #[derive(Parser)]
-#[command(name = "cargo xtask dlq", arg_required_else_help = true)]
+#[command(name = "cargo xtask dlq", bin_name = "cargo xtask dlq", arg_required_else_help = true)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -87,8 +86,7 @@ async fn main() -> ExitCode {
 
 async fn run(arguments: Arguments) -> Result<()> {
     let Arguments { command, profile, stack, json } = arguments;
-    let is_local = !Reader::of_process().or("AWS_ENDPOINT_URL", String::new()).is_empty();
-    let config = operate::config(profile.as_deref(), is_local).await?;
+    let config = account(profile).await?;
     let table = Store::new(aws::dynamodb(&config), format!("{stack}-store"));
     let letters = Letters::new(aws::sqs(&config), stack, clock::now().as_seconds());
     let mut out = std::io::stdout().lock();

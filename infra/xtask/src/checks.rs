@@ -1,11 +1,13 @@
 //! `cargo xtask test`: every check and every test, cheapest first.
 
+use crate::chaos;
 use crate::project::command;
 use crate::stack::{Ports, Running, found_by, sam};
 use crate::steps::{say, step};
 use crate::tools::{self, Tools};
 use anyhow::{Context as _, Result, bail};
-use std::process::Command;
+use std::ffi::OsString;
+use std::process::{Command, ExitCode};
 
 /// Runs all of them, and stops at the first that fails.
 pub(crate) fn run() -> Result<()> {
@@ -22,7 +24,7 @@ pub(crate) fn run() -> Result<()> {
     deny.args(["--locked", "check", "licenses", "bans", "sources"]);
     check("cargo deny: licences, bans, sources", deny, "see deny.toml")?;
     let mut lint = command(Tools::Sam.program("cfn-lint"));
-    lint.arg("template.yaml");
+    lint.args(["template.yaml", "infra/dashboard.yaml", "infra/edge.yaml"]);
     check("cfn-lint", lint, "mend template.yaml")?;
     let mut validate = sam();
     validate.args(["validate", "--lint", "--config-env", "local"]);
@@ -38,6 +40,12 @@ pub(crate) fn run() -> Result<()> {
         tests,
         "see .local/log/test-ministack.log for what the functions said",
     )?;
+    drop(running);
+    say("\n— chaos, a small one");
+    let small = ["--seed", "7", "--tickets", "24", "--events", "240", "--kills", "48"].map(OsString::from);
+    if chaos::run(&small)? != ExitCode::SUCCESS {
+        bail!("an effect was lost, doubled or misordered; see .local/log/chaos-ministack.log");
+    }
     say("\n  all checks and tests passed");
     Ok(())
 }

@@ -42,6 +42,27 @@ enum Command {
     },
     /// Stop what `up` started, and nothing else
     Down,
+    /// Write a new handler: its folder, its lines in template.yaml, its place in Cargo.lock
+    #[command(disable_help_flag = true)]
+    NewHandler {
+        /// `NAME --on EVENT_TYPE [--on EVENT_TYPE]`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// List every kind of event with its fields and a sample
+    #[command(disable_help_flag = true)]
+    Events {
+        /// `[--json]`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Take back what `new-handler` wrote
+    #[command(disable_help_flag = true)]
+    RemoveHandler {
+        /// `NAME [--force]`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// List, show, redrive or drop dead letters, on the local stack or in an AWS account
     #[command(disable_help_flag = true)]
     Dlq {
@@ -51,6 +72,12 @@ enum Command {
     /// Add, list, check or remove organisations, their webhook URLs and credentials, locally or in an AWS account
     #[command(disable_help_flag = true)]
     Organisation {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Publish events of the journal again, on the local stack or in an AWS account
+    #[command(disable_help_flag = true)]
+    Replay {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
@@ -80,8 +107,12 @@ fn main() -> ExitCode {
         Command::Test => checks::run().map(done),
         Command::Up { json, ports } => stack::up(json, ports).map(done),
         Command::Down => stack::down().map(done),
+        Command::NewHandler { arguments } => tool::author("new-handler", &arguments),
+        Command::Events { arguments } => tool::author("events", &arguments),
+        Command::RemoveHandler { arguments } => tool::author("remove-handler", &arguments),
         Command::Dlq { arguments } => tool::dead_letters(&arguments),
         Command::Organisation { arguments } => tool::organisation(&arguments),
+        Command::Replay { arguments } => tool::replay(&arguments),
         Command::Chaos { arguments } => chaos::run(&arguments),
         Command::StandIn { arguments } => tool::stand_in(&arguments),
         Command::Schema { arguments } => tool::schema(&arguments),

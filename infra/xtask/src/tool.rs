@@ -13,27 +13,38 @@ pub(crate) fn stand_in(arguments: &[OsString]) -> Result<ExitCode> {
 
 /// `cargo xtask schema`.
 pub(crate) fn schema(arguments: &[OsString]) -> Result<ExitCode> {
-    here_or_in_account(&["--package", "schema"], arguments)
+    here_or_in_account("schema", "schema", arguments)
 }
 
 /// `cargo xtask dlq`.
 pub(crate) fn dead_letters(arguments: &[OsString]) -> Result<ExitCode> {
-    here_or_in_account(&["--package", "operate", "--bin", "operate"], arguments)
+    here_or_in_account("operate", "operate", arguments)
 }
 
 /// `cargo xtask organisation`.
 pub(crate) fn organisation(arguments: &[OsString]) -> Result<ExitCode> {
-    here_or_in_account(&["--package", "operate", "--bin", "organisation"], arguments)
+    here_or_in_account("operate", "organisation", arguments)
+}
+
+/// `cargo xtask replay`.
+pub(crate) fn replay(arguments: &[OsString]) -> Result<ExitCode> {
+    here_or_in_account("operate", "replay", arguments)
+}
+
+/// `cargo xtask new-handler`, and the other commands of the handlers' author.
+pub(crate) fn author(name: &str, arguments: &[OsString]) -> Result<ExitCode> {
+    let all: Vec<OsString> = std::iter::once(name.into()).chain(arguments.iter().cloned()).collect();
+    here_or_in_account("author", "author", &all)
 }
 
 /// A tool that works on the local stack, or in the AWS account of the profile that it is told.
-fn here_or_in_account(program: &[&str], arguments: &[OsString]) -> Result<ExitCode> {
+fn here_or_in_account(package: &str, program: &str, arguments: &[OsString]) -> Result<ExitCode> {
     let names_account = arguments.iter().any(|argument| argument.to_string_lossy().starts_with("--profile"));
     let mut cargo = if names_account { command_in_account("cargo") } else { command("cargo") };
     if let Some(endpoint) = endpoint_of_up().filter(|_| !names_account) {
         cargo.env("AWS_ENDPOINT_URL", endpoint);
     }
-    run(cargo, program, arguments)
+    run(cargo, &["--package", package, "--bin", program], arguments)
 }
 
 /// Runs a program where the person stands, so that a path means what it says; its exit code.

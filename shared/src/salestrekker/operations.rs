@@ -8,8 +8,8 @@ use super::session::Found;
 use super::transport::Request;
 use super::{Error, Label, Session};
 use crate::id::{ContactId, TicketId, WorkflowId};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 impl Session<'_> {
@@ -86,6 +86,27 @@ impl Session<'_> {
     /// As the request failed.
     pub async fn all_labels(&self) -> Result<Vec<Label>, Error> {
         self.list(documents::LABELS, json!({})).await
+    }
+
+    /// The tickets that a query of the operator's lists: its one field is called `answer` and is a list of ids, or of things
+    /// with an `id`. No such query has been seen (salestrekker-facts.md, section 4); whoever has the vendor's schema may
+    /// know one.
+    ///
+    /// # Errors
+    /// As the request failed, or [`Error::Malformed`] where the answer is no such list.
+    pub async fn listed_tickets(&self, query: &str) -> Result<Vec<TicketId>, Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Listed {
+            Id(TicketId),
+            Ticket { id: TicketId },
+        }
+        let document = documents::Document::of_handler(query.to_owned());
+        let listed = self.list::<Listed>(document, json!({})).await?;
+        let ids = listed.into_iter().map(|listed| match listed {
+            Listed::Id(id) | Listed::Ticket { id } => id,
+        });
+        Ok(ids.collect())
     }
 
     /// The organisations that the token's user may enter; [`super::Transport::sign_in`] takes the id of one.

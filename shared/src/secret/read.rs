@@ -26,19 +26,22 @@ const WEBHOOK_RENEWALS_APART: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_secs(2);
 const BOUNDS: Bounds = Bounds { grace: GRACE, pause: Duration::from_secs(15), most: 1_000 };
 
-/// The organisations' secrets. One per process.
+/// The organisations' secrets. One per process. Each look-up is a future of its own on the heap: nested in its callers'
+/// it would be too deep for the compiler.
 #[derive(Debug)]
 pub struct Secrets {
     client: Client,
     prefix: String,
     api_tokens: Fresh<Option<SecretString>>,
     webhook_tokens: Fresh<Option<WebhookTokens>>,
+    others: Fresh<Option<SecretString>>,
 }
 
 impl Secrets {
     /// Secrets whose names begin with `prefix`.
     pub fn new(client: Client, prefix: String) -> Self {
-        Self { client, prefix, api_tokens: Fresh::new(BOUNDS), webhook_tokens: Fresh::new(BOUNDS) }
+        let [api_tokens, others] = [Fresh::new(BOUNDS), Fresh::new(BOUNDS)];
+        Self { client, prefix, api_tokens, webhook_tokens: Fresh::new(BOUNDS), others }
     }
 
     /// What this organisation's webhook URLs may end in: one token, or two while one replaces the other.
@@ -64,8 +67,8 @@ impl Secrets {
     pub async fn api_token(&self, organisation: &OrganisationId) -> Result<ApiToken, Error> {
         let name = self.name(organisation, Kind::ApiToken);
         let ask = async |has_other| self.one(&name, has_other).await;
-        let got = self.api_tokens.get(&name, Duration::MAX, Instant::now(), ask).await;
-        self.api_token_of(organisation, &name, got?)
+        let got = Box::pin(self.api_tokens.get(&name, Duration::MAX, Instant::now(), ask)).await;
+        Self::api_token_of(organisation, &name, got?)
     }
 
     /// The organisation's API token after this one was refused: another that is in memory since, else read anew.
@@ -84,12 +87,26 @@ impl Secrets {
         }
         let name = self.name(organisation, Kind::ApiToken);
         let ask = async |has_other| self.one(&name, has_other).await;
-        let got = self.api_tokens.renew(&name, RENEWALS_APART, now, ask).await;
-        self.api_token_of(organisation, &name, got?)
+        let got = Box::pin(self.api_tokens.renew(&name, RENEWALS_APART, now, ask)).await;
+        Self::api_token_of(organisation, &name, got?)
+    }
+
+    /// A secret of the organisation by the last part of its name, from memory where it is younger than five minutes.
+    pub(crate) async fn named<T: DeserializeOwned>(
+        &self,
+        organisation: &OrganisationId,
+        last: &str,
+    ) -> Result<T, Error> {
+        let name = format!("{}/{organisation}/{last}", self.prefix);
+        let ask = async |has_other| self.one(&name, has_other).await;
+        let got = Box::pin(self.others.get(&name, Duration::MAX, Instant::now(), ask)).await?;
+        if let How::Stale(age) = got.how {
+            stale(&name, age);
+        }
+        open(&name, got.value)
     }
 
     fn api_token_of(
-        &self,
         organisation: &OrganisationId,
         name: &str,
         got: Got<Option<SecretString>>,
@@ -122,7 +139,7 @@ impl Secrets {
     ) -> Result<WebhookTokens, Error> {
         let name = self.name(organisation, Kind::WebhookToken);
         let ask = async |has_other| self.three(&name, has_other).await;
-        let got = self.webhook_tokens.get(&name, at_most, Instant::now(), ask).await?;
+        let got = Box::pin(self.webhook_tokens.get(&name, at_most, Instant::now(), ask)).await?;
         if let How::Stale(age) = got.how {
             stale(&name, age);
         }

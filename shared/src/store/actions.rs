@@ -8,11 +8,11 @@
 //!
 //! A lease's end is compared here, with the clock of whoever asks: DynamoDB's time to live removes items days late.
 
-use super::snapshots::origin;
 use super::{Error, Item, Store, json, key, number, text, unavailable};
 use crate::action::Decided;
 use crate::clock::Moment;
-use crate::id::{ActionId, OrganisationId, TicketId};
+use crate::id::{ActionId, ContactId, OrganisationId, TicketId};
+use crate::trace::Left;
 use crate::wire;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use serde::{Deserialize, Serialize};
@@ -36,8 +36,17 @@ pub enum Outcome {
     Changed,
     /// The ticket was already as wanted; nothing was sent.
     AlreadySo,
-    /// A handler's own mutation was sent, and not refused.
+    /// The organisation is read-only: nothing was sent, and nothing will be for this action.
+    WouldDo,
+    /// A handler's own mutation, or a notice, was sent and not refused.
     Sent,
+    /// A contact and a ticket for it were created.
+    LeadCreated {
+        /// The contact's id.
+        contact: ContactId,
+        /// The ticket's id.
+        ticket: TicketId,
+    },
     /// A ticket was created.
     Created {
         /// Its id.
@@ -218,17 +227,18 @@ impl Store {
             .expression_attribute_names("#owner", "owner")
             .expression_attribute_values(":claimed", text("claimed"))
             .expression_attribute_values(":owner", text(claimant.owner));
-        match &done.outcome {
-            Outcome::Created { ticket } => {
-                let origin = self.put(origin(organisation, ticket, text(id.as_str())));
-                self.transact([result, origin]).await
+        let created = match &done.outcome {
+            Outcome::Created { ticket } | Outcome::LeadCreated { ticket, .. } => {
+                let left = Left { chain: done.decided.links(), at: done.done_at };
+                Some(self.created(organisation, ticket, &left))
             }
-            Outcome::Changed | Outcome::AlreadySo | Outcome::Sent => self.transact([result]).await,
-        }
+            Outcome::Changed | Outcome::AlreadySo | Outcome::WouldDo | Outcome::Sent => None,
+        };
+        self.transact([result], created).await
     }
 
     /// Changes a record whose claim is still the claimant's.
-    async fn change(
+    pub(super) async fn change(
         &self,
         organisation: &OrganisationId,
         action: &ActionId,
@@ -282,7 +292,11 @@ impl Store {
         }
     }
 
-    async fn action(&self, organisation: &OrganisationId, action: &ActionId) -> Result<Option<Item>, Error> {
+    pub(super) async fn action(
+        &self,
+        organisation: &OrganisationId,
+        action: &ActionId,
+    ) -> Result<Option<Item>, Error> {
         let request = self.client.get_item().table_name(&self.table).consistent_read(true);
         let answer = request.set_key(Some(action_key(organisation, action))).send().await;
         Ok(answer.map_err(|error| unavailable(&error))?.item)
@@ -297,6 +311,6 @@ fn state(item: &Item) -> Option<&str> {
     field(item, "state")
 }
 
-fn field<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
+pub(super) fn field<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
     item.get(name)?.as_s().ok().map(String::as_str)
 }

@@ -4,15 +4,18 @@
 //! |---|---|---|
 //! | `TICKET#{organisation}#{ticket}` | `SNAPSHOT` | the ticket as it was last seen, its version, and the outbox: events not yet published |
 //! | | | (with `sweep` and `due`, the keys of the index by which the reconciler finds it) |
-//! | the same | `JOURNAL#{version}` | the events of that version, for good |
-//! | the same | `ORIGIN` | the action of ours that created the ticket |
+//! | the same | `JOURNAL#{version}` | the events of that version, for good (with `told_on` and `at`, the keys of the index by day) |
+//! | the same | `OURS` | what actions of ours left at the ticket; see `trace.rs` |
 //! | `ACTION#{organisation}#{action}` | `RESULT` | an action that is performed, was done or is left to a person; see `actions.rs` |
 //! | `ORGANISATION#{organisation}` | `TOKEN#{version}` | when a webhook came with this version of the webhook token, within a minute |
 
 mod actions;
+mod journal;
 mod sightings;
 mod snapshots;
+mod steps;
 mod sweep;
+mod traces;
 
 pub use actions::{Claim, Claimant, Done, Outcome};
 pub use sightings::Sighting;

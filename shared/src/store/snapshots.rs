@@ -1,5 +1,6 @@
 //! Snapshots, their outbox, and the journal.
 
+use super::journal::day;
 use super::sweep::{numbers, shard, watch};
 use super::{Error, Item, Store, json, key, number, text, unavailable};
 use crate::clock::Moment;
@@ -9,11 +10,12 @@ use crate::id::{OrganisationId, TicketId};
 use crate::watch::Watch;
 use crate::wire;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Put, TransactWriteItem};
-use std::collections::{BTreeSet, HashMap};
+use aws_sdk_dynamodb::types::builders::UpdateBuilder;
+use aws_sdk_dynamodb::types::{KeysAndAttributes, Put, TransactWriteItem};
+use std::collections::HashMap;
 
 /// `BatchGetItem` takes this many keys (Amazon DynamoDB API Reference).
-const KEYS_PER_REQUEST: usize = 100;
+pub(super) const KEYS_PER_REQUEST: usize = 100;
 /// So often what DynamoDB left out of an answer is asked for again before the batch is retried as a whole.
 const MOST_ROUNDS: usize = 5;
 
@@ -47,19 +49,6 @@ impl Store {
         known.collect()
     }
 
-    /// Which of these tickets an action of ours created.
-    ///
-    /// # Errors
-    /// [`Error`].
-    pub async fn created_by_us(
-        &self,
-        organisation: &OrganisationId,
-        tickets: &[TicketId],
-    ) -> Result<BTreeSet<TicketId>, Error> {
-        let items = self.items(organisation, tickets, "ORIGIN").await?;
-        items.iter().map(|item| json(item, "ticket")).collect()
-    }
-
     /// Stores a new version: the snapshot, the outbox and the journal entry in one transaction, on condition that the
     /// version before it is still the stored one.
     ///
@@ -91,8 +80,9 @@ impl Store {
         let mut entry = key(ticket_key(organisation, &ticket.id), format!("JOURNAL#{:010}", ticket.version));
         entry.insert("events".to_owned(), text(wire::to_json(&events)));
         entry.insert("at".to_owned(), number(at.as_millis()));
+        entry.insert("told_on".to_owned(), day(at));
         let entry = self.put(entry).condition_expression("attribute_not_exists(pk)");
-        self.transact([condition, entry]).await
+        self.transact([condition, entry], None).await
     }
 
     /// Empties the outbox of this version, after its events were published. Where a newer version has replaced it,
@@ -164,11 +154,16 @@ impl Store {
     pub(super) async fn transact<const N: usize>(
         &self,
         puts: [aws_sdk_dynamodb::types::builders::PutBuilder; N],
+        update: Option<UpdateBuilder>,
     ) -> Result<(), Error> {
         let mut request = self.client.transact_write_items();
         for put in puts {
             let Ok(put) = put.build() else { return Err(Error::Refused) };
             request = request.transact_items(TransactWriteItem::builder().put(put).build());
+        }
+        if let Some(update) = update {
+            let Ok(update) = update.build() else { return Err(Error::Refused) };
+            request = request.transact_items(TransactWriteItem::builder().update(update).build());
         }
         match request.send().await {
             Ok(_) => Ok(()),
@@ -181,7 +176,7 @@ impl Store {
         }
     }
 
-    async fn items(
+    pub(super) async fn items(
         &self,
         organisation: &OrganisationId,
         tickets: &[TicketId],
@@ -190,33 +185,37 @@ impl Store {
         let mut items = Vec::with_capacity(tickets.len());
         for tickets in tickets.chunks(KEYS_PER_REQUEST) {
             let keys = tickets.iter().map(|ticket| key(ticket_key(organisation, ticket), sk)).collect();
-            let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
-            let Ok(wanted) = wanted else { return Err(Error::Refused) };
-            let mut wanted = Some(HashMap::from([(self.table.clone(), wanted)]));
-            for _ in 0..MOST_ROUNDS {
-                let Some(request) = wanted.take() else { break };
-                let answer = self.client.batch_get_item().set_request_items(Some(request)).send().await;
-                let answer = answer.map_err(|error| unavailable(&error))?;
-                items.extend(answer.responses.unwrap_or_default().into_values().flatten());
-                wanted = answer.unprocessed_keys.filter(|keys| !keys.is_empty());
-            }
-            if wanted.is_some() {
-                return Err(Error::Unavailable);
-            }
+            items.extend(self.get_all(keys).await?);
+        }
+        Ok(items)
+    }
+
+    /// The items with these keys, at most [`KEYS_PER_REQUEST`], read consistently.
+    pub(super) async fn get_all(&self, keys: Vec<Item>) -> Result<Vec<Item>, Error> {
+        let mut items = Vec::with_capacity(keys.len());
+        let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
+        let Ok(wanted) = wanted else { return Err(Error::Refused) };
+        let mut wanted = Some(HashMap::from([(self.table.clone(), wanted)]));
+        for _ in 0..MOST_ROUNDS {
+            let Some(request) = wanted.take() else { break };
+            let answer = self.client.batch_get_item().set_request_items(Some(request)).send().await;
+            let answer = answer.map_err(|error| unavailable(&error))?;
+            items.extend(answer.responses.unwrap_or_default().into_values().flatten());
+            wanted = answer.unprocessed_keys.filter(|keys| !keys.is_empty());
+        }
+        if wanted.is_some() {
+            return Err(Error::Unavailable);
         }
         Ok(items)
     }
 }
 
 pub(super) fn ticket_key(organisation: &OrganisationId, ticket: &TicketId) -> String {
-    format!("TICKET#{organisation}#{ticket}")
+    format!("{}{ticket}", ticket_prefix(organisation))
 }
 
-pub(super) fn origin(organisation: &OrganisationId, ticket: &TicketId, action: AttributeValue) -> Item {
-    let mut origin = key(ticket_key(organisation, ticket), "ORIGIN");
-    origin.insert("ticket".to_owned(), text(wire::to_json(ticket)));
-    origin.insert("action".to_owned(), action);
-    origin
+pub(super) fn ticket_prefix(organisation: &OrganisationId) -> String {
+    format!("TICKET#{organisation}#")
 }
 
 /// A condition that failed means that somebody was faster; a conflict or a throttle, that nothing is known yet.

@@ -16,7 +16,11 @@ use std::process::ExitCode;
 
 /// Add an organisation, look whether it works, replace its webhook URLs, remove it
 #[derive(Parser)]
-#[command(name = "cargo xtask organisation", arg_required_else_help = true)]
+#[command(
+    name = "cargo xtask organisation",
+    bin_name = "cargo xtask organisation",
+    arg_required_else_help = true
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -138,7 +142,7 @@ async fn main() -> ExitCode {
 async fn run(Arguments { command, profile, stack, json }: Arguments) -> Result<ExitCode> {
     let local = Reader::of_process().or("AWS_ENDPOINT_URL", String::new());
     let local = Some(local).filter(|endpoint| !endpoint.is_empty() && profile.is_none());
-    let config = operate::config(profile.as_deref(), local.is_some()).await?;
+    let config = operate::account(profile).await?;
     let organisations = Organisations::new(&config, stack, local)?;
     let now = clock::now();
     let mut out = std::io::stdout().lock();

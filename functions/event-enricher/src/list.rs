@@ -1,0 +1,43 @@
+//! Tickets that nobody ever spoke of: where a query that lists tickets is configured, those that the table does not know.
+
+use crate::{Enricher, Named, Result};
+use automations::clock::Moment;
+use automations::hint::Hint;
+use automations::id::{OrganisationId, TicketId};
+use automations::tracing;
+use std::collections::BTreeMap;
+
+/// So many are looked at for one hint; the next one finds the rest.
+const MOST_LISTED: usize = 500;
+
+/// Whether a hint asks for a list, rather than for a ticket.
+pub(crate) fn asks_for_list(hint: &Hint) -> bool {
+    hint.ticket.is_none() && hint.action.is_none()
+}
+
+impl Enricher {
+    /// Adds to `tickets` those that the API lists and the table does not know.
+    pub(crate) async fn list(
+        &self,
+        organisation: &OrganisationId,
+        hint: &Hint,
+        tickets: &mut BTreeMap<TicketId, Named>,
+        until: Moment,
+    ) -> Result<()> {
+        let Some(query) = &self.list_query else { return Ok(()) };
+        let listed = self.client.session(organisation, until).listed_tickets(query).await?;
+        let known = self.store.known(organisation, &listed).await?;
+        let (count, mut unknown) = (listed.len(), listed);
+        unknown.retain(|ticket| !known.contains_key(ticket));
+        tracing::info!(
+            organisation = organisation.as_str(),
+            listed = count,
+            unknown = unknown.len(),
+            "a list came"
+        );
+        for ticket in unknown.into_iter().take(MOST_LISTED) {
+            tickets.entry(ticket).or_insert_with(|| Named { cause: hint.cause(), is_new: false });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,96 @@
+//! The events that there are, by the samples that `automations` makes of them.
+
+use anyhow::{Result, bail};
+use automations::{Event, example};
+use serde_json::Value;
+
+/// Every kind of event with a sample, in alphabetical order.
+pub fn samples() -> Vec<Event> {
+    let mut events = example::one_of_each();
+    events.sort_by_key(|event| event.what.kind());
+    events.dedup_by_key(|event| event.what.kind());
+    events
+}
+
+/// The samples as one JSON object, by kind.
+///
+/// # Errors
+/// Where a sample is no JSON.
+pub fn json() -> Result<String> {
+    let by_kind: serde_json::Map<_, _> = samples()
+        .iter()
+        .map(|event| Ok((event.what.kind().to_owned(), serde_json::to_value(event)?)))
+        .collect::<Result<_>>()?;
+    Ok(serde_json::to_string_pretty(&by_kind)?)
+}
+
+/// The samples for a person: each kind, its fields as a pattern reaches them, and a sample.
+///
+/// # Errors
+/// Where a sample is no JSON.
+pub fn text() -> Result<String> {
+    let mut parts = Vec::new();
+    for event in samples() {
+        let sample = serde_json::to_value(&event)?;
+        let mut fields = Vec::new();
+        collect(&sample, "", &mut fields);
+        parts.push(format!("{}\n  {}\n  {sample}", event.what.kind(), fields.join(", ")));
+    }
+    Ok(parts.join("\n\n"))
+}
+
+/// The paths to the values of a sample; a list's are its first's.
+fn collect(value: &Value, path: &str, fields: &mut Vec<String>) {
+    match value {
+        Value::Object(inner) => {
+            for (key, value) in inner {
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                collect(value, &path, fields);
+            }
+        }
+        Value::Array(items) if items.first().is_some_and(Value::is_object) => {
+            items.iter().take(1).for_each(|item| collect(item, path, fields));
+        }
+        _ => fields.push(path.to_owned()),
+    }
+}
+
+/// Whether there is such a kind of event.
+///
+/// # Errors
+/// Where there is none, with the nearest.
+pub fn known(kind: &str) -> Result<()> {
+    let kinds: Vec<_> = samples().iter().map(|event| event.what.kind()).collect();
+    if kinds.contains(&kind) {
+        return Ok(());
+    }
+    let nearest = kinds
+        .into_iter()
+        .max_by(|left, right| strsim::jaro_winkler(kind, left).total_cmp(&strsim::jaro_winkler(kind, right)));
+    let nearest = nearest.unwrap_or_default();
+    bail!("there is no event `{kind}`; the nearest is `{nearest}` (`cargo xtask events` lists them all)")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_listed_with_its_fields_and_a_sample_that_is_one() {
+        let (text, json) = (text().unwrap(), json().unwrap());
+        let by_kind: std::collections::BTreeMap<String, Event> = serde_json::from_str(&json).unwrap();
+        for event in example::one_of_each() {
+            let kind = event.what.kind();
+            assert_eq!(by_kind[kind].what.kind(), kind);
+            assert!(text.contains(&format!("{kind}\n  ")), "{text}");
+        }
+        assert!(text.contains("cause.by, ") && text.contains("ticket.labels.name"), "{text}");
+    }
+
+    #[test]
+    fn an_unknown_kind_is_told_with_the_nearest() {
+        assert!(known("ticket.created").is_ok());
+        let told = known("ticket.stage_change").unwrap_err().to_string();
+        assert!(told.contains("the nearest is `ticket.stage_changed`"), "{told}");
+    }
+}

@@ -1,0 +1,72 @@
+//! What a notice looks like to whoever gets it.
+
+use super::Notice;
+use crate::wire;
+use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
+use serde::Deserialize;
+use serde_json::json;
+
+/// Who reads it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// A program: `{"type", "timestamp", "data": {"text", "organisation", "ticket", "event", "handler"}}`.
+    #[default]
+    Standard,
+    /// A Slack incoming webhook: `{"text"}`.
+    Slack,
+    /// A Teams workflow: a message with an adaptive card.
+    Teams,
+}
+
+impl Format {
+    /// The body, as JSON.
+    pub(super) fn body(self, notice: &Notice<'_>) -> String {
+        let text = notice.text.reveal();
+        let value = match self {
+            Self::Standard => {
+                let at = i64::try_from(notice.decided.decided_at.as_millis()).unwrap_or(i64::MAX);
+                json!({
+                    "type": "notice",
+                    "timestamp": DateTime::from_millis(at).fmt(DateTimeFormat::DateTime).unwrap_or_default(),
+                    "data": {
+                        "text": text,
+                        "organisation": notice.decided.organisation,
+                        "ticket": notice.decided.action.ticket(),
+                        "event": notice.decided.event,
+                        "handler": notice.decided.handler,
+                    },
+                })
+            }
+            Self::Slack => json!({ "text": escaped(text) }),
+            Self::Teams => json!({
+                "type": "message",
+                "attachments": [{
+                    "contentType": "application/vnd.microsoft.card.adaptive",
+                    "content": {
+                        "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+                        "type": "AdaptiveCard",
+                        "version": "1.4",
+                        "body": [{ "type": "TextBlock", "text": text, "wrap": true }],
+                    },
+                }],
+            }),
+        };
+        wire::to_json(&value)
+    }
+}
+
+/// The three characters with which Slack would begin a link or a mention of everybody.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_mention_everybody() {
+        assert_eq!(escaped("<!channel> & co"), "&lt;!channel&gt; &amp; co");
+    }
+}

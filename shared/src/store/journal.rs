@@ -1,0 +1,67 @@
+//! The journal: every event of every ticket, for good, by ticket and by day.
+
+use super::snapshots::KEYS_PER_REQUEST;
+use super::{Error, Item, Store, json, number, text, unavailable};
+use crate::clock::Moment;
+use crate::event::Event;
+use aws_sdk_dynamodb::types::AttributeValue;
+
+const INDEX: &str = "told";
+const DAY: u64 = 24 * 60 * 60;
+
+/// The index's key of a moment: the days since 1970 began, in UTC.
+pub(super) fn day(at: Moment) -> AttributeValue {
+    text((at.as_seconds() / DAY).to_string())
+}
+
+impl Store {
+    /// The events that were stored from `since` until before `until`, oldest first. The index follows the table within
+    /// moments.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn journal(&self, since: Moment, until: Moment) -> Result<Vec<Event>, Error> {
+        if since >= until {
+            return Ok(Vec::new());
+        }
+        let mut keys = Vec::new();
+        for day in since.as_seconds() / DAY..=until.as_seconds() / DAY {
+            keys.extend(self.entries(day, since, until).await?);
+        }
+        let mut entries = Vec::with_capacity(keys.len());
+        for keys in keys.chunks(KEYS_PER_REQUEST) {
+            entries.extend(self.get_all(keys.to_vec()).await?);
+        }
+        let mut events: Vec<(u64, Vec<Event>)> = Vec::with_capacity(entries.len());
+        for entry in &entries {
+            let at = entry.get("at").and_then(|at| at.as_n().ok()?.parse().ok());
+            events
+                .push((at.ok_or(Error::Unusable { attribute: "at", misfit: None })?, json(entry, "events")?));
+        }
+        // Two versions of one ticket are never of one millisecond's look, so that time orders them.
+        events.sort_by_key(|(at, _)| *at);
+        Ok(events.into_iter().flat_map(|(_, events)| events).collect())
+    }
+
+    /// The keys of one day's entries.
+    async fn entries(&self, day: u64, since: Moment, until: Moment) -> Result<Vec<Item>, Error> {
+        let request = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name(INDEX)
+            .key_condition_expression("told_on = :day AND #at BETWEEN :since AND :until")
+            .expression_attribute_names("#at", "at")
+            .expression_attribute_values(":day", text(day.to_string()))
+            .expression_attribute_values(":since", number(since.as_millis()))
+            .expression_attribute_values(":until", number(until.as_millis().saturating_sub(1)));
+        let mut pages = request.into_paginator().items().send();
+        let mut keys = Vec::new();
+        while let Some(item) = pages.next().await {
+            let mut item = item.map_err(|error| unavailable(&error))?;
+            item.retain(|name, _| ["pk", "sk"].contains(&name.as_str()));
+            keys.push(item);
+        }
+        Ok(keys)
+    }
+}

@@ -1,0 +1,111 @@
+//! What each action does, decided by handlers of the test's own and performed by the worker.
+
+use crate::setting::{SOON, among_others, events, known_ticket, mutations, rest};
+use anyhow::{Context as _, Result, ensure};
+use automations::handler::Decide;
+use automations::id::OwnerId;
+use automations::lead::{Lead, LeadPlace};
+use automations::private::Private;
+use automations::store::Outcome;
+use automations::{Action, Event};
+use end_to_end::stack::{Organisation, Stack, eventually};
+use serde_json::json;
+
+/// A ticket's first event, answered by this handler on the real queue; the event.
+async fn decide<Settings>(
+    organisation: &Organisation<'_>,
+    ticket: &str,
+    handler: Decide<Settings>,
+    settings: Settings,
+) -> Result<Event> {
+    let hosted = organisation.host("tried", handler, settings).await?;
+    organisation.change(ticket, json!({ "stage": "Archived" })).await?;
+    organisation.webhook("ticket-updated", ticket).await?;
+    let event = events(organisation, ticket, 2).await?.remove(1);
+    hosted.work().await?;
+    Ok(event)
+}
+
+async fn outcome(organisation: &Organisation<'_>, event: &Event, position: usize) -> Result<Outcome> {
+    eventually("the action", SOON, async || {
+        let done = organisation.done(event, "tried", position).await?;
+        Ok(done.context("not done yet")?.outcome)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn an_owner_is_set_and_a_label_removed_and_what_is_so_already_is_left() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("owner-and-label").await?;
+    let ticket =
+        organisation.new_ticket(json!({ "stage": "Approved", "labels": ["Refinance", "Client"] })).await?;
+    organisation.webhook("ticket-updated", &ticket).await?;
+    events(&organisation, &ticket, 1).await?;
+    let twice: Decide<OwnerId> = |event, owner| {
+        let Some(ticket) = event.ticket() else { return vec![] };
+        let both = || [Action::set_owner(ticket, owner), Action::remove_label(ticket, "Refinance")];
+        [both(), both()].concat()
+    };
+    let event = decide(&organisation, &ticket, twice, OwnerId::parse("another-broker")?).await?;
+    let mut outcomes = Vec::new();
+    for position in 0..4 {
+        outcomes.push(outcome(&organisation, &event, position).await?);
+    }
+    assert_eq!(outcomes, [Outcome::Changed, Outcome::Changed, Outcome::AlreadySo, Outcome::AlreadySo]);
+    let shown = organisation.ticket(&ticket).await?;
+    assert_eq!(shown["idOwner"], "another-broker");
+    assert_eq!(shown["idLabels"].as_array().map(Vec::len), Some(1), "the other label is kept");
+    Ok(())
+}
+
+fn jane(event: &Event, into: &LeadPlace) -> Vec<Action> {
+    if event.what.kind() != "ticket.stage_changed" {
+        return vec![];
+    }
+    let [first_name, family_name, email, phone_code, phone] =
+        ["Jane", "Citizen-of-leads", "jane@example.com", "+61", "491 570 006"]
+            .map(|text| Private::new(text.to_owned()));
+    let lead = Lead { first_name, family_name, email, phone_code, phone };
+    vec![Action::create_lead(lead, into, "{contact}, website")]
+}
+
+#[tokio::test]
+async fn a_lead_whose_ticket_failed_at_first_has_one_contact() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("lead-repeated").await?;
+    let ticket = known_ticket(&organisation, "Approved").await?;
+    let fault = json!([{ "organisation": "lead-repeated", "on": "ticketCreate", "times": 1, "is": { "status": { "code": 429 } } }]);
+    stack.control(reqwest::Method::POST, "faults", &fault).await?;
+    let event = decide(&organisation, &ticket, jane, LeadPlace::first_stage_of("Home loans")).await?;
+    let Outcome::LeadCreated { contact, .. } = outcome(&organisation, &event, 0).await? else {
+        anyhow::bail!("no lead")
+    };
+    let tickets = mutations(&organisation, "ticketCreate", 1).await?;
+    assert_eq!(tickets[0]["idClients"], json!([contact]));
+    assert_eq!(tickets[0]["name"], "Jane Citizen-of-leads, website");
+    assert_eq!(mutations(&organisation, "contactCreate", 1).await?.len(), 1);
+    let done = organisation.done(&event, "tried", 0).await?.context("not done")?;
+    ensure!(!automations::wire::to_json(&done).contains("Jane"), "the record keeps a person's data");
+    ensure!(stack.logged("action-worker", "Citizen-of-leads").await?.is_empty(), "a person's name is logged");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_lead_whose_contact_has_no_answer_is_left_to_a_person() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("lead-in-doubt").await?;
+    let ticket = known_ticket(&organisation, "Approved").await?;
+    let fault =
+        json!([{ "organisation": "lead-in-doubt", "on": "contactCreate", "times": 1, "is": "cut_after" }]);
+    stack.control(reqwest::Method::POST, "faults", &fault).await?;
+    let event = decide(&organisation, &ticket, jane, LeadPlace::first_stage_of("Home loans")).await?;
+    mutations(&organisation, "contactCreate", 1).await?;
+    rest(&stack).await?;
+    assert_eq!(mutations(&organisation, "contactCreate", 1).await?.len(), 1);
+    assert_eq!(organisation.done(&event, "tried", 0).await?, None);
+    Ok(())
+}

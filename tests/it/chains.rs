@@ -1,0 +1,94 @@
+//! Our own changes are known as such, and handlers that undo each other come to rest.
+
+use crate::setting::{SOON, among_others, events, kinds, known_ticket, mutations, rest};
+use crate::webhooks::switch_on;
+use anyhow::{Result, ensure};
+use automations::handler::Decide;
+use automations::wire::from_json;
+use automations::{Action, Event};
+use end_to_end::stack::{Stack, eventually};
+use serde_json::{Value, json};
+
+/// Moves a ticket that enters the first stage on to the second.
+const MOVE_ON: Decide<[&str; 2]> = |event, [entered, next]| {
+    event.entered_stage(entered).map(|ticket| Action::move_stage(ticket, next)).into_iter().collect()
+};
+
+#[tokio::test]
+async fn two_handlers_that_undo_each_other_come_to_rest_and_an_operator_is_told() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("tug").await?;
+    let ticket = known_ticket(&organisation, "Approved").await?;
+    switch_on(&organisation, json!({ "on_api_changes": true })).await?;
+    let forth = organisation.host("forth", MOVE_ON, ["Application", "Approved"]).await?;
+    let back = organisation.host("back", MOVE_ON, ["Approved", "Application"]).await?;
+    organisation.change(&ticket, json!({ "stage": "Application" })).await?;
+    let letters = eventually("rest, with a letter", SOON, async || {
+        forth.work().await?;
+        back.work().await?;
+        // The sixth event is answered by whoever did not answer the fifth.
+        let letters = stack.take_all(&back.dead_letters).await?;
+        ensure!(!letters.is_empty(), "{} moves", organisation.mutations().await?.len());
+        Ok(letters)
+    })
+    .await?;
+    let [(letter, reason)] = &letters[..] else { anyhow::bail!("{} letters", letters.len()) };
+    assert_eq!(reason, "chain_too_long");
+    let letter: Value = from_json(letter.as_bytes())?;
+    let chain = letter["detail"]["cause"]["chain"].as_array().cloned().unwrap_or_default();
+    let handlers: Vec<_> = chain.iter().filter_map(|id| id.as_str()?.split('.').nth(1)).collect();
+    assert_eq!(handlers, ["forth", "back", "forth", "back", "forth"], "the letter holds the whole path");
+    rest(&stack).await?;
+    assert_eq!(mutations(&organisation, "ticketUpdate", 5).await?.len(), 5);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_handler_does_not_get_our_own_changes_unless_it_asks_for_them() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("unasked").await?;
+    let ticket = known_ticket(&organisation, "Application").await?;
+    switch_on(&organisation, json!({ "on_api_changes": true })).await?;
+    let settle = organisation.host("settle", MOVE_ON, ["Approved", "Settled"]).await?;
+    organisation.change(&ticket, json!({ "stage": "Approved" })).await?;
+    let told = eventually("our own change", SOON, async || {
+        settle.work().await?;
+        let told = organisation.journal(&ticket).await?;
+        ensure!(told.len() >= 3, "so far {:?}", kinds(&told));
+        Ok(told)
+    })
+    .await?;
+    assert!(told[2].entered_stage("Settled").is_some() && told[2].chain().len() == 1, "{:?}", told[2]);
+    rest(&stack).await?;
+    // follow-up-on-settlement answers to that stage, but not where one of us brought the ticket there.
+    let all: Vec<_> = organisation.mutations().await?.into_iter().map(|mutation| mutation.mutation).collect();
+    assert_eq!(all, ["ticketUpdate"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_change_of_ours_has_our_action_as_its_cause_and_a_persons_same_change_has_not() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("own-cause").await?;
+    let ticket = known_ticket(&organisation, "Approved").await?;
+    organisation.change(&ticket, json!({ "stage": "Settled" })).await?;
+    organisation.webhook("ticket-updated", &ticket).await?;
+    mutations(&organisation, "ticketCreate", 1).await?;
+    rest(&stack).await?;
+    let sees = async |count: usize| -> Result<Event> {
+        organisation.webhook("ticket-updated", &ticket).await?;
+        Ok(events(&organisation, &ticket, count).await?.remove(count - 1))
+    };
+    let labelled = sees(3).await?;
+    assert_eq!(kinds(std::slice::from_ref(&labelled)), ["ticket.label_added"]);
+    assert_eq!(labelled.chain().len(), 1);
+    organisation.change(&ticket, json!({ "labels": [] })).await?;
+    assert_eq!(sees(4).await?.chain().len(), 0, "a person took it away");
+    organisation.change(&ticket, json!({ "labels": ["Post-settlement"] })).await?;
+    let again = sees(5).await?;
+    assert_eq!((again.what.kind(), again.chain().len()), ("ticket.label_added", 0));
+    Ok(())
+}

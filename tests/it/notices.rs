@@ -1,0 +1,63 @@
+//! A notice arrives at its destination: signed, once by its id, again where the destination was not there.
+
+use crate::setting::{SOON, among_others, events, known_ticket};
+use anyhow::{Context as _, Result, ensure};
+use automations::id::DestinationName;
+use automations::{Action, Event};
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use end_to_end::stack::{Stack, eventually};
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex, PoisonError};
+
+type Heard = Arc<Mutex<Vec<(HeaderMap, Value)>>>;
+
+/// Somebody who is told: not there the first time.
+async fn receiver() -> Result<(String, Heard)> {
+    let heard = Heard::default();
+    let told = async |State(heard): State<Heard>, headers: HeaderMap, body: String| {
+        let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.push((headers, serde_json::from_str(&body).unwrap_or_default()));
+        if heard.len() == 1 { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::NO_CONTENT }
+    };
+    let app = axum::Router::new().route("/told", axum::routing::post(told)).with_state(Arc::clone(&heard));
+    let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("http://{}/told", socket.local_addr()?);
+    tokio::spawn(async move { axum::serve(socket, app).await });
+    Ok((url, heard))
+}
+
+fn tell(event: &Event, team: &DestinationName) -> Vec<Action> {
+    let Some(ticket) = event.entered_stage("Settled") else { return vec![] };
+    vec![Action::notify(ticket, team, "{ticket} is settled")]
+}
+
+#[tokio::test]
+async fn a_notice_is_signed_and_keeps_its_id_when_it_is_sent_again() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("notices").await?;
+    let (url, heard) = receiver().await?;
+    let secret = json!({ "url": url, "secrets": ["whsec_AAAA", "whsec_BBBB"] });
+    organisation.set_secret("destination-team", &secret).await?;
+    let hosted = organisation.host("telling", tell, DestinationName::parse("team")?).await?;
+    let ticket = known_ticket(&organisation, "Approved").await?;
+    organisation.change(&ticket, json!({ "stage": "Settled", "name": "Citizen" })).await?;
+    organisation.webhook("ticket-updated", &ticket).await?;
+    events(&organisation, &ticket, 3).await?;
+    hosted.work().await?;
+    let told = eventually("the notice, again", SOON, async || {
+        let heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
+        ensure!(heard.len() >= 2, "so far {}", heard.len());
+        Ok(heard.clone())
+    })
+    .await?;
+    let header = |at: usize, name: &str| {
+        told[at].0.get(name).and_then(|value| value.to_str().ok()).context("no header")
+    };
+    assert_eq!(header(0, "webhook-id")?, header(1, "webhook-id")?);
+    assert_eq!(header(1, "webhook-signature")?.split(' ').count(), 2, "one for each secret");
+    assert_eq!(told[1].1["data"]["text"], "Citizen is settled");
+    assert_eq!(told[1].1["data"]["ticket"], json!(ticket));
+    Ok(())
+}

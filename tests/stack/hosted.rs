@@ -1,0 +1,83 @@
+//! A handler of a test's own on the real bus, queues and worker, with the loop that hosts it on Lambda run by the test.
+
+use super::{Organisation, Stack};
+use anyhow::Result;
+use automations::aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
+use automations::batch::Source;
+use automations::clock;
+use automations::handler::{Decide, Handler};
+use automations::queue::Queue;
+use aws_sdk_sqs::types::{Message, MessageSystemAttributeName as System};
+use std::time::Duration;
+
+/// A handler with its queue.
+#[derive(Debug)]
+pub struct Hosted<'a, Settings> {
+    stack: &'a Stack,
+    handler: Handler<Settings>,
+    queue: String,
+    /// The queue for what it gives up, by name.
+    pub dead_letters: String,
+}
+
+impl Organisation<'_> {
+    /// A handler that gets everything that happens in this organisation.
+    ///
+    /// # Errors
+    /// As a request fails.
+    pub async fn host<Settings>(
+        &self,
+        name: &'static str,
+        decide: Decide<Settings>,
+        settings: Settings,
+    ) -> Result<Hosted<'_, Settings>> {
+        let stack = self.stack;
+        let queue = stack.subscribe(&format!("hosted-{}-{name}", self.name), &self.name).await?;
+        let dead_letters = format!("hosted-{}-{name}-dead-letters", self.name);
+        let dead = stack.new_queue(&dead_letters).await?;
+        let handler = Handler {
+            name,
+            decide,
+            settings,
+            source: Source::new(stack.sqs.clone(), name, queue.clone(), dead),
+            actions: Some(Queue::new(stack.sqs.clone(), stack.queue_url(&stack.place.actions_queue).await?)),
+            longest_chain: 5,
+        };
+        Ok(Hosted { stack, handler, queue, dead_letters })
+    }
+}
+
+impl<Settings> Hosted<'_, Settings> {
+    /// Works through what waits in its queue, as Lambda's poller would have it.
+    ///
+    /// # Errors
+    /// As a request fails.
+    pub async fn work(&self) -> Result<()> {
+        let request = self.stack.sqs.receive_message().queue_url(&self.queue).max_number_of_messages(10);
+        let request = request.message_system_attribute_names(System::All);
+        let messages = request.send().await?.messages.unwrap_or_default();
+        let mut batch = SqsEvent::default();
+        batch.records = messages.iter().map(record).collect();
+        let until = clock::now().later(Duration::from_secs(30));
+        let failed = self.handler.work(batch, until).await?.batch_item_failures;
+        for message in messages {
+            if failed.iter().any(|failure| Some(failure.item_identifier.as_str()) == message.message_id()) {
+                continue;
+            }
+            let receipt = message.receipt_handle.unwrap_or_default();
+            self.stack.sqs.delete_message().queue_url(&self.queue).receipt_handle(receipt).send().await?;
+        }
+        Ok(())
+    }
+}
+
+fn record(message: &Message) -> SqsMessage {
+    let mut record = SqsMessage::default();
+    record.message_id.clone_from(&message.message_id);
+    record.receipt_handle.clone_from(&message.receipt_handle);
+    record.body.clone_from(&message.body);
+    let attributes = message.attributes().into_iter().flatten();
+    record.attributes =
+        attributes.map(|(name, value)| (name.as_str().to_owned(), value.to_owned())).collect();
+    record
+}
