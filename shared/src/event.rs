@@ -187,6 +187,8 @@ pub enum What {
 pub enum UnrecognisedReason {
     /// Its body held no id where one is known to stand.
     NoTicketId,
+    /// The organisation is write-only: no ticket of it is looked at.
+    NoReadAccess,
     /// It named a ticket that the API does not know.
     UnknownTicket,
 }

@@ -33,6 +33,7 @@ pub mod endpoint;
 pub mod event;
 pub mod example;
 pub mod failure;
+mod fresh;
 pub mod handler;
 pub mod hint;
 pub mod id;

@@ -6,7 +6,7 @@ use crate::wire;
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use std::collections::HashMap;
 
 const CURRENT: &str = "AWSCURRENT";
@@ -161,16 +161,11 @@ impl Rotating {
     /// # Errors
     /// [`Error`].
     pub async fn store(&self, token: &ApiToken) -> Result<(), Error> {
-        #[derive(Serialize)]
-        struct Stored<'a> {
-            endpoint: &'a crate::endpoint::Endpoint,
-            token: &'a str,
-        }
         #[expect(clippy::disallowed_methods, reason = "this is where the new token is stored")]
-        let stored = Stored { endpoint: &token.endpoint, token: token.token.expose_secret() };
+        let stored = token.stored().expose_secret().to_owned();
         let request =
             self.client.put_secret_value().secret_id(&self.secret).client_request_token(&self.version);
-        let answer = request.version_stages(PENDING).secret_string(wire::to_json(&stored)).send().await;
+        let answer = request.version_stages(PENDING).secret_string(stored).send().await;
         answer.map(drop).map_err(|_refused| Error::Refused("store the new version"))
     }
 

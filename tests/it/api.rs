@@ -258,7 +258,7 @@ async fn a_user_signs_in_and_enters_another_organisation() -> Result<()> {
     stored["organization"] = json!(other.context("the other office is not listed")?.id);
     let credential: Credential = serde_json::from_value(stored.clone())?;
     let token = transport.sign_in(&credential).await?;
-    transport.try_token(&ApiToken { endpoint: credential.endpoint, token: token.clone() }).await?;
+    transport.try_token(&ApiToken::of(&credential, token.clone())).await?;
     // The ticket of the first office is not to be seen from the other.
     let ticket = first.ticket().await?;
     assert_eq!(kind(first.session(20).ticket(&ticket).await), "no error");

@@ -126,6 +126,7 @@ fn lines(
         let outcome = match &done.outcome {
             Outcome::Changed | Outcome::Sent => "done",
             Outcome::AlreadySo => "already so",
+            Outcome::WouldDo => "would be done; the organisation is read-only",
             Outcome::Created { .. } => "done: a ticket created",
             Outcome::LeadCreated { .. } => "done: a contact and a ticket created",
         };

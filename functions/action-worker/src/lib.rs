@@ -18,6 +18,7 @@ use automations::failure::Remedy;
 use automations::id::TicketId;
 use automations::notice::{self, Notices};
 use automations::salestrekker::{Client, Error};
+use automations::secret::Access;
 use automations::store::{Claim, Claimant, Done, Error as StoreError, Outcome, Store};
 use automations::tracing;
 use notes::Notes;
@@ -75,6 +76,10 @@ impl Worker {
         let Decided { id, organisation, action, .. } = decided;
         let session = self.client.session(organisation, claimant.until);
         let mut notes = Notes { store: &self.store, decided, claimant, left: Vec::new() };
+        let is_ours = matches!(action, Action::Notify { .. });
+        if !is_ours && session.access().await? == Access::ReadOnly {
+            return Ok(Outcome::WouldDo);
+        }
         let performed = match action {
             Action::Notify { destination, text, about } => {
                 let message = (destination, text.as_str(), about.as_ref());

@@ -6,7 +6,7 @@
 use automations::failure::{Failure, chain};
 use automations::rotation::{self, Rotating, Stage, Step};
 use automations::salestrekker::{self, Transport};
-use automations::secret::ApiToken;
+use automations::secret::{ApiToken, Credential};
 use automations::tracing;
 
 /// Why a step failed. Secrets Manager tries it again.
@@ -23,23 +23,100 @@ pub enum Error {
     NothingPending,
 }
 
+/// One version of one secret at Secrets Manager; a trait, so that a model of it can be put through every order of steps.
+#[expect(async_fn_in_trait, reason = "nobody else implements it, and nothing here is sent between threads")]
+pub trait Version {
+    /// Where the version stands.
+    ///
+    /// # Errors
+    /// [`rotation::Error::NotStaged`] where it stands nowhere.
+    fn stage(&self) -> Result<Stage, rotation::Error>;
+    /// How the organisation signs in.
+    ///
+    /// # Errors
+    /// [`rotation::Error`].
+    async fn credential(&self) -> Result<Credential, rotation::Error>;
+    /// The new token, where it was stored.
+    ///
+    /// # Errors
+    /// [`rotation::Error`].
+    async fn pending(&self) -> Result<Option<ApiToken>, rotation::Error>;
+    /// Stores the new token.
+    ///
+    /// # Errors
+    /// [`rotation::Error`].
+    async fn store(&self, token: &ApiToken) -> Result<(), rotation::Error>;
+    /// Makes the version the current one.
+    ///
+    /// # Errors
+    /// [`rotation::Error`].
+    async fn promote(&self) -> Result<(), rotation::Error>;
+}
+
+/// Salestrekker, as far as a rotation goes there.
+#[expect(async_fn_in_trait, reason = "nobody else implements it, and nothing here is sent between threads")]
+pub trait Vendor {
+    /// A new token.
+    ///
+    /// # Errors
+    /// [`salestrekker::Error`].
+    async fn sign_in(&self, credential: &Credential) -> Result<ApiToken, salestrekker::Error>;
+    /// Whether it works.
+    ///
+    /// # Errors
+    /// [`salestrekker::Error`].
+    async fn try_token(&self, token: &ApiToken) -> Result<(), salestrekker::Error>;
+}
+
+impl Version for Rotating {
+    fn stage(&self) -> Result<Stage, rotation::Error> {
+        Self::stage(self)
+    }
+
+    async fn credential(&self) -> Result<Credential, rotation::Error> {
+        Self::credential(self).await
+    }
+
+    async fn pending(&self) -> Result<Option<ApiToken>, rotation::Error> {
+        Self::pending(self).await
+    }
+
+    async fn store(&self, token: &ApiToken) -> Result<(), rotation::Error> {
+        Self::store(self, token).await
+    }
+
+    async fn promote(&self) -> Result<(), rotation::Error> {
+        Self::promote(self).await
+    }
+}
+
+impl Vendor for Transport {
+    async fn sign_in(&self, credential: &Credential) -> Result<ApiToken, salestrekker::Error> {
+        Ok(ApiToken::of(credential, Self::sign_in(self, credential).await?))
+    }
+
+    async fn try_token(&self, token: &ApiToken) -> Result<(), salestrekker::Error> {
+        Self::try_token(self, token).await
+    }
+}
+
 /// Does one step for one version of one secret.
 ///
 /// # Errors
 /// [`Error`]; the version in use is untouched.
-pub async fn rotate(step: Step, version: &Rotating, transport: &Transport) -> Result<(), Error> {
+pub async fn rotate(step: Step, version: &impl Version, vendor: &impl Vendor) -> Result<(), Error> {
     match (step, version.stage()?) {
         (_, Stage::Current) => {
             tracing::info!(?step, "this rotation was finished before");
             Ok(())
         }
-        (Step::CreateSecret, Stage::Pending) => create(version, transport).await,
+        (Step::CreateSecret, Stage::Pending) => create(version, vendor).await,
         // The vendor made the token itself in createSecret: there is nothing to tell it.
         (Step::SetSecret, Stage::Pending) => Ok(()),
-        (Step::TestSecret, Stage::Pending) => test(version, transport).await,
+        (Step::TestSecret, Stage::Pending) => test(version, vendor).await,
         (Step::FinishSecret, Stage::Pending) => {
             // Nothing is promoted untried, in whatever order the steps come.
-            test(version, transport).await?;
+            test(version, vendor).await?;
             Ok(version.promote().await?)
         }
     }
@@ -62,16 +139,19 @@ pub fn told(step: Step, error: &Error) -> String {
     text
 }
 
-async fn create(version: &Rotating, transport: &Transport) -> Result<(), Error> {
+async fn create(version: &impl Version, vendor: &impl Vendor) -> Result<(), Error> {
     if version.pending().await?.is_some() {
         return Ok(());
     }
     let credential = version.credential().await?;
-    let token = transport.sign_in(&credential).await?;
-    Ok(version.store(&ApiToken { endpoint: credential.endpoint, token }).await?)
+    let token = vendor.sign_in(&credential).await?;
+    Ok(version.store(&token).await?)
 }
 
-async fn test(version: &Rotating, transport: &Transport) -> Result<(), Error> {
+async fn test(version: &impl Version, vendor: &impl Vendor) -> Result<(), Error> {
     let pending = version.pending().await?.ok_or(Error::NothingPending)?;
-    Ok(transport.try_token(&pending).await?)
+    Ok(vendor.try_token(&pending).await?)
 }
+
+#[cfg(test)]
+mod tests;

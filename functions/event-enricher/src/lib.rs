@@ -16,6 +16,7 @@ use automations::futures::{StreamExt as _, stream};
 use automations::hint::Hint;
 use automations::id::{EventId, OrganisationId, TicketId, WebhookAction};
 use automations::salestrekker::{self, Client};
+use automations::secret::Access;
 use automations::store::{Known, Store};
 use automations::trace::Ours;
 use automations::{Event, What, tracing};
@@ -111,6 +112,7 @@ impl Enricher {
         let Some(organisation) = results.get(&hint.organisation) else { return Ok(()) };
         let found = organisation.as_ref().map_err(Trouble::clone)?.get(ticket).cloned();
         match found.transpose()? {
+            Some(Found::Hidden) => self.unrecognised(hint, UnrecognisedReason::NoReadAccess, now).await,
             Some(Found::Nothing) => self.unrecognised(hint, UnrecognisedReason::UnknownTicket, now).await,
             Some(Found::Ticket) | None => Ok(()),
         }
@@ -140,8 +142,12 @@ impl Enricher {
         until: Moment,
     ) -> Result<HashMap<TicketId, Result<Found>>> {
         let ids: Vec<TicketId> = tickets.keys().cloned().collect();
+        let session = self.client.session(organisation, until);
+        if session.access().await? == Access::WriteOnly {
+            return Ok(ids.into_iter().map(|id| (id, Ok(Found::Hidden))).collect());
+        }
         let mut known = self.store.known(organisation, &ids).await?;
-        let looked = self.client.session(organisation, until).look(&ids).await?;
+        let looked = session.look(&ids).await?;
         let news = ids.iter().zip(&looked).filter(|(id, seen)| is_news(known.get(*id), seen));
         let news: Vec<TicketId> = news.map(|(id, _)| id.clone()).collect();
         let mut ours = self.store.ours(organisation, &news).await?;
@@ -239,6 +245,8 @@ impl Enricher {
 enum Found {
     Ticket,
     Nothing,
+    /// Nobody may look.
+    Hidden,
 }
 
 /// Whether a look found a difference.

@@ -4,17 +4,20 @@
 //! body of any shape is accepted, as the vendor documents none and may change it without a word.
 
 mod reply;
+mod seen;
 
 use automations::clock::Moment;
 use automations::failure::{Failure as _, chain};
+use automations::futures::future::join;
 use automations::hint::{Hint, Raw};
 use automations::id::{HintId, OrganisationId, WebhookAction};
 use automations::lambda_http::http::{Method, header::CONTENT_TYPE};
 use automations::lambda_http::{Body, Request, Response};
 use automations::queue::{LARGEST_BATCH, Message, Queue};
-use automations::secret::{Error as SecretError, Secrets};
+use automations::secret::{Error as SecretError, Secrets, TokenStage};
 use automations::{tracing, webhook, wire};
 use reply::Refusal;
+pub use seen::Seen;
 
 /// A body must fit one message with its envelope, in base 64, which makes four bytes of three.
 pub const LARGEST_BODY: usize = (LARGEST_BATCH - 4_096) / 4 * 3;
@@ -27,6 +30,8 @@ pub struct Ingest {
     pub secrets: Secrets,
     /// The `hints` queue.
     pub hints: Queue,
+    /// Where it is noted which token is in use.
+    pub seen: Seen,
 }
 
 /// A request that names an organisation, an action and a token; nothing of it is checked yet.
@@ -46,7 +51,7 @@ impl Ingest {
         request_id: &str,
         now: Moment,
     ) -> Response<Body> {
-        match self.take(request, path, request_id, now).await {
+        match Box::pin(self.take(request, path, request_id, now)).await {
             Ok(accepted) => accepted,
             Err(refusal) => {
                 tracing::info!(request.id = request_id, reason = refusal.reason(), "refused");
@@ -66,7 +71,7 @@ impl Ingest {
             return Err(Refusal::Method);
         }
         let address = address(path)?;
-        self.check(&address).await?;
+        let (stage, version) = self.check(&address).await?;
         if request.method() == Method::GET {
             return Ok(reply::ready(&address.organisation, &address.action));
         }
@@ -79,7 +84,9 @@ impl Ingest {
             group: Some(hint.organisation.to_string()),
             deduplication: None,
         });
-        let sent: Result<(), _> = self.hints.send(messages.collect()).await.into_iter().collect();
+        let noted = self.seen.note(&address.organisation, &version, now);
+        let (sent, ()) = join(self.hints.send(messages.collect()), noted).await;
+        let sent: Result<(), _> = sent.into_iter().collect();
         sent.map_err(|error| {
             tracing::error!(request.id = request_id, failure.kind = error.kind(), "hints are not accepted");
             Refusal::Unavailable
@@ -89,26 +96,34 @@ impl Ingest {
             organisation = address.organisation.as_str(),
             webhook.action = address.action.as_str(),
             hints = count,
+            token_stage = stage.as_str(),
             "accepted"
         );
         Ok(reply::accepted(first.as_ref(), count))
     }
 
-    /// Whether the token is the organisation's. A stranger cannot tell an unknown organisation from a wrong token.
-    async fn check(&self, address: &Address<'_>) -> Result<(), Refusal> {
-        match self.secrets.webhook_token(&address.organisation).await {
-            Ok(secret) if secret.is(address.token) => Ok(()),
-            Ok(_) | Err(SecretError::Absent { .. }) => Err(Refusal::Unauthorised),
-            Err(error) => {
-                tracing::error!(
-                    failure.kind = error.kind(),
-                    failure = chain(&error),
-                    "a webhook token cannot be read"
-                );
-                Err(Refusal::Unavailable)
-            }
+    /// Which of the organisation's tokens it is: its label and its version. A stranger cannot tell an unknown organisation
+    /// from a wrong token.
+    async fn check(&self, address: &Address<'_>) -> Result<(TokenStage, String), Refusal> {
+        let owned = |(stage, version): (TokenStage, &str)| (stage, version.to_owned());
+        let Address { organisation, token, .. } = address;
+        let known = self.secrets.webhook_tokens(organisation).await.map_err(|error| refused(&error))?;
+        if let Some(found) = known.which(token) {
+            return Ok(owned(found));
         }
+        // A token that is new since is not in memory yet.
+        let latest =
+            self.secrets.latest_webhook_tokens(organisation).await.map_err(|error| refused(&error))?;
+        latest.which(token).map(owned).ok_or(Refusal::Unauthorised)
     }
+}
+
+fn refused(error: &SecretError) -> Refusal {
+    if matches!(error, SecretError::Absent { .. }) {
+        return Refusal::Unauthorised;
+    }
+    tracing::error!(failure.kind = error.kind(), failure = chain(error), "a webhook token cannot be read");
+    Refusal::Unavailable
 }
 
 /// `/hooks/{organisation}/{action}/{token}`. An organisation that cannot exist is refused as one that does not.

@@ -1,8 +1,9 @@
-//! What an operator does: with what was given up (look, send it back, or let it go), and with what happened (publish it
-//! again).
+//! What an operator does: with what was given up (look, send it back, or let it go), with what happened (publish it again),
+//! and with organisations.
 
 mod account;
 mod letters;
+pub mod organisation;
 mod redrive;
 mod replay;
 

@@ -69,6 +69,12 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Add, list, check or remove organisations, their webhook URLs and credentials, locally or in an AWS account
+    #[command(disable_help_flag = true)]
+    Organisation {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Publish events of the journal again, on the local stack or in an AWS account
     #[command(disable_help_flag = true)]
     Replay {
@@ -105,6 +111,7 @@ fn main() -> ExitCode {
         Command::Events { arguments } => tool::author("events", &arguments),
         Command::RemoveHandler { arguments } => tool::author("remove-handler", &arguments),
         Command::Dlq { arguments } => tool::dead_letters(&arguments),
+        Command::Organisation { arguments } => tool::organisation(&arguments),
         Command::Replay { arguments } => tool::replay(&arguments),
         Command::Chaos { arguments } => chaos::run(&arguments),
         Command::StandIn { arguments } => tool::stand_in(&arguments),

@@ -21,6 +21,11 @@ pub(crate) fn dead_letters(arguments: &[OsString]) -> Result<ExitCode> {
     here_or_in_account("operate", "operate", arguments)
 }
 
+/// `cargo xtask organisation`.
+pub(crate) fn organisation(arguments: &[OsString]) -> Result<ExitCode> {
+    here_or_in_account("operate", "organisation", arguments)
+}
+
 /// `cargo xtask replay`.
 pub(crate) fn replay(arguments: &[OsString]) -> Result<ExitCode> {
     here_or_in_account("operate", "replay", arguments)

@@ -7,7 +7,7 @@ use super::transport::Request;
 use super::{Client, Error};
 use crate::clock::{self, Moment};
 use crate::id::OrganisationId;
-use crate::secret::ApiToken;
+use crate::secret::{Access, ApiToken};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -125,6 +125,14 @@ impl Session<'_> {
             repeated = repeated.saturating_add(1);
             pause(wait).await;
         }
+    }
+
+    /// What may be done in the organisation, as the secret of its API token says.
+    ///
+    /// # Errors
+    /// Where the secret cannot be read.
+    pub async fn access(&self) -> Result<Access, Error> {
+        Ok(self.client.secrets.api_token(self.organisation).await?.access)
     }
 
     async fn another_than(&self, refused: &ApiToken) -> Result<ApiToken, Error> {

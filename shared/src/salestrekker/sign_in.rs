@@ -27,7 +27,7 @@ impl Transport {
     /// As a request failed. What the vendor answers to a wrong key is not known (salestrekker-facts.md, section 2), so it
     /// is [`Error::Rejected`] or [`Error::CredentialRefused`].
     pub async fn sign_in(&self, credential: &Credential) -> Result<SecretString, Error> {
-        let Credential { endpoint, login, organization } = credential;
+        let Credential { endpoint, login, organization, .. } = credential;
         #[expect(clippy::disallowed_methods, reason = "this is where the login is sent")]
         let (document, variables) = match login {
             Login::ApiKey(key) => (documents::AUTHENTICATE, json!({ "apiKey": key.expose_secret() })),

@@ -36,6 +36,8 @@ pub enum Outcome {
     Changed,
     /// The ticket was already as wanted; nothing was sent.
     AlreadySo,
+    /// The organisation is read-only: nothing was sent, and nothing will be for this action.
+    WouldDo,
     /// A handler's own mutation, or a notice, was sent and not refused.
     Sent,
     /// A contact and a ticket for it were created.
@@ -230,7 +232,7 @@ impl Store {
                 let left = Left { chain: done.decided.links(), at: done.done_at };
                 Some(self.created(organisation, ticket, &left))
             }
-            Outcome::Changed | Outcome::AlreadySo | Outcome::Sent => None,
+            Outcome::Changed | Outcome::AlreadySo | Outcome::WouldDo | Outcome::Sent => None,
         };
         self.transact([result], created).await
     }

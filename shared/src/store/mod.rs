@@ -7,15 +7,18 @@
 //! | the same | `JOURNAL#{version}` | the events of that version, for good (with `told_on` and `at`, the keys of the index by day) |
 //! | the same | `OURS` | what actions of ours left at the ticket; see `trace.rs` |
 //! | `ACTION#{organisation}#{action}` | `RESULT` | an action that is performed, was done or is left to a person; see `actions.rs` |
+//! | `ORGANISATION#{organisation}` | `TOKEN#{version}` | when a webhook came with this version of the webhook token, within a minute |
 
 mod actions;
 mod journal;
+mod sightings;
 mod snapshots;
 mod steps;
 mod sweep;
 mod traces;
 
 pub use actions::{Claim, Claimant, Done, Outcome};
+pub use sightings::Sighting;
 pub use snapshots::Known;
 pub use sweep::{Due, SHARDS};
 

@@ -1,34 +1,42 @@
 //! Secrets Manager: an organisation's secrets, read once and kept for a while.
 //!
 //! Each organisation has three, named `{prefix}/{organisation}/{kind}` and holding one JSON object each:
-//! `webhook-token` `{"token"}`, `api-key` `{"endpoint", "api_key"}` and `api-token` `{"endpoint", "token"}`. Where a
-//! user's login stands in for an API key, `api-key` holds `{"endpoint", "email", "password"}`; with either, an optional
-//! `"organization"` names the one to enter, by the id that `organizations` shows.
+//! `webhook-token` `{"token"}`, `api-key` `{"endpoint", "api_key"}` and `api-token` `{"endpoint", "token", "expires"}`.
+//! Where a user's login stands in for an API key, `api-key` holds `{"endpoint", "email", "password"}`; with either, an
+//! optional `"organization"` names the one to enter, by the id that `organizations` shows, and an optional `"access"` says
+//! what may be done there (see [`Access`]); rotation copies it to `api-token`, where the functions read it.
+
+mod read;
+mod webhook;
+
+pub use read::Secrets;
+pub use webhook::{TokenStage, WebhookToken, WebhookTokens};
 
 use crate::clock::Moment;
 use crate::endpoint::Endpoint;
 use crate::failure::{Failure, Remedy};
-use crate::id::{MembershipId, OrganisationId};
-use crate::kept::Kept;
+use crate::id::MembershipId;
 use crate::private::Private;
 use crate::wire;
-use aws_sdk_secretsmanager::Client;
-use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use std::time::Duration;
-use subtle::ConstantTimeEq as _;
+use serde::{Deserialize, Serialize};
 
-/// A secret may be this much out of date.
-const KEPT_FOR: Duration = Duration::from_mins(5);
-/// That an organisation has no such secret is believed for this long, so that a stranger who guesses names costs one
-/// look-up a name.
-const ABSENCE_KEPT_FOR: Duration = Duration::from_secs(30);
-/// So many secrets are kept; past it, all are forgotten and read again.
-const MOST_KEPT: usize = 1_000;
+/// What may be done in an organisation. An aggregator may let data in and not out, or a brokerage may first want to see
+/// what would be done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Access {
+    /// All of it.
+    #[default]
+    ReadWrite,
+    /// Tickets are looked at; actions are recorded as "would do", and nothing is sent.
+    ReadOnly,
+    /// Actions are sent; no ticket is looked at of our own accord, so that a webhook becomes no event of a change.
+    WriteOnly,
+}
 
 /// The last part of a secret's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -52,23 +60,6 @@ impl Kind {
     }
 }
 
-/// The secret `webhook-token`.
-#[derive(Debug, Clone, Deserialize)]
-pub struct WebhookToken {
-    /// What a webhook's URL must end in.
-    pub token: SecretString,
-}
-
-impl WebhookToken {
-    /// Whether this is the token. The time it takes does not depend on where the first wrong byte stands.
-    pub fn is(&self, token: &str) -> bool {
-        #[expect(clippy::disallowed_methods, reason = "this is where the token is compared")]
-        let own = self.token.expose_secret();
-        // An empty secret would let an empty token in.
-        !own.is_empty() && bool::from(own.as_bytes().ct_eq(token.as_bytes()))
-    }
-}
-
 /// The secret `api-key`: how a token is come by.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "StoredCredential")]
@@ -79,6 +70,8 @@ pub struct Credential {
     pub login: Login,
     /// The organisation to enter, of those that the user may; the one that the login leads to where absent.
     pub organization: Option<MembershipId>,
+    /// What may be done there.
+    pub access: Access,
 }
 
 /// Who signs in.
@@ -102,19 +95,21 @@ struct StoredCredential {
     api_key: Option<SecretString>,
     email: Option<Private<String>>,
     password: Option<SecretString>,
+    #[serde(default)]
+    access: Access,
 }
 
 impl TryFrom<StoredCredential> for Credential {
     type Error = &'static str;
 
     fn try_from(stored: StoredCredential) -> Result<Self, &'static str> {
-        let StoredCredential { endpoint, organization, api_key, email, password } = stored;
+        let StoredCredential { endpoint, organization, api_key, email, password, access } = stored;
         let login = match (api_key, email, password) {
             (Some(key), None, None) => Login::ApiKey(key),
             (None, Some(email), Some(password)) => Login::User { email, password },
             _ => return Err("it takes an api_key, or an email and a password"),
         };
-        Ok(Self { endpoint, login, organization })
+        Ok(Self { endpoint, login, organization, access })
     }
 }
 
@@ -125,14 +120,53 @@ pub struct ApiToken {
     pub endpoint: Endpoint,
     /// A JWT that lives for 14 days.
     pub token: SecretString,
+    /// When it expires, in seconds since 1970 began, where it says so.
+    #[serde(default)]
+    pub expires: Option<u64>,
+    /// What may be done with it.
+    #[serde(default)]
+    pub access: Access,
 }
 
 impl ApiToken {
+    /// A token that was just come by with this credential.
+    pub fn of(credential: &Credential, token: SecretString) -> Self {
+        #[expect(clippy::disallowed_methods, reason = "only when it expires is read from it")]
+        let expires = expiry(token.expose_secret()).map(Moment::as_seconds);
+        Self { endpoint: credential.endpoint.clone(), token, expires, access: credential.access }
+    }
+
+    /// As the secret holds it.
+    pub fn stored(&self) -> SecretString {
+        #[derive(Serialize)]
+        struct Stored<'a> {
+            endpoint: &'a Endpoint,
+            token: &'a str,
+            expires: Option<u64>,
+            access: Access,
+        }
+        let Self { endpoint, token, expires, access } = self;
+        #[expect(clippy::disallowed_methods, reason = "this is where the token is stored")]
+        let stored = Stored { endpoint, token: token.expose_secret(), expires: *expires, access: *access };
+        wire::to_json(&stored).into()
+    }
+
+    /// When the token expires, by what it says of itself; else by what was stored beside it.
+    pub fn expires(&self) -> Option<Moment> {
+        #[expect(clippy::disallowed_methods, reason = "only when it expires is read from it")]
+        let own = expiry(self.token.expose_secret());
+        own.or(self.expires.map(Moment::from_seconds))
+    }
+
+    /// Whole days until it expires, where it says so.
+    pub fn days_left(&self, now: Moment) -> Option<u64> {
+        Some(self.expires()?.since(now).as_secs() / 86_400)
+    }
+
     /// Whether the token says of itself that its time is over: reason enough to look for a newer one, not to believe it.
     /// A token that says nothing has not expired.
     pub fn has_expired(&self, now: Moment) -> bool {
-        #[expect(clippy::disallowed_methods, reason = "only when it expires is read from it")]
-        expiry(self.token.expose_secret()).is_some_and(|expiry| expiry <= now)
+        self.expires().is_some_and(|expires| expires <= now)
     }
 
     /// Whether it is the same token.
@@ -206,98 +240,6 @@ impl Failure for Error {
     }
 }
 
-/// The organisations' secrets. One per process.
-#[derive(Debug)]
-pub struct Secrets {
-    client: Client,
-    prefix: String,
-    /// By name; `None` for one that does not exist.
-    kept: Kept<String, Option<SecretString>>,
-}
-
-impl Secrets {
-    /// Secrets whose names begin with `prefix`.
-    pub fn new(client: Client, prefix: String) -> Self {
-        Self { client, prefix, kept: Kept::new(MOST_KEPT) }
-    }
-
-    /// What this organisation's webhook URLs end in.
-    ///
-    /// # Errors
-    /// [`Error`], where [`Error::Absent`] may mean that there is no such organisation.
-    pub async fn webhook_token(&self, organisation: &OrganisationId) -> Result<WebhookToken, Error> {
-        self.get(organisation, Kind::WebhookToken).await
-    }
-
-    /// The organisation's API token, from memory where it is younger than five minutes.
-    ///
-    /// # Errors
-    /// [`Error`].
-    pub async fn api_token(&self, organisation: &OrganisationId) -> Result<ApiToken, Error> {
-        self.get(organisation, Kind::ApiToken).await
-    }
-
-    /// The organisation's API token after this one was refused: another that is in memory since, else read anew.
-    ///
-    /// # Errors
-    /// [`Error`].
-    pub async fn another_api_token(
-        &self,
-        organisation: &OrganisationId,
-        refused: &ApiToken,
-    ) -> Result<ApiToken, Error> {
-        let known = self.api_token(organisation).await?;
-        if !known.is(refused) {
-            return Ok(known);
-        }
-        let name = self.name(organisation, Kind::ApiToken);
-        let value = self.fetch(&name).await?;
-        open(name, value)
-    }
-
-    fn name(&self, organisation: &OrganisationId, kind: Kind) -> String {
-        format!("{}/{organisation}/{}", self.prefix, kind.as_str())
-    }
-
-    async fn get<T: DeserializeOwned>(&self, organisation: &OrganisationId, kind: Kind) -> Result<T, Error> {
-        self.named(organisation, kind.as_str()).await
-    }
-
-    /// A secret of the organisation by the last part of its name, from memory where it is younger than five minutes.
-    pub(crate) async fn named<T: DeserializeOwned>(
-        &self,
-        organisation: &OrganisationId,
-        last: &str,
-    ) -> Result<T, Error> {
-        let name = format!("{}/{organisation}/{last}", self.prefix);
-        let value = match self.kept.get(&name) {
-            Some(kept) => kept,
-            None => self.fetch(&name).await?,
-        };
-        open(name, value)
-    }
-
-    async fn fetch(&self, name: &str) -> Result<Option<SecretString>, Error> {
-        let answer = self.client.get_secret_value().secret_id(name).send().await;
-        let value = match answer {
-            Ok(answer) => answer.secret_string.map(SecretString::from),
-            Err(error) if is_absent(&error) => None,
-            Err(error) if crate::aws::is_refusal(&error) => {
-                return Err(Error::Refused { name: name.to_owned() });
-            }
-            Err(_) => return Err(Error::Unavailable { name: name.to_owned() }),
-        };
-        let keep_for = if value.is_some() { KEPT_FOR } else { ABSENCE_KEPT_FOR };
-        self.kept.put(name.to_owned(), value.clone(), keep_for);
-        Ok(value)
-    }
-}
-
-fn open<T: DeserializeOwned>(name: String, value: Option<SecretString>) -> Result<T, Error> {
-    let Some(value) = value else { return Err(Error::Absent { name }) };
-    parse(&value).map_err(|misfit| Error::Unusable { name, misfit })
-}
-
 /// A secret's text as what it should hold.
 ///
 /// # Errors
@@ -307,23 +249,9 @@ pub fn parse<T: DeserializeOwned>(value: &SecretString) -> Result<T, wire::Misfi
     wire::from_json(value.expose_secret().as_bytes())
 }
 
-fn is_absent(error: &aws_sdk_secretsmanager::error::SdkError<GetSecretValueError>) -> bool {
-    error.as_service_error().is_some_and(GetSecretValueError::is_resource_not_found_exception)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_webhook_token_is_itself_and_nothing_else() {
-        let secret = |text: &str| WebhookToken { token: text.into() };
-        assert!(secret("abc").is("abc"));
-        for wrong in ["", "a", "ab", "abd", "xbc", "abcd", "ABC"] {
-            assert!(!secret("abc").is(wrong), "{wrong}");
-        }
-        assert!(!secret("").is(""));
-    }
 
     #[test]
     fn a_secret_prints_nothing_and_its_error_neither() {
@@ -337,7 +265,8 @@ mod tests {
     }
     fn jwt(claims: &str) -> ApiToken {
         let endpoint = serde_json::from_str(r#""https://app.example.com/graphql""#).unwrap();
-        ApiToken { endpoint, token: format!("e30.{}.signature", URL_SAFE_NO_PAD.encode(claims)).into() }
+        let token = format!("e30.{}.signature", URL_SAFE_NO_PAD.encode(claims)).into();
+        ApiToken { endpoint, token, expires: None, access: Access::default() }
     }
 
     #[test]
@@ -345,6 +274,21 @@ mod tests {
         let token = jwt(r#"{"id": "u", "iat": 1000, "exp": 1209}"#);
         assert!(!token.has_expired(Moment::from_seconds(1208)));
         assert!(token.has_expired(Moment::from_seconds(1209)));
+    }
+
+    #[test]
+    fn a_stored_token_is_read_back_with_its_expiry_and_what_may_be_done() {
+        let key = r#"{"endpoint": "https://app.example.com/graphql", "api_key": "k", "access": "read-only"}"#;
+        let credential: Credential = parse(&key.into()).unwrap();
+        let day = 86_400;
+        let token = ApiToken::of(&credential, jwt(&format!(r#"{{"exp": {}}}"#, 14 * day)).token);
+        let again: ApiToken = parse(&token.stored()).unwrap();
+        assert_eq!((again.expires, again.access), (Some(14 * day), Access::ReadOnly));
+        assert_eq!(again.days_left(Moment::from_seconds(10 * day + 1)), Some(3));
+        // What was stored before there was an expiry beside it.
+        let old = r#"{"endpoint": "https://app.example.com/graphql", "token": "t"}"#;
+        let old: ApiToken = parse(&old.into()).unwrap();
+        assert_eq!((old.days_left(Moment::from_seconds(1)), old.access), (None, Access::ReadWrite));
     }
 
     #[test]

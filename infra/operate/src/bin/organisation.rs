@@ -1,0 +1,271 @@
+//! `cargo xtask organisation`: see the library's `organisation`.
+
+use anyhow::{Context as _, Result, bail};
+use automations::clock;
+use automations::config::Reader;
+use automations::id::OrganisationId;
+use automations::salestrekker::Limits;
+use automations::secret::{self, Access, Credential};
+use clap::{Parser, Subcommand, ValueEnum};
+use operate::organisation::{New, Organisations, Report, Urls, ticket_ids};
+use secrecy::SecretString;
+use serde_json::json;
+use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Add an organisation, look whether it works, replace its webhook URLs, remove it
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask organisation",
+    bin_name = "cargo xtask organisation",
+    arg_required_else_help = true
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    /// The AWS profile of the account [default: the local stack that `up` started]
+    #[arg(long, global = true)]
+    profile: Option<String>,
+    /// The application's CloudFormation stack, which is the first part of the secrets' names
+    #[arg(long, global = true, default_value = "automations")]
+    stack: String,
+    /// Print JSON
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Deploy its stack, try and store its API key (asked for, or on standard input), print its webhook URLs
+    Add {
+        /// Its name in URLs: a-z, 0-9 and -
+        name: OrganisationId,
+        /// The API's address, for example `https://app.example.com/graphql`; the host differs by aggregator
+        #[arg(long)]
+        endpoint: String,
+        /// What may be done there
+        #[arg(long, default_value = "read-write")]
+        access: May,
+        /// Encrypt its secrets with a key of its own, which AWS charges for
+        #[arg(long)]
+        own_key: bool,
+    },
+    /// Print the names of all
+    List,
+    /// Print the webhook URLs to paste into Salestrekker, one for each action
+    Urls {
+        /// The organisation
+        name: OrganisationId,
+        /// Make a new token, accepted beside the old one until `--finish`
+        #[arg(long, conflicts_with = "finish")]
+        new: bool,
+        /// Close the old token, once nobody uses it
+        #[arg(long)]
+        finish: bool,
+        /// Close it though it was seen in the last 24 hours
+        #[arg(long, requires = "finish")]
+        force: bool,
+    },
+    /// Tell whether it works: host, credential, days left, last webhook and its token
+    Check {
+        /// The organisation [default: all]
+        name: Option<OrganisationId>,
+    },
+    /// Store another API key (asked for, or on standard input) after trying it
+    Key {
+        /// The organisation
+        name: OrganisationId,
+    },
+    /// Store a new API token now, without waiting for its rotation
+    Renew {
+        /// The organisation
+        name: OrganisationId,
+    },
+    /// Change what may be done there
+    Access {
+        /// The organisation
+        name: OrganisationId,
+        /// What may be done there
+        access: May,
+    },
+    /// Store a snapshot of each ticket without an event, before the webhooks are switched on; again, it goes on
+    Prime {
+        /// The organisation
+        name: OrganisationId,
+        /// Ids, one a line, or a CSV with a column `Id`, `Ticket Id` or `Deal Id`
+        #[arg(long, value_name = "FILE")]
+        tickets: PathBuf,
+        /// What the API is granted, as the template's parameter `ApiLimits`
+        #[arg(long, value_name = "JSON", default_value = "{}")]
+        limits: String,
+    },
+    /// Delete its stack and its secrets; what was seen and done stays
+    Remove {
+        /// The organisation
+        name: OrganisationId,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum May {
+    /// Everything
+    ReadWrite,
+    /// Look at tickets, and only record what would be done
+    ReadOnly,
+    /// Act, and look at no ticket of our own accord
+    WriteOnly,
+}
+
+impl From<May> for Access {
+    fn from(may: May) -> Self {
+        match may {
+            May::ReadWrite => Self::ReadWrite,
+            May::ReadOnly => Self::ReadOnly,
+            May::WriteOnly => Self::WriteOnly,
+        }
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(arguments).await {
+        Ok(code) => code,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(Arguments { command, profile, stack, json }: Arguments) -> Result<ExitCode> {
+    let local = Reader::of_process().or("AWS_ENDPOINT_URL", String::new());
+    let local = Some(local).filter(|endpoint| !endpoint.is_empty() && profile.is_none());
+    let config = operate::account(profile).await?;
+    let organisations = Organisations::new(&config, stack, local)?;
+    let now = clock::now();
+    let mut out = std::io::stdout().lock();
+    match command {
+        Command::Add { name, endpoint, access, own_key } => {
+            let api_key = ask_for_key()?;
+            let new = New { credential: credential(&endpoint, access.into(), &api_key)?, api_key, own_key };
+            print_urls(&mut out, &organisations.add(&name, &new).await?, json)?;
+        }
+        Command::List => {
+            let names = organisations.list().await?;
+            if json {
+                writeln!(out, "{}", serde_json::to_string(&names)?)?;
+            } else {
+                names.iter().try_for_each(|name| writeln!(out, "{name}"))?;
+            }
+        }
+        Command::Urls { name, finish: true, force, .. } => {
+            organisations.finish_urls(&name, force, now).await?;
+            say("the old token is closed; the functions refuse it within five minutes");
+        }
+        Command::Urls { name, new: true, .. } => {
+            print_urls(&mut out, &organisations.new_urls(&name).await?, json)?;
+            say(&format!("both tokens are accepted until `cargo xtask organisation urls {name} --finish`"));
+        }
+        Command::Urls { name, .. } => print_urls(&mut out, &organisations.urls(&name).await?, json)?,
+        Command::Check { name } => {
+            let names = match name {
+                Some(name) => [name].into(),
+                None => organisations.list().await?,
+            };
+            let mut all_well = true;
+            for name in names {
+                let report = organisations.check(&name, now).await?;
+                all_well &= report.accepted;
+                if json {
+                    writeln!(out, "{}", serde_json::to_string(&report)?)?;
+                } else {
+                    writeln!(out, "{}", told(&report))?;
+                }
+            }
+            return Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        Command::Key { name } => {
+            organisations.change_key(&name, ask_for_key()?).await?;
+            say("the key works and is stored, with a token that it gave");
+        }
+        Command::Renew { name } => {
+            organisations.renew(&name).await?;
+            say(
+                "a new token is stored; the functions use it within five minutes, or when the old one is refused",
+            );
+        }
+        Command::Access { name, access } => {
+            organisations.set_access(&name, access.into()).await?;
+            say("the functions know within five minutes");
+        }
+        Command::Prime { name, tickets, limits } => {
+            let text = std::fs::read_to_string(&tickets)
+                .with_context(|| format!("{} cannot be read as text", tickets.display()))?;
+            let limits: Limits = serde_json::from_str(&limits).context("--limits")?;
+            let tickets = ticket_ids(&text)?;
+            let progress = organisations.prime(&name, &tickets, limits, |so_far| {
+                say(&serde_json::to_string(&so_far)?);
+                Ok(())
+            });
+            let progress = progress.await?;
+            writeln!(out, "{}", serde_json::to_string(&progress)?)?;
+            return Ok(if progress.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        Command::Remove { name } => organisations.remove(&name).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The API key, from a prompt that shows nothing, or from standard input; never from an argument, which others can see.
+fn ask_for_key() -> Result<SecretString> {
+    let key = if std::io::stdin().is_terminal() {
+        rpassword::prompt_password("API key (not shown): ")?
+    } else {
+        let mut line = String::new();
+        std::io::stdin().read_line(&mut line)?;
+        line
+    };
+    match key.trim() {
+        "" => bail!("no API key was given; type it at the prompt, or send it to standard input"),
+        key => Ok(key.to_owned().into()),
+    }
+}
+
+fn credential(endpoint: &str, access: Access, api_key: &SecretString) -> Result<Credential> {
+    let value = json!({ "endpoint": endpoint, "api_key": "", "access": access }).to_string();
+    let mut credential: Credential =
+        secret::parse(&value.into()).context("--endpoint is no https:// address")?;
+    credential.login = secret::Login::ApiKey(api_key.clone());
+    Ok(credential)
+}
+
+fn print_urls(out: &mut impl std::io::Write, urls: &Urls, json: bool) -> Result<()> {
+    if json {
+        return Ok(writeln!(out, "{}", serde_json::to_string(urls)?)?);
+    }
+    for (action, url) in &urls.urls {
+        writeln!(out, "{action:<16} {url}")?;
+    }
+    Ok(())
+}
+
+fn told(report: &Report) -> String {
+    let host = report.host.as_deref().unwrap_or("no host");
+    let answers = if report.answers { "answers" } else { "does not answer" };
+    let accepted = match (report.accepted, report.problem) {
+        (true, _) => "credential accepted".to_owned(),
+        (false, problem) => format!("credential not accepted ({})", problem.unwrap_or("unknown")),
+    };
+    let days = report.days_left.map_or_else(|| "an unknown time".to_owned(), |days| format!("{days} days"));
+    let webhook = match (report.last_webhook_s, report.last_token) {
+        (Some(age), Some(token)) => format!("last webhook {} min ago with the {token} token", age / 60),
+        _ => "no webhook yet".to_owned(),
+    };
+    format!("{}: {host} {answers}, {accepted}, token lives {days}, {webhook}", report.organisation)
+}
+
+fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}

@@ -1,0 +1,82 @@
+//! Whether an organisation works: asked of its API, of its secrets and of what the door noted.
+
+use super::Organisations;
+use anyhow::Result;
+use automations::clock::Moment;
+use automations::failure::Failure as _;
+use automations::id::OrganisationId;
+use automations::salestrekker::Error;
+use automations::secret::{self, Access, ApiToken, Kind, TokenStage};
+use serde::Serialize;
+
+/// What is known of an organisation; nothing of it is secret.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// Its name.
+    pub organisation: OrganisationId,
+    /// The API's host.
+    pub host: Option<String>,
+    /// Whether the host answers.
+    pub answers: bool,
+    /// Whether the API takes the token in use.
+    pub accepted: bool,
+    /// The kind of what went wrong, else nothing.
+    pub problem: Option<&'static str>,
+    /// Whole days until the token in use expires, where it says so.
+    pub days_left: Option<u64>,
+    /// What may be done there.
+    pub access: Access,
+    /// Seconds since the last webhook, within a minute; nothing where none ever came.
+    pub last_webhook_s: Option<u64>,
+    /// Which token it came with: `current`, `pending`, `previous`, or `closed`.
+    pub last_token: Option<&'static str>,
+}
+
+impl Organisations {
+    /// What is known of an organisation.
+    ///
+    /// # Errors
+    /// As a request to AWS fails; what is wrong with the organisation stands in the report.
+    pub async fn check(&self, organisation: &OrganisationId, now: Moment) -> Result<Report> {
+        let mut report = Report {
+            organisation: organisation.clone(),
+            host: None,
+            answers: false,
+            accepted: false,
+            problem: None,
+            days_left: None,
+            access: Access::default(),
+            last_webhook_s: None,
+            last_token: None,
+        };
+        let value = self.value(organisation, Kind::ApiToken).await?;
+        match value.and_then(|value| secret::parse::<ApiToken>(&value).ok()) {
+            Some(token) => {
+                report.host = token.endpoint.url().host_str().map(str::to_owned);
+                report.days_left = token.days_left(now);
+                report.access = token.access;
+                let tried = self.transport.try_token(&token).await;
+                report.answers = !matches!(tried, Err(Error::Unavailable { .. } | Error::Ambiguous));
+                report.accepted = tried.is_ok();
+                report.problem = tried.err().map(|error| error.kind());
+            }
+            None => report.problem = Some("secret_unusable"),
+        }
+        let last = self.store.tokens_seen(organisation).await?.into_iter().max_by_key(|seen| seen.at);
+        if let Some(last) = last {
+            report.last_webhook_s = Some(now.since(last.at).as_secs());
+            report.last_token = Some(self.stage_of(organisation, &last.version).await?);
+        }
+        Ok(report)
+    }
+
+    async fn stage_of(&self, organisation: &OrganisationId, version: &str) -> Result<&'static str> {
+        for stage in TokenStage::ALL {
+            let labelled = self.version_of(organisation, Kind::WebhookToken, stage.label()).await?;
+            if labelled.as_deref() == Some(version) {
+                return Ok(stage.as_str());
+            }
+        }
+        Ok("closed")
+    }
+}

@@ -1,0 +1,129 @@
+//! The organisation's stack, by the API of CloudFormation; the template needs no build.
+
+use super::Organisations;
+use anyhow::{Context as _, Result, bail};
+use automations::id::OrganisationId;
+use aws_sdk_cloudformation::error::ProvideErrorMetadata as _;
+use aws_sdk_cloudformation::types::{OnFailure, Parameter, Stack};
+use std::time::Duration;
+
+const TEMPLATE: &str = include_str!("../../../organisation.yaml");
+/// So often it is looked, a second apart, whether a change of a stack is over.
+const MOST_LOOKS: u32 = 600;
+
+/// What the application's stack says of itself.
+#[derive(Debug)]
+pub(super) struct Outputs {
+    pub(super) webhook_url: String,
+    pub(super) rotator: String,
+}
+
+impl Organisations {
+    pub(super) fn stack_of(&self, organisation: &OrganisationId) -> String {
+        format!("{}-organisation-{organisation}", self.stack)
+    }
+
+    pub(super) async fn outputs(&self) -> Result<Outputs> {
+        let stack = self.described(&self.stack).await?;
+        let stack = stack.with_context(|| format!("the stack {} is not deployed here", self.stack))?;
+        let output = |key: &str| {
+            let found = stack.outputs().iter().find(|output| output.output_key() == Some(key));
+            let value = found.and_then(|output| output.output_value()).map(str::to_owned);
+            value.with_context(|| format!("the stack {} has no output {key}; deploy it anew", self.stack))
+        };
+        let (mut webhook_url, rotator) = (output("WebhookUrl")?, output("RotatorArn")?);
+        if let Some(endpoint) = &self.local {
+            // The host of the engine's own form is one that not every resolver knows.
+            let id =
+                webhook_url.split("//").last().and_then(|host| host.split('.').next()).unwrap_or_default();
+            webhook_url = format!("{endpoint}/_aws/lambda-url/{id}/");
+        }
+        Ok(Outputs { webhook_url, rotator })
+    }
+
+    pub(super) async fn has_stack(&self, organisation: &OrganisationId) -> Result<bool> {
+        Ok(self.described(&self.stack_of(organisation)).await?.is_some())
+    }
+
+    /// Creates or updates the stack, and waits until that is done. No parameter is a secret.
+    pub(super) async fn deploy(
+        &self,
+        organisation: &OrganisationId,
+        own_key: bool,
+        rotator: &str,
+    ) -> Result<()> {
+        let name = self.stack_of(organisation);
+        let values = [
+            ("Application", self.stack.as_str()),
+            ("Organisation", organisation.as_str()),
+            ("RotatorArn", rotator),
+            ("OwnKey", if own_key { "true" } else { "false" }),
+        ];
+        let parameter = |(key, value)| Parameter::builder().parameter_key(key).parameter_value(value).build();
+        let parameters: Vec<Parameter> = values.into_iter().map(parameter).collect();
+        if self.described(&name).await?.is_some() {
+            // Begun before, and perhaps rotated by now: nothing that it has is taken away.
+            if rotator.is_empty() {
+                return Ok(());
+            }
+            let request = self.cloudformation.update_stack().stack_name(&name).template_body(TEMPLATE);
+            match request.set_parameters(Some(parameters)).send().await {
+                Ok(_) => {}
+                Err(error) if error.message().is_some_and(|text| text.contains("No updates")) => {
+                    return Ok(());
+                }
+                Err(error) => return Err(error).context("the organisation's stack cannot be updated"),
+            }
+        } else {
+            let request = self.cloudformation.create_stack().stack_name(&name).template_body(TEMPLATE);
+            let request = request.set_parameters(Some(parameters)).on_failure(OnFailure::Delete);
+            request.send().await.context("the organisation's stack cannot be created")?;
+        }
+        self.settled(&name).await?.context("the organisation's stack was rolled back; see its events")?;
+        Ok(())
+    }
+
+    pub(super) async fn delete_stack(&self, organisation: &OrganisationId) -> Result<()> {
+        let name = self.stack_of(organisation);
+        self.cloudformation.delete_stack().stack_name(&name).send().await?;
+        match self.settled(&name).await? {
+            None => Ok(()),
+            Some(_) => bail!("the stack {name} cannot be deleted; see its events"),
+        }
+    }
+
+    /// The stack once nothing changes it any more; none where it is gone.
+    async fn settled(&self, name: &str) -> Result<Option<Stack>> {
+        for _ in 0..MOST_LOOKS {
+            let Some(stack) = self.described(name).await? else { return Ok(None) };
+            let status = stack.stack_status().map(|status| status.as_str().to_owned()).unwrap_or_default();
+            if !status.ends_with("IN_PROGRESS") {
+                if status.contains("ROLLBACK") || status.contains("FAILED") {
+                    bail!("the stack {name} is {status}; see its events in CloudFormation");
+                }
+                return Ok(Some(stack));
+            }
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "the pause between two looks at something that can be seen"
+            )]
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        bail!("the stack {name} is not done yet; look at it in CloudFormation, and run the command again")
+    }
+
+    async fn described(&self, name: &str) -> Result<Option<Stack>> {
+        match self.cloudformation.describe_stacks().stack_name(name).send().await {
+            Ok(answer) => {
+                let stack = answer.stacks.unwrap_or_default().into_iter().next();
+                Ok(stack.filter(|stack| {
+                    stack.stack_status().is_none_or(|status| status.as_str() != "DELETE_COMPLETE")
+                }))
+            }
+            Err(error) if error.message().is_some_and(|text| text.contains("does not exist")) => Ok(None),
+            Err(error) => {
+                Err(error).context("CloudFormation does not answer; is this the right account and region?")
+            }
+        }
+    }
+}

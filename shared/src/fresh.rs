@@ -1,0 +1,288 @@
+//! What is asked for again when it is too old or was refused, and served a while longer where nobody answers.
+//!
+//! One value has one asker at a time: whoever comes meanwhile waits and takes what the first was given.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::MutexGuard;
+
+/// How old a value may be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// It is past its age and nobody answered: so much longer it is served all the same.
+    pub(crate) grace: Duration,
+    /// After an attempt that failed, none is made for so long, while there is a value to serve.
+    pub(crate) pause: Duration,
+    /// So many values are kept; past it, all are forgotten and asked for again.
+    pub(crate) most: usize,
+}
+
+/// Values by name.
+#[derive(Debug)]
+pub(crate) struct Fresh<T> {
+    bounds: Bounds,
+    cells: Mutex<HashMap<String, Arc<Cell<T>>>>,
+}
+
+type Cell<T> = tokio::sync::Mutex<State<T>>;
+
+#[derive(Debug)]
+struct State<T> {
+    held: Option<Held<T>>,
+    /// The last attempt that failed.
+    failed: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Held<T> {
+    value: T,
+    since: Instant,
+    keep_for: Duration,
+}
+
+/// A value, and how it was come by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Got<T> {
+    /// The value.
+    pub(crate) value: T,
+    /// Whether it was asked for just now, kept, or is too old.
+    pub(crate) how: How,
+}
+
+/// How a value was come by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum How {
+    /// Asked for.
+    Fetched,
+    /// Young enough.
+    Kept,
+    /// Too old by now, as nobody answered; its age.
+    Stale(Duration),
+}
+
+/// Why nothing was given.
+#[derive(Debug)]
+pub(crate) enum Denied<E> {
+    /// Nobody answered: what is kept is served, within its bound.
+    Outage(E),
+    /// An answer, and it is no: what is kept is forgotten.
+    Refusal(E),
+}
+
+impl<T: Clone> Fresh<T> {
+    pub(crate) fn new(bounds: Bounds) -> Self {
+        Self { bounds, cells: Mutex::default() }
+    }
+
+    /// The value of this name, younger than `at_most` or than its own bound, whichever is less. `ask` is told whether there
+    /// is something to serve in its stead, and answers with the value and how long it may be kept.
+    pub(crate) async fn get<E>(
+        &self,
+        name: &str,
+        at_most: Duration,
+        now: Instant,
+        ask: impl AsyncFnOnce(bool) -> Result<(T, Duration), Denied<E>>,
+    ) -> Result<Got<T>, E> {
+        let cell = self.cell(name);
+        let state = cell.lock().await;
+        self.get_locked(state, at_most, now, ask).await
+    }
+
+    /// A value that was asked for after `now`: by somebody else meanwhile, or by `ask`, which waits until the last attempt
+    /// is as old as `apart`.
+    pub(crate) async fn renew<E>(
+        &self,
+        name: &str,
+        apart: Duration,
+        now: Instant,
+        ask: impl AsyncFnOnce(bool) -> Result<(T, Duration), Denied<E>>,
+    ) -> Result<Got<T>, E> {
+        let cell = self.cell(name);
+        let state = cell.lock().await;
+        match &state.held {
+            Some(held) if held.since > now => {
+                return Ok(Got { value: held.value.clone(), how: How::Kept });
+            }
+            Some(held) => wait(apart.saturating_sub(held.since.elapsed())).await,
+            None => {}
+        }
+        self.get_locked(state, Duration::ZERO, Instant::now(), ask).await
+    }
+
+    async fn get_locked<E>(
+        &self,
+        mut cell: MutexGuard<'_, State<T>>,
+        at_most: Duration,
+        now: Instant,
+        ask: impl AsyncFnOnce(bool) -> Result<(T, Duration), Denied<E>>,
+    ) -> Result<Got<T>, E> {
+        let stale = match &cell.held {
+            Some(held) => {
+                let age = now.saturating_duration_since(held.since);
+                let value = held.value.clone();
+                if age < held.keep_for.min(at_most) {
+                    return Ok(Got { value, how: How::Kept });
+                }
+                let how = if age < held.keep_for { How::Kept } else { How::Stale(age) };
+                (age < held.keep_for.saturating_add(self.bounds.grace)).then_some(Got { value, how })
+            }
+            None => None,
+        };
+        let is_pausing =
+            cell.failed.is_some_and(|failed| now.saturating_duration_since(failed) < self.bounds.pause);
+        match (stale, is_pausing) {
+            (Some(stale), true) => Ok(stale),
+            (stale, _) => match ask(stale.is_some()).await {
+                Ok((value, keep_for)) => {
+                    let held = Held { value: value.clone(), since: now, keep_for };
+                    *cell = State { held: Some(held), failed: None };
+                    Ok(Got { value, how: How::Fetched })
+                }
+                Err(Denied::Outage(error)) => {
+                    cell.failed = Some(now);
+                    stale.ok_or(error)
+                }
+                Err(Denied::Refusal(error)) => {
+                    *cell = State { held: None, failed: None };
+                    Err(error)
+                }
+            },
+        }
+    }
+
+    fn cell(&self, name: &str) -> Arc<Cell<T>> {
+        let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
+        if cells.len() >= self.bounds.most && !cells.contains_key(name) {
+            cells.clear();
+        }
+        let new = || Arc::new(Cell::new(State { held: None, failed: None }));
+        Arc::clone(cells.entry(name.to_owned()).or_insert_with(new))
+    }
+}
+
+async fn wait(duration: Duration) {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the pause that keeps a refusal from becoming a storm of requests"
+    )]
+    tokio::time::sleep(duration).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEEP: Duration = Duration::from_mins(5);
+    const SECOND: Duration = Duration::from_secs(1);
+    const BOUNDS: Bounds = Bounds { grace: Duration::from_hours(1), pause: Duration::from_secs(15), most: 2 };
+
+    /// What is got at `now`, where asking has this result.
+    async fn got(
+        fresh: &Fresh<u8>,
+        at_most: Duration,
+        now: Instant,
+        answer: Result<u8, Denied<()>>,
+    ) -> (Result<u8, ()>, bool) {
+        let mut asked = false;
+        let result = fresh.get("x", at_most, now, async |_| {
+            asked = true;
+            answer.map(|value| (value, KEEP))
+        });
+        let result = result.await.map(|got| got.value);
+        (result, asked)
+    }
+
+    #[tokio::test]
+    async fn a_value_is_asked_for_once_until_it_is_too_old() {
+        let (fresh, start) = (Fresh::new(BOUNDS), Instant::now());
+        assert_eq!(got(&fresh, KEEP, start, Ok(1)).await, (Ok(1), true));
+        assert_eq!(
+            got(&fresh, KEEP, (start + KEEP).checked_sub(SECOND).unwrap(), Ok(2)).await,
+            (Ok(1), false)
+        );
+        assert_eq!(got(&fresh, KEEP, start + KEEP, Ok(2)).await, (Ok(2), true));
+    }
+
+    #[tokio::test]
+    async fn a_refused_value_is_asked_for_anew_but_once_a_second() {
+        let (fresh, start) = (Fresh::new(BOUNDS), Instant::now());
+        got(&fresh, KEEP, start, Ok(1)).await.0.unwrap();
+        assert_eq!(got(&fresh, SECOND, start + SECOND / 2, Ok(2)).await, (Ok(1), false));
+        assert_eq!(got(&fresh, SECOND, start + SECOND, Ok(2)).await, (Ok(2), true));
+        assert_eq!(got(&fresh, SECOND, start + SECOND, Ok(3)).await, (Ok(2), false));
+    }
+
+    #[tokio::test]
+    async fn an_outage_is_bridged_within_a_bound_and_not_hammered() {
+        let (fresh, start) = (Fresh::new(BOUNDS), Instant::now());
+        got(&fresh, KEEP, start, Ok(1)).await.0.unwrap();
+        let outage = || Err(Denied::Outage(()));
+        assert_eq!(got(&fresh, KEEP, start + KEEP, outage()).await, (Ok(1), true));
+        assert_eq!(got(&fresh, KEEP, start + KEEP + SECOND, outage()).await, (Ok(1), false), "it pauses");
+        assert_eq!(got(&fresh, KEEP, start + KEEP + BOUNDS.pause, outage()).await, (Ok(1), true));
+        assert_eq!(got(&fresh, KEEP, start + KEEP + BOUNDS.grace, outage()).await, (Err(()), true));
+        assert_eq!(got(&fresh, KEEP, start + KEEP + BOUNDS.grace, Ok(2)).await, (Ok(2), true));
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_believed_at_once() {
+        let (fresh, start) = (Fresh::new(BOUNDS), Instant::now());
+        got(&fresh, KEEP, start, Ok(1)).await.0.unwrap();
+        assert_eq!(got(&fresh, KEEP, start + KEEP, Err(Denied::Refusal(()))).await, (Err(()), true));
+        assert_eq!(got(&fresh, KEEP, start + KEEP, Err(Denied::Outage(()))).await, (Err(()), true));
+    }
+
+    #[tokio::test]
+    async fn a_stale_value_says_so() {
+        let (fresh, start) = (Fresh::new(BOUNDS), Instant::now());
+        got(&fresh, KEEP, start, Ok(1)).await.0.unwrap();
+        let stale = fresh.get("x", KEEP, start + KEEP, async |has_other| {
+            assert!(has_other);
+            Err(Denied::Outage(()))
+        });
+        assert_eq!(stale.await.unwrap().how, How::Stale(KEEP));
+    }
+
+    #[tokio::test]
+    async fn many_at_once_ask_once() {
+        let (fresh, now) = (Fresh::new(BOUNDS), Instant::now());
+        let asked = std::cell::Cell::new(0);
+        let one = async || {
+            let ask = async |_: bool| {
+                asked.set(asked.get() + 1);
+                tokio::task::yield_now().await;
+                Ok::<_, Denied<()>>((1, KEEP))
+            };
+            fresh.get("x", KEEP, now, ask).await.unwrap().value
+        };
+        assert_eq!(futures::join!(one(), one(), one()), (1, 1, 1));
+        assert_eq!(asked.get(), 1);
+    }
+
+    #[tokio::test]
+    async fn renewals_are_apart_and_shared_by_those_who_wait() {
+        let (fresh, start) = (Fresh::new(BOUNDS), Instant::now());
+        got(&fresh, KEEP, start, Ok(1)).await.0.unwrap();
+        let apart = Duration::from_millis(50);
+        let asked = std::cell::Cell::new(1);
+        let one = async || {
+            let ask = async |_: bool| {
+                asked.set(asked.get() + 1);
+                Ok::<_, Denied<()>>((asked.get(), KEEP))
+            };
+            fresh.renew("x", apart, Instant::now(), ask).await.unwrap().value
+        };
+        assert_eq!(futures::join!(one(), one(), one()), (2, 2, 2));
+        assert!(start.elapsed() >= apart);
+    }
+
+    #[tokio::test]
+    async fn it_keeps_a_bounded_number() {
+        let fresh: Fresh<u8> = Fresh::new(BOUNDS);
+        for name in ["a", "b", "c"] {
+            fresh.get(name, KEEP, Instant::now(), async |_| Ok::<_, Denied<()>>((1, KEEP))).await.unwrap();
+        }
+        assert!(fresh.cells.lock().unwrap().len() <= 2);
+    }
+}

@@ -1,0 +1,107 @@
+//! What an organisation's webhook URLs end in: the token in use, and, while one replaces another, both.
+
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use subtle::{Choice, ConditionallySelectable as _, ConstantTimeEq as _};
+
+/// The secret `webhook-token`.
+#[derive(Debug, Clone, Deserialize)]
+pub struct WebhookToken {
+    /// What a webhook's URL must end in.
+    pub token: SecretString,
+}
+
+/// By which label of Secrets Manager a token is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TokenStage {
+    /// `AWSCURRENT`: in use.
+    Current,
+    /// `AWSPENDING`: to be pasted at Salestrekker, and then in use.
+    Pending,
+    /// `AWSPREVIOUS`: in use until the last rotation, and not closed yet.
+    Previous,
+}
+
+impl TokenStage {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Current, Self::Pending, Self::Previous];
+
+    /// For logs and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Current => "current",
+            Self::Pending => "pending",
+            Self::Previous => "previous",
+        }
+    }
+
+    /// As Secrets Manager calls it.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Current => "AWSCURRENT",
+            Self::Pending => "AWSPENDING",
+            Self::Previous => "AWSPREVIOUS",
+        }
+    }
+}
+
+/// The tokens that are accepted, each with the id of its version, which is no secret.
+#[derive(Debug, Clone, Default)]
+pub struct WebhookTokens {
+    tokens: Vec<(TokenStage, String, WebhookToken)>,
+}
+
+impl WebhookTokens {
+    /// These tokens.
+    pub fn new(tokens: Vec<(TokenStage, String, WebhookToken)>) -> Self {
+        Self { tokens }
+    }
+
+    /// Which of the tokens this is: its label and the id of its version. All are compared, and each to its end, so that
+    /// the time does not tell which one is nearly right, nor where the first wrong byte stands.
+    pub fn which(&self, token: &str) -> Option<(TokenStage, &str)> {
+        let mut found = u8::MAX;
+        for (place, (_, _, own)) in (0_u8..u8::MAX).zip(&self.tokens) {
+            found.conditional_assign(&place, own.is(token));
+        }
+        let (stage, version, _) = self.tokens.get(usize::from(found))?;
+        Some((*stage, version))
+    }
+}
+
+impl WebhookToken {
+    fn is(&self, token: &str) -> Choice {
+        #[expect(clippy::disallowed_methods, reason = "this is where the token is compared")]
+        let own = self.token.expose_secret();
+        // An empty secret would let an empty token in.
+        own.as_bytes().ct_eq(token.as_bytes()) & !Choice::from(u8::from(own.is_empty()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tokens(texts: [&str; 3]) -> WebhookTokens {
+        let token = |text: &str| WebhookToken { token: text.into() };
+        let all = TokenStage::ALL.into_iter().zip(texts);
+        WebhookTokens::new(all.map(|(stage, text)| (stage, format!("v-{text}"), token(text))).collect())
+    }
+
+    #[test]
+    fn each_token_is_itself_and_nothing_else() {
+        let tokens = tokens(["abc", "new", "old"]);
+        assert_eq!(tokens.which("abc"), Some((TokenStage::Current, "v-abc")));
+        assert_eq!(tokens.which("new"), Some((TokenStage::Pending, "v-new")));
+        assert_eq!(tokens.which("old"), Some((TokenStage::Previous, "v-old")));
+        for wrong in ["", "a", "ab", "abd", "xbc", "abcd", "ABC", "abcnewold"] {
+            assert_eq!(tokens.which(wrong), None, "{wrong}");
+        }
+        assert_eq!(WebhookTokens::default().which(""), None);
+    }
+
+    #[test]
+    fn an_empty_secret_lets_nobody_in() {
+        assert_eq!(tokens(["", "", ""]).which(""), None);
+    }
+}
