@@ -15,6 +15,7 @@ mod desk;
 mod door;
 mod notices;
 mod once;
+mod organisations;
 mod patterns;
 mod reconciled;
 mod replayed;

@@ -129,6 +129,11 @@ impl Stack {
     }
 }
 
+/// The stack that a signal stops: a process runs one at a time.
+static LATEST: Mutex<Option<Owned>> = Mutex::new(None);
+
+type Owned = (&'static str, Arc<Mutex<Option<Stack>>>);
+
 /// A stack that is stopped when this goes, however the command ends.
 #[derive(Debug)]
 pub(crate) struct Running {
@@ -212,14 +217,22 @@ impl Running {
     }
 
     fn stop_on_signal(&self) -> Result<()> {
-        let (name, stack) = (self.name, Arc::clone(&self.stack));
-        let handler = move || {
-            if let Some(stack) = stack.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        let latest = (self.name, Arc::clone(&self.stack));
+        *LATEST.lock().unwrap_or_else(PoisonError::into_inner) = Some(latest);
+        let handler = || {
+            let latest = LATEST.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some((name, stack)) = latest
+                && let Some(stack) = stack.lock().unwrap_or_else(PoisonError::into_inner).take()
+            {
                 let _ = stack.stop(name);
             }
             std::process::exit(130);
         };
-        Ok(ctrlc::set_handler(handler)?)
+        match ctrlc::set_handler(handler) {
+            // A command that starts a second stack, when its first is stopped.
+            Err(ctrlc::Error::MultipleHandlers) => Ok(()),
+            set => Ok(set?),
+        }
     }
 }
 

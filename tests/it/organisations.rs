@@ -1,0 +1,119 @@
+//! An organisation from its first day on: added by one command, its webhook token replaced, its access narrowed.
+
+use crate::setting::{SOON, among_others, events, known_ticket, rest};
+use anyhow::{Context as _, Result, ensure};
+use automations::event::UnrecognisedReason;
+use automations::id::OrganisationId;
+use automations::secret::{self, Access, Credential, Login};
+use automations::store::Outcome;
+use automations::{What, aws, clock};
+use end_to_end::stack::{Stack, eventually};
+use operate::organisation::{New, Organisations, Urls};
+use reqwest::Method;
+use secrecy::SecretString;
+use serde_json::{Value, json};
+
+const HANDLER: &str = "follow-up-on-settlement";
+
+async fn organisations(stack: &Stack) -> Result<Organisations> {
+    let endpoint = stack.place.aws_endpoint_url.clone();
+    Organisations::new(&aws::load().await, stack.place.stack.clone(), Some(endpoint))
+}
+
+/// What a person is asked for, with this API key.
+fn new(stack: &Stack, api_key: &str) -> Result<New> {
+    let value = json!({ "endpoint": stack.api(), "api_key": "" }).to_string();
+    let mut credential: Credential = secret::parse(&SecretString::from(value))?;
+    credential.login = Login::ApiKey(api_key.into());
+    Ok(New { credential, api_key: api_key.into(), own_key: false })
+}
+
+/// The status that the door answers to a webhook at the URL of this action.
+async fn knock(stack: &Stack, urls: &Urls, ticket: &str) -> Result<u16> {
+    let url = urls.urls.get("ticket-updated").context("no URL")?;
+    let body = json!({ "id": ticket }).to_string().into_bytes();
+    let organisation = stack.seeded_organisation();
+    Ok(organisation.send(Method::POST, url, "application/json", body).await?.status().as_u16())
+}
+
+#[tokio::test]
+async fn an_organisation_is_added_by_its_key_and_its_webhook_token_is_replaced_with_an_overlap() -> Result<()>
+{
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let (all, name) = (organisations(&stack).await?, OrganisationId::parse("added")?);
+    let known = stack.control(Method::POST, "organisations", &json!({ "name": "added" })).await?;
+    let api_key = known["api_key"].as_str().context("no API key")?;
+    let wrong = all.add(&name, &new(&stack, "wrong")?).await;
+    assert!(wrong.is_err() && !all.list().await?.contains(&name), "a wrong key stores nothing");
+
+    let old = all.add(&name, &new(&stack, api_key)?).await?;
+    assert!(all.list().await?.contains(&name));
+    let again = all.add(&name, &new(&stack, api_key)?).await?;
+    assert_eq!(again.urls, old.urls, "a second attempt changes no URL");
+    let ticket = stack.control(Method::POST, "tickets", &json!({ "organisation": "added" })).await?;
+    let ticket = ticket["id"].as_str().context("no ticket")?;
+    assert_eq!(knock(&stack, &old, ticket).await?, 202);
+
+    let next = all.new_urls(&name).await?;
+    assert_ne!(next.urls, old.urls);
+    assert_eq!(all.new_urls(&name).await?.urls, next.urls, "asked again, they are the same");
+    // A token that is new is known within seconds.
+    eventually("the new token", SOON, async || {
+        ensure!(knock(&stack, &next, ticket).await? == 202, "refused");
+        Ok(())
+    })
+    .await?;
+    assert_eq!(knock(&stack, &old, ticket).await?, 202, "the old one is accepted beside it");
+    let early = all.finish_urls(&name, false, clock::now()).await.expect_err("the old one was seen just now");
+    assert!(early.to_string().contains("--force"), "{early:#}");
+    all.finish_urls(&name, true, clock::now()).await?;
+    assert_eq!(all.urls(&name).await?.urls, next.urls);
+
+    let report = all.check(&name, clock::now()).await?;
+    assert!(report.answers && report.accepted, "{report:?}");
+    assert!(report.last_webhook_s.is_some_and(|seconds| seconds < 600), "{report:?}");
+    assert_eq!((report.days_left, report.access), (Some(13), Access::ReadWrite));
+    all.remove(&name).await?;
+    assert!(!all.list().await?.contains(&name));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_read_only_organisations_actions_are_recorded_and_not_sent() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("read-only").await?;
+    organisations(&stack).await?.set_access(&OrganisationId::parse("read-only")?, Access::ReadOnly).await?;
+    let ticket = known_ticket(&organisation, "Approved").await?;
+    organisation.change(&ticket, json!({ "stage": "Settled" })).await?;
+    organisation.webhook("ticket-updated", &ticket).await?;
+    let event = events(&organisation, &ticket, 2).await?.remove(1);
+    for position in 0..2 {
+        let done = eventually("a record", SOON, async || {
+            organisation.done(&event, HANDLER, position).await?.context("not yet")
+        });
+        assert_eq!(done.await?.outcome, Outcome::WouldDo);
+    }
+    rest(&stack).await?;
+    assert!(organisation.mutations().await?.is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_write_only_organisations_tickets_are_not_looked_at() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("write-only").await?;
+    organisations(&stack).await?.set_access(&OrganisationId::parse("write-only")?, Access::WriteOnly).await?;
+    let listener = stack.listen("write-only").await?;
+    let ticket = organisation.new_ticket(Value::Object(serde_json::Map::new())).await?;
+    organisation.webhook("ticket-updated", &ticket).await?;
+    let told = eventually("an event", SOON, async || {
+        listener.heard().await?.into_iter().next().context("nothing yet")
+    });
+    let reason = UnrecognisedReason::NoReadAccess;
+    assert!(matches!(told.await?.what, What::WebhookUnrecognised { reason: told, .. } if told == reason));
+    assert!(organisation.journal(&ticket).await?.is_empty());
+    Ok(())
+}
