@@ -1,6 +1,6 @@
 //! What each action does, decided by handlers of the test's own and performed by the worker.
 
-use crate::setting::{SOON, among_others, events, known_ticket, mutations, rest};
+use crate::setting::{SOON, among_others, events, known_ticket, mutations, published, rest};
 use anyhow::{Context as _, Result, ensure};
 use automations::handler::Decide;
 use automations::id::OwnerId;
@@ -22,7 +22,8 @@ async fn decide<Settings>(
     organisation.change(ticket, json!({ "stage": "Archived" })).await?;
     organisation.webhook("ticket-updated", ticket).await?;
     let event = events(organisation, ticket, 2).await?.remove(1);
-    hosted.work().await?;
+    published(organisation, ticket).await?;
+    while hosted.work().await? > 0 {}
     Ok(event)
 }
 

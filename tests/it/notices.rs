@@ -1,6 +1,6 @@
 //! A notice arrives at its destination: signed, once by its id, again where the destination was not there.
 
-use crate::setting::{SOON, among_others, events, known_ticket};
+use crate::setting::{SOON, among_others, events, known_ticket, published};
 use anyhow::{Context as _, Result, ensure};
 use automations::id::DestinationName;
 use automations::{Action, Event};
@@ -45,7 +45,8 @@ async fn a_notice_is_signed_and_keeps_its_id_when_it_is_sent_again() -> Result<(
     organisation.change(&ticket, json!({ "stage": "Settled", "name": "Citizen" })).await?;
     organisation.webhook("ticket-updated", &ticket).await?;
     events(&organisation, &ticket, 3).await?;
-    hosted.work().await?;
+    published(&organisation, &ticket).await?;
+    while hosted.work().await? > 0 {}
     let told = eventually("the notice, again", SOON, async || {
         let heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
         ensure!(heard.len() >= 2, "so far {}", heard.len());

@@ -39,12 +39,17 @@ pub(crate) async fn known_ticket(organisation: &Organisation<'_>, stage: &str) -
     organisation.webhook("ticket-updated", &ticket).await?;
     events(organisation, &ticket, 1).await?;
     // Publishing sets when it is next due; a test that sets that itself must come after.
+    published(organisation, &ticket).await?;
+    Ok(ticket)
+}
+
+/// Waits until a ticket's events are on the bus, and so in the queues behind it.
+pub(crate) async fn published(organisation: &Organisation<'_>, ticket: &str) -> Result<()> {
     eventually("an empty outbox", SOON, async || {
-        ensure!(organisation.known(&ticket).await?.is_some_and(|known| known.outbox.is_empty()), "not yet");
+        ensure!(organisation.known(ticket).await?.is_some_and(|known| known.outbox.is_empty()), "not yet");
         Ok(())
     })
-    .await?;
-    Ok(ticket)
+    .await
 }
 
 /// The ticket's events, once there are this many.

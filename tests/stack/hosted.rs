@@ -48,11 +48,11 @@ impl Organisation<'_> {
 }
 
 impl<Settings> Hosted<'_, Settings> {
-    /// Works through what waits in its queue, as Lambda's poller would have it.
+    /// Works through some of what waits in its queue, as Lambda's poller would have it; how many messages that were.
     ///
     /// # Errors
     /// As a request fails.
-    pub async fn work(&self) -> Result<()> {
+    pub async fn work(&self) -> Result<usize> {
         let request = self.stack.sqs.receive_message().queue_url(&self.queue).max_number_of_messages(10);
         let request = request.message_system_attribute_names(System::All);
         let messages = request.send().await?.messages.unwrap_or_default();
@@ -60,6 +60,7 @@ impl<Settings> Hosted<'_, Settings> {
         batch.records = messages.iter().map(record).collect();
         let until = clock::now().later(Duration::from_secs(30));
         let failed = self.handler.work(batch, until).await?.batch_item_failures;
+        let count = messages.len();
         for message in messages {
             if failed.iter().any(|failure| Some(failure.item_identifier.as_str()) == message.message_id()) {
                 continue;
@@ -67,7 +68,7 @@ impl<Settings> Hosted<'_, Settings> {
             let receipt = message.receipt_handle.unwrap_or_default();
             self.stack.sqs.delete_message().queue_url(&self.queue).receipt_handle(receipt).send().await?;
         }
-        Ok(())
+        Ok(count)
     }
 }
 
