@@ -1,5 +1,6 @@
 //! The project's commands: `cargo xtask demo`, `test`, `up`, `down`.
 
+mod bench;
 mod chaos;
 mod checks;
 mod demo;
@@ -81,6 +82,12 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Measure the release build: starts, invocations, memory, sizes, calls, growth, cost
+    Bench {
+        /// `--short --hints N --json`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Kill, cut, double, lose and reorder at random, and see whether any effect is lost or happens twice
     Chaos {
         /// `--seed N --tickets T --events E --kills K --json`
@@ -113,6 +120,7 @@ fn main() -> ExitCode {
         Command::Dlq { arguments } => tool::dead_letters(&arguments),
         Command::Organisation { arguments } => tool::organisation(&arguments),
         Command::Replay { arguments } => tool::replay(&arguments),
+        Command::Bench { arguments } => bench::run(&arguments),
         Command::Chaos { arguments } => chaos::run(&arguments),
         Command::StandIn { arguments } => tool::stand_in(&arguments),
         Command::Schema { arguments } => tool::schema(&arguments),

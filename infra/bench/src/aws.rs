@@ -1,0 +1,180 @@
+//! A stand-in for the AWS services that counts: it says yes to everything after a set time. An emulator's own time, tens
+//! of milliseconds an operation under load, would hide ours; what the operations must do is proved on the emulator, by the
+//! end-to-end tests.
+//!
+//! DynamoDB keeps items and takes no condition into account: here nobody else writes.
+
+use crate::counts::Counts;
+use anyhow::Result;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, HashMap};
+use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::net::TcpListener;
+
+/// All the services, at one address.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Aws {
+    /// The calls, by operation.
+    pub(crate) calls: Counts,
+    /// What DynamoDB would charge: read and write units, about, as sizes are those of the JSON.
+    pub(crate) units: Counts,
+    ms: Arc<AtomicU64>,
+    items: Arc<Mutex<HashMap<(String, String), Value>>>,
+    secrets: Arc<BTreeMap<String, Value>>,
+}
+
+impl Aws {
+    /// Starts it with these secrets; it, and its address.
+    pub(crate) async fn start(secrets: BTreeMap<String, Value>) -> Result<(Self, String)> {
+        let aws = Self { secrets: Arc::new(secrets), ..Self::default() };
+        let router = Router::new().fallback(answer).layer(DefaultBodyLimit::disable());
+        let router = router.with_state(aws.clone());
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let address = format!("http://{}", listener.local_addr()?);
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Ok((aws, address))
+    }
+
+    /// Answers so much later from now on.
+    pub(crate) fn answer_after(&self, time: Duration) {
+        self.ms.store(u64::try_from(time.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Forgets every item.
+    pub(crate) fn forget(&self) {
+        self.items.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    fn perform(&self, operation: &str, request: &Value) -> Option<Value> {
+        let entries = || request.get("Entries").and_then(Value::as_array).into_iter().flatten();
+        Some(match operation {
+            "GetSecretValue" => {
+                let name = request.get("SecretId")?.as_str()?;
+                json!({ "Name": name, "SecretString": self.secrets.get(name)?.to_string(), "VersionId": "1" })
+            }
+            "SendMessageBatch" => {
+                let accepted = entries()
+                    .map(|entry| json!({ "Id": entry.get("Id"), "MessageId": "m", "MD5OfMessageBody": "" }));
+                json!({ "Successful": accepted.collect::<Vec<_>>(), "Failed": [] })
+            }
+            "PutEvents" => {
+                let accepted = entries().map(|_| json!({ "EventId": "e" })).collect::<Vec<_>>();
+                json!({ "FailedEntryCount": 0, "Entries": accepted })
+            }
+            "BatchGetItem" => {
+                let tables = request.get("RequestItems")?.as_object()?.iter();
+                let found: Map<String, Value> =
+                    tables.map(|(table, wanted)| (table.clone(), self.items(wanted))).collect();
+                json!({ "Responses": found, "UnprocessedKeys": {} })
+            }
+            "GetItem" => {
+                self.item(request.get("Key")?).map_or_else(|| json!({}), |item| json!({ "Item": item }))
+            }
+            "GetQueueAttributes" => json!({ "Attributes": { "ApproximateNumberOfMessages": "0" } }),
+            "Query" => json!({ "Items": [], "Count": 0 }),
+            "PutItem" | "UpdateItem" => {
+                self.charge(self.write(request), 1);
+                json!({})
+            }
+            "TransactWriteItems" => {
+                for item in request.get("TransactItems")?.as_array()?.iter().filter_map(Value::as_object) {
+                    // "Transactional write requests require two write request units" (DynamoDB pricing).
+                    item.values().for_each(|write| self.charge(self.write(write), 2));
+                }
+                json!({})
+            }
+            _ => json!({}),
+        })
+    }
+
+    /// Charges for a written item: a unit for each KiB, and two for the index's entry, which moves.
+    fn charge(&self, written: Option<Value>, times: u64) {
+        let Some(item) = written else { return };
+        let bytes = u64::try_from(item.to_string().len()).unwrap_or(u64::MAX);
+        let index = if item.get("sweep").is_some() { 2 } else { 0 };
+        self.units.add("write", bytes.div_ceil(1_024).saturating_mul(times).saturating_add(index));
+    }
+
+    fn items(&self, wanted: &Value) -> Value {
+        let keys = wanted.get("Keys").and_then(Value::as_array).into_iter().flatten();
+        keys.filter_map(|key| self.item(key)).collect()
+    }
+
+    fn item(&self, key: &Value) -> Option<Value> {
+        // An item that is not there costs as much as a small one; consistent reads, a unit for 4 KiB.
+        let item = self.items.lock().unwrap_or_else(PoisonError::into_inner).get(&place(key)?).cloned();
+        let bytes = item.as_ref().map_or(1, |item| item.to_string().len());
+        self.units.add("read", u64::try_from(bytes.div_ceil(4_096)).unwrap_or(u64::MAX));
+        item
+    }
+
+    /// A put, or an update that sets attributes: `SET a = :x, #b = :y`; the item afterwards.
+    fn write(&self, request: &Value) -> Option<Value> {
+        let mut items = self.items.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(item) = request.get("Item") {
+            items.insert(place(item)?, item.clone());
+            return Some(item.clone());
+        }
+        let key = request.get("Key")?;
+        let item = items.entry(place(key)?).or_insert_with(|| key.clone());
+        let names = request.get("ExpressionAttributeNames");
+        let values = request.get("ExpressionAttributeValues")?;
+        for change in request.get("UpdateExpression")?.as_str()?.strip_prefix("SET ")?.split(", ") {
+            let (name, value) = change.split_once(" = ")?;
+            let name = names.and_then(|names| names.get(name)?.as_str()).unwrap_or(name);
+            item.as_object_mut()?.insert(name.to_owned(), values.get(value)?.clone());
+        }
+        Some(item.clone())
+    }
+}
+
+fn place(key: &Value) -> Option<(String, String)> {
+    let part = |name: &str| Some(key.get(name)?.get("S")?.as_str()?.to_owned());
+    Some((part("pk")?, part("sk")?))
+}
+
+async fn answer(State(aws): State<Aws>, headers: HeaderMap, body: Bytes) -> Response {
+    let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
+    let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
+    aws.calls.add(&operation, 1);
+    crate::counts::pause(Duration::from_millis(aws.ms.load(Ordering::Relaxed))).await;
+    let request: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let json = [(header::CONTENT_TYPE, "application/x-amz-json-1.1")];
+    match aws.perform(&operation, &request) {
+        Some(answer) => (json, answer.to_string()).into_response(),
+        None => (StatusCode::BAD_REQUEST, json, json!({ "__type": "ResourceNotFoundException" }).to_string())
+            .into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_transaction_put_and_an_update_set_is_read_back() {
+        let aws = Aws::default();
+        let key = json!({ "pk": { "S": "p" }, "sk": { "S": "s" } });
+        let item = json!({ "pk": { "S": "p" }, "sk": { "S": "s" }, "outbox": { "S": "full" } });
+        aws.perform("TransactWriteItems", &json!({ "TransactItems": [{ "Put": { "Item": item } }] }));
+        let update = json!({
+            "Key": key,
+            "UpdateExpression": "SET #o = :empty, due = :due",
+            "ExpressionAttributeNames": { "#o": "outbox" },
+            "ExpressionAttributeValues": { ":empty": { "S": "[]" }, ":due": { "N": "7" } },
+        });
+        aws.perform("TransactWriteItems", &json!({ "TransactItems": [{ "Update": update }] }));
+        let read =
+            aws.perform("BatchGetItem", &json!({ "RequestItems": { "t": { "Keys": [key] } } })).unwrap();
+        let item = read.pointer("/Responses/t/0").unwrap();
+        assert_eq!((&item["outbox"]["S"], &item["due"]["N"]), (&json!("[]"), &json!("7")));
+    }
+}

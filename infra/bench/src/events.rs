@@ -1,0 +1,92 @@
+//! What Lambda hands to the functions.
+
+use crate::vendor::ORGANISATION;
+use anyhow::Result;
+use automations::action::{Action, Decided};
+use automations::clock;
+use automations::example;
+use automations::hint::Hint;
+use automations::id::{ActionId, HintId, OrganisationId, TicketId, WebhookAction};
+use automations::wire::to_json;
+use axum::body::Bytes;
+use serde_json::{Value, json};
+
+/// What a webhook's URL ends in.
+pub(crate) const WEBHOOK_TOKEN: &str = "0123456789abcdef0123456789abcdef";
+
+/// A webhook, or a visit to its URL: a request to a function URL.
+pub(crate) fn request(method: &str, body: &str) -> Bytes {
+    let path = format!("/hooks/{ORGANISATION}/ticket-updated/{WEBHOOK_TOKEN}");
+    let event = json!({
+        "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": "",
+        "headers": { "content-type": "application/json", "host": "x.lambda-url.ap-southeast-2.on.aws", "user-agent": "bench" },
+        "requestContext": {
+            "accountId": "anonymous", "apiId": "x", "domainName": "x.lambda-url.ap-southeast-2.on.aws", "domainPrefix": "x",
+            "http": { "method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "203.0.113.1", "userAgent": "bench" },
+            "requestId": "8476a536-e9f4-11e8-9739-2dfe598c3fcd", "routeKey": "$default", "stage": "$default",
+            "time": "01/Jan/2026:00:00:00 +0000", "timeEpoch": 1_767_225_600_000_u64
+        },
+        "body": body, "isBase64Encoded": false
+    });
+    Bytes::from(event.to_string())
+}
+
+/// A batch of hints, one for each of these tickets.
+pub(crate) fn hints(tickets: &[String]) -> Result<Bytes> {
+    let hints = tickets.iter().enumerate().map(|(position, ticket)| {
+        let hint = Hint {
+            id: HintId::of("8476a536-e9f4-11e8-9739-2dfe598c3fcd", position)?,
+            organisation: OrganisationId::parse(ORGANISATION)?,
+            action: Some(WebhookAction::parse("ticket-updated")?),
+            received_at: clock::now(),
+            ticket: Some(TicketId::parse(ticket.as_str())?),
+            raw: None,
+        };
+        Ok((to_json(&hint), ORGANISATION.to_owned()))
+    });
+    Ok(batch(&hints.collect::<Result<Vec<_>>>()?))
+}
+
+/// A batch of events that the handler acts on.
+pub(crate) fn events(count: usize) -> Bytes {
+    let event = json!({ "detail": example::stage_changed("Approved", "Settled") }).to_string();
+    batch(&vec![(event, String::new()); count])
+}
+
+/// A batch of actions, one on each of these tickets; `serial` makes them new.
+pub(crate) fn actions(tickets: &[String], serial: usize) -> Result<Bytes> {
+    let event = example::stage_changed("Approved", "Settled");
+    let actions = tickets.iter().enumerate().map(|(position, ticket)| {
+        let decided = Decided {
+            chain: Vec::new(),
+            id: ActionId::of(&event.id, &format!("bench-{serial}"), position)?,
+            organisation: OrganisationId::parse(ORGANISATION)?,
+            event: event.id.clone(),
+            handler: "bench".to_owned(),
+            decided_at: clock::now(),
+            attempt: 1,
+            action: Action::AddLabel {
+                ticket: TicketId::parse(ticket.as_str())?,
+                label: "Post-settlement".to_owned(),
+            },
+        };
+        Ok((to_json(&decided), decided.group()))
+    });
+    Ok(batch(&actions.collect::<Result<Vec<_>>>()?))
+}
+
+fn batch(messages: &[(String, String)]) -> Bytes {
+    let records: Vec<Value> = messages
+        .iter()
+        .enumerate()
+        .map(|(position, (body, group))| {
+            json!({
+                "messageId": format!("message-{position}"), "receiptHandle": "receipt", "body": body,
+                "attributes": { "ApproximateReceiveCount": "1", "MessageGroupId": group, "SentTimestamp": "1" },
+                "messageAttributes": {}, "md5OfBody": "", "eventSource": "aws:sqs",
+                "eventSourceARN": "arn:aws:sqs:ap-southeast-2:000000000000:q", "awsRegion": "ap-southeast-2"
+            })
+        })
+        .collect();
+    Bytes::from(json!({ "Records": records }).to_string())
+}

@@ -1,0 +1,47 @@
+//! What a process has used, from `/proc`.
+
+use anyhow::{Context as _, Result};
+use std::fs;
+use std::time::Duration;
+
+/// The most memory that was resident at once, in KiB: `VmHWM`.
+pub(crate) fn peak_kib(pid: u32) -> Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    field(&status, "VmHWM:").context("the kernel tells no VmHWM")
+}
+
+/// The time that its threads were on a CPU, to the nanosecond: the first number of each thread's `schedstat`. The
+/// functions keep their threads, so none that has ended is missed.
+pub(crate) fn cpu(pid: u32) -> Result<Duration> {
+    let mut sum = 0_u64;
+    for task in fs::read_dir(format!("/proc/{pid}/task"))? {
+        // A thread may end between the two looks.
+        let Ok(text) = fs::read_to_string(task?.path().join("schedstat")) else { continue };
+        let own = text.split(' ').next().and_then(|number| number.parse::<u64>().ok());
+        sum = sum.saturating_add(own.context("the kernel tells no schedstat")?);
+    }
+    Ok(Duration::from_nanos(sum))
+}
+
+fn field(status: &str, name: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    line.trim().split(' ').next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_has_used_something() {
+        let pid = std::process::id();
+        assert!(peak_kib(pid).unwrap() > 100);
+        assert!(cpu(pid).unwrap() > Duration::ZERO);
+    }
+
+    #[test]
+    fn a_field_is_found_by_its_name() {
+        let status = "VmPeak:\t   9 kB\nVmHWM:\t    4321 kB\n";
+        assert_eq!((field(status, "VmHWM:"), field(status, "VmSwap:")), (Some(4_321), None));
+    }
+}

@@ -1,0 +1,157 @@
+//! Salestrekker's stand-in, behind a proxy that counts requests and lets them take a set time.
+
+use crate::counts::{Counts, pause};
+use anyhow::{Context as _, Result, bail};
+use automations::futures::{StreamExt as _, TryStreamExt as _, stream};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use reqwest::Method;
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use std::net::{Ipv4Addr, TcpListener as StdListener, TcpStream};
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use tokio::net::TcpListener;
+use tokio::process::{Child, Command};
+
+/// What the functions ask of a ticket.
+const FIELDS: &str = "id name idOwner idWorkflow idStage idLabels idClients values { onceOff } isActive";
+/// The organisation that the tickets are of.
+pub(crate) const ORGANISATION: &str = "bench";
+
+/// The stand-in as the functions see it. It ends when this goes.
+#[derive(Debug)]
+pub(crate) struct Vendor {
+    _child: Child,
+    direct: String,
+    http: reqwest::Client,
+    /// The requests.
+    pub(crate) requests: Counts,
+    /// The API's address, by way of the proxy.
+    pub(crate) endpoint: String,
+    /// A token for it.
+    pub(crate) token: String,
+    ms: Arc<AtomicU64>,
+}
+
+#[derive(Clone)]
+struct Proxy {
+    http: reqwest::Client,
+    api: String,
+    requests: Counts,
+    ms: Arc<AtomicU64>,
+}
+
+impl Vendor {
+    /// Starts the stand-in, empty, and the proxy.
+    pub(crate) async fn start(binary: &Path) -> Result<Self> {
+        let port = StdListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        let mut command = Command::new(binary);
+        command.args(["--empty", "--port", &port.to_string()]).kill_on_drop(true);
+        let child = command.stdout(Stdio::null()).spawn();
+        let child = child.with_context(|| format!("{} cannot be started", binary.display()))?;
+        let start = Instant::now();
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+            if start.elapsed() > Duration::from_secs(30) {
+                bail!("Salestrekker's stand-in does not listen");
+            }
+            pause(Duration::from_millis(20)).await;
+        }
+        let http = reqwest::Client::builder().timeout(Duration::from_mins(1)).build()?;
+        let (requests, ms) = (Counts::default(), Arc::default());
+        let direct = format!("http://127.0.0.1:{port}");
+        let api = format!("{direct}/graphql");
+        let proxy =
+            Proxy { http: http.clone(), api: api.clone(), requests: requests.clone(), ms: Arc::clone(&ms) };
+        let router = Router::new().fallback(forward).layer(DefaultBodyLimit::disable()).with_state(proxy);
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let endpoint = format!("http://{}/graphql", listener.local_addr()?);
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let mut vendor = Self { _child: child, direct, http, requests, endpoint, token: String::new(), ms };
+        vendor.token = vendor.sign_in().await?;
+        Ok(vendor)
+    }
+
+    /// Answers so much later from now on.
+    pub(crate) fn answer_after(&self, time: Duration) {
+        self.ms.store(u64::try_from(time.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// New tickets of about so many bytes; their ids. They are in names, of which the enricher needs a digest.
+    pub(crate) async fn tickets(&self, count: usize, bytes: usize) -> Result<Vec<String>> {
+        let fields = json!({ "organisation": ORGANISATION, "name": "x".repeat(bytes) });
+        let create = (0..count).map(|_| async {
+            let ticket = self.control(Method::POST, "tickets", &fields).await?;
+            let id = ticket.get("id").and_then(Value::as_str).context("a ticket without an id")?;
+            anyhow::Ok(id.to_owned())
+        });
+        stream::iter(create).buffer_unordered(4).try_collect().await
+    }
+
+    /// Changes each ticket's value.
+    pub(crate) async fn change(&self, tickets: &[String], value: u32) -> Result<()> {
+        let fields = json!({ "values": { "onceOff": value } });
+        for ticket in tickets {
+            self.control(Method::PATCH, &format!("tickets/{ticket}"), &fields).await?;
+        }
+        Ok(())
+    }
+
+    /// How long a request for 25 tickets takes by way of the proxy, from one that holds a connection.
+    pub(crate) async fn round_trip(&self, tickets: &[String]) -> Result<Duration> {
+        let mut query = String::from("query {");
+        for (place, id) in tickets.iter().take(25).enumerate() {
+            let _ = write!(query, "a{place}: ticket(id: \"{id}\") {{ {FIELDS} }} ");
+        }
+        query.push('}');
+        let mut shortest = Duration::MAX;
+        for _ in 0..5 {
+            let start = Instant::now();
+            let request = self.http.post(&self.endpoint).bearer_auth(&self.token);
+            let answer = request.json(&json!({ "query": query })).send().await?;
+            answer.error_for_status()?.bytes().await?;
+            shortest = shortest.min(start.elapsed());
+        }
+        Ok(shortest)
+    }
+
+    async fn sign_in(&self) -> Result<String> {
+        let known = self.control(Method::POST, "organisations", &json!({ "name": ORGANISATION })).await?;
+        let query = "mutation($key: String!) { authenticate(apiKey: $key) { token } }";
+        let body = json!({ "query": query, "variables": { "key": known.get("api_key") } });
+        let url = format!("{}/graphql", self.direct);
+        let answer: Value = self.http.post(url).json(&body).send().await?.json().await?;
+        let token = answer.pointer("/data/authenticate/token").and_then(Value::as_str);
+        Ok(token.context("the stand-in gives no token")?.to_owned())
+    }
+
+    async fn control(&self, method: Method, path: &str, body: &Value) -> Result<Value> {
+        let url = format!("{}/control/{path}", self.direct);
+        let answer = self.http.request(method, url).json(body).send().await?;
+        Ok(answer.error_for_status()?.json().await?)
+    }
+}
+
+async fn forward(State(proxy): State<Proxy>, headers: HeaderMap, body: Bytes) -> Response {
+    proxy.requests.add("request", 1);
+    let wait = pause(Duration::from_millis(proxy.ms.load(Ordering::Relaxed)));
+    let mut request = proxy.http.post(&proxy.api).body(body);
+    for name in [header::AUTHORIZATION, header::CONTENT_TYPE, header::USER_AGENT] {
+        if let Some(value) = headers.get(&name) {
+            request = request.header(name, value);
+        }
+    }
+    let (answer, ()) = automations::futures::join!(request.send(), wait);
+    let answer = match answer {
+        Ok(answer) => (answer.status(), answer.bytes().await),
+        Err(_) => return StatusCode::BAD_GATEWAY.into_response(),
+    };
+    let (status, Ok(bytes)) = answer else { return StatusCode::BAD_GATEWAY.into_response() };
+    (status, [(header::CONTENT_TYPE, "application/json")], bytes).into_response()
+}

@@ -1,0 +1,10 @@
+//! The smallest function: answers with the event that it was sent.
+
+use automations::lambda_runtime::{self, Error, LambdaEvent, service_fn};
+use automations::serde_json::Value;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let echo = |event: LambdaEvent<Value>| async { Ok::<_, Error>(event.payload) };
+    lambda_runtime::run(service_fn(echo)).await
+}
