@@ -97,8 +97,7 @@ impl<'a> Harm<'a> {
     async fn storm(&mut self) -> Result<()> {
         let function = FUNCTIONS[self.random.usize(..FUNCTIONS.len())];
         for _ in 0..STORM {
-            let running: Vec<_> =
-                running()?.into_iter().filter(|(_, name)| name.ends_with(function)).collect();
+            let running = running_as(function)?;
             if !running.is_empty() {
                 let one = self.random.usize(..running.len());
                 self.kill(&running[one]);
@@ -118,11 +117,7 @@ impl<'a> Harm<'a> {
         self.stack.control(Method::POST, "faults", &json!(faults)).await?;
         for _ in 0..150 {
             if created().await? > before {
-                let workers = running()?.into_iter().filter(|(_, name)| name.ends_with("action-worker"));
-                for worker in workers.collect::<Vec<_>>() {
-                    self.kill(&worker);
-                }
-                return Ok(());
+                return self.kill_all("action-worker");
             }
             moment(20).await;
         }
@@ -147,14 +142,16 @@ impl<'a> Harm<'a> {
         for _ in 0..300 {
             for (ticket, before) in looked_at.iter().zip(&before) {
                 if office.journal(ticket).await?.len() > *before {
-                    let enrichers =
-                        running()?.into_iter().filter(|(_, name)| name.ends_with("event-enricher"));
-                    for enricher in enrichers.collect::<Vec<_>>() {
-                        self.kill(&enricher);
-                    }
-                    return Ok(());
+                    return self.kill_all("event-enricher");
                 }
             }
+        }
+        Ok(())
+    }
+
+    fn kill_all(&mut self, function: &str) -> Result<()> {
+        for process in running_as(function)? {
+            self.kill(&process);
         }
         Ok(())
     }
@@ -172,6 +169,11 @@ async fn moment(millis: u64) {
         reason = "harm comes at any moment, so between two of it some time passes"
     )]
     tokio::time::sleep(Duration::from_millis(millis)).await;
+}
+
+/// One function's processes.
+fn running_as(function: &str) -> Result<Vec<(Pid, String)>> {
+    Ok(running()?.into_iter().filter(|(_, name)| name.ends_with(function)).collect())
 }
 
 /// The functions' processes: children of the engine that was started for this run.

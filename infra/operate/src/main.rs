@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use automations::store::Store;
 use automations::{aws, clock};
 use clap::{Args, Parser, Subcommand};
-use operate::{Letters, Selection, account};
+use operate::{Letters, Selection, account, ending};
 use serde_json::json;
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -75,13 +75,7 @@ impl From<Which> for Selection {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    match run(Arguments::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let _ = writeln!(std::io::stderr(), "error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    ending(run(Arguments::parse()).await.map(|()| ExitCode::SUCCESS))
 }
 
 async fn run(arguments: Arguments) -> Result<()> {

@@ -45,19 +45,7 @@ impl Store {
         traces: &[Trace],
         left: &Left,
     ) -> Result<(), Error> {
-        if traces.is_empty() {
-            return Ok(());
-        }
-        let mut request = self.client.update_item().table_name(&self.table);
-        for (number, trace) in traces.iter().enumerate() {
-            request = request.expression_attribute_names(format!("#t{number}"), trace.as_str());
-        }
-        let sets = (0..traces.len()).map(|number| format!("#t{number} = :left")).collect::<Vec<_>>();
-        let request = request
-            .set_key(Some(key(ticket_key(organisation, ticket), OURS)))
-            .update_expression(format!("SET {}", sets.join(", ")))
-            .expression_attribute_values(":left", value(left));
-        request.send().await.map(drop).map_err(|error| unavailable(&error))
+        self.change_traces(organisation, ticket, traces, Some(left)).await
     }
 
     /// Takes back what was noted of an action that was not done.
@@ -70,6 +58,17 @@ impl Store {
         ticket: &TicketId,
         traces: &[Trace],
     ) -> Result<(), Error> {
+        self.change_traces(organisation, ticket, traces, None).await
+    }
+
+    /// Sets these traces to what was left, or removes them.
+    async fn change_traces(
+        &self,
+        organisation: &OrganisationId,
+        ticket: &TicketId,
+        traces: &[Trace],
+        left: Option<&Left>,
+    ) -> Result<(), Error> {
         if traces.is_empty() {
             return Ok(());
         }
@@ -77,10 +76,14 @@ impl Store {
         for (number, trace) in traces.iter().enumerate() {
             request = request.expression_attribute_names(format!("#t{number}"), trace.as_str());
         }
-        let names = (0..traces.len()).map(|number| format!("#t{number}")).collect::<Vec<_>>();
+        let (verb, what) = if left.is_some() { ("SET", " = :left") } else { ("REMOVE", "") };
+        let changes = (0..traces.len()).map(|number| format!("#t{number}{what}")).collect::<Vec<_>>();
         let request = request
             .set_key(Some(key(ticket_key(organisation, ticket), OURS)))
-            .update_expression(format!("REMOVE {}", names.join(", ")));
+            .update_expression(format!("{verb} {}", changes.join(", ")))
+            .set_expression_attribute_values(
+                left.map(|left| HashMap::from([(":left".to_owned(), value(left))])),
+            );
         request.send().await.map(drop).map_err(|error| unavailable(&error))
     }
 

@@ -129,14 +129,7 @@ impl From<May> for Access {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    match run(arguments).await {
-        Ok(code) => code,
-        Err(error) => {
-            let _ = writeln!(std::io::stderr(), "error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    operate::ending(run(Arguments::parse()).await)
 }
 
 async fn run(Arguments { command, profile, stack, json }: Arguments) -> Result<ExitCode> {

@@ -5,7 +5,7 @@ use automations::clock::{self, Moment};
 use automations::store::Store;
 use automations::{Event, aws};
 use clap::Parser;
-use operate::{Player, Replay, account};
+use operate::{Player, Replay, account, ending};
 use serde_json::json;
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -46,13 +46,7 @@ struct Arguments {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    match run(Arguments::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let _ = writeln!(std::io::stderr(), "error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    ending(run(Arguments::parse()).await.map(|()| ExitCode::SUCCESS))
 }
 
 async fn run(arguments: Arguments) -> Result<()> {
