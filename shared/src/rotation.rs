@@ -54,7 +54,7 @@ pub enum Error {
     #[error("the version is not staged for rotation; start one with RotateSecret")]
     NotStaged,
     /// The secret is not named as an organisation's API token is.
-    #[error("the secret is no organisation's api-token; see shared/src/secret.rs for the names")]
+    #[error("the secret is no organisation's API token; see shared/src/secret/mod.rs for the names")]
     Misnamed,
     /// A secret does not hold what it should.
     #[error("the {kind} is not usable")]
@@ -128,12 +128,13 @@ impl Rotating {
     /// # Errors
     /// [`Error`].
     pub async fn credential(&self) -> Result<secret::Credential, Error> {
-        let organisation = self.name.strip_suffix(Kind::ApiToken.as_str()).ok_or(Error::Misnamed)?;
-        let key = format!("{organisation}{}", Kind::ApiKey.as_str());
-        let answer = self.client.get_secret_value().secret_id(key).send().await;
-        let text =
-            answer.ok().and_then(|answer| answer.secret_string).ok_or(Error::Refused("give the api-key"))?;
-        parse(text, Kind::ApiKey)
+        let (name, kind) = key_of(&self.name).ok_or(Error::Misnamed)?;
+        let answer = self.client.get_secret_value().secret_id(name).send().await;
+        let text = answer
+            .ok()
+            .and_then(|answer| answer.secret_string)
+            .ok_or(Error::Refused("give the key that the token is come by"))?;
+        parse(text, kind)
     }
 
     /// The new version's token; none where it was not stored yet. A version that is staged but empty answers as one
@@ -183,6 +184,13 @@ impl Rotating {
     }
 }
 
+/// The name and kind of the key beside a token, by the token's name.
+fn key_of(token: &str) -> Option<(String, Kind)> {
+    let (before, last) = token.rsplit_once('/')?;
+    let (_, key) = Kind::TOKENS.into_iter().find(|(token, _)| token.as_str() == last)?;
+    Some((format!("{before}/{}", key.as_str()), key))
+}
+
 fn stage(stages: &[String]) -> Result<Stage, Error> {
     let has = |wanted| stages.iter().any(|stage| stage == wanted);
     if has(CURRENT) {
@@ -207,6 +215,16 @@ mod tests {
         let text = br#"{"Step": "createSecret", "SecretId": "arn:x", "ClientRequestToken": "v-2"}"#;
         let request: Request = wire::from_json(text).unwrap();
         assert_eq!((request.step, request.client_request_token.as_str()), (Step::CreateSecret, "v-2"));
+    }
+
+    #[test]
+    fn each_token_has_a_key_beside_it() {
+        let key = |token| key_of(token).map(|(name, _)| name);
+        assert_eq!(key("a/north/api-token").as_deref(), Some("a/north/api-key"));
+        assert_eq!(key("a/north/writer-token").as_deref(), Some("a/north/writer-key"));
+        for other in ["a/north/webhook-token", "a/north/my-api-token", "api-token"] {
+            assert_eq!(key(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 type Heard = Arc<Mutex<Vec<(HeaderMap, Value)>>>;
 
 /// Somebody who is told: not there the first time.
-async fn receiver() -> Result<(String, Heard)> {
+pub(crate) async fn receiver() -> Result<(String, Heard)> {
     let heard = Heard::default();
     let told = async |State(heard): State<Heard>, headers: HeaderMap, body: String| {
         let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);

@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 
 const HANDLER: &str = "follow-up-on-settlement";
 
-async fn organisations(stack: &Stack) -> Result<Organisations> {
+/// The organisations of the stack, as the operator's command has them.
+pub(crate) async fn organisations(stack: &Stack) -> Result<Organisations> {
     let endpoint = stack.place.aws_endpoint_url.clone();
     Organisations::new(&aws::load().await, stack.place.stack.clone(), Some(endpoint))
 }
@@ -25,7 +26,7 @@ fn new(stack: &Stack, api_key: &str) -> Result<New> {
     let value = json!({ "endpoint": stack.api(), "api_key": "" }).to_string();
     let mut credential: Credential = secret::parse(&SecretString::from(value))?;
     credential.login = Login::ApiKey(api_key.into());
-    Ok(New { credential, api_key: api_key.into(), own_key: false })
+    Ok(New { credential, api_key: api_key.into(), writer_key: None, own_key: false })
 }
 
 /// The status that the door answers to a webhook at the URL of this action.
@@ -44,6 +45,9 @@ async fn an_organisation_is_added_by_its_key_and_its_webhook_token_is_replaced_w
     let (all, name) = (organisations(&stack).await?, OrganisationId::parse("added")?);
     let known = stack.control(Method::POST, "organisations", &json!({ "name": "added" })).await?;
     let api_key = known["api_key"].as_str().context("no API key")?;
+    let two = New { writer_key: Some(api_key.into()), ..new(&stack, api_key)? };
+    let two = all.add(&name, &two).await.expect_err("the worker signs in with the API key here");
+    assert!(two.to_string().contains("SeparateWriter"), "{two:#}");
     let wrong = all.add(&name, &new(&stack, "wrong")?).await;
     assert!(wrong.is_err() && !all.list().await?.contains(&name), "a wrong key stores nothing");
 

@@ -9,7 +9,8 @@ use reqwest::Method;
 use serde_json::json;
 use uuid::Uuid;
 
-const STEPS: [&str; 4] = ["createSecret", "setSecret", "testSecret", "finishSecret"];
+/// As Secrets Manager takes them.
+pub(crate) const STEPS: [&str; 4] = ["createSecret", "setSecret", "testSecret", "finishSecret"];
 
 #[tokio::test]
 async fn four_steps_replace_the_token_and_the_next_call_uses_the_new_one() -> Result<()> {
@@ -67,15 +68,21 @@ async fn a_version_that_is_not_staged_is_refused_and_the_token_in_use_stays() ->
 
 /// A version as Secrets Manager stages one before the first step. The local engine's `RotateSecret` never invokes a
 /// function, and it stores no version without a value; so one with a value that is no token stands for an empty one.
-async fn staged(organisation: &Organisation<'_>) -> Result<String> {
+pub(crate) async fn staged(organisation: &Organisation<'_>) -> Result<String> {
+    staged_as(organisation, "{}").await
+}
+
+/// A version under rotation that holds this.
+pub(crate) async fn staged_as(organisation: &Organisation<'_>, value: &str) -> Result<String> {
     let version = Uuid::new_v4().to_string();
     let request =
         organisation.stack.secrets.put_secret_value().secret_id(organisation.secret_name(Kind::ApiToken));
-    request.client_request_token(&version).version_stages("AWSPENDING").secret_string("{}").send().await?;
+    request.client_request_token(&version).version_stages("AWSPENDING").secret_string(value).send().await?;
     Ok(version)
 }
 
-async fn step_of(organisation: &Organisation<'_>, step: &str, version: &str) -> Result<()> {
+/// Has the deployed function take a step.
+pub(crate) async fn step_of(organisation: &Organisation<'_>, step: &str, version: &str) -> Result<()> {
     let stack = organisation.stack;
     let secret =
         stack.secrets.describe_secret().secret_id(organisation.secret_name(Kind::ApiToken)).send().await?;
@@ -88,7 +95,8 @@ async fn step_of(organisation: &Organisation<'_>, step: &str, version: &str) -> 
     Ok(())
 }
 
-async fn current(organisation: &Organisation<'_>) -> Result<String> {
+/// The value of the API token in use.
+pub(crate) async fn current(organisation: &Organisation<'_>) -> Result<String> {
     token(organisation, "AWSCURRENT").await
 }
 

@@ -3,10 +3,12 @@
 mod hosted;
 mod listener;
 mod organisation;
+mod written;
 
 pub use hosted::Hosted;
 pub use listener::Listener;
 pub use organisation::{Mutation, Organisation};
+pub use written::Written;
 
 use anyhow::{Context as _, Result};
 use automations::aws;
@@ -64,6 +66,8 @@ pub struct Stack {
     pub lambda: aws_sdk_lambda::Client,
     logs: aws_sdk_cloudwatchlogs::Client,
     pub(crate) dynamodb: aws_sdk_dynamodb::Client,
+    /// A client of CloudFormation.
+    pub cloudformation: aws_sdk_cloudformation::Client,
 }
 
 impl Stack {
@@ -207,6 +211,7 @@ impl Stack {
             dynamodb: aws::dynamodb(&config),
             logs: aws_sdk_cloudwatchlogs::Client::new(&config),
             lambda: aws_sdk_lambda::Client::new(&config),
+            cloudformation: aws_sdk_cloudformation::Client::new(&config),
         })
     }
 }

@@ -8,7 +8,7 @@ use automations::config::Reader;
 use automations::lambda_runtime::{self, Error, LambdaEvent, service_fn};
 use automations::notice::Notices;
 use automations::salestrekker::Client;
-use automations::secret::Secrets;
+use automations::secret::{Kind, Secrets};
 use automations::store::Store;
 use automations::{aws, telemetry};
 
@@ -19,6 +19,7 @@ async fn main() -> Result<(), Error> {
     let dead_letters = env.required::<String>("DEAD_LETTER_QUEUE_URL");
     let table = env.required::<String>("TABLE_NAME");
     let secrets = env.required::<String>("SECRETS_PREFIX");
+    let separate = env.or("SEPARATE_WRITER", false);
     let limits = env.json("API_LIMITS");
     let log_level = env.or("LOG_LEVEL", telemetry::Level::INFO);
     let (actions, dead_letters, table, secrets, limits) =
@@ -28,7 +29,7 @@ async fn main() -> Result<(), Error> {
     let known = |prefix| Secrets::new(aws::secrets_manager(&config), prefix);
     let worker = &Worker {
         notices: Notices::new(known(secrets.clone()))?,
-        client: Client::new(known(secrets), limits)?,
+        client: Client::new(known(secrets).with_api_token(Kind::of_writer(separate)), limits)?,
         store: Store::new(aws::dynamodb(&config), table),
     };
     let source = &Source::new(aws::sqs(&config), env!("CARGO_PKG_NAME"), actions, dead_letters);

@@ -5,6 +5,7 @@
 //! Where a user's login stands in for an API key, `api-key` holds `{"endpoint", "email", "password"}`; with either, an
 //! optional `"organization"` names the one to enter, by the id that `organizations` shows, and an optional `"access"` says
 //! what may be done there (see [`Access`]); rotation copies it to `api-token`, where the functions read it.
+//! Where the worker signs in for itself, it has two more, `writer-key` and `writer-token`, of the same form.
 
 mod read;
 mod webhook;
@@ -47,15 +48,30 @@ pub enum Kind {
     ApiKey,
     /// What every other request carries; rotated.
     ApiToken,
+    /// As [`Self::ApiKey`], where action-worker has secrets of its own.
+    WriterKey,
+    /// As [`Self::ApiToken`], where action-worker has secrets of its own.
+    WriterToken,
 }
 
 impl Kind {
+    /// The tokens, each with the key by which it is come by.
+    pub const TOKENS: [(Self, Self); 2] =
+        [(Self::ApiToken, Self::ApiKey), (Self::WriterToken, Self::WriterKey)];
+
+    /// The token by which action-worker writes.
+    pub fn of_writer(is_separate: bool) -> Self {
+        if is_separate { Self::WriterToken } else { Self::ApiToken }
+    }
+
     /// As it stands in the name.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::WebhookToken => "webhook-token",
             Self::ApiKey => "api-key",
             Self::ApiToken => "api-token",
+            Self::WriterKey => "writer-key",
+            Self::WriterToken => "writer-token",
         }
     }
 }

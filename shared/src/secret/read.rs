@@ -32,6 +32,7 @@ const BOUNDS: Bounds = Bounds { grace: GRACE, pause: Duration::from_secs(15), mo
 pub struct Secrets {
     client: Client,
     prefix: String,
+    api_token: Kind,
     api_tokens: Fresh<Option<SecretString>>,
     webhook_tokens: Fresh<Option<WebhookTokens>>,
     others: Fresh<Option<SecretString>>,
@@ -41,7 +42,14 @@ impl Secrets {
     /// Secrets whose names begin with `prefix`.
     pub fn new(client: Client, prefix: String) -> Self {
         let [api_tokens, others] = [Fresh::new(BOUNDS), Fresh::new(BOUNDS)];
-        Self { client, prefix, api_tokens, webhook_tokens: Fresh::new(BOUNDS), others }
+        let api_token = Kind::ApiToken;
+        Self { client, prefix, api_token, api_tokens, webhook_tokens: Fresh::new(BOUNDS), others }
+    }
+
+    /// The same, with another kind of secret for the API token.
+    #[must_use]
+    pub fn with_api_token(self, api_token: Kind) -> Self {
+        Self { api_token, ..self }
     }
 
     /// What this organisation's webhook URLs may end in: one token, or two while one replaces the other.
@@ -65,7 +73,7 @@ impl Secrets {
     /// # Errors
     /// [`Error`].
     pub async fn api_token(&self, organisation: &OrganisationId) -> Result<ApiToken, Error> {
-        let name = self.name(organisation, Kind::ApiToken);
+        let name = self.name(organisation, self.api_token);
         let ask = async |has_other| self.one(&name, has_other).await;
         let got = Box::pin(self.api_tokens.get(&name, Duration::MAX, Instant::now(), ask)).await;
         Self::api_token_of(organisation, &name, got?)
@@ -85,7 +93,7 @@ impl Secrets {
         if !known.is(refused) {
             return Ok(known);
         }
-        let name = self.name(organisation, Kind::ApiToken);
+        let name = self.name(organisation, self.api_token);
         let ask = async |has_other| self.one(&name, has_other).await;
         let got = Box::pin(self.api_tokens.renew(&name, RENEWALS_APART, now, ask)).await;
         Self::api_token_of(organisation, &name, got?)

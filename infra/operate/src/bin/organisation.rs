@@ -37,7 +37,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Deploy its stack, try and store its API key (asked for, or on standard input), print its webhook URLs
+    /// Deploy its stack, try and store its API key (asked for, or on standard input), print its webhook URLs;
+    /// where action-worker signs in for itself, a second key for it
     Add {
         /// Its name in URLs: a-z, 0-9 and -
         name: OrganisationId,
@@ -76,6 +77,9 @@ enum Command {
     Key {
         /// The organisation
         name: OrganisationId,
+        /// The one that action-worker signs in with, where it does so for itself
+        #[arg(long)]
+        writer: bool,
     },
     /// Store a new API token now, without waiting for its rotation
     Renew {
@@ -141,8 +145,11 @@ async fn run(Arguments { command, profile, stack, json }: Arguments) -> Result<E
     let mut out = std::io::stdout().lock();
     match command {
         Command::Add { name, endpoint, access, own_key } => {
-            let api_key = ask_for_key()?;
-            let new = New { credential: credential(&endpoint, access.into(), &api_key)?, api_key, own_key };
+            let api_key = ask_for_key("API key")?;
+            let separate = organisations.has_separate_writer().await?;
+            let writer_key = separate.then(|| ask_for_key("action-worker's API key")).transpose()?;
+            let credential = credential(&endpoint, access.into(), &api_key)?;
+            let new = New { credential, api_key, writer_key, own_key };
             print_urls(&mut out, &organisations.add(&name, &new).await?, json)?;
         }
         Command::List => {
@@ -179,8 +186,8 @@ async fn run(Arguments { command, profile, stack, json }: Arguments) -> Result<E
             }
             return Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
-        Command::Key { name } => {
-            organisations.change_key(&name, ask_for_key()?).await?;
+        Command::Key { name, writer } => {
+            organisations.change_key(&name, writer, ask_for_key("API key")?).await?;
             say("the key works and is stored, with a token that it gave");
         }
         Command::Renew { name } => {
@@ -212,16 +219,16 @@ async fn run(Arguments { command, profile, stack, json }: Arguments) -> Result<E
 }
 
 /// The API key, from a prompt that shows nothing, or from standard input; never from an argument, which others can see.
-fn ask_for_key() -> Result<SecretString> {
+fn ask_for_key(what: &str) -> Result<SecretString> {
     let key = if std::io::stdin().is_terminal() {
-        rpassword::prompt_password("API key (not shown): ")?
+        rpassword::prompt_password(format!("{what} (not shown): "))?
     } else {
         let mut line = String::new();
         std::io::stdin().read_line(&mut line)?;
         line
     };
     match key.trim() {
-        "" => bail!("no API key was given; type it at the prompt, or send it to standard input"),
+        "" => bail!("no {what} was given; type it at the prompt, or send it to standard input"),
         key => Ok(key.to_owned().into()),
     }
 }

@@ -18,11 +18,11 @@ pub struct Report {
     pub host: Option<String>,
     /// Whether the host answers.
     pub answers: bool,
-    /// Whether the API takes the token in use.
+    /// Whether the API takes every token in use.
     pub accepted: bool,
     /// The kind of what went wrong, else nothing.
     pub problem: Option<&'static str>,
-    /// Whole days until the token in use expires, where it says so.
+    /// Whole days until a token in use expires, where it says so.
     pub days_left: Option<u64>,
     /// What may be done there.
     pub access: Access,
@@ -30,6 +30,13 @@ pub struct Report {
     pub last_webhook_s: Option<u64>,
     /// Which token it came with: `current`, `pending`, `previous`, or `closed`.
     pub last_token: Option<&'static str>,
+}
+
+impl Report {
+    fn refuse(&mut self, problem: &'static str) {
+        self.accepted = false;
+        self.problem.get_or_insert(problem);
+    }
 }
 
 impl Organisations {
@@ -41,33 +48,39 @@ impl Organisations {
         let mut report = Report {
             organisation: organisation.clone(),
             host: None,
-            answers: false,
-            accepted: false,
+            answers: true,
+            accepted: true,
             problem: None,
             days_left: None,
             access: Access::default(),
             last_webhook_s: None,
             last_token: None,
         };
-        let value = self.value(organisation, Kind::ApiToken).await?;
-        match value.and_then(|value| secret::parse::<ApiToken>(&value).ok()) {
-            Some(token) => {
-                report.host = token.endpoint.url().host_str().map(str::to_owned);
-                report.days_left = token.days_left(now);
-                report.access = token.access;
-                let tried = self.transport.try_token(&token).await;
-                report.answers = !matches!(tried, Err(Error::Unavailable { .. } | Error::Ambiguous));
-                report.accepted = tried.is_ok();
-                report.problem = tried.err().map(|error| error.kind());
+        for (kind, _) in self.tokens().await? {
+            let value = self.value(organisation, kind).await?;
+            match value.and_then(|value| secret::parse::<ApiToken>(&value).ok()) {
+                Some(token) => self.try_token(&token, now, &mut report).await,
+                None => report.refuse("secret_unusable"),
             }
-            None => report.problem = Some("secret_unusable"),
         }
+        // Nothing was asked that could have answered.
+        report.answers &= report.host.is_some();
         let last = self.store.tokens_seen(organisation).await?.into_iter().max_by_key(|seen| seen.at);
         if let Some(last) = last {
             report.last_webhook_s = Some(now.since(last.at).as_secs());
             report.last_token = Some(self.stage_of(organisation, &last.version).await?);
         }
         Ok(report)
+    }
+
+    async fn try_token(&self, token: &ApiToken, now: Moment, report: &mut Report) {
+        report.host = token.endpoint.url().host_str().map(str::to_owned);
+        report.days_left = report.days_left.into_iter().chain(token.days_left(now)).min();
+        report.access = token.access;
+        if let Err(error) = self.transport.try_token(token).await {
+            report.answers &= !matches!(error, Error::Unavailable { .. } | Error::Ambiguous);
+            report.refuse(error.kind());
+        }
     }
 
     async fn stage_of(&self, organisation: &OrganisationId, version: &str) -> Result<&'static str> {

@@ -16,6 +16,8 @@ const MOST_LOOKS: u32 = 600;
 pub(super) struct Outputs {
     pub(super) webhook_url: String,
     pub(super) rotator: String,
+    /// Whether action-worker signs in for itself.
+    pub(super) separate_writer: bool,
 }
 
 impl Organisations {
@@ -38,7 +40,8 @@ impl Organisations {
                 webhook_url.split("//").last().and_then(|host| host.split('.').next()).unwrap_or_default();
             webhook_url = format!("{endpoint}/_aws/lambda-url/{id}/");
         }
-        Ok(Outputs { webhook_url, rotator })
+        let separate_writer = has_separate_writer(&stack);
+        Ok(Outputs { webhook_url, rotator, separate_writer })
     }
 
     pub(super) async fn has_stack(&self, organisation: &OrganisationId) -> Result<bool> {
@@ -50,20 +53,24 @@ impl Organisations {
         &self,
         organisation: &OrganisationId,
         own_key: bool,
+        separate_writer: bool,
         rotator: &str,
     ) -> Result<()> {
         let name = self.stack_of(organisation);
+        let said = |is| if is { "true" } else { "false" };
         let values = [
             ("Application", self.stack.as_str()),
             ("Organisation", organisation.as_str()),
             ("RotatorArn", rotator),
-            ("OwnKey", if own_key { "true" } else { "false" }),
+            ("OwnKey", said(own_key)),
+            ("SeparateWriter", said(separate_writer)),
         ];
         let parameter = |(key, value)| Parameter::builder().parameter_key(key).parameter_value(value).build();
         let parameters: Vec<Parameter> = values.into_iter().map(parameter).collect();
-        if self.described(&name).await?.is_some() {
-            // Begun before, and perhaps rotated by now: nothing that it has is taken away.
-            if rotator.is_empty() {
+        if let Some(stack) = self.described(&name).await? {
+            // Begun before, and perhaps rotated by now: nothing that it has is taken away, but for a moment its rotation, where
+            // secrets are still to be made that have no value yet.
+            if rotator.is_empty() && (!separate_writer || has_separate_writer(&stack)) {
                 return Ok(());
             }
             let request = self.cloudformation.update_stack().stack_name(&name).template_body(TEMPLATE);
@@ -126,4 +133,11 @@ impl Organisations {
             }
         }
     }
+}
+
+/// Whether its parameter says so: the application's and an organisation's are named alike.
+fn has_separate_writer(stack: &Stack) -> bool {
+    let is_it = |parameter: &Parameter| parameter.parameter_key() == Some("SeparateWriter");
+    let found = stack.parameters().iter().find(|parameter| is_it(parameter));
+    found.and_then(Parameter::parameter_value) == Some("true")
 }

@@ -54,11 +54,11 @@ impl Organisations {
         }
     }
 
-    /// How the organisation signs in.
-    pub(super) async fn credential(&self, organisation: &OrganisationId) -> Result<Credential> {
-        let value = self.value(organisation, Kind::ApiKey).await?;
-        let value = value.with_context(|| format!("{organisation} has no api-key; `add` it"))?;
-        secret::parse(&value).context("the api-key is not usable")
+    /// How the organisation signs in, by the secret of this kind.
+    pub(super) async fn credential(&self, organisation: &OrganisationId, key: Kind) -> Result<Credential> {
+        let (value, name) = (self.value(organisation, key).await?, key.as_str());
+        let value = value.with_context(|| format!("{organisation} has no {name}; `add` it"))?;
+        secret::parse(&value).with_context(|| format!("the {name} is not usable"))
     }
 
     /// The webhook token in use, where there is one.

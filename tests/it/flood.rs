@@ -1,0 +1,71 @@
+//! No organisation starves another.
+
+use crate::setting::{SOON, alone, mutations, rest};
+use anyhow::{Result, ensure};
+use end_to_end::stack::{Organisation, Stack, eventually};
+use serde_json::json;
+use std::time::{Duration, Instant};
+
+const FLOOD: usize = 2_000;
+const FEW: usize = 20;
+/// So many webhooks of the flood are on their way to the door at once.
+const AT_ONCE: usize = 16;
+
+#[tokio::test]
+async fn twenty_webhooks_amid_anothers_two_thousand_take_a_small_multiple_of_their_time_alone() -> Result<()>
+{
+    let _turn = alone().await;
+    let stack = Stack::found().await?;
+    let [quiet, loud] = [stack.organisation("quiet").await?, stack.organisation("loud").await?];
+    let mut few = Vec::new();
+    for _ in 0..2 * FEW {
+        few.push(quiet.new_ticket(json!({ "stage": "Approved" })).await?);
+    }
+    let mut many = Vec::new();
+    for _ in 0..FLOOD / 10 {
+        many.push(loud.new_ticket(json!({ "stage": "Approved" })).await?);
+    }
+    for group in few.chunks(FEW) {
+        together(&quiet, group).await?;
+    }
+    rest(&stack).await?;
+
+    let alone = acted(&quiet, &few[..FEW], FEW).await?;
+    rest(&stack).await?;
+    let flood: Vec<String> = many.iter().cycle().take(FLOOD).cloned().collect();
+    let (sent, amid) = tokio::join!(together(&loud, &flood), async {
+        eventually("the flood", SOON, async || {
+            ensure!(loud.known(&many[AT_ONCE * 2]).await?.is_some(), "it is not well on its way");
+            Ok(())
+        })
+        .await?;
+        acted(&quiet, &few[FEW..], 2 * FEW).await
+    });
+    sent?;
+    let amid = amid?;
+    eprintln!("alone {alone:?}, amid {amid:?}");
+    rest(&stack).await?;
+    for ticket in &many {
+        assert!(loud.known(ticket).await?.is_some(), "the flood itself is worked through too");
+    }
+    assert!(amid < alone.saturating_mul(4), "{amid:?} amid the flood, {alone:?} alone");
+    Ok(())
+}
+
+/// How long it takes from the first webhook of settled tickets to the last of so many mutations.
+async fn acted(organisation: &Organisation<'_>, tickets: &[String], created: usize) -> Result<Duration> {
+    for ticket in tickets {
+        organisation.change(ticket, json!({ "stage": "Settled" })).await?;
+    }
+    let start = Instant::now();
+    together(organisation, tickets).await?;
+    mutations(organisation, "ticketCreate", created).await?;
+    Ok(start.elapsed())
+}
+
+/// Sends a webhook of each ticket.
+async fn together(organisation: &Organisation<'_>, tickets: &[String]) -> Result<()> {
+    use futures::{StreamExt as _, TryStreamExt as _, stream};
+    let each = tickets.iter().map(|ticket| organisation.webhook("ticket-updated", ticket));
+    stream::iter(each).buffer_unordered(AT_ONCE).try_for_each(async |_| Ok(())).await
+}

@@ -1,0 +1,117 @@
+//! The worker may sign in for itself: what it reads then, the enricher cannot, nor the reverse.
+
+use crate::setting::{SOON, alone, rest, set_variable};
+use anyhow::{Context as _, Result};
+use automations::handler::Decide;
+use automations::id::OrganisationId;
+use automations::secret::{self, Access, Credential, Kind, Login};
+use automations::store::Outcome;
+use automations::{Action, aws, clock};
+use aws_sdk_cloudformation::types::Parameter;
+use end_to_end::stack::{Stack, eventually};
+use operate::organisation::{New, Organisations};
+use reqwest::Method;
+use secrecy::SecretString;
+use serde_json::json;
+
+/// An application as far as an organisation's commands look at it.
+const APPLICATION: &str = r#"{
+  "Parameters": { "SeparateWriter": { "Type": "String" } },
+  "Resources": {
+    "Table": {
+      "Type": "AWS::DynamoDB::Table",
+      "Properties": {
+        "TableName": "two-keys-store",
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [
+          { "AttributeName": "pk", "AttributeType": "S" },
+          { "AttributeName": "sk", "AttributeType": "S" }
+        ],
+        "KeySchema": [{ "AttributeName": "pk", "KeyType": "HASH" }, { "AttributeName": "sk", "KeyType": "RANGE" }]
+      }
+    }
+  },
+  "Outputs": { "WebhookUrl": { "Value": "http://127.0.0.1/" }, "RotatorArn": { "Value": "arn:none" } }
+}"#;
+
+#[tokio::test]
+async fn a_worker_with_a_secret_of_its_own_writes_by_it_while_the_readers_token_is_refused() -> Result<()> {
+    let _turn = alone().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("own-writer").await?;
+    let ticket = crate::setting::known_ticket(&organisation, "Approved").await?;
+    let good = crate::rotation::current(&organisation).await?;
+    organisation.set_secret(Kind::WriterToken.as_str(), &serde_json::from_str(&good)?).await?;
+    rest(&stack).await?;
+    let shared = set_variable(&stack, "action-worker", "SEPARATE_WRITER", "true").await?;
+    let acted = async {
+        let label: Decide<()> =
+            |event, ()| event.ticket().map(|id| vec![Action::add_label(id, "Client")]).unwrap_or_default();
+        let hosted = organisation.host("writes", label, ()).await?;
+        organisation.change(&ticket, json!({ "stage": "Archived" })).await?;
+        organisation.webhook("ticket-updated", &ticket).await?;
+        let event = crate::setting::events(&organisation, &ticket, 2).await?.remove(1);
+        crate::setting::published(&organisation, &ticket).await?;
+        organisation.set_token("refused").await?;
+        while hosted.work().await? > 0 {}
+        eventually("the action", SOON, async || {
+            organisation.done(&event, "writes", 0).await?.context("not done yet")
+        })
+        .await
+    }
+    .await;
+    set_variable(&stack, "action-worker", "SEPARATE_WRITER", &shared).await?;
+    assert_eq!(acted?.outcome, Outcome::Changed);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_organisation_of_two_keys_is_added_checked_renewed_and_removed() -> Result<()> {
+    let _turn = alone().await;
+    let stack = Stack::found().await?;
+    let separate = Parameter::builder().parameter_key("SeparateWriter").parameter_value("true").build();
+    let request = stack.cloudformation.create_stack().stack_name("two-keys").template_body(APPLICATION);
+    request.parameters(separate).send().await?;
+    let endpoint = stack.place.aws_endpoint_url.clone();
+    let all = Organisations::new(&aws::load().await, "two-keys".to_owned(), Some(endpoint))?;
+    let name = OrganisationId::parse("two-keys")?;
+    let known = stack.control(Method::POST, "organisations", &json!({ "name": "two-keys" })).await?;
+    let api_key = known["api_key"].as_str().context("no API key")?;
+    let value = json!({ "endpoint": stack.api(), "api_key": "" }).to_string();
+    let credential: Credential = secret::parse(&SecretString::from(value))?;
+    let new = |writer_key: Option<&str>| New {
+        credential: Credential { login: Login::ApiKey(api_key.into()), ..credential.clone() },
+        api_key: api_key.into(),
+        writer_key: writer_key.map(SecretString::from),
+        own_key: false,
+    };
+    let one = all.add(&name, &new(None)).await.expect_err("it takes two");
+    assert!(one.to_string().contains("needs a key too"), "{one:#}");
+    assert!(all.add(&name, &new(Some("wrong"))).await.is_err());
+    assert!(all.list().await?.is_empty(), "a wrong key stores nothing");
+    all.add(&name, &new(Some(api_key))).await?;
+    let accepted = async || Ok::<_, anyhow::Error>(all.check(&name, clock::now()).await?.accepted);
+    assert!(accepted().await?);
+
+    all.set_access(&name, Access::ReadOnly).await?;
+    let token = async |kind: Kind| {
+        let secret = format!("two-keys/two-keys/{}", kind.as_str());
+        let answer = stack.secrets.get_secret_value().secret_id(secret).send().await?;
+        Ok::<_, anyhow::Error>(secret::parse::<secret::ApiToken>(
+            &answer.secret_string.unwrap_or_default().into(),
+        )?)
+    };
+    assert_eq!(token(Kind::WriterToken).await?.access, Access::ReadOnly, "where the worker reads it");
+    let broken = json!({ "endpoint": stack.api(), "token": "refused" }).to_string();
+    let secret = "two-keys/two-keys/writer-token";
+    stack.secrets.put_secret_value().secret_id(secret).secret_string(broken).send().await?;
+    let report = all.check(&name, clock::now()).await?;
+    assert!(report.answers && !report.accepted, "one of two is refused: {report:?}");
+    all.renew(&name).await?;
+    assert!(accepted().await?);
+    all.change_key(&name, true, api_key.into()).await?;
+    assert!(accepted().await?);
+    all.remove(&name).await?;
+    assert!(all.list().await?.is_empty());
+    Ok(())
+}
