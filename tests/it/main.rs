@@ -21,6 +21,7 @@ mod reconciled;
 mod replayed;
 mod rotation;
 mod setting;
+mod shipped;
 mod store;
 mod tidy;
 mod trouble;

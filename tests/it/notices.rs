@@ -10,10 +10,10 @@ use end_to_end::stack::{Stack, eventually};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, PoisonError};
 
-type Heard = Arc<Mutex<Vec<(HeaderMap, Value)>>>;
+pub(crate) type Heard = Arc<Mutex<Vec<(HeaderMap, Value)>>>;
 
 /// Somebody who is told: not there the first time.
-async fn receiver() -> Result<(String, Heard)> {
+pub(crate) async fn receiver() -> Result<(String, Heard)> {
     let heard = Heard::default();
     let told = async |State(heard): State<Heard>, headers: HeaderMap, body: String| {
         let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
