@@ -13,6 +13,7 @@ mod delivery;
 mod deployed;
 mod desk;
 mod door;
+mod inbound;
 mod notices;
 mod once;
 mod organisations;

@@ -122,7 +122,7 @@ pub(crate) async fn set_variable(stack: &Stack, function: &str, name: &str, valu
 }
 
 /// The kinds of a ticket's events.
-pub(crate) fn kinds(events: &[Event]) -> Vec<&'static str> {
+pub(crate) fn kinds(events: &[Event]) -> Vec<&str> {
     events.iter().map(|event| event.what.kind()).collect()
 }
 
