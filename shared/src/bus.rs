@@ -52,7 +52,7 @@ impl Bus {
         results
     }
 
-    async fn put(&self, request: Vec<(&'static str, String)>) -> Vec<Result<(), NotPublished>> {
+    async fn put(&self, request: Vec<(&str, String)>) -> Vec<Result<(), NotPublished>> {
         let count = request.len();
         let entries = request.into_iter().map(|(kind, detail)| {
             let entry = PutEventsRequestEntry::builder().event_bus_name(&self.name).source(SOURCE);

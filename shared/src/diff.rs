@@ -127,7 +127,7 @@ mod tests {
     use crate::id::{ContactId, LabelId, OwnerId, StageId, WorkflowId};
     use proptest::prelude::*;
 
-    fn kinds(change: Option<&Change>) -> Vec<&'static str> {
+    fn kinds(change: Option<&Change>) -> Vec<&str> {
         change.map(|change| change.what.iter().map(What::kind).collect()).unwrap_or_default()
     }
 

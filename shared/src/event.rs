@@ -2,9 +2,10 @@
 
 use crate::clock::Moment;
 use crate::id::{
-    ActionId, ContactId, EventId, HintId, InvalidId, LabelId, OrganisationId, OwnerId, TicketId,
+    ActionId, ContactId, EventId, HintId, InboundKind, InvalidId, LabelId, OrganisationId, OwnerId, TicketId,
     WebhookAction, WorkflowId,
 };
+use crate::inbound::Fields;
 use crate::ticket::{Named, Place, Ticket};
 use serde::{Deserialize, Serialize};
 
@@ -171,6 +172,15 @@ pub enum What {
         /// The ticket as it last was.
         ticket: Ticket,
     },
+    /// Something came through a webhook that is not Salestrekker's. Its kind, and so the `detail-type` on the bus, is
+    /// `inbound.` and the webhook's name. The fields may hold a person's data: they are in no journal and in no log.
+    #[serde(rename = "inbound")]
+    Inbound {
+        /// The kind, as in `inbound.website-lead`.
+        kind: InboundKind,
+        /// What came.
+        fields: Fields,
+    },
     /// A webhook came from which nothing could be looked up.
     #[serde(rename = "webhook.unrecognised")]
     WebhookUnrecognised {
@@ -204,8 +214,9 @@ impl Cause {
 
 impl What {
     /// The kind, as in the `detail-type` on the bus.
-    pub fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> &str {
         match self {
+            Self::Inbound { kind, .. } => kind.as_str(),
             Self::TicketCreated { .. } => "ticket.created",
             Self::TicketFirstSeen { .. } => "ticket.first_seen",
             Self::StageChanged { .. } => "ticket.stage_changed",
@@ -248,13 +259,13 @@ impl What {
             | Self::ActiveChanged { ticket, .. }
             | Self::Renamed { ticket }
             | Self::Vanished { ticket } => Some(ticket),
-            Self::WebhookUnrecognised { .. } => None,
+            Self::Inbound { .. } | Self::WebhookUnrecognised { .. } => None,
         }
     }
 }
 
 impl Event {
-    /// The ticket that it happened to; none for `webhook.unrecognised`.
+    /// The ticket that it happened to; none for `inbound.…` and `webhook.unrecognised`.
     pub fn ticket(&self) -> Option<&Ticket> {
         self.what.ticket()
     }
@@ -313,6 +324,29 @@ impl Event {
         })
     }
 
+    /// The event of this content that a hint makes by itself, with no ticket behind it.
+    pub fn of_hint(organisation: &OrganisationId, observed_at: Moment, cause: &Cause, what: What) -> Self {
+        let id = EventId::of_hint(organisation, cause.hint(), what.kind());
+        let (organisation, cause) = (organisation.clone(), cause.clone());
+        Self { id, organisation, observed_at, cause, again: None, what }
+    }
+
+    /// What came through the inbound webhook of this name, where this is its event.
+    ///
+    /// ```
+    /// let event = automations::example::posted("website-lead", &[("email", "jane@example.com")]);
+    /// assert!(event.inbound("website-lead").is_some_and(|fields| fields.text("email").is_some()));
+    /// assert!(event.inbound("newsletter").is_none());
+    /// ```
+    pub fn inbound(&self, name: &str) -> Option<&Fields> {
+        match &self.what {
+            What::Inbound { kind, fields } if kind.as_str().strip_prefix("inbound.") == Some(name) => {
+                Some(fields)
+            }
+            _ => None,
+        }
+    }
+
     /// What orders and groups this event: its ticket.
     pub fn ticket_id(&self) -> Option<&TicketId> {
         self.ticket().map(|ticket| &ticket.id)
@@ -329,7 +363,8 @@ mod tests {
         for event in example::one_of_each() {
             let text = crate::wire::to_json(&event);
             let json: serde_json::Value = serde_json::from_str(&text).unwrap();
-            assert_eq!(json["type"], event.what.kind());
+            let kind = if event.inbound("website-lead").is_some() { "inbound" } else { event.what.kind() };
+            assert_eq!(json["type"], kind);
             assert_eq!(crate::wire::from_json::<Event>(text.as_bytes()).unwrap(), event);
         }
     }

@@ -8,7 +8,7 @@ pub use draft::{Draft, a_ticket};
 
 use crate::clock::Moment;
 use crate::event::{Cause, Event, UnrecognisedReason, What};
-use crate::id::{ContactId, EventId, HintId, OrganisationId, OwnerId, WebhookAction};
+use crate::id::{ContactId, HintId, OrganisationId, OwnerId, WebhookAction};
 use crate::ticket::{Named, Place, Ticket};
 use std::fmt::Debug;
 use std::str::FromStr;
@@ -58,6 +58,7 @@ pub fn one_of_each() -> Vec<Event> {
         What::ActiveChanged { ticket: ticket.clone(), from: None, to: Some(true) },
         What::Renamed { ticket: ticket.clone() },
         What::Vanished { ticket },
+        posted("website-lead", &[("name", "Jane Citizen"), ("email", "jane@example.com")]).what,
         What::WebhookUnrecognised { action: id("ticket-updated"), reason: UnrecognisedReason::NoTicketId },
     ];
     let mut events: Vec<_> = what.into_iter().map(event).collect();
@@ -73,10 +74,12 @@ pub fn event(what: What) -> Event {
     let action: WebhookAction = id("ticket-updated");
     let cause = Cause::Webhook { hint: hint.clone(), action, received_at: observed_at };
     let event = Event::of_change(&organisation, observed_at, &cause, what.clone());
-    event.unwrap_or_else(|| {
-        let id = EventId::of_hint(&organisation, &hint, what.kind());
-        Event { id, organisation, observed_at, cause, again: None, what }
-    })
+    event.unwrap_or_else(|| Event::of_hint(&organisation, observed_at, &cause, what))
+}
+
+/// A form with these fields came through the inbound webhook of this name.
+pub fn posted(name: &str, fields: &[(&str, &str)]) -> Event {
+    event(What::Inbound { kind: id(&format!("inbound.{name}")), fields: fields.iter().copied().collect() })
 }
 
 fn stage(name: &str) -> Place {

@@ -3,6 +3,7 @@
 use crate::clock::Moment;
 use crate::event::Cause;
 use crate::id::{HintId, OrganisationId, TicketId, WebhookAction};
+use crate::inbound::Post;
 use serde::{Deserialize, Serialize};
 
 /// One hint. A webhook that names several tickets becomes several.
@@ -20,6 +21,9 @@ pub struct Hint {
     pub ticket: Option<TicketId>,
     /// What the webhook brought; only the first hint of a webhook carries it, the others would repeat it.
     pub raw: Option<Raw>,
+    /// What a webhook that is not Salestrekker's brought; such a hint becomes an event as it is, and no ticket is looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub post: Option<Post>,
 }
 
 /// A webhook's body as it came. It may hold anybody's data: encrypted on the queue, never logged.
@@ -80,6 +84,7 @@ mod tests {
                 received_at: Moment::from_millis(1),
                 ticket: None,
                 raw: Some(Raw { body, content_type: None }),
+                post: None,
             };
             prop_assert_eq!(from_json::<Hint>(to_json(&hint).as_bytes()).unwrap(), hint);
         }

@@ -101,6 +101,9 @@ ids! {
     /// Somewhere that notices go to, the last part of its secret's name after `destination-`; the same rule as
     /// [`OrganisationId`].
     DestinationName: slug_problem;
+    /// The kind of event that a webhook of somebody else's becomes: `inbound.` and the webhook's name, as in
+    /// `inbound.website-lead`; see [`WebhookAction::inbound`].
+    InboundKind: inbound_problem;
     /// One hint: the request that brought it, and its place in that request.
     HintId: opaque_problem;
     /// One event; see [`EventId::of_change`].
@@ -139,6 +142,13 @@ fn key_problem(text: &str) -> Option<&'static str> {
     }
 }
 
+fn inbound_problem(text: &str) -> Option<&'static str> {
+    match text.strip_prefix("inbound.") {
+        Some(name) => slug_problem(name),
+        None => Some("it does not begin with inbound."),
+    }
+}
+
 fn slug_problem(text: &str) -> Option<&'static str> {
     if text.is_empty() || text.len() > LONGEST_SLUG {
         Some("it is not 1 to 48 characters long")
@@ -153,6 +163,23 @@ fn slug_problem(text: &str) -> Option<&'static str> {
 
 /// The namespace of our name-based UUIDs (RFC 9562, section 5.5); changing it would make every old event new.
 const NAMESPACE: Uuid = Uuid::from_u128(0x5a1e_57e4_4e40_4175_b0a7_1095_0000_0001);
+
+impl WebhookAction {
+    /// The kind of event that this action's webhooks become, where they are not Salestrekker's: `inbound-website-lead` is
+    /// the action of `inbound.website-lead`.
+    ///
+    /// ```
+    /// use automations::id::WebhookAction;
+    ///
+    /// let kind = WebhookAction::parse("inbound-website-lead").unwrap().inbound();
+    /// assert_eq!(kind.unwrap().as_str(), "inbound.website-lead");
+    /// assert!(WebhookAction::parse("ticket-created").unwrap().inbound().is_none());
+    /// ```
+    pub fn inbound(&self) -> Option<InboundKind> {
+        let name = self.0.strip_prefix("inbound-")?;
+        InboundKind::parse(format!("inbound.{name}")).ok()
+    }
+}
 
 impl HintId {
     /// The hint at `position` of the request with this id. A request id is a UUID, so that the result always fits.

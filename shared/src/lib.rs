@@ -18,6 +18,7 @@
 //! - [`trace`]: what an action of ours leaves at a ticket, to know it again: pure
 //! - [`hint`], [`event`], [`action`]: what travels between the functions
 //! - [`lead`]: somebody who may become a client
+//! - [`inbound`]: what a webhook that is not Salestrekker's brings
 //! - [`ticket`]: the part of a ticket that is kept
 //! - [`wire`]: JSON in and out of our own types, with errors that say where, never what
 //! - [`failure`], [`id`], [`clock`], [`private`], [`endpoint`]: the words under all of it
@@ -37,6 +38,7 @@ mod fresh;
 pub mod handler;
 pub mod hint;
 pub mod id;
+pub mod inbound;
 mod kept;
 pub mod lead;
 pub mod notice;

@@ -3,6 +3,7 @@
 
 use crate::id::{ContactId, LabelId, OwnerId, StageId, TicketId, WorkflowId};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 /// A ticket as it was when it was last looked at.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,5 +57,20 @@ impl Ticket {
     /// Where it stands.
     pub fn place(&self) -> Place {
         Place { workflow: self.workflow.clone(), stage: self.stage.clone() }
+    }
+
+    /// The one of these that falls to this ticket: the same whenever it is asked, as it is made of the ticket's id, and each
+    /// of them for about as many tickets as any other. Nothing is counted, so nothing can be lost or counted twice.
+    ///
+    /// ```
+    /// let ticket = automations::example::ticket();
+    /// assert_eq!(ticket.one_of(&["Ana", "Ben"]), ticket.one_of(&["Ana", "Ben"]));
+    /// assert_eq!(ticket.one_of::<&str>(&[]), None);
+    /// ```
+    pub fn one_of<'a, T>(&self, choices: &'a [T]) -> Option<&'a T> {
+        let digest = Sha256::digest(self.id.as_str());
+        let number = digest.iter().take(8).fold(0_u64, |number, byte| (number << 8) | u64::from(*byte));
+        let place = number.checked_rem(u64::try_from(choices.len()).ok()?)?;
+        choices.get(usize::try_from(place).ok()?)
     }
 }

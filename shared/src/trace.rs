@@ -70,6 +70,7 @@ impl Trace {
             | What::ActiveChanged { .. }
             | What::Renamed { .. }
             | What::Vanished { .. }
+            | What::Inbound { .. }
             | What::WebhookUnrecognised { .. } => None,
         }
     }

@@ -10,7 +10,7 @@ use end_to_end::stack::{Stack, eventually};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, PoisonError};
 
-type Heard = Arc<Mutex<Vec<(HeaderMap, Value)>>>;
+pub(crate) type Heard = Arc<Mutex<Vec<(HeaderMap, Value)>>>;
 
 /// Somebody who is told: not there the first time.
 pub(crate) async fn receiver() -> Result<(String, Heard)> {

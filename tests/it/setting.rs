@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, ensure};
 use automations::{Event, What};
 use aws_sdk_lambda::types::Environment;
-use end_to_end::stack::{Organisation, Stack, eventually};
+use end_to_end::stack::{Organisation, Place, Stack, eventually};
 use end_to_end::stand_in::Payload;
 use serde_json::{Value, json};
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -86,15 +86,26 @@ pub(crate) async fn mutations(
 /// Waits until nothing is on its way any more: what was to happen twice has happened by then. The queues are looked at
 /// in the order in which things go, so that nothing slips from one behind the look to one before it.
 pub(crate) async fn rest(stack: &Stack) -> Result<()> {
-    let events = format!("{}-follow-up-on-settlement", stack.place.stack);
+    let Place { hints_queue, actions_queue, .. } = &stack.place;
+    let handlers = handler_queues(stack).await?;
     eventually("rest", SOON, async || {
-        for queue in [&stack.place.hints_queue, &events, &stack.place.actions_queue] {
+        for queue in [hints_queue].into_iter().chain(&handlers).chain([actions_queue]) {
             let depth = stack.depth(queue).await?;
             ensure!(depth == 0, "{depth} messages in {queue}");
         }
         Ok(())
     })
     .await
+}
+
+/// The handlers' queues, by name: the stack's own that are neither the worker's nor the enricher's nor for dead letters.
+async fn handler_queues(stack: &Stack) -> Result<Vec<String>> {
+    let Place { hints_queue, actions_queue, stack: prefix, .. } = &stack.place;
+    let listed = stack.sqs.list_queues().queue_name_prefix(format!("{prefix}-")).send().await?;
+    let names = listed.queue_urls().iter().filter_map(|url| url.rsplit('/').next().map(str::to_owned));
+    Ok(names
+        .filter(|name| name != hints_queue && name != actions_queue && !name.contains("dead-letters"))
+        .collect())
 }
 
 /// Gives a deployed function another value of a variable; the one before. The engine ends the function's processes, and what
@@ -111,7 +122,7 @@ pub(crate) async fn set_variable(stack: &Stack, function: &str, name: &str, valu
 }
 
 /// The kinds of a ticket's events.
-pub(crate) fn kinds(events: &[Event]) -> Vec<&'static str> {
+pub(crate) fn kinds(events: &[Event]) -> Vec<&str> {
     events.iter().map(|event| event.what.kind()).collect()
 }
 

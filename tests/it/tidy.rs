@@ -60,6 +60,29 @@ fn every_built_function_is_a_binary_of_its_own() -> Result<()> {
     Ok(())
 }
 
+/// What the built template says of each handler's code, against the table: the folder that it names holds this handler's
+/// binary, which knows itself by its own name, and by no other handler's.
+#[test]
+fn every_built_handler_is_the_one_that_the_table_says() -> Result<()> {
+    let names = handlers()?;
+    assert!(names.len() > 1, "one handler alone proves nothing: {names:?}");
+    let built = read(".aws-sam/build/template.yaml")?;
+    let lines = built.lines().skip_while(|line| line.trim() != "SAMCodeUriHandlers:").skip(1);
+    let lines: Vec<&str> = lines.take_while(|line| line.starts_with("    ")).map(str::trim).collect();
+    let codes: BTreeMap<&str, &str> = lines
+        .chunks_exact(2)
+        .filter_map(|pair| Some((pair[0].strip_suffix(':')?, pair[1].strip_prefix("CodeUri: ")?)))
+        .collect();
+    assert_eq!(codes.keys().copied().collect::<BTreeSet<_>>(), names.keys().map(String::as_str).collect());
+    for (id, folder) in &names {
+        let binary = fs::read(root().join(".aws-sam/build").join(codes[id.as_str()]).join("bootstrap"))?;
+        let says = |name: &str| binary.windows(name.len()).any(|bytes| bytes == name.as_bytes());
+        let said: Vec<&String> = names.values().filter(|name| says(name)).collect();
+        assert_eq!(said, [folder], "the code of {id}");
+    }
+    Ok(())
+}
+
 #[test]
 fn every_variable_of_the_template_is_read_and_the_reverse() -> Result<()> {
     let template = read("template.yaml")?;
@@ -221,6 +244,21 @@ fn read(path: &str) -> Result<String> {
 fn functions() -> Result<Vec<String>> {
     let folders = fs::read_dir(root().join("functions"))?.collect::<Result<Vec<_>, _>>()?;
     Ok(folders.into_iter().map(|folder| folder.file_name().to_string_lossy().into_owned()).collect())
+}
+
+/// The handlers of the table: the name in the loop, and the folder.
+fn handlers() -> Result<BTreeMap<String, String>> {
+    let template = read("template.yaml")?;
+    let table = template.split("\n  Handler:\n").nth(1).and_then(|rest| rest.split("\n\n").next());
+    let mut handlers = BTreeMap::new();
+    let mut id = "";
+    for line in table.context("no table")?.lines().map(str::trim) {
+        if let Some(folder) = line.strip_prefix("Folder: ") {
+            handlers.insert(id.to_owned(), folder.to_owned());
+        }
+        id = line.strip_suffix(':').unwrap_or(id);
+    }
+    Ok(handlers)
 }
 
 fn rust_files(folder: &str) -> Result<Vec<PathBuf>> {

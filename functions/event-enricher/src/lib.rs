@@ -6,6 +6,7 @@
 
 mod list;
 mod plan;
+mod post;
 
 use automations::batch::{Letter, Trouble};
 use automations::bus::Bus;
@@ -14,7 +15,7 @@ use automations::diff::{Seen, change};
 use automations::event::{Cause, UnrecognisedReason};
 use automations::futures::{StreamExt as _, stream};
 use automations::hint::Hint;
-use automations::id::{EventId, OrganisationId, TicketId, WebhookAction};
+use automations::id::{OrganisationId, TicketId, WebhookAction};
 use automations::salestrekker::{self, Client};
 use automations::secret::Access;
 use automations::store::{Known, Store};
@@ -106,6 +107,10 @@ impl Enricher {
         results: &HashMap<OrganisationId, Result<HashMap<TicketId, Result<Found>>>>,
         now: Moment,
     ) -> Result<()> {
+        let inbound = hint.action.as_ref().and_then(WebhookAction::inbound);
+        if let (Some(kind), Some(post)) = (inbound, &hint.post) {
+            return self.pass_on(hint, kind, post, now).await;
+        }
         let Some(ticket) = &hint.ticket else {
             return self.unrecognised(hint, UnrecognisedReason::NoTicketId, now).await;
         };
@@ -122,14 +127,7 @@ impl Enricher {
         // The reconciler asks only for tickets that have a snapshot.
         let Some(action) = hint.action.clone() else { return Ok(()) };
         let what = What::WebhookUnrecognised { action, reason };
-        let event = Event {
-            id: EventId::of_hint(&hint.organisation, &hint.id, what.kind()),
-            organisation: hint.organisation.clone(),
-            observed_at: now,
-            cause: hint.cause(),
-            again: None,
-            what,
-        };
+        let event = Event::of_hint(&hint.organisation, now, &hint.cause(), what);
         tracing::info!(hint.id = hint.id.as_str(), ?reason, "a webhook led to no ticket");
         Ok(self.bus.publish(&[event]).await.into_iter().collect::<std::result::Result<(), _>>()?)
     }

@@ -91,7 +91,7 @@ mod tests {
         plan(&north(), known, seen, false, &Ours::default(), &cause(), Moment::from_millis(5))
     }
 
-    fn kinds(plan: &Plan) -> Vec<&'static str> {
+    fn kinds(plan: &Plan) -> Vec<&str> {
         plan.outbox.iter().map(|event| event.what.kind()).collect()
     }
 

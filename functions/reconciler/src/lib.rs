@@ -109,6 +109,7 @@ fn message(
         received_at: now,
         ticket,
         raw: None,
+        post: None,
     };
     Some(Message { body: wire::to_json(&hint), group, deduplication: None })
 }

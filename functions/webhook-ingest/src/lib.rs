@@ -1,8 +1,10 @@
 //! The door: a webhook in, a hint on the queue, and only then an answer.
 //!
 //! It checks the token in the URL and believes nothing else. It looks into the body for ids and for nothing more; a
-//! body of any shape is accepted, as the vendor documents none and may change it without a word.
+//! body of any shape is accepted, as the vendor documents none and may change it without a word. A webhook that is not
+//! Salestrekker's, whose action begins with `inbound-`, has a token of its own and must bring fields; see `post.rs`.
 
+mod post;
 mod reply;
 mod seen;
 
@@ -14,7 +16,7 @@ use automations::id::{HintId, OrganisationId, WebhookAction};
 use automations::lambda_http::http::{Method, header::CONTENT_TYPE};
 use automations::lambda_http::{Body, Request, Response};
 use automations::queue::{LARGEST_BATCH, Message, Queue};
-use automations::secret::{Error as SecretError, Secrets, TokenStage};
+use automations::secret::{Error as SecretError, Secrets, TokenOf, TokenStage};
 use automations::{tracing, webhook, wire};
 use reply::Refusal;
 pub use seen::Seen;
@@ -75,7 +77,10 @@ impl Ingest {
         if request.method() == Method::GET {
             return Ok(reply::ready(&address.organisation, &address.action));
         }
-        let hints = hints(&address, &request, request_id, now)?;
+        let hints = match address.action.inbound() {
+            Some(_) => vec![post::hint(&address, &request, request_id, now)?],
+            None => hints(&address, &request, request_id, now)?,
+        };
         let count = hints.len();
         let first = hints.first().map(|hint| hint.id.clone());
         let messages = hints.iter().map(|hint| Message {
@@ -84,7 +89,12 @@ impl Ingest {
             group: Some(hint.organisation.to_string()),
             deduplication: None,
         });
-        let noted = self.seen.note(&address.organisation, &version, now);
+        // Only Salestrekker's token is replaced while both are in use, so that only its use must be known.
+        let noted = async {
+            if address.action.inbound().is_none() {
+                self.seen.note(&address.organisation, &version, now).await;
+            }
+        };
         let (sent, ()) = join(self.hints.send(messages.collect()), noted).await;
         let sent: Result<(), _> = sent.into_iter().collect();
         sent.map_err(|error| {
@@ -102,18 +112,19 @@ impl Ingest {
         Ok(reply::accepted(first.as_ref(), count))
     }
 
-    /// Which of the organisation's tokens it is: its label and its version. A stranger cannot tell an unknown organisation
-    /// from a wrong token.
+    /// Which of the organisation's tokens it is: its label and its version. A stranger cannot tell an unknown organisation,
+    /// or an inbound webhook that it does not have, from a wrong token.
     async fn check(&self, address: &Address<'_>) -> Result<(TokenStage, String), Refusal> {
         let owned = |(stage, version): (TokenStage, &str)| (stage, version.to_owned());
-        let Address { organisation, token, .. } = address;
-        let known = self.secrets.webhook_tokens(organisation).await.map_err(|error| refused(&error))?;
+        let Address { organisation, token, action } = address;
+        let kind = TokenOf::action(action);
+        let known = self.secrets.webhook_tokens(organisation, kind).await.map_err(|error| refused(&error))?;
         if let Some(found) = known.which(token) {
             return Ok(owned(found));
         }
         // A token that is new since is not in memory yet.
-        let latest =
-            self.secrets.latest_webhook_tokens(organisation).await.map_err(|error| refused(&error))?;
+        let latest = self.secrets.latest_webhook_tokens(organisation, kind).await;
+        let latest = latest.map_err(|error| refused(&error))?;
         latest.which(token).map(owned).ok_or(Refusal::Unauthorised)
     }
 }
@@ -151,9 +162,8 @@ fn hints(
     if body.len() > LARGEST_BODY {
         return Err(Refusal::TooLarge);
     }
-    let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let content_type = content_type.filter(|text| text.len() <= LONGEST_CONTENT_TYPE).map(str::to_owned);
-    let mut raw = Some(Raw { body: body.to_vec(), content_type });
+    let content_type = content_type(request).filter(|text| text.len() <= LONGEST_CONTENT_TYPE);
+    let mut raw = Some(Raw { body: body.to_vec(), content_type: content_type.map(str::to_owned) });
     let tickets = webhook::ticket_ids(body);
     let tickets = if tickets.is_empty() { vec![None] } else { tickets.into_iter().map(Some).collect() };
     let hints = tickets.into_iter().enumerate().map(|(position, ticket)| {
@@ -166,9 +176,14 @@ fn hints(
             received_at: now,
             ticket,
             raw: raw.take(),
+            post: None,
         })
     });
     hints.collect()
+}
+
+fn content_type(request: &Request) -> Option<&str> {
+    request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok())
 }
 
 #[cfg(test)]

@@ -18,6 +18,8 @@ pub(crate) enum Refusal {
     Method,
     /// More than a message can carry.
     TooLarge,
+    /// A post that is not Salestrekker's and holds no fields.
+    Unreadable,
     /// The queue or the secrets do not answer.
     Unavailable,
 }
@@ -30,6 +32,7 @@ impl Refusal {
             Self::Unauthorised => "unauthorised",
             Self::Method => "method_not_allowed",
             Self::TooLarge => "too_large",
+            Self::Unreadable => "neither_form_nor_json_object",
             Self::Unavailable => "unavailable",
         }
     }
@@ -41,6 +44,7 @@ impl Refusal {
             Self::Unauthorised => (StatusCode::UNAUTHORIZED, None),
             Self::Method => (StatusCode::METHOD_NOT_ALLOWED, Some((ALLOW, "GET, POST"))),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, None),
+            Self::Unreadable => (StatusCode::BAD_REQUEST, None),
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, Some((RETRY_AFTER, "5"))),
         };
         json(status, header, &BTreeMap::from([("error", self.reason()), ("request", request_id)]))

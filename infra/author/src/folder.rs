@@ -77,7 +77,13 @@ impl New {
     /// Its files, by their paths in its folder.
     pub fn files(&self) -> [(&'static str, String); 2] {
         let kind = self.events.first().map(String::as_str).unwrap_or_default();
-        let fill = |text: &str| text.replace("{name}", &self.name).replace("{kind}", kind);
+        let (example, sample) = match kind.strip_prefix("inbound.") {
+            Some(name) => ("posted", format!(r#"posted("{name}", &[("email", "jane@example.com")])"#)),
+            None => ("one_of_each", SAMPLE.replace("{kind}", kind)),
+        };
+        let fill = |text: &str| {
+            text.replace("{name}", &self.name).replace("{example}", example).replace("{sample}", &sample)
+        };
         [("Cargo.toml", fill(MANIFEST)), ("src/main.rs", fill(MAIN))]
     }
 }
@@ -169,6 +175,8 @@ workspace = true
 automations.workspace = true
 "#;
 
+const SAMPLE: &str = r#"one_of_each().into_iter().find(|event| event.what.kind() == "{kind}").unwrap()"#;
+
 const MAIN: &str = r#"//! Gives a label to the ticket of each event that it is subscribed to: the start of a handler, to be changed.
 
 use automations::serde::Deserialize;
@@ -195,12 +203,12 @@ fn decide(event: &Event, settings: &Settings) -> Vec<Action> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use automations::example::one_of_each;
+    use automations::example::{example};
 
     #[test]
     fn the_ticket_is_labelled() {
         let settings = Settings { label: "Refinance".to_owned() };
-        let event = one_of_each().into_iter().find(|event| event.what.kind() == "{kind}").unwrap();
+        let event = {sample};
         let expected: Vec<_> =
             event.ticket().map(|ticket| Action::add_label(ticket, "Refinance")).into_iter().collect();
         assert_eq!(decide(&event, &settings), expected);

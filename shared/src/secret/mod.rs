@@ -5,13 +5,14 @@
 //! Where a user's login stands in for an API key, `api-key` holds `{"endpoint", "email", "password"}`; with either, an
 //! optional `"organization"` names the one to enter, by the id that `organizations` shows, and an optional `"access"` says
 //! what may be done there (see [`Access`]); rotation copies it to `api-token`, where the functions read it.
-//! Where the worker signs in for itself, it has two more, `writer-key` and `writer-token`, of the same form.
+//! Where the worker signs in for itself, it has two more, `writer-key` and `writer-token`, of the same form. There may also be
+//! `inbound-{name}` `{"token"}` for each webhook that is not Salestrekker's, and `destination-{name}` (see `notice.rs`).
 
 mod read;
 mod webhook;
 
 pub use read::Secrets;
-pub use webhook::{TokenStage, WebhookToken, WebhookTokens};
+pub use webhook::{TokenOf, TokenStage, WebhookToken, WebhookTokens};
 
 use crate::clock::Moment;
 use crate::endpoint::Endpoint;

@@ -1,6 +1,6 @@
 //! Reading secrets: kept for a while, read anew after a refusal, and served a while longer where Secrets Manager is out.
 
-use super::{ApiToken, Error, Kind, TokenStage, WebhookToken, WebhookTokens, parse};
+use super::{ApiToken, Error, Kind, TokenOf, TokenStage, WebhookToken, WebhookTokens, parse};
 use crate::clock;
 use crate::fresh::{Bounds, Denied, Fresh, Got, How};
 use crate::id::OrganisationId;
@@ -56,16 +56,24 @@ impl Secrets {
     ///
     /// # Errors
     /// [`Error`], where [`Error::Absent`] may mean that there is no such organisation.
-    pub async fn webhook_tokens(&self, organisation: &OrganisationId) -> Result<WebhookTokens, Error> {
-        self.webhook_tokens_within(organisation, Duration::MAX).await
+    pub async fn webhook_tokens(
+        &self,
+        organisation: &OrganisationId,
+        of: TokenOf<'_>,
+    ) -> Result<WebhookTokens, Error> {
+        self.webhook_tokens_within(organisation, of, Duration::MAX).await
     }
 
     /// The same for a token that is none of those in memory, as it may be a new one: not more than ten seconds old.
     ///
     /// # Errors
     /// As [`Self::webhook_tokens`].
-    pub async fn latest_webhook_tokens(&self, organisation: &OrganisationId) -> Result<WebhookTokens, Error> {
-        self.webhook_tokens_within(organisation, WEBHOOK_RENEWALS_APART).await
+    pub async fn latest_webhook_tokens(
+        &self,
+        organisation: &OrganisationId,
+        of: TokenOf<'_>,
+    ) -> Result<WebhookTokens, Error> {
+        self.webhook_tokens_within(organisation, of, WEBHOOK_RENEWALS_APART).await
     }
 
     /// The organisation's API token, from memory where it is younger than five minutes.
@@ -143,9 +151,10 @@ impl Secrets {
     async fn webhook_tokens_within(
         &self,
         organisation: &OrganisationId,
+        of: TokenOf<'_>,
         at_most: Duration,
     ) -> Result<WebhookTokens, Error> {
-        let name = self.name(organisation, Kind::WebhookToken);
+        let name = format!("{}/{organisation}/{}", self.prefix, of.as_str());
         let ask = async |has_other| self.three(&name, has_other).await;
         let got = Box::pin(self.webhook_tokens.get(&name, at_most, Instant::now(), ask)).await?;
         if let How::Stale(age) = got.how {

@@ -1,5 +1,7 @@
 //! What an organisation's webhook URLs end in: the token in use, and, while one replaces another, both.
 
+use super::Kind;
+use crate::id::WebhookAction;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use subtle::{Choice, ConditionallySelectable as _, ConstantTimeEq as _};
@@ -9,6 +11,31 @@ use subtle::{Choice, ConditionallySelectable as _, ConstantTimeEq as _};
 pub struct WebhookToken {
     /// What a webhook's URL must end in.
     pub token: SecretString,
+}
+
+/// Whose token a webhook's URL must end in.
+#[derive(Debug, Clone, Copy)]
+pub enum TokenOf<'a> {
+    /// Salestrekker's: the secret `webhook-token`.
+    Salestrekker,
+    /// Somebody else's: a secret that is called as the action, `inbound-{name}`, for each of them. Who knows one, which may
+    /// stand on a public page, can post nothing else.
+    Inbound(&'a WebhookAction),
+}
+
+impl<'a> TokenOf<'a> {
+    /// Whose webhooks have this action.
+    pub fn action(action: &'a WebhookAction) -> Self {
+        if action.inbound().is_some() { Self::Inbound(action) } else { Self::Salestrekker }
+    }
+
+    /// The last part of the secret's name.
+    pub fn as_str(self) -> &'a str {
+        match self {
+            Self::Salestrekker => Kind::WebhookToken.as_str(),
+            Self::Inbound(action) => action.as_str(),
+        }
+    }
 }
 
 /// By which label of Secrets Manager a token is known.

@@ -7,10 +7,12 @@
 //! | the same | `JOURNAL#{version}` | the events of that version, for good (with `told_on` and `at`, the keys of the index by day) |
 //! | the same | `OURS` | what actions of ours left at the ticket; see `trace.rs` |
 //! | `ACTION#{organisation}#{action}` | `RESULT` | an action that is performed, was done or is left to a person; see `actions.rs` |
+//! | `INBOUND#{organisation}#{kind}#{digest}` | `RECEIVED` | a post through an inbound webhook, so that it is told once; see `posts.rs` |
 //! | `ORGANISATION#{organisation}` | `TOKEN#{version}` | when a webhook came with this version of the webhook token, within a minute |
 
 mod actions;
 mod journal;
+mod posts;
 mod sightings;
 mod snapshots;
 mod steps;

@@ -3,11 +3,11 @@
 use anyhow::{Context as _, Result, bail};
 use automations::clock;
 use automations::config::Reader;
-use automations::id::OrganisationId;
+use automations::id::{OrganisationId, WebhookAction};
 use automations::salestrekker::Limits;
 use automations::secret::{self, Access, Credential};
 use clap::{Parser, Subcommand, ValueEnum};
-use operate::organisation::{New, Organisations, Report, Urls, ticket_ids};
+use operate::organisation::{New, Organisations, Report, Urls, inbound_action, ticket_ids};
 use secrecy::SecretString;
 use serde_json::json;
 use std::io::{IsTerminal as _, Write as _};
@@ -67,6 +67,23 @@ enum Command {
         /// Close it though it was seen in the last 24 hours
         #[arg(long, requires = "finish")]
         force: bool,
+    },
+    /// Declare a webhook that is not Salestrekker's, such as a form on a website, and print its URL; again, the same URL
+    Inbound {
+        /// The organisation
+        name: OrganisationId,
+        /// What the webhook is called: website-lead becomes the event inbound.website-lead
+        #[arg(value_parser = inbound_action)]
+        webhook: WebhookAction,
+        /// Make a new token, accepted beside the old one until `--finish`
+        #[arg(long, conflicts_with_all = ["finish", "remove"])]
+        new: bool,
+        /// Close the old token
+        #[arg(long, conflicts_with = "remove")]
+        finish: bool,
+        /// Take the webhook back
+        #[arg(long)]
+        remove: bool,
     },
     /// Tell whether it works: host, credential, days left, last webhook and its token
     Check {
@@ -169,6 +186,21 @@ async fn run(Arguments { command, profile, stack, json }: Arguments) -> Result<E
             say(&format!("both tokens are accepted until `cargo xtask organisation urls {name} --finish`"));
         }
         Command::Urls { name, .. } => print_urls(&mut out, &organisations.urls(&name).await?, json)?,
+        Command::Inbound { name, webhook, remove: true, .. } => {
+            organisations.remove_inbound(&name, &webhook).await?;
+            say("the webhook is gone; its URL is refused within five minutes");
+        }
+        Command::Inbound { name, webhook, finish: true, .. } => {
+            organisations.finish_inbound(&name, &webhook).await?;
+            say("the old token is closed; it is refused within five minutes");
+        }
+        Command::Inbound { name, webhook, new: true, .. } => {
+            print_urls(&mut out, &organisations.new_inbound(&name, &webhook).await?, json)?;
+            say("both tokens are accepted until the same with --finish");
+        }
+        Command::Inbound { name, webhook, .. } => {
+            print_urls(&mut out, &organisations.inbound(&name, &webhook).await?, json)?;
+        }
         Command::Check { name } => {
             let names = match name {
                 Some(name) => [name].into(),

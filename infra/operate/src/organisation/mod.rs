@@ -1,12 +1,14 @@
 //! An organisation from its first day to its last: its stack, its secrets, its webhook URLs.
 
 mod check;
+mod inbound;
 mod prime;
 mod stack;
 mod urls;
 mod values;
 
 pub use check::Report;
+pub use inbound::inbound_action;
 pub use prime::{Progress, ticket_ids};
 pub use urls::Urls;
 
@@ -197,6 +199,7 @@ impl Organisations {
         if !self.has_stack(organisation).await? {
             bail!("{organisation} has no stack {}; see `list`", self.stack_of(organisation));
         }
+        self.remove_all_inbound(organisation).await?;
         self.delete_stack(organisation).await
     }
 }

@@ -1,0 +1,36 @@
+//! What came through a webhook that is not Salestrekker's: an event as it is, with no ticket to look at.
+
+use crate::{Enricher, Result};
+use automations::clock::Moment;
+use automations::hint::Hint;
+use automations::id::InboundKind;
+use automations::inbound::Post;
+use automations::{Event, What, tracing};
+
+impl Enricher {
+    /// Publishes a post once. That it came is noted first, and what it said never is: where somebody is lost before it is
+    /// published, the hint, which holds it, comes again.
+    pub(crate) async fn pass_on(
+        &self,
+        hint: &Hint,
+        kind: InboundKind,
+        post: &Post,
+        now: Moment,
+    ) -> Result<()> {
+        let what = What::Inbound { kind: kind.clone(), fields: post.fields.clone() };
+        let event = Event::of_hint(&hint.organisation, now, &hint.cause(), what);
+        let is_first = self.store.notes_post(hint, &kind, post, &event.id).await?;
+        tracing::info!(
+            organisation = hint.organisation.as_str(),
+            hint.id = hint.id.as_str(),
+            event.id = event.id.as_str(),
+            event.kind = kind.as_str(),
+            is_first,
+            "a post came"
+        );
+        if !is_first {
+            return Ok(());
+        }
+        Ok(self.bus.publish(&[event]).await.into_iter().collect::<std::result::Result<(), _>>()?)
+    }
+}

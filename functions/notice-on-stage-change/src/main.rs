@@ -1,0 +1,55 @@
+//! Tells somebody elsewhere, in Slack, Teams or at any URL, that a ticket entered a stage.
+
+use automations::id::DestinationName;
+use automations::serde::Deserialize;
+use automations::{Action, Event, What, handler};
+use std::process::ExitCode;
+
+/// Its settings, from its line in template.yaml. In `text`, `{id}`, `{workflow}`, `{from}` and `{stage}` stand for what the
+/// event says; `{ticket}` for the ticket's name, which usually holds a client's: only who writes it asks for it.
+#[derive(Deserialize)]
+#[serde(crate = "automations::serde", deny_unknown_fields)]
+struct Settings {
+    destination: DestinationName,
+    text: String,
+}
+
+fn main() -> ExitCode {
+    handler::run(env!("CARGO_PKG_NAME"), decide)
+}
+
+/// What to do about one event: a message where a ticket went to another stage. Which stages, its line's `Where` says.
+fn decide(event: &Event, settings: &Settings) -> Vec<Action> {
+    let What::StageChanged { ticket, from, to } = &event.what else { return vec![] };
+    // A stage that is called `{ticket}` asks for nothing.
+    let plain = |name: &Option<String>| name.as_deref().unwrap_or("?").replace(['{', '}'], "");
+    let text = settings.text.replace("{id}", ticket.id.as_str());
+    let text = text.replace("{workflow}", &plain(&to.workflow.name));
+    let text = text.replace("{from}", &plain(&from.stage.name)).replace("{stage}", &plain(&to.stage.name));
+    vec![Action::notify(ticket, &settings.destination, &text)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use automations::example::{a_ticket, assert_decides, one_of_each};
+
+    fn decided(event: &Event, text: &str) -> Vec<Action> {
+        let destination = DestinationName::parse("team").unwrap();
+        decide(event, &Settings { destination, text: text.to_owned() })
+    }
+
+    #[test]
+    fn the_text_is_filled_and_a_name_only_where_it_is_asked_for() {
+        let event = a_ticket().with_id("t-1").in_stage("Application").moves_to("{ticket}");
+        let told = |text: &str| [Action::notify(event.ticket().unwrap(), &"team".parse().unwrap(), text)];
+        assert_decides(decided(&event, "{id}: {from} to {stage}"), told("t-1: Application to ticket"));
+        assert_decides(decided(&event, "{ticket}, {workflow}"), told("{ticket}, Home loans"));
+    }
+
+    #[test]
+    fn nothing_else_tells_anything() {
+        let others = one_of_each().into_iter().filter(|event| event.what.kind() != "ticket.stage_changed");
+        assert!(others.map(|event| decided(&event, "x")).all(|decided| decided.is_empty()));
+    }
+}

@@ -1,0 +1,48 @@
+//! Makes a contact and a ticket of a form on the brokerage's website.
+
+use automations::inbound::Fields;
+use automations::lead::{Lead, LeadPlace};
+use automations::private::Private;
+use automations::serde::Deserialize;
+use automations::{Action, Event, handler};
+use std::process::ExitCode;
+
+/// Its settings, from its line in template.yaml. In `name`, `{contact}` stands for who it is.
+#[derive(Deserialize)]
+#[serde(crate = "automations::serde", deny_unknown_fields)]
+struct Settings {
+    into: LeadPlace,
+    name: String,
+    phone_code: String,
+}
+
+fn main() -> ExitCode {
+    handler::run(env!("CARGO_PKG_NAME"), decide)
+}
+
+/// What to do about one event: a contact and its ticket, where there is somebody who can be called or written to.
+fn decide(event: &Event, settings: &Settings) -> Vec<Action> {
+    let Some(form) = event.inbound("website-lead") else { return vec![] };
+    let text = |field: &str| form.text(field).unwrap_or_default();
+    let (email, phone) = (text("email"), text("phone"));
+    // Who can be reached is called so where no name is given. People do not see the field `website`; programs fill it in.
+    let reach = [&email, &phone].into_iter().find(|way| !way.reveal().is_empty());
+    let Some(reach) = reach.filter(|_| form.text("website").is_none()) else { return vec![] };
+    let (first_name, family_name) = names(form).unwrap_or_else(|| (reach.clone(), Private::default()));
+    let phone_code = Private::new(settings.phone_code.clone());
+    let lead = Lead { first_name, family_name, email, phone_code, phone };
+    vec![Action::create_lead(lead, &settings.into, &settings.name)]
+}
+
+/// The two names, where either is given; of one field `name`, the last word is the family's.
+fn names(form: &Fields) -> Option<(Private<String>, Private<String>)> {
+    if let Some(whole) = form.text("name") {
+        let (first, family) = whole.reveal().rsplit_once(' ').unwrap_or((whole.reveal(), ""));
+        return Some((Private::new(first.trim().to_owned()), Private::new(family.to_owned())));
+    }
+    let (first, family) = (form.text("first_name"), form.text("family_name"));
+    (first.is_some() || family.is_some()).then(|| (first.unwrap_or_default(), family.unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests;

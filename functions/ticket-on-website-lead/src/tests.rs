@@ -1,0 +1,54 @@
+use super::*;
+use automations::example::{assert_decides, one_of_each, posted};
+
+fn settings() -> Settings {
+    let (name, phone_code) = ("{contact}, website".to_owned(), "+61".to_owned());
+    Settings { into: LeadPlace::first_stage_of("Home loans"), name, phone_code }
+}
+
+fn decided(fields: &[(&str, &str)]) -> Vec<Action> {
+    decide(&posted("website-lead", fields), &settings())
+}
+
+fn check(fields: &[(&str, &str)], [first, family, email, phone]: [&str; 4]) {
+    let [first_name, family_name, email, phone_code, phone] =
+        [first, family, email, "+61", phone].map(|text| Private::new(text.to_owned()));
+    let lead = Lead { first_name, family_name, email, phone_code, phone };
+    let into = LeadPlace::first_stage_of("Home loans");
+    assert_decides(decided(fields), [Action::create_lead(lead, &into, "{contact}, website")]);
+}
+
+#[test]
+fn a_form_becomes_a_contact_with_a_ticket() {
+    let both =
+        [("first_name", "Jane"), ("family_name", "Citizen"), ("email", "jane@example.com"), ("more", "x")];
+    check(&both, ["Jane", "Citizen", "jane@example.com", ""]);
+    check(
+        &[("name", "Jane van Citizen"), ("phone", "491 570 006")],
+        ["Jane van", "Citizen", "", "491 570 006"],
+    );
+    check(&[("family_name", "Citizen"), ("phone", "1")], ["", "Citizen", "", "1"]);
+    check(&[("email", "jane@example.com")], ["jane@example.com", "", "jane@example.com", ""]);
+    check(&[("name", " Jane "), ("email", "jane@example.com")], ["Jane", "", "jane@example.com", ""]);
+}
+
+#[test]
+fn who_cannot_be_reached_or_is_no_person_becomes_nothing() {
+    for fields in [
+        &[("name", "Jane Citizen")][..],
+        &[("name", "Jane Citizen"), ("email", " ")],
+        &[("name", "Jane Citizen"), ("email", "jane@example.com"), ("website", "http://spam.example.com")],
+    ] {
+        assert_decides(decided(fields), []);
+    }
+}
+
+#[test]
+fn nothing_else_does_anything() {
+    let others = one_of_each().into_iter().filter(|event| event.inbound("website-lead").is_none());
+    others.chain([posted("newsletter", &[("name", "Jane"), ("email", "jane@example.com")])]).for_each(
+        |event| {
+            assert_decides(decide(&event, &settings()), []);
+        },
+    );
+}

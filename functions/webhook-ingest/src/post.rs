@@ -1,0 +1,77 @@
+//! A webhook that is not Salestrekker's, such as a form on a website: its fields become a hint, or the sender is told why not.
+
+use crate::reply::Refusal;
+use crate::{Address, content_type};
+use automations::clock::Moment;
+use automations::hint::Hint;
+use automations::id::HintId;
+use automations::inbound::{Post, Unreadable};
+use automations::lambda_http::Request;
+use automations::lambda_http::http::HeaderValue;
+
+/// The sender's own id of what it sends, by the Standard Webhooks specification.
+const ID: &str = "webhook-id";
+
+/// The hint that a post becomes. What was sent is read here, where somebody can still be told that it cannot be.
+pub(crate) fn hint(
+    address: &Address<'_>,
+    request: &Request,
+    request_id: &str,
+    now: Moment,
+) -> Result<Hint, Refusal> {
+    let id = request.headers().get(ID).map(HeaderValue::as_bytes).filter(|id| !id.is_empty());
+    let post = Post::read(request.body().as_ref(), content_type(request), id);
+    let post = post.map_err(|unreadable| match unreadable {
+        Unreadable::TooLarge => Refusal::TooLarge,
+        Unreadable::NoFields => Refusal::Unreadable,
+    })?;
+    // Lambda's own request ids are UUIDs; an id that is none would be the runtime's fault, not the sender's.
+    let id = HintId::of(request_id, 0).map_err(|_invalid| Refusal::Unavailable)?;
+    let (organisation, action) = (address.organisation.clone(), Some(address.action.clone()));
+    Ok(Hint { id, organisation, action, received_at: now, ticket: None, raw: None, post: Some(post) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use automations::inbound::LARGEST;
+    use automations::lambda_http::http;
+    use automations::queue::LARGEST_BATCH;
+    use automations::wire;
+
+    fn hint_of(content_type: &str, id: Option<&str>, body: &str) -> Result<Hint, Refusal> {
+        let mut request = http::Request::post("/").header("content-type", content_type);
+        if let Some(id) = id {
+            request = request.header(ID, id);
+        }
+        let address = crate::address("/hooks/north/inbound-website-lead/t0ken").unwrap();
+        hint(&address, &request.body(body.into()).unwrap(), "request-1", Moment::from_millis(1))
+    }
+
+    #[test]
+    fn a_form_and_json_become_a_hint_with_fields_and_no_ticket() {
+        for (kind, body) in [
+            ("application/x-www-form-urlencoded", "id=t-1&email=jane%40example.com"),
+            ("application/json", r#"{"id": "t-1", "email": "jane@example.com"}"#),
+        ] {
+            let hint = hint_of(kind, None, body).unwrap();
+            assert_eq!((&hint.ticket, &hint.raw), (&None, &None), "its id is no ticket's");
+            let post = hint.post.unwrap();
+            assert_eq!(post.fields.text("email").unwrap().reveal(), "jane@example.com");
+            assert!(!post.has_id);
+        }
+        assert!(hint_of("application/json", Some("m-1"), "{}").unwrap().post.unwrap().has_id);
+        assert!(!hint_of("application/json", Some(""), "{}").unwrap().post.unwrap().has_id);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_and_what_can_fits_a_message() {
+        let json = "application/json";
+        assert_eq!(hint_of(json, None, "hello").unwrap_err(), Refusal::Unreadable);
+        assert_eq!(hint_of("multipart/form-data", None, "--x").unwrap_err(), Refusal::Unreadable);
+        let body = |length: usize| format!(r#"{{"a": "{}"}}"#, "x".repeat(length));
+        assert_eq!(hint_of(json, None, &body(LARGEST)).unwrap_err(), Refusal::TooLarge);
+        let hint = hint_of(json, None, &body(LARGEST - 20)).unwrap();
+        assert!(wire::to_json(&hint).len() <= LARGEST_BATCH);
+    }
+}

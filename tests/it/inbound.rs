@@ -1,0 +1,261 @@
+//! Webhooks that are not Salestrekker's: each post becomes one event, and nobody but its handler sees what it says.
+
+use crate::setting::{SOON, alone, among_others, mutations, rest};
+use anyhow::{Context as _, Result, ensure};
+use automations::event::Cause;
+use automations::id::OrganisationId;
+use automations::{Event, aws, clock};
+use end_to_end::stack::{Listener, Organisation, Stack, eventually};
+use operate::organisation::{Organisations, inbound_action};
+use operate::{Letters, Selection};
+use reqwest::{Method, Response};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+const FORM: &str = "application/x-www-form-urlencoded";
+const JSON: &str = "application/json";
+const A_WHILE: Duration = Duration::from_mins(1);
+
+/// The URL of an inbound webhook of the organisation's, declared now.
+async fn declared(organisation: &Organisation<'_>, name: &str) -> Result<String> {
+    let (token, action) = (format!("token-of-{name}"), format!("inbound-{name}"));
+    organisation.set_secret(&action, &json!({ "token": token })).await?;
+    Ok(organisation.webhook_url(&action).replace(&organisation.webhook_token, &token))
+}
+
+/// The answer's status and the word that it gives for a refusal.
+async fn told(answer: Response) -> Result<(u16, String)> {
+    let status = answer.status().as_u16();
+    let body: Value = answer.json().await?;
+    Ok((status, body["error"].as_str().unwrap_or_default().to_owned()))
+}
+
+async fn post(organisation: &Organisation<'_>, url: &str, kind: &str, body: &str) -> Result<(u16, String)> {
+    told(organisation.send(Method::POST, url, kind, body.into()).await?).await
+}
+
+async fn post_as(url: &str, id: &str, body: &str) -> Result<()> {
+    let request = reqwest::Client::builder()
+        .timeout(A_WHILE)
+        .build()?
+        .post(url)
+        .header("webhook-id", id)
+        .header("content-type", FORM);
+    ensure!(request.body(body.to_owned()).send().await?.status() == 202, "refused");
+    Ok(())
+}
+
+/// What was heard, once it is this many and nothing is on its way.
+async fn heard(stack: &Stack, listener: &Listener<'_>, count: usize) -> Result<Vec<Event>> {
+    let mut heard = Vec::new();
+    eventually("the events", SOON, async || {
+        heard.extend(listener.heard().await?);
+        ensure!(heard.len() >= count, "so far {}", heard.len());
+        Ok(())
+    })
+    .await?;
+    rest(stack).await?;
+    heard.extend(listener.heard().await?);
+    Ok(heard)
+}
+
+#[tokio::test]
+async fn a_form_and_json_become_an_event_each_that_is_in_no_record_and_no_log() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("inbound").await?;
+    let url = declared(&organisation, "survey").await?;
+    let listener = stack.listen("inbound").await?;
+    let accepted = (202, String::new());
+    assert_eq!(post(&organisation, &url, FORM, "who=Citizen-of-forms&id=t-1").await?, accepted);
+    assert_eq!(
+        post(&organisation, &url, JSON, r#"{"who": "Citizen-of-forms", "id": "t-1"}"#).await?,
+        accepted
+    );
+    let events = heard(&stack, &listener, 2).await?;
+    assert_eq!(events.len(), 2);
+    for event in &events {
+        assert_eq!(event.what.kind(), "inbound.survey");
+        let fields = event.inbound("survey").context("no fields")?;
+        assert_eq!(fields.text("who").context("no field")?.reveal(), "Citizen-of-forms");
+        assert!(matches!(&event.cause, Cause::Webhook { action, .. } if action.as_str() == "inbound-survey"));
+    }
+    assert!(organisation.journal("t-1").await?.is_empty(), "an id in a form is no ticket's");
+    for function in ["webhook-ingest", "event-enricher"] {
+        ensure!(stack.logged(function, "Citizen-of-forms").await?.is_empty(), "{function} logs a name");
+    }
+    let replayable =
+        stack.store().journal(clock::now().earlier(A_WHILE), clock::now().later(A_WHILE)).await?;
+    ensure!(replayable.iter().all(|event| event.inbound("survey").is_none()), "the journal keeps a form");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_post_that_comes_again_is_told_once_by_its_id_or_by_what_it_says() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("inbound-again").await?;
+    let url = declared(&organisation, "survey").await?;
+    let listener = stack.listen("inbound-again").await?;
+    for _ in 0..3 {
+        post(&organisation, &url, FORM, "answer=no-id").await?;
+    }
+    post_as(&url, "m-1", "answer=first").await?;
+    post_as(&url, "m-1", "answer=the-same-to-its-sender").await?;
+    post_as(&url, "m-2", "answer=twice").await?;
+    post_as(&url, "m-3", "answer=twice").await?;
+    let events = heard(&stack, &listener, 4).await?;
+    let answer = |event: &Event| Some(event.inbound("survey")?.text("answer")?.reveal().clone());
+    let mut answers: Vec<String> = events.iter().filter_map(answer).collect();
+    answers.retain(|answer| answer != "first" && answer != "the-same-to-its-sender");
+    answers.sort();
+    assert_eq!((events.len(), answers), (4, ["no-id", "twice", "twice"].map(str::to_owned).to_vec()));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_stranger_an_undeclared_name_and_the_wrong_doors_key_are_the_same_401() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("inbound-door").await?;
+    let url = declared(&organisation, "survey").await?;
+    let other = declared(&organisation, "other").await?;
+    let wrong = [
+        format!("{url}0"),
+        url.replace("token-of-survey", "token-of-other"),
+        url.replace("inbound-survey", "inbound-undeclared"),
+        url.replace("/hooks/inbound-door/", "/hooks/nobody/"),
+        // Who knows the key to a form's door cannot say that a ticket changed, and the reverse.
+        url.replace("inbound-survey", "ticket-updated"),
+        organisation.webhook_url("inbound-survey"),
+    ];
+    for url in wrong {
+        assert_eq!(post(&organisation, &url, FORM, "a=1").await?, (401, "unauthorised".to_owned()), "{url}");
+    }
+    for url in [url, other] {
+        assert_eq!(organisation.send(Method::GET, &url, JSON, Vec::new()).await?.status(), 200, "ready");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_body_that_cannot_be_read_is_told_and_one_that_is_too_large() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("inbound-bodies").await?;
+    let url = declared(&organisation, "survey").await?;
+    let listener = stack.listen("inbound-bodies").await?;
+    let unreadable = (400, "neither_form_nor_json_object".to_owned());
+    for (kind, body) in
+        [(JSON, ""), (JSON, "[1]"), (JSON, "{"), (FORM, ""), ("multipart/form-data; boundary=x", "--x--")]
+    {
+        assert_eq!(post(&organisation, &url, kind, body).await?, unreadable, "{kind}: {body}");
+    }
+    let too_large = (413, "too_large".to_owned());
+    let body = |length: usize| format!("a={}", "x".repeat(length));
+    for (kind, body) in [(FORM, body(128 * 1024)), (FORM, format!("a={}", "\u{1}".repeat(60_000)))] {
+        assert_eq!(post(&organisation, &url, kind, &body).await?, too_large);
+    }
+    let longest = body(128 * 1024 - 20);
+    assert_eq!(post(&organisation, &url, FORM, &longest).await?.0, 202);
+    let events = heard(&stack, &listener, 1).await?;
+    let text = events[0].inbound("survey").and_then(|fields| fields.text("a")).context("no field")?;
+    assert_eq!((events.len(), text.reveal().len()), (1, longest.len() - 2), "the largest fits an event");
+    Ok(())
+}
+
+const JANE: &str = "name=Jane+Citizen-of-websites&email=jane%40example.com&phone=491+570+006";
+
+#[tokio::test]
+async fn a_website_lead_has_one_contact_though_its_form_came_twice_and_its_ticket_failed_at_first()
+-> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("website").await?;
+    let url = declared(&organisation, "website-lead").await?;
+    let busy = json!({ "status": { "code": 429 } });
+    let fault = json!([{ "organisation": "website", "on": "ticketCreate", "times": 1, "is": busy }]);
+    stack.control(Method::POST, "faults", &fault).await?;
+    for _ in 0..2 {
+        assert_eq!(post(&organisation, &url, FORM, JANE).await?.0, 202);
+    }
+    let tickets = mutations(&organisation, "ticketCreate", 1).await?;
+    rest(&stack).await?;
+    let all = organisation.mutations().await?;
+    let kinds: Vec<_> = all.iter().map(|mutation| mutation.mutation.as_str()).collect();
+    assert_eq!(kinds, ["contactCreate", "ticketCreate"]);
+    assert_eq!(tickets[0]["idClients"], json!([all[0].result]));
+    assert_eq!(tickets[0]["name"], "Jane Citizen-of-websites, website");
+    for function in ["webhook-ingest", "event-enricher", "ticket-on-website-lead", "action-worker"] {
+        ensure!(stack.logged(function, "Citizen-of-websites").await?.is_empty(), "{function} logs a name");
+    }
+    // The lead's first webhook tells of a ticket that we made.
+    let ticket = all[1].result.as_str().context("no ticket")?;
+    organisation.webhook("ticket-updated", ticket).await?;
+    let events = crate::setting::events(&organisation, ticket, 1).await?;
+    assert_eq!(events[0].what.kind(), "ticket.created");
+    Ok(())
+}
+
+/// The worker is lost after the contact is made, and before anybody knows of the ticket.
+#[tokio::test]
+async fn a_website_lead_that_is_cut_off_between_its_steps_goes_on_behind_the_first() -> Result<()> {
+    let _turn = alone().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("website-cut").await?;
+    let url = declared(&organisation, "website-lead").await?;
+    let fault =
+        json!([{ "organisation": "website-cut", "on": "ticketCreate", "times": 1, "is": "cut_before" }]);
+    stack.control(Method::POST, "faults", &fault).await?;
+    post(&organisation, &url, FORM, JANE).await?;
+    mutations(&organisation, "contactCreate", 1).await?;
+    rest(&stack).await?;
+    ensure!(
+        mutations(&organisation, "ticketCreate", 0).await?.is_empty(),
+        "nobody knows whether it was made"
+    );
+    let letters = Letters::new(stack.sqs.clone(), stack.place.stack.clone(), clock::now().as_seconds());
+    let all = letters.show(&Selection::default()).await?;
+    let (letter, _) =
+        all.into_iter().find(|(_, body)| body.contains("\"website-cut\"")).context("no letter")?;
+    assert_eq!(letter.reason, "ambiguous");
+    let selection = Selection { id: Some(letter.id), ..Selection::default() };
+    letters.redrive(&selection, Some(&stack.store())).await?;
+    mutations(&organisation, "ticketCreate", 1).await?;
+    rest(&stack).await?;
+    assert_eq!(mutations(&organisation, "contactCreate", 1).await?.len(), 1, "no second contact");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_inbound_webhook_is_declared_replaced_and_taken_back_by_a_command() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("inbound-declared").await?;
+    let endpoint = stack.place.aws_endpoint_url.clone();
+    let all = Organisations::new(&aws::load().await, stack.place.stack.clone(), Some(endpoint))?;
+    let (name, action) = (OrganisationId::parse("inbound-declared")?, inbound_action("website-lead")?);
+    let nobody = all.inbound(&OrganisationId::parse("nobody-yet")?, &action).await;
+    ensure!(nobody.is_err_and(|error| error.to_string().contains("`add` it first")), "no such organisation");
+    let url = |urls: operate::organisation::Urls| urls.urls.into_values().next().context("no URL");
+    let first = url(all.inbound(&name, &action).await?)?;
+    assert_eq!(url(all.inbound(&name, &action).await?)?, first, "declared again, it is the same");
+    let ready = async |url: &str| {
+        Ok::<_, anyhow::Error>(organisation.send(Method::GET, url, JSON, vec![]).await?.status())
+    };
+    assert_eq!(ready(&first).await?, 200);
+    let second = url(all.new_inbound(&name, &action).await?)?;
+    ensure!(all.new_inbound(&name, &action).await.is_err(), "two older tokens");
+    eventually("the new token", SOON, async || {
+        ensure!(ready(&second).await? == 200, "refused");
+        Ok(())
+    })
+    .await?;
+    assert_eq!(ready(&first).await?, 200, "the old one is accepted beside it");
+    all.finish_inbound(&name, &action).await?;
+    ensure!(all.finish_inbound(&name, &action).await.is_err(), "it is closed already");
+    all.remove_inbound(&name, &action).await?;
+    ensure!(all.remove_inbound(&name, &action).await.is_err(), "it is gone");
+    assert_ne!(url(all.inbound(&name, &action).await?)?, second);
+    Ok(())
+}

@@ -1,0 +1,108 @@
+//! The handlers that ship, deployed as they are and switched on as a brokerage would.
+
+use crate::notices::receiver;
+use crate::setting::{SOON, alone, events, known_ticket, mutations, published, rest, set_variable};
+use anyhow::{Context as _, Result, ensure};
+use automations::id::OwnerId;
+use automations::store::Outcome;
+use end_to_end::stack::{Organisation, Stack, eventually};
+use serde_json::{Value, json};
+use std::sync::PoisonError;
+
+const OWNER: &str = "owner-on-new-ticket";
+
+/// Does `work` while a deployed handler has these settings and is not dry. Only one test may.
+async fn switched_on<T>(
+    stack: &Stack,
+    handler: &str,
+    settings: &Value,
+    work: impl AsyncFnOnce() -> Result<T>,
+) -> Result<T> {
+    rest(stack).await?;
+    let dry = set_variable(stack, handler, "DRY_RUN", "false").await?;
+    let before = set_variable(stack, handler, "SETTINGS", &settings.to_string()).await?;
+    let worked = work().await;
+    let rested = rest(stack).await;
+    set_variable(stack, handler, "SETTINGS", &before).await?;
+    set_variable(stack, handler, "DRY_RUN", &dry).await?;
+    rested?;
+    worked
+}
+
+#[tokio::test]
+async fn a_stage_is_told_elsewhere_without_a_clients_name() -> Result<()> {
+    let _turn = alone().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("stage-told").await?;
+    let (url, heard) = receiver().await?;
+    organisation.set_secret("destination-channel", &json!({ "url": url, "secrets": ["whsec_AAAA"] })).await?;
+    let settings = json!({ "destination": "channel", "text": "{workflow}: {from} to {stage}, {id}" });
+    let ticket = known_ticket(&organisation, "Application").await?;
+    let told = switched_on(&stack, "notice-on-stage-change", &settings, async || {
+        organisation.change(&ticket, json!({ "stage": "Approved", "name": "Citizen-of-stages" })).await?;
+        organisation.webhook("ticket-updated", &ticket).await?;
+        eventually("the notice, which its receiver did not take at first", SOON, async || {
+            let heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
+            ensure!(heard.len() >= 2, "so far {}", heard.len());
+            Ok(heard.clone())
+        })
+        .await
+    })
+    .await?;
+    assert_eq!(told.len(), 2, "a notice that arrived is not sent again");
+    assert_eq!(told[1].1["data"]["text"], format!("Home loans: Application to Approved, {ticket}"));
+    ensure!(told.iter().all(|(_, body)| !body.to_string().contains("Citizen")), "a name left the system");
+    // The line's own pattern: another stage is none of its business.
+    organisation.change(&ticket, json!({ "stage": "Archived" })).await?;
+    organisation.webhook("ticket-updated", &ticket).await?;
+    let events = events(&organisation, &ticket, 4).await?;
+    published(&organisation, &ticket).await?;
+    rest(&stack).await?;
+    let archived = events.last().context("no event")?;
+    let dry = stack.logged("notice-on-stage-change", archived.id.as_str()).await?;
+    ensure!(dry.is_empty(), "{dry:?}");
+    Ok(())
+}
+
+/// A new ticket's event, as the webhook for it makes it; the ticket.
+async fn created(organisation: &Organisation<'_>, labels: Value) -> Result<String> {
+    let ticket = organisation.new_ticket(json!({ "labels": labels })).await?;
+    organisation.webhook("ticket-created", &ticket).await?;
+    Ok(ticket)
+}
+
+#[tokio::test]
+async fn a_new_ticket_gets_the_owner_of_its_rule_and_keeps_it_when_it_is_told_again() -> Result<()> {
+    let _turn = alone().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("owners").await?;
+    let settings = json!({ "rules": [
+        { "organisation": "another", "owners": ["nobody-here"] },
+        { "label": "Refinance", "owners": ["ana", "ben"] },
+    ] });
+    let (ticket, other) = switched_on(&stack, OWNER, &settings, async || {
+        let ticket = created(&organisation, json!(["Refinance"])).await?;
+        let other = created(&organisation, json!([])).await?;
+        let event = events(&organisation, &ticket, 1).await?.remove(0);
+        let done = eventually("the owner", SOON, async || {
+            organisation.done(&event, OWNER, 0).await?.context("not done yet")
+        });
+        assert_eq!(done.await?.outcome, Outcome::Changed);
+        // The event again, as the bus may deliver it twice.
+        published(&organisation, &ticket).await?;
+        let again = automations::bus::Bus::new(stack.events.clone(), stack.place.bus.clone());
+        again.publish(std::slice::from_ref(&event)).await.into_iter().collect::<Result<Vec<_>, _>>()?;
+        rest(&stack).await?;
+        Ok((ticket, other))
+    })
+    .await?;
+    let expected =
+        events(&organisation, &ticket, 1).await?.remove(0).ticket().cloned().context("no ticket")?;
+    let owners = ["ana", "ben"].map(str::parse::<OwnerId>);
+    let expected = expected.one_of(&owners).cloned().context("nobody")??;
+    assert_eq!(organisation.ticket(&ticket).await?["idOwner"], expected.as_str());
+    assert_eq!(mutations(&organisation, "ticketUpdate", 1).await?.len(), 1);
+    let untouched = organisation.ticket(&other).await?;
+    ensure!(untouched["idOwner"] != "ana" && untouched["idOwner"] != "ben", "no rule fits: {untouched}");
+    Ok(())
+}
