@@ -13,6 +13,7 @@ mod delivery;
 mod deployed;
 mod desk;
 mod door;
+mod dry_run;
 mod flood;
 mod in_flight;
 mod inbound;

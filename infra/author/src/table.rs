@@ -36,6 +36,15 @@ impl Row {
         inner.map(|inner| inner.split(',').map(|part| part.trim().to_owned()).collect()).unwrap_or_default()
     }
 
+    /// Its subscription, as the loop makes it of the columns.
+    pub fn pattern(&self) -> String {
+        let all = |column| self.list(column).join("\", \"");
+        let (events, causes, place) = (all("Events"), all("Causes"), self.text("Where").unwrap_or_default());
+        format!(
+            r#"{{"source": ["salestrekker"], "detail-type": ["{events}"], "detail": {{"cause": {{"by": ["{causes}"]}}, {place}}}}}"#
+        )
+    }
+
     fn written(&self) -> String {
         let columns = self.columns.iter().map(|(key, value)| format!("      {key}: {value}\n"));
         format!("    {}:\n{}", self.id, columns.collect::<String>())

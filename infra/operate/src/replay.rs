@@ -53,18 +53,26 @@ impl Player {
         }
         if let Some(handler) = &replay.handler {
             let patterns = self.patterns(handler).await?;
-            let mut asked_for = Vec::new();
-            for event in events {
-                if self.matches(&patterns, &event).await? {
-                    asked_for.push(event);
-                }
-            }
-            events = asked_for;
+            events = self.asked_for(&patterns, events).await?;
         }
         for event in &mut events {
             event.again = replay.again;
         }
         Ok(events)
+    }
+
+    /// Those of the events that one of these patterns lets through.
+    ///
+    /// # Errors
+    /// Where a pattern is refused, or a request fails.
+    pub async fn asked_for(&self, patterns: &[String], events: Vec<Event>) -> Result<Vec<Event>> {
+        let mut asked_for = Vec::new();
+        for event in events {
+            if self.matches(patterns, &event).await? {
+                asked_for.push(event);
+            }
+        }
+        Ok(asked_for)
     }
 
     /// Publishes these events on the bus, or puts them into one handler's queue.
@@ -120,7 +128,7 @@ impl Player {
         let text = wire::to_json(&as_on_the_bus(event));
         for pattern in patterns {
             let request = self.events.test_event_pattern().event_pattern(pattern).event(&text);
-            if request.send().await?.result() {
+            if request.send().await.with_context(|| format!("EventBridge refuses {pattern}"))?.result() {
                 return Ok(true);
             }
         }

@@ -64,6 +64,13 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Print what a handler would do about an event, a ticket's events or a time's, and do nothing
+    #[command(disable_help_flag = true)]
+    DryRun {
+        /// `NAME --event FILE|--ticket ID|--since TIME`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// List, show, redrive or drop dead letters, on the local stack or in an AWS account
     #[command(disable_help_flag = true)]
     Dlq {
@@ -117,6 +124,7 @@ fn main() -> ExitCode {
         Command::NewHandler { arguments } => tool::author("new-handler", &arguments),
         Command::Events { arguments } => tool::author("events", &arguments),
         Command::RemoveHandler { arguments } => tool::author("remove-handler", &arguments),
+        Command::DryRun { arguments } => tool::dry_run(&arguments),
         Command::Dlq { arguments } => tool::dead_letters(&arguments),
         Command::Organisation { arguments } => tool::organisation(&arguments),
         Command::Replay { arguments } => tool::replay(&arguments),

@@ -31,6 +31,11 @@ pub(crate) fn replay(arguments: &[OsString]) -> Result<ExitCode> {
     here_or_in_account("operate", "replay", arguments)
 }
 
+/// `cargo xtask dry-run`.
+pub(crate) fn dry_run(arguments: &[OsString]) -> Result<ExitCode> {
+    here_or_in_account("operate", "dry-run", arguments)
+}
+
 /// `cargo xtask new-handler`, and the other commands of the handlers' author.
 pub(crate) fn author(name: &str, arguments: &[OsString]) -> Result<ExitCode> {
     let all: Vec<OsString> = std::iter::once(name.into()).chain(arguments.iter().cloned()).collect();

@@ -1,15 +1,14 @@
 //! `cargo xtask replay`: see the library beside it.
 
-use anyhow::{Context as _, Result};
-use automations::clock::{self, Moment};
+use anyhow::Result;
+use automations::clock;
 use automations::store::Store;
 use automations::{Event, aws};
 use clap::Parser;
-use operate::{Player, Replay, account, ending};
+use operate::{Player, Replay, account, ending, moment};
 use serde_json::json;
 use std::io::Write as _;
 use std::process::ExitCode;
-use std::time::Duration;
 
 /// Publish events of the journal again; what was done about them is not done again
 #[derive(Parser)]
@@ -88,39 +87,4 @@ async fn run(arguments: Arguments) -> Result<()> {
 fn line(event: &Event) -> String {
     let ticket = event.ticket_id().map(ToString::to_string).unwrap_or_default();
     format!("{}  {:<24} {}  {ticket}", event.observed_at, event.what.kind(), event.id)
-}
-
-/// A moment as an operator writes it.
-fn moment(text: &str, now: Moment) -> Result<Moment> {
-    let wrong =
-        || format!("{text} is no time: write seconds since 1970 began, or 90m, 36h or 14d for so long ago");
-    let unit = match text.chars().last() {
-        Some('s') => 1,
-        Some('m') => 60,
-        Some('h') => 3_600,
-        Some('d') => 86_400,
-        _ => return Ok(Moment::from_seconds(text.parse().with_context(wrong)?)),
-    };
-    let digits = text.get(..text.len().saturating_sub(1)).unwrap_or_default();
-    let count: u64 = digits.parse().with_context(wrong)?;
-    let ago = Duration::from_secs(count.checked_mul(unit).with_context(wrong)?);
-    Ok(Moment::from_seconds(now.as_seconds().saturating_sub(ago.as_secs())))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_time_is_a_moment_or_so_long_ago() {
-        let now = Moment::from_seconds(1_000_000);
-        for (text, seconds) in
-            [("999", 999), ("10s", 999_990), ("2m", 999_880), ("1h", 996_400), ("1d", 913_600)]
-        {
-            assert_eq!(moment(text, now).unwrap(), Moment::from_seconds(seconds), "{text}");
-        }
-        for wrong in ["", "h", "-1h", "yesterday", "1.5h", "99999999999999999999d", "1ä"] {
-            assert!(moment(wrong, now).unwrap_err().to_string().contains("is no time"), "{wrong}");
-        }
-    }
 }
