@@ -1,5 +1,6 @@
 //! Two looks at a ticket to what happened in between: pure, with no clock and no network.
 
+use crate::clock::Moment;
 use crate::event::What;
 use crate::ticket::{Named, Ticket};
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,25 @@ pub struct Snapshot {
     pub name_digest: String,
     /// Whether the API had stopped knowing it.
     pub gone: bool,
+    /// When it was first seen in the stage that it is in; not known of one that was stored before this was kept.
+    #[serde(default)]
+    pub stage_since: Option<Moment>,
+    /// The most days in that stage that were told; see [`crate::age`].
+    #[serde(default)]
+    pub aged: u16,
+}
+
+impl Snapshot {
+    /// Whether nobody works on it any more: it is gone, or switched off.
+    pub fn is_over(&self) -> bool {
+        self.gone || self.ticket.active == Some(false)
+    }
+
+    /// The same, one version later.
+    pub(crate) fn next(&self) -> Self {
+        let version = self.ticket.version.saturating_add(1);
+        Self { ticket: Ticket { version, ..self.ticket.clone() }, ..self.clone() }
+    }
 }
 
 /// A ticket as the API shows it now. Its version is set by [`change`].
@@ -31,7 +51,7 @@ pub struct Seen {
 pub struct Change {
     /// The snapshot that replaces the old one, its version one greater.
     pub snapshot: Snapshot,
-    /// What happened, never empty.
+    /// What happened; [`change`] finds nothing where that is empty.
     pub what: Vec<What>,
 }
 
@@ -50,16 +70,15 @@ pub fn change(before: Option<&Snapshot>, seen: Option<Seen>, is_new: bool) -> Op
         (None, None) => None,
         (Some(before), None) if before.gone => None,
         (Some(before), None) => {
-            let ticket = Ticket { version, ..before.ticket.clone() };
-            let what = vec![What::Vanished { ticket: ticket.clone() }];
-            Some(Change {
-                snapshot: Snapshot { ticket, name_digest: before.name_digest.clone(), gone: true },
-                what,
-            })
+            let snapshot = Snapshot { gone: true, ..before.next() };
+            let what = vec![What::Vanished { ticket: snapshot.ticket.clone() }];
+            Some(Change { snapshot, what })
         }
         (before, Some(seen)) => {
             let ticket = Ticket { version, ..seen.ticket };
-            let after = Snapshot { ticket, name_digest: seen.name_digest, gone: false };
+            let stays = before.filter(|before| !before.gone && is_same_place(&before.ticket, &ticket));
+            let (stage_since, aged) = stays.map_or((None, 0), |before| (before.stage_since, before.aged));
+            let after = Snapshot { ticket, name_digest: seen.name_digest, gone: false, stage_since, aged };
             let what = match before {
                 Some(before) if !before.gone => differences(before, &after),
                 None if is_new => vec![What::TicketCreated { ticket: after.ticket.clone() }],
@@ -68,6 +87,10 @@ pub fn change(before: Option<&Snapshot>, seen: Option<Seen>, is_new: bool) -> Op
             (!what.is_empty()).then_some(Change { snapshot: after, what })
         }
     }
+}
+
+fn is_same_place(one: &Ticket, other: &Ticket) -> bool {
+    (&one.workflow.id, &one.stage.id) == (&other.workflow.id, &other.stage.id)
 }
 
 fn differences(before: &Snapshot, after: &Snapshot) -> Vec<What> {
@@ -81,7 +104,7 @@ fn differences(before: &Snapshot, after: &Snapshot) -> Vec<What> {
             to: new.workflow.clone(),
         });
     }
-    if (&old.workflow.id, &old.stage.id) != (&new.workflow.id, &new.stage.id) {
+    if !is_same_place(old, new) {
         what.push(What::StageChanged { ticket: ticket(), from: old.place(), to: new.place() });
     }
     if old.owner != new.owner {
@@ -245,7 +268,7 @@ mod tests {
         fn two_changes_of_one_version_never_share_an_event_id(old in any_seen(), new in any_seen()) {
             let before = change(None, Some(old), false).unwrap().snapshot;
             if let Some(found) = change(Some(&before), Some(new), false) {
-                let keys: BTreeSet<_> = found.what.iter().map(|what| (what.kind(), what.subject().to_owned())).collect();
+                let keys: BTreeSet<_> = found.what.iter().map(|what| (what.kind(), what.subject().into_owned())).collect();
                 prop_assert_eq!(keys.len(), found.what.len());
             }
         }

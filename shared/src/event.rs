@@ -2,12 +2,13 @@
 
 use crate::clock::Moment;
 use crate::id::{
-    ActionId, ContactId, EventId, HintId, InboundKind, InvalidId, LabelId, OrganisationId, OwnerId, TicketId,
-    WebhookAction, WorkflowId,
+    ActionId, ContactId, EventId, HintId, InboundKind, InvalidId, LabelId, OrganisationId, OwnerId, StageId,
+    TicketId, WebhookAction, WorkflowId,
 };
 use crate::inbound::Fields;
 use crate::ticket::{Named, Place, Ticket};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// The `source` of all our events on the bus.
 pub const SOURCE: &str = "salestrekker";
@@ -166,6 +167,16 @@ pub enum What {
         /// The ticket afterwards.
         ticket: Ticket,
     },
+    /// It has stood in its stage for so many days since we first saw it there: one of the template's marks.
+    #[serde(rename = "ticket.stage_aged")]
+    StageAged {
+        /// The ticket as it is.
+        ticket: Ticket,
+        /// The stage.
+        stage: Named<StageId>,
+        /// The mark that it passed.
+        days: u16,
+    },
     /// The API no longer knows it.
     #[serde(rename = "ticket.vanished")]
     Vanished {
@@ -229,17 +240,19 @@ impl What {
             Self::ValueChanged { .. } => "ticket.value_changed",
             Self::ActiveChanged { .. } => "ticket.active_changed",
             Self::Renamed { .. } => "ticket.renamed",
+            Self::StageAged { .. } => "ticket.stage_aged",
             Self::Vanished { .. } => "ticket.vanished",
             Self::WebhookUnrecognised { .. } => "webhook.unrecognised",
         }
     }
 
     /// What tells this change apart from others of its kind in the same version of the ticket; mostly nothing.
-    pub fn subject(&self) -> &str {
+    pub fn subject(&self) -> Cow<'_, str> {
         match self {
-            Self::LabelAdded { label, .. } | Self::LabelRemoved { label, .. } => label.id.as_str(),
-            Self::ClientAdded { client, .. } | Self::ClientRemoved { client, .. } => client.as_str(),
-            _ => "",
+            Self::LabelAdded { label, .. } | Self::LabelRemoved { label, .. } => label.id.as_str().into(),
+            Self::ClientAdded { client, .. } | Self::ClientRemoved { client, .. } => client.as_str().into(),
+            Self::StageAged { days, .. } => days.to_string().into(),
+            _ => "".into(),
         }
     }
 
@@ -258,6 +271,7 @@ impl What {
             | Self::ValueChanged { ticket, .. }
             | Self::ActiveChanged { ticket, .. }
             | Self::Renamed { ticket }
+            | Self::StageAged { ticket, .. }
             | Self::Vanished { ticket } => Some(ticket),
             Self::Inbound { .. } | Self::WebhookUnrecognised { .. } => None,
         }
@@ -313,7 +327,7 @@ impl Event {
         what: What,
     ) -> Option<Self> {
         let ticket = what.ticket()?;
-        let id = EventId::of_change(organisation, &ticket.id, ticket.version, what.kind(), what.subject());
+        let id = EventId::of_change(organisation, &ticket.id, ticket.version, what.kind(), &what.subject());
         Some(Self {
             id,
             organisation: organisation.clone(),

@@ -57,6 +57,7 @@ pub fn one_of_each() -> Vec<Event> {
         What::ValueChanged { ticket: ticket.clone(), from: None, to: ticket.value.clone() },
         What::ActiveChanged { ticket: ticket.clone(), from: None, to: Some(true) },
         What::Renamed { ticket: ticket.clone() },
+        What::StageAged { ticket: ticket.clone(), stage: ticket.stage.clone(), days: 14 },
         What::Vanished { ticket },
         posted("website-lead", &[("name", "Jane Citizen"), ("email", "jane@example.com")]).what,
         What::WebhookUnrecognised { action: id("ticket-updated"), reason: UnrecognisedReason::NoTicketId },

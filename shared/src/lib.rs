@@ -14,6 +14,7 @@
 //! - [`aws`], [`telemetry`], [`config`]: what a function sets up once, in init
 //! - [`webhook`]: bytes to ids; the only place that knows what a webhook looks like
 //! - [`watch`]: when a ticket is looked at again though nobody asked: pure
+//! - [`age`]: how long a ticket has stood in its stage: pure
 //! - [`diff`]: two snapshots to what happened: pure
 //! - [`trace`]: what an action of ours leaves at a ticket, to know it again: pure
 //! - [`hint`], [`event`], [`action`]: what travels between the functions
@@ -24,6 +25,7 @@
 //! - [`failure`], [`id`], [`clock`], [`private`], [`endpoint`]: the words under all of it
 
 pub mod action;
+pub mod age;
 pub mod aws;
 pub mod batch;
 pub mod bus;

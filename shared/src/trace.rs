@@ -69,6 +69,7 @@ impl Trace {
             | What::ValueChanged { .. }
             | What::ActiveChanged { .. }
             | What::Renamed { .. }
+            | What::StageAged { .. }
             | What::Vanished { .. }
             | What::Inbound { .. }
             | What::WebhookUnrecognised { .. } => None,

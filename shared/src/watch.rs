@@ -1,6 +1,7 @@
 //! When a ticket is looked at again though nobody asked: soon where events of it may be unpublished, else ever more
 //! rarely while nothing changes.
 
+use crate::age::Marks;
 use crate::clock::Moment;
 use crate::diff::Snapshot;
 use std::time::Duration;
@@ -36,13 +37,14 @@ impl Watch {
         Self { verified: now, due: now.later(FIRST), quiet: FIRST }
     }
 
-    /// After a look that was due and found nothing: twice as long as the last time.
+    /// After a look that was due and found nothing: twice as long as the last time, or until the next mark, so that it is
+    /// told in time.
     #[must_use]
-    pub fn unchanged(self, snapshot: &Snapshot, now: Moment) -> Self {
-        let is_over = snapshot.gone || snapshot.ticket.active == Some(false);
-        let longest = if is_over { LONGEST_OVER } else { LONGEST };
+    pub fn unchanged(self, snapshot: &Snapshot, marks: &Marks, now: Moment) -> Self {
+        let longest = if snapshot.is_over() { LONGEST_OVER } else { LONGEST };
         let quiet = self.quiet.saturating_mul(2).clamp(FIRST, longest);
-        Self { verified: now, due: now.later(quiet), quiet }
+        let due = marks.next(snapshot).map_or(now.later(quiet), |mark| mark.min(now.later(quiet)));
+        Self { verified: now, due, quiet }
     }
 
     /// Whether the next look is due.
@@ -67,13 +69,26 @@ mod tests {
         let hours = |active: bool| -> Vec<u64> {
             let (mut watch, snapshot) = (Watch::published(Moment::from_millis(0)), snapshot(active));
             let look = |_| {
-                watch = watch.unchanged(&snapshot, watch.due);
+                watch = watch.unchanged(&snapshot, &Marks::default(), watch.due);
                 watch.due.since(watch.verified).as_secs() / 3_600
             };
             (0..12).map(look).collect()
         };
         assert_eq!(hours(true), [2, 4, 8, 16, 24, 24, 24, 24, 24, 24, 24, 24]);
         assert_eq!(hours(false), [2, 4, 8, 16, 32, 64, 128, 256, 512, 720, 720, 720]);
+    }
+
+    #[test]
+    fn a_mark_is_not_waited_past() {
+        let hours = |hours: u64| Moment::from_seconds(hours * 3_600);
+        let snapshot = Snapshot { stage_since: Some(hours(0)), ..snapshot(true) };
+        let watch = Watch { verified: hours(0), due: hours(0), quiet: Duration::from_hours(24) };
+        let due = |now: u64, active: bool| {
+            let ticket = crate::Ticket { active: Some(active), ..snapshot.ticket.clone() };
+            watch.unchanged(&Snapshot { ticket, ..snapshot.clone() }, &"3".parse().unwrap(), hours(now)).due
+        };
+        assert_eq!((due(10, true), due(60, true)), (hours(34), hours(72)));
+        assert_eq!(due(60, false), hours(60 + 48), "what is switched off does not age");
     }
 
     #[test]

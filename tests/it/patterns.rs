@@ -2,7 +2,7 @@
 
 use crate::setting::among_others;
 use anyhow::{Context as _, Result, ensure};
-use automations::example::{one_of_each, stage_changed};
+use automations::example::{a_ticket, one_of_each, stage_changed};
 use automations::{Event, wire};
 use std::fs;
 use std::path::Path;
@@ -46,6 +46,23 @@ async fn the_ten_patterns_of_the_guide_take_what_they_say() -> Result<()> {
         for other in one_of_each().iter().filter(|event| event.what.kind() == "ticket.renamed") {
             ensure!(!matches(&client, &pattern, other).await?, "{place} takes another kind");
         }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_pattern_of_an_age_takes_one_mark_in_one_stage() -> Result<()> {
+    let _guard = among_others().await;
+    let guide = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/handlers.md"))?;
+    let place =
+        guide.split("With `Events: [ticket.stage_aged]`, `").nth(1).and_then(|rest| rest.split('`').next());
+    let pattern = pattern(&["ticket.stage_aged"], place.context("no pattern")?);
+    let client = aws_sdk_eventbridge::Client::new(&automations::aws::load().await);
+    for (stage, days, is_taken) in
+        [("Application", 14, true), ("Application", 7, false), ("Approved", 14, false)]
+    {
+        let event = a_ticket().in_stage(stage).stays_for(days);
+        ensure!(matches(&client, &pattern, &event).await? == is_taken, "{stage} for {days} days");
     }
     Ok(())
 }

@@ -1,10 +1,13 @@
 //! What no webhook said is found all the same, and what was stored and not published goes out.
 
-use crate::setting::{SOON, alone, among_others, events, kinds, known_ticket, mutations, rest, set_variable};
+use crate::setting::{
+    SOON, alone, among_others, events, kinds, known_ticket, mutations, published, rest, set_variable,
+};
 use anyhow::{Context as _, Result, ensure};
-use automations::clock::Moment;
+use automations::clock::{self, Moment};
 use automations::event::Cause;
 use automations::id::{OrganisationId, TicketId};
+use automations::{Event, What};
 use end_to_end::stack::{Organisation, Stack, eventually};
 use serde_json::json;
 use std::time::Duration;
@@ -74,6 +77,48 @@ async fn a_ticket_that_did_not_change_is_due_ever_later() -> Result<()> {
         Ok(())
     })
     .await
+}
+
+/// The template's own marks: 3, 7 and 14 days.
+#[tokio::test]
+async fn a_ticket_that_nobody_touched_is_told_at_each_mark_once() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("untouched").await?;
+    let listener = stack.listen("untouched").await?;
+    let ticket = known_ticket(&organisation, "Application").await?;
+    let aged = |days: u64| clock::now().earlier(Duration::from_hours(24 * days));
+    organisation.let_stand_since(&ticket, aged(8)).await?;
+    reconcile(&organisation, &ticket).await?;
+    let told = events(&organisation, &ticket, 3).await?;
+    let marks = |told: &[Event]| -> Vec<(u16, u64)> {
+        let mark = |event: &Event| match &event.what {
+            What::StageAged { days, ticket, stage } if stage.is_named("Application") => {
+                Some((*days, ticket.version))
+            }
+            _ => None,
+        };
+        told.iter().filter_map(mark).collect()
+    };
+    assert_eq!(marks(&told), [(3, 2), (7, 2)], "both were passed by the time of the look");
+    published(&organisation, &ticket).await?;
+    for _ in 0..2 {
+        reconcile(&organisation, &ticket).await?;
+        organisation.webhook("ticket-updated", &ticket).await?;
+        rest(&stack).await?;
+    }
+    assert_eq!(events(&organisation, &ticket, 3).await?.len(), 3, "no mark is told twice");
+    organisation.let_stand_since(&ticket, aged(14)).await?;
+    reconcile(&organisation, &ticket).await?;
+    assert_eq!(marks(&events(&organisation, &ticket, 4).await?), [(3, 2), (7, 2), (14, 3)]);
+    published(&organisation, &ticket).await?;
+    assert_eq!(marks(&listener.heard().await?).len(), 3, "on the bus, too");
+    organisation.change(&ticket, json!({ "stage": "Approved" })).await?;
+    organisation.webhook("ticket-updated", &ticket).await?;
+    events(&organisation, &ticket, 5).await?;
+    let known = organisation.known(&ticket).await?.context("unknown")?.snapshot;
+    ensure!(known.aged == 0 && known.stage_since > Some(aged(1)), "a new stay begins: {known:?}");
+    Ok(())
 }
 
 #[tokio::test]

@@ -5,11 +5,12 @@ use crate::stand_in::Payload;
 use anyhow::{Context as _, Result, bail};
 use automations::Event;
 use automations::clock::Moment;
+use automations::diff::Snapshot;
 use automations::id::{ActionId, OrganisationId, TicketId};
 use automations::secret::Kind;
 use automations::store::{Done, Known};
 use automations::watch::Watch;
-use automations::wire::from_json;
+use automations::wire::{from_json, to_json};
 use aws_sdk_dynamodb::types::AttributeValue;
 use reqwest::{Method, Response};
 use serde::Deserialize;
@@ -265,6 +266,23 @@ impl Organisation<'_> {
         let watch = Watch { verified: long_ago, due: long_ago, quiet: Duration::from_hours(1) };
         let version = known.snapshot.ticket.version;
         Ok(self.stack.store().verified(&id, &ticket, version, watch).await?)
+    }
+
+    /// Lets a ticket have stood in its stage since this moment.
+    ///
+    /// # Errors
+    /// As a request fails, or where the ticket is not known.
+    pub async fn let_stand_since(&self, ticket: &str, since: Moment) -> Result<()> {
+        let known = self.known(ticket).await?.context("an unknown ticket")?;
+        let snapshot = Snapshot { stage_since: Some(since), ..known.snapshot };
+        let key = |text: String| AttributeValue::S(text);
+        let request = self.stack.dynamodb.update_item().table_name(&self.stack.place.table);
+        let request = request.key("pk", key(format!("TICKET#{}#{ticket}", self.name)));
+        let request = request.key("sk", key("SNAPSHOT".to_owned()));
+        let request = request.update_expression("SET #snapshot = :snapshot");
+        let request = request.expression_attribute_names("#snapshot", "snapshot");
+        request.expression_attribute_values(":snapshot", key(to_json(&snapshot))).send().await?;
+        Ok(())
     }
 
     /// Makes a secret by the last part of its name.

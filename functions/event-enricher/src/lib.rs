@@ -8,6 +8,7 @@ mod list;
 mod plan;
 mod post;
 
+use automations::age::Marks;
 use automations::batch::{Letter, Trouble};
 use automations::bus::Bus;
 use automations::clock::Moment;
@@ -41,6 +42,8 @@ pub struct Enricher {
     pub bus: Bus,
     /// A query that lists tickets, where the vendor's schema is known to have one.
     pub list_query: Option<String>,
+    /// The days in a stage that are told.
+    pub marks: Marks,
 }
 
 type Result<T> = std::result::Result<T, Trouble>;
@@ -173,8 +176,9 @@ impl Enricher {
         named: &Named,
         now: Moment,
     ) -> Result<Option<Plan>> {
-        let Named { cause, is_new } = named;
-        let Some(plan) = plan(organisation, known, seen?, *is_new, ours, cause, now) else { return Ok(None) };
+        let Some(plan) = plan(organisation, known, seen?, named, ours, &self.marks, now) else {
+            return Ok(None);
+        };
         if let Some(watch) = plan.verified {
             self.store.verified(organisation, id, plan.version, watch).await?;
         }

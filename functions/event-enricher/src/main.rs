@@ -1,5 +1,6 @@
 //! Wiring: see the library beside it.
 
+use automations::age::Marks;
 use automations::aws_lambda_events::event::sqs::SqsEvent;
 use automations::batch::Source;
 use automations::bus::Bus;
@@ -22,6 +23,7 @@ async fn main() -> Result<(), Error> {
     let secrets = env.required::<String>("SECRETS_PREFIX");
     let limits = env.json("API_LIMITS");
     let list_query = env.or("LIST_QUERY", String::new());
+    let marks = env.or("STAGE_AGE_DAYS", Marks::default());
     let log_level = env.or("LOG_LEVEL", telemetry::Level::INFO);
     let (hints, dead_letters, table, bus, secrets, limits) =
         env.finish(|| Some((hints?, dead_letters?, table?, bus?, secrets?, limits?)))?;
@@ -32,6 +34,7 @@ async fn main() -> Result<(), Error> {
         store: Store::new(aws::dynamodb(&config), table),
         bus: Bus::new(aws::eventbridge(&config), bus),
         list_query: Some(list_query).filter(|query| !query.is_empty()),
+        marks,
     };
     let source = &Source::new(aws::sqs(&config), env!("CARGO_PKG_NAME"), hints, dead_letters);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<SqsEvent>| async move {

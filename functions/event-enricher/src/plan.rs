@@ -1,5 +1,7 @@
 //! What one look at a ticket leads to: pure.
 
+use crate::Named;
+use automations::age::Marks;
 use automations::clock::Moment;
 use automations::diff::{Seen, Snapshot, change};
 use automations::event::Cause;
@@ -27,16 +29,17 @@ pub(crate) fn plan(
     organisation: &OrganisationId,
     known: Option<Known>,
     seen: Option<Seen>,
-    is_new: bool,
+    named: &Named,
     ours: &Ours,
-    cause: &Cause,
+    marks: &Marks,
     now: Moment,
 ) -> Option<Plan> {
-    let found = change(known.as_ref().map(|known| &known.snapshot), seen, is_new || ours.created());
+    let before = known.as_ref().map(|known| &known.snapshot);
+    let found = marks.look(before, change(before, seen, named.is_new || ours.created()), now);
     let last_look = known.as_ref().map_or(Moment::from_millis(0), |known| known.watch.verified);
     let events = |what: Vec<What>| -> Vec<Event> {
         let events = what.into_iter().filter_map(|what| {
-            let cause = cause_of(&what, ours, last_look, cause);
+            let cause = cause_of(&what, ours, last_look, &named.cause);
             Event::of_change(organisation, now, &cause, what)
         });
         events.collect()
@@ -50,7 +53,7 @@ pub(crate) fn plan(
     let verified = known
         .as_ref()
         .filter(|known| change.is_none() && known.outbox.is_empty() && known.watch.is_due(now))
-        .map(|known| known.watch.unchanged(&known.snapshot, now));
+        .map(|known| known.watch.unchanged(&known.snapshot, marks, now));
     let mut outbox = known.map(|known| known.outbox).unwrap_or_default();
     outbox.extend(change.iter().flat_map(|(_, events)| events.iter().cloned()));
     Some(Plan { change, outbox, version, verified })
@@ -68,6 +71,7 @@ mod tests {
     use automations::example;
     use automations::id::ActionId;
     use automations::trace::{Left, Trace};
+    use std::time::Duration;
 
     fn north() -> OrganisationId {
         OrganisationId::parse("north").unwrap()
@@ -75,6 +79,10 @@ mod tests {
 
     fn cause() -> Cause {
         example::stage_changed("a", "b").cause
+    }
+
+    fn named() -> Named {
+        Named { cause: cause(), is_new: false }
     }
 
     fn seen(stage: &str) -> Seen {
@@ -88,7 +96,7 @@ mod tests {
     }
 
     fn planned(known: Option<Known>, seen: Option<Seen>) -> Option<Plan> {
-        plan(&north(), known, seen, false, &Ours::default(), &cause(), Moment::from_millis(5))
+        plan(&north(), known, seen, &named(), &Ours::default(), &Marks::default(), Moment::from_millis(5))
     }
 
     fn kinds(plan: &Plan) -> Vec<&str> {
@@ -116,7 +124,8 @@ mod tests {
         let due = |now: u64, stage: &str, outbox: Vec<Event>| {
             let now = Moment::from_millis(now);
             let known = Some(known("Approved", outbox));
-            plan(&north(), known, Some(seen(stage)), false, &Ours::default(), &cause(), now).unwrap().verified
+            let (ours, marks) = (Ours::default(), Marks::default());
+            plan(&north(), known, Some(seen(stage)), &named(), &ours, &marks, now).unwrap().verified
         };
         let hour = 3_600_000;
         assert!(
@@ -144,15 +153,35 @@ mod tests {
             &north(),
             Some(known("Approved", vec![])),
             Some(after),
-            false,
+            &named(),
             &ours,
-            &cause(),
+            &Marks::default(),
             Moment::from_millis(5),
         );
         let outbox = plan.unwrap().outbox;
         let chains: Vec<_> = outbox.iter().map(|event| (event.what.kind(), event.chain())).collect();
         assert_eq!(chains, [("ticket.stage_changed", &chain[..]), ("ticket.owner_changed", &[])]);
         assert_eq!(outbox[0].cause.hint(), cause().hint());
+    }
+
+    #[test]
+    fn a_mark_that_is_passed_is_an_event_of_the_look_with_its_cause_and_is_not_told_again() {
+        let at = |days: u64| Moment::from_seconds(days * 86_400);
+        let look = |known: Known, stage: &str, days: u64| {
+            let marks = "3,7".parse().unwrap();
+            plan(&north(), Some(known), Some(seen(stage)), &named(), &Ours::default(), &marks, at(days))
+                .unwrap()
+        };
+        let mut start = known("Approved", vec![]);
+        start.snapshot.stage_since = Some(at(0));
+        let passed = look(start.clone(), "Approved", 3);
+        assert_eq!((kinds(&passed), &passed.outbox[0].cause), (vec!["ticket.stage_aged"], &cause()));
+        assert_eq!((passed.version, passed.verified), (2, None));
+        let snapshot = passed.change.clone().unwrap().0;
+        let again = look(Known { snapshot, outbox: vec![], ..start.clone() }, "Approved", 4);
+        assert_eq!((again.change, again.verified.unwrap().due), (None, at(4).later(Duration::from_hours(2))));
+        assert_eq!(kinds(&look(start.clone(), "Settled", 3)), ["ticket.stage_changed"]);
+        assert_eq!(look(start.clone(), "Approved", 3).outbox[0].id, look(start, "Approved", 3).outbox[0].id);
     }
 
     #[test]

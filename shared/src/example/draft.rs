@@ -138,6 +138,12 @@ impl Draft {
         event(What::ValueChanged { from, to: ticket.value.clone(), ticket })
     }
 
+    /// It has stood in its stage for so many days.
+    pub fn stays_for(self, days: u16) -> Event {
+        let ticket = self.changed().0;
+        event(What::StageAged { stage: ticket.stage.clone(), ticket, days })
+    }
+
     /// The API no longer knows it.
     pub fn vanishes(self) -> Event {
         event(What::Vanished { ticket: self.changed().0 })

@@ -4,7 +4,7 @@
 use super::Organisations;
 use anyhow::{Context as _, Result, bail};
 use automations::clock;
-use automations::diff::change;
+use automations::diff::{Snapshot, change};
 use automations::failure::chain;
 use automations::id::{OrganisationId, TicketId};
 use automations::salestrekker::{Client, Limits};
@@ -66,7 +66,8 @@ impl Organisations {
                         None => &mut progress.absent,
                         Some(found) => {
                             let now = clock::now();
-                            match self.store.write(organisation, &found.snapshot, &[], &[], now).await {
+                            let snapshot = Snapshot { stage_since: Some(now), ..found.snapshot };
+                            match self.store.write(organisation, &snapshot, &[], &[], now).await {
                                 Ok(()) => &mut progress.stored,
                                 // A webhook was faster.
                                 Err(StoreError::Overtaken) => &mut progress.known,
