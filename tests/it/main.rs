@@ -4,6 +4,7 @@
 #![expect(clippy::indexing_slicing, reason = "a test that finds less than it wants may panic")]
 
 mod actions;
+mod alarms;
 mod api;
 mod chains;
 mod conformance;
@@ -17,6 +18,7 @@ mod notices;
 mod once;
 mod organisations;
 mod patterns;
+mod permissions;
 mod reconciled;
 mod replayed;
 mod rotation;

@@ -3,6 +3,7 @@
 mod hosted;
 mod listener;
 mod organisation;
+mod template;
 
 pub use hosted::Hosted;
 pub use listener::Listener;
