@@ -4,6 +4,7 @@ use crate::event::{Event, SOURCE};
 use crate::failure::{Failure, Remedy};
 use crate::pack::packs;
 use crate::wire;
+use crate::xray::TraceHeader;
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 
@@ -33,6 +34,9 @@ impl Failure for NotPublished {
     }
 }
 
+/// An event's kind, its JSON, and the trace of X-Ray that it is part of.
+type Entry = (&'static str, String, Option<TraceHeader>);
+
 impl Bus {
     /// The bus of this name.
     pub fn new(client: Client, name: String) -> Self {
@@ -41,10 +45,11 @@ impl Bus {
 
     /// Publishes events in as few calls as EventBridge allows; one result for each, in their order.
     pub async fn publish(&self, events: &[Event]) -> Vec<Result<(), NotPublished>> {
-        let entries = events.iter().map(|event| (event.what.kind(), wire::to_json(event)));
-        let size = |(kind, detail): &(&str, String)| {
-            detail.len().saturating_add(kind.len()).saturating_add(SOURCE.len())
-        };
+        let entries = events
+            .iter()
+            .map(|event| (event.what.kind(), wire::to_json(event), event.cause.trace().cloned()));
+        let size =
+            |(kind, detail, _): &Entry| detail.len().saturating_add(kind.len()).saturating_add(SOURCE.len());
         let mut results = Vec::with_capacity(events.len());
         for request in packs(entries, MOST_IN_REQUEST, LARGEST_REQUEST, size) {
             results.extend(self.put(request).await);
@@ -52,11 +57,12 @@ impl Bus {
         results
     }
 
-    async fn put(&self, request: Vec<(&'static str, String)>) -> Vec<Result<(), NotPublished>> {
+    async fn put(&self, request: Vec<Entry>) -> Vec<Result<(), NotPublished>> {
         let count = request.len();
-        let entries = request.into_iter().map(|(kind, detail)| {
+        let entries = request.into_iter().map(|(kind, detail, trace)| {
             let entry = PutEventsRequestEntry::builder().event_bus_name(&self.name).source(SOURCE);
-            entry.detail_type(kind).detail(detail).build()
+            let entry = entry.detail_type(kind).detail(detail);
+            entry.set_trace_header(trace.map(String::from)).build()
         });
         let answer = self.client.put_events().set_entries(Some(entries.collect())).send().await;
         let Ok(answer) = answer else { return vec![Err(NotPublished); count] };

@@ -3,6 +3,7 @@
 use crate::clock::Moment;
 use crate::event::Cause;
 use crate::id::{HintId, OrganisationId, TicketId, WebhookAction};
+use crate::xray::TraceHeader;
 use serde::{Deserialize, Serialize};
 
 /// One hint. A webhook that names several tickets becomes several.
@@ -20,6 +21,9 @@ pub struct Hint {
     pub ticket: Option<TicketId>,
     /// What the webhook brought; only the first hint of a webhook carries it, the others would repeat it.
     pub raw: Option<Raw>,
+    /// The trace of X-Ray that the webhook is part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceHeader>,
 }
 
 /// A webhook's body as it came. It may hold anybody's data: encrypted on the queue, never logged.
@@ -43,7 +47,7 @@ impl Hint {
     pub fn cause(&self) -> Cause {
         let (hint, received_at) = (self.id.clone(), self.received_at);
         match self.action.clone() {
-            Some(action) => Cause::Webhook { hint, action, received_at },
+            Some(action) => Cause::Webhook { hint, action, received_at, trace: self.trace.clone() },
             None => Cause::Reconciler { hint, asked_at: received_at },
         }
     }
@@ -80,6 +84,7 @@ mod tests {
                 received_at: Moment::from_millis(1),
                 ticket: None,
                 raw: Some(Raw { body, content_type: None }),
+                trace: None,
             };
             prop_assert_eq!(from_json::<Hint>(to_json(&hint).as_bytes()).unwrap(), hint);
         }

@@ -20,7 +20,7 @@
 //! - [`lead`]: somebody who may become a client
 //! - [`ticket`]: the part of a ticket that is kept
 //! - [`wire`]: JSON in and out of our own types, with errors that say where, never what
-//! - [`failure`], [`id`], [`clock`], [`private`], [`endpoint`]: the words under all of it
+//! - [`failure`], [`id`], [`clock`], [`private`], [`endpoint`], [`xray`]: the words under all of it
 
 pub mod action;
 pub mod aws;
@@ -53,6 +53,7 @@ pub mod trace;
 pub mod watch;
 pub mod webhook;
 pub mod wire;
+pub mod xray;
 
 pub use action::Action;
 pub use event::{Event, What};

@@ -2,7 +2,7 @@
 
 use crate::alarms::of_type;
 use crate::setting::among_others;
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use end_to_end::stack::Stack;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -101,7 +101,12 @@ async fn every_role_may_do_what_the_table_says_and_nothing_else() -> Result<()> 
         assert_eq!(role["ManagedPolicyArns"].as_array().map_or(0, Vec::len), 0, "{id}");
         let granted: BTreeSet<String> =
             statements(role).flat_map(granted).map(|line| line.replace(handler, "OfAHandler")).collect();
-        assert_eq!(table.get(name.as_str()), Some(&granted), "{id}");
+        let wanted = table.get(name.as_str()).with_context(|| format!("a new role, {id}"))?;
+        let traced = ["xray:PutTraceSegments *", "xray:PutTelemetryRecords *"].map(str::to_owned);
+        let is_function = !id.ends_with("EveryMinuteRole");
+        let wanted: BTreeSet<String> =
+            wanted.iter().cloned().chain(traced.into_iter().filter(|_| is_function)).collect();
+        assert_eq!(granted, wanted, "{id}");
         found.insert(name);
     }
     assert_eq!(found.len(), table.len(), "{found:?}");
@@ -111,7 +116,10 @@ async fn every_role_may_do_what_the_table_says_and_nothing_else() -> Result<()> 
 
 fn statements(role: &Value) -> impl Iterator<Item = &Value> {
     let policies = role["Policies"].as_array().into_iter().flatten();
-    policies.flat_map(|policy| list(&policy["PolicyDocument"]["Statement"]))
+    let statements = policies.flat_map(|policy| list(&policy["PolicyDocument"]["Statement"]));
+    // What is granted under a condition is granted.
+    statements
+        .map(|statement| if statement["Fn::If"].is_null() { statement } else { &statement["Fn::If"][1] })
 }
 
 /// A statement's permissions, one by one.

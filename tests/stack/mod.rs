@@ -4,10 +4,12 @@ mod hosted;
 mod listener;
 mod organisation;
 mod template;
+mod written;
 
 pub use hosted::Hosted;
 pub use listener::Listener;
 pub use organisation::{Mutation, Organisation};
+pub use written::{Where, Written};
 
 use anyhow::{Context as _, Result};
 use automations::aws;

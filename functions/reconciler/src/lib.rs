@@ -109,8 +109,9 @@ fn message(
         received_at: now,
         ticket,
         raw: None,
+        trace: None,
     };
-    Some(Message { body: wire::to_json(&hint), group, deduplication: None })
+    Some(Message { body: wire::to_json(&hint), group, deduplication: None, trace: None })
 }
 
 /// A failure as Lambda shows it: its kind, and no value.

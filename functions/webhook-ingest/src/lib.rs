@@ -12,9 +12,10 @@ use automations::futures::future::join;
 use automations::hint::{Hint, Raw};
 use automations::id::{HintId, OrganisationId, WebhookAction};
 use automations::lambda_http::http::{Method, header::CONTENT_TYPE};
-use automations::lambda_http::{Body, Request, Response};
+use automations::lambda_http::{Body, Request, RequestExt as _, Response};
 use automations::queue::{LARGEST_BATCH, Message, Queue};
 use automations::secret::{Error as SecretError, Secrets, TokenStage};
+use automations::xray::TraceHeader;
 use automations::{tracing, webhook, wire};
 use reply::Refusal;
 pub use seen::Seen;
@@ -83,6 +84,7 @@ impl Ingest {
             // SQS serves message groups of a standard queue fairly: one organisation's flood does not starve another.
             group: Some(hint.organisation.to_string()),
             deduplication: None,
+            trace: hint.trace.clone(),
         });
         let noted = self.seen.note(&address.organisation, &version, now);
         let (sent, ()) = join(self.hints.send(messages.collect()), noted).await;
@@ -93,6 +95,7 @@ impl Ingest {
         })?;
         tracing::info!(
             request.id = request_id,
+            hint.id = first.as_ref().map(HintId::as_str),
             organisation = address.organisation.as_str(),
             webhook.action = address.action.as_str(),
             hints = count,
@@ -147,6 +150,9 @@ fn hints(
     request_id: &str,
     now: Moment,
 ) -> Result<Vec<Hint>, Refusal> {
+    // Lambda's own, which may have begun with the sender's.
+    let trace = request.lambda_context_ref().and_then(|context| context.xray_trace_id.as_deref());
+    let trace = trace.and_then(|header| TraceHeader::parse(header).ok());
     let body = request.body().as_ref();
     if body.len() > LARGEST_BODY {
         return Err(Refusal::TooLarge);
@@ -166,6 +172,7 @@ fn hints(
             received_at: now,
             ticket,
             raw: raw.take(),
+            trace: trace.clone(),
         })
     });
     hints.collect()
