@@ -14,6 +14,7 @@ mod delivery;
 mod deployed;
 mod desk;
 mod door;
+mod erased;
 mod followed;
 mod notices;
 mod once;

@@ -66,7 +66,8 @@ pub struct Stack {
     /// A client of Lambda.
     pub lambda: aws_sdk_lambda::Client,
     logs: aws_sdk_cloudwatchlogs::Client,
-    pub(crate) dynamodb: aws_sdk_dynamodb::Client,
+    /// A client of DynamoDB.
+    pub dynamodb: aws_sdk_dynamodb::Client,
 }
 
 impl Stack {

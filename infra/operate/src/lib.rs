@@ -1,15 +1,19 @@
-//! What an operator does: with what was given up (look, send it back, or let it go), with what happened (publish it again),
-//! and with organisations.
+//! What an operator does: with what was given up (look, send it back, or let it go), with what happened (publish it again, or erase
+//! it), and with organisations.
 
 mod account;
 mod ending;
+mod erase;
 mod letters;
 pub mod organisation;
 mod redrive;
 mod replay;
+mod smoke;
 
 pub use account::account;
 pub use ending::ending;
+pub use erase::{Eraser, Found, Subject};
 pub use letters::{Letter, Letters, Selection, Summary};
 pub use redrive::Redriven;
 pub use replay::{Player, Replay};
+pub use smoke::{Check, Smoke};

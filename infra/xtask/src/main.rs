@@ -82,6 +82,18 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Erase what is kept of a ticket or a contact, on the local stack or in an AWS account
+    #[command(disable_help_flag = true)]
+    Erase {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Try whether a deployed stack is whole and its door answers, on the local stack or in an AWS account
+    #[command(disable_help_flag = true)]
+    Smoke {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Measure the release build: starts, invocations, memory, sizes, calls, growth, cost
     Bench {
         /// `--short --hints N --json`
@@ -120,6 +132,8 @@ fn main() -> ExitCode {
         Command::Dlq { arguments } => tool::dead_letters(&arguments),
         Command::Organisation { arguments } => tool::organisation(&arguments),
         Command::Replay { arguments } => tool::replay(&arguments),
+        Command::Erase { arguments } => tool::erase(&arguments),
+        Command::Smoke { arguments } => tool::smoke(&arguments),
         Command::Bench { arguments } => bench::run(&arguments),
         Command::Chaos { arguments } => chaos::run(&arguments),
         Command::StandIn { arguments } => tool::stand_in(&arguments),
