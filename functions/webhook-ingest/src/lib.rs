@@ -17,7 +17,7 @@ use automations::queue::{LARGEST_BATCH, Message, Queue};
 use automations::secret::{Error as SecretError, Secrets, TokenStage};
 use automations::xray::TraceHeader;
 use automations::{tracing, webhook, wire};
-use reply::Refusal;
+pub use reply::Refusal;
 pub use seen::Seen;
 
 /// A body must fit one message with its envelope, in base 64, which makes four bytes of three.
@@ -37,10 +37,13 @@ pub struct Ingest {
 
 /// A request that names an organisation, an action and a token; nothing of it is checked yet.
 #[derive(Debug, PartialEq, Eq)]
-struct Address<'a> {
-    organisation: OrganisationId,
-    action: WebhookAction,
-    token: &'a str,
+pub struct Address<'a> {
+    /// The organisation.
+    pub organisation: OrganisationId,
+    /// Its action.
+    pub action: WebhookAction,
+    /// What is to be its token.
+    pub token: &'a str,
 }
 
 impl Ingest {
@@ -130,7 +133,10 @@ fn refused(error: &SecretError) -> Refusal {
 }
 
 /// `/hooks/{organisation}/{action}/{token}`. An organisation that cannot exist is refused as one that does not.
-fn address(path: &str) -> Result<Address<'_>, Refusal> {
+///
+/// # Errors
+/// [`Refusal::Path`] or [`Refusal::Unauthorised`].
+pub fn address(path: &str) -> Result<Address<'_>, Refusal> {
     let mut parts = path.trim_start_matches('/').split('/');
     match (parts.next(), parts.next(), parts.next(), parts.next(), parts.next()) {
         (Some("hooks"), Some(organisation), Some(action), Some(token), None) => {

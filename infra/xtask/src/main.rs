@@ -4,8 +4,11 @@ mod bench;
 mod chaos;
 mod checks;
 mod demo;
+mod fuzz;
+mod lint;
 mod process;
 mod project;
+mod sbom;
 mod stack;
 mod steps;
 mod tool;
@@ -33,6 +36,18 @@ enum Command {
     },
     /// Run every check and every test, cheapest first, and stop at the first that fails
     Test,
+    /// Have checkov judge the templates and actionlint the workflows, offline
+    Lint,
+    /// Print a bill of materials, from Cargo.lock, as JSON
+    Sbom,
+    /// Send anything to what reads from outside, for long, guided by coverage
+    Fuzz {
+        /// Minutes for each target
+        #[arg(long, default_value_t = 30)]
+        minutes: u64,
+        /// Only these targets, such as `webhook_body`
+        targets: Vec<String>,
+    },
     /// Start the local stack, leave it running, and say where it is
     Up {
         /// Print one JSON object instead of a table
@@ -124,6 +139,9 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Demo { json } => demo::run(json).map(done),
         Command::Test => checks::run().map(done),
+        Command::Lint => lint::run().map(done),
+        Command::Sbom => sbom::run().map(done),
+        Command::Fuzz { minutes, targets } => fuzz::run(minutes, &targets).map(done),
         Command::Up { json, ports } => stack::up(json, ports).map(done),
         Command::Down => stack::down().map(done),
         Command::NewHandler { arguments } => tool::author("new-handler", &arguments),
