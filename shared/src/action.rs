@@ -1,7 +1,7 @@
 //! What to do: a plain value that a handler returns and the action worker performs.
 
 use crate::clock::Moment;
-use crate::id::{ActionId, DestinationName, EventId, OrganisationId, OwnerId, TicketId};
+use crate::id::{ActionId, DestinationName, EventId, HintId, OrganisationId, OwnerId, TicketId};
 use crate::lead::{Lead, LeadPlace};
 use crate::ticket::Ticket;
 use serde::{Deserialize, Serialize};
@@ -239,6 +239,9 @@ pub struct Decided {
     pub organisation: OrganisationId,
     /// The event that it answers.
     pub event: EventId,
+    /// The hint that made us look, by which one webhook is followed through the logs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<HintId>,
     /// The actions that led to that event, oldest first; empty where a person's change did.
     #[serde(default)]
     pub chain: Vec<ActionId>,
@@ -283,6 +286,7 @@ mod tests {
             id: ActionId::of(&event.id, "h", 0).unwrap(),
             organisation: event.organisation.clone(),
             event: event.id.clone(),
+            hint: None,
             chain: Vec::new(),
             handler: "h".to_owned(),
             decided_at: event.observed_at,

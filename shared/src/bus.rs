@@ -4,6 +4,7 @@ use crate::event::{Event, SOURCE};
 use crate::failure::{Failure, Remedy};
 use crate::pack::packs;
 use crate::wire;
+use crate::xray::TraceHeader;
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 
@@ -33,6 +34,9 @@ impl Failure for NotPublished {
     }
 }
 
+/// An event's kind, its JSON, and the trace of X-Ray that it is part of.
+type Entry<'a> = (&'a str, String, Option<TraceHeader>);
+
 impl Bus {
     /// The bus of this name.
     pub fn new(client: Client, name: String) -> Self {
@@ -41,8 +45,10 @@ impl Bus {
 
     /// Publishes events in as few calls as EventBridge allows; one result for each, in their order.
     pub async fn publish(&self, events: &[Event]) -> Vec<Result<(), NotPublished>> {
-        let entries = events.iter().map(|event| (event.what.kind(), wire::to_json(event)));
-        let size = |(kind, detail): &(&str, String)| {
+        let entries = events
+            .iter()
+            .map(|event| (event.what.kind(), wire::to_json(event), event.cause.trace().cloned()));
+        let size = |(kind, detail, _): &Entry<'_>| {
             detail.len().saturating_add(kind.len()).saturating_add(SOURCE.len())
         };
         let mut results = Vec::with_capacity(events.len());
@@ -52,11 +58,12 @@ impl Bus {
         results
     }
 
-    async fn put(&self, request: Vec<(&str, String)>) -> Vec<Result<(), NotPublished>> {
+    async fn put(&self, request: Vec<Entry<'_>>) -> Vec<Result<(), NotPublished>> {
         let count = request.len();
-        let entries = request.into_iter().map(|(kind, detail)| {
+        let entries = request.into_iter().map(|(kind, detail, trace)| {
             let entry = PutEventsRequestEntry::builder().event_bus_name(&self.name).source(SOURCE);
-            entry.detail_type(kind).detail(detail).build()
+            let entry = entry.detail_type(kind).detail(detail);
+            entry.set_trace_header(trace.map(String::from)).build()
         });
         let answer = self.client.put_events().set_entries(Some(entries.collect())).send().await;
         let Ok(answer) = answer else { return vec![Err(NotPublished); count] };

@@ -7,6 +7,7 @@ use crate::id::{
 };
 use crate::inbound::Fields;
 use crate::ticket::{Named, Place, Ticket};
+use crate::xray::TraceHeader;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -45,6 +46,9 @@ pub enum Cause {
         action: WebhookAction,
         /// When it came.
         received_at: Moment,
+        /// The trace of X-Ray that it is part of.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        trace: Option<TraceHeader>,
     },
     /// No webhook came; the ticket was due to be looked at.
     Reconciler {
@@ -219,6 +223,14 @@ impl Cause {
     pub fn hint(&self) -> &HintId {
         match self {
             Self::Webhook { hint, .. } | Self::Reconciler { hint, .. } | Self::Action { hint, .. } => hint,
+        }
+    }
+
+    /// The trace of X-Ray that it is part of, where a webhook was.
+    pub fn trace(&self) -> Option<&TraceHeader> {
+        match self {
+            Self::Webhook { trace, .. } => trace.as_ref(),
+            Self::Reconciler { .. } | Self::Action { .. } => None,
         }
     }
 }

@@ -73,7 +73,7 @@ pub fn event(what: What) -> Event {
     let observed_at = Moment::from_millis(1_790_000_000_000);
     let hint: HintId = id("request-1.0");
     let action: WebhookAction = id("ticket-updated");
-    let cause = Cause::Webhook { hint: hint.clone(), action, received_at: observed_at };
+    let cause = Cause::Webhook { hint: hint.clone(), action, received_at: observed_at, trace: None };
     let event = Event::of_change(&organisation, observed_at, &cause, what.clone());
     event.unwrap_or_else(|| Event::of_hint(&organisation, observed_at, &cause, what))
 }

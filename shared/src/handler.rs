@@ -152,6 +152,7 @@ impl<Settings> Handler<Settings> {
             body: wire::to_json(&decided),
             group: Some(decided.group()),
             deduplication: Some(decided.id.to_string()),
+            trace: event.cause.trace().cloned(),
         });
         // Actions that were accepted before a later one was not are sent again: their ids make that harmless.
         actions.send(messages.collect()).await.into_iter().collect::<Result<(), _>>()?;
@@ -159,6 +160,7 @@ impl<Settings> Handler<Settings> {
             handler = self.name,
             event.id = event.id.as_str(),
             event.kind = event.what.kind(),
+            hint.id = event.cause.hint().as_str(),
             actions = count,
             "decided"
         );
@@ -199,6 +201,7 @@ fn decide_safely<Settings>(
             id: event.action_id(name, position).map_err(too_long)?,
             organisation: event.organisation.clone(),
             event: event.id.clone(),
+            hint: Some(event.cause.hint().clone()),
             chain: event.chain().to_vec(),
             handler: name.to_owned(),
             decided_at,

@@ -4,6 +4,7 @@ use crate::clock::Moment;
 use crate::event::Cause;
 use crate::id::{HintId, OrganisationId, TicketId, WebhookAction};
 use crate::inbound::Post;
+use crate::xray::TraceHeader;
 use serde::{Deserialize, Serialize};
 
 /// One hint. A webhook that names several tickets becomes several.
@@ -24,6 +25,9 @@ pub struct Hint {
     /// What a webhook that is not Salestrekker's brought; such a hint becomes an event as it is, and no ticket is looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub post: Option<Post>,
+    /// The trace of X-Ray that the webhook is part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceHeader>,
 }
 
 /// A webhook's body as it came. It may hold anybody's data: encrypted on the queue, never logged.
@@ -47,7 +51,7 @@ impl Hint {
     pub fn cause(&self) -> Cause {
         let (hint, received_at) = (self.id.clone(), self.received_at);
         match self.action.clone() {
-            Some(action) => Cause::Webhook { hint, action, received_at },
+            Some(action) => Cause::Webhook { hint, action, received_at, trace: self.trace.clone() },
             None => Cause::Reconciler { hint, asked_at: received_at },
         }
     }
@@ -85,6 +89,7 @@ mod tests {
                 ticket: None,
                 raw: Some(Raw { body, content_type: None }),
                 post: None,
+                trace: None,
             };
             prop_assert_eq!(from_json::<Hint>(to_json(&hint).as_bytes()).unwrap(), hint);
         }

@@ -22,7 +22,7 @@
 //! - [`inbound`]: what a webhook that is not Salestrekker's brings
 //! - [`ticket`]: the part of a ticket that is kept
 //! - [`wire`]: JSON in and out of our own types, with errors that say where, never what
-//! - [`failure`], [`id`], [`clock`], [`private`], [`endpoint`]: the words under all of it
+//! - [`failure`], [`id`], [`clock`], [`private`], [`endpoint`], [`xray`]: the words under all of it
 
 pub mod action;
 pub mod age;
@@ -57,6 +57,7 @@ pub mod trace;
 pub mod watch;
 pub mod webhook;
 pub mod wire;
+pub mod xray;
 
 pub use action::Action;
 pub use event::{Event, What};

@@ -2,8 +2,13 @@
 
 use crate::failure::{Failure, Remedy};
 use crate::pack::packs;
+use crate::xray::TraceHeader;
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::{QueueAttributeName, SendMessageBatchRequestEntry};
+use aws_sdk_sqs::types::{
+    MessageSystemAttributeNameForSends as SystemAttribute, MessageSystemAttributeValue, QueueAttributeName,
+    SendMessageBatchRequestEntry,
+};
+use std::collections::HashMap;
 
 /// A message and a batch may each be this many bytes (Amazon SQS Developer Guide, "Amazon SQS message quotas").
 pub const LARGEST_BATCH: usize = 1024 * 1024;
@@ -26,6 +31,8 @@ pub struct Message {
     pub group: Option<String>,
     /// Its deduplication id; for a FIFO queue only.
     pub deduplication: Option<String>,
+    /// The trace of X-Ray that it is part of.
+    pub trace: Option<TraceHeader>,
 }
 
 /// Why a message was not accepted.
@@ -93,6 +100,7 @@ impl Queue {
                 .message_body(message.body)
                 .set_message_group_id(message.group)
                 .set_message_deduplication_id(message.deduplication)
+                .set_message_system_attributes(message.trace.as_ref().and_then(traced))
                 .build()
                 .ok()
         });
@@ -119,6 +127,12 @@ impl Queue {
         }
         results
     }
+}
+
+/// The attribute by which X-Ray joins the one who receives a message to the one who sent it.
+fn traced(trace: &TraceHeader) -> Option<HashMap<SystemAttribute, MessageSystemAttributeValue>> {
+    let value = MessageSystemAttributeValue::builder().data_type("String").string_value(trace.as_str());
+    Some(HashMap::from([(SystemAttribute::AwsTraceHeader, value.build().ok()?)]))
 }
 
 fn set(results: &mut [Result<(), Error>], id: &str, result: Result<(), Error>) {

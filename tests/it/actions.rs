@@ -12,7 +12,7 @@ use end_to_end::stack::{Organisation, Stack, eventually};
 use serde_json::json;
 
 /// A ticket's first event, answered by this handler on the real queue; the event.
-async fn decide<Settings>(
+pub(crate) async fn decide<Settings>(
     organisation: &Organisation<'_>,
     ticket: &str,
     handler: Decide<Settings>,

@@ -2,8 +2,12 @@
 
 use crate::setting::among_others;
 use anyhow::{Context as _, Result, ensure};
+use automations::id::OrganisationId;
+use automations::{aws, clock};
 use aws_sdk_sqs::types::QueueAttributeName as Attribute;
 use end_to_end::stack::Stack;
+use operate::organisation::Organisations;
+use operate::{Letters, Smoke};
 use std::collections::HashMap;
 
 #[tokio::test]
@@ -47,6 +51,25 @@ async fn every_queue_waits_six_times_its_functions_timeout() -> Result<()> {
         let kinds = mapping.function_response_types();
         ensure!(kinds.iter().any(|kind| kind.as_str() == "ReportBatchItemFailures"), "{queue}: {kinds:?}");
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_smoke_test_finds_the_stack_whole_and_says_what_is_not() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    stack.organisation("smoked").await?;
+    let smoke = async |organisation: &str| {
+        let endpoint = Some(stack.place.aws_endpoint_url.clone());
+        let (name, now) = (stack.place.stack.clone(), clock::now().as_seconds());
+        let organisations = Organisations::new(&aws::load().await, name.clone(), endpoint)?;
+        let letters = Letters::new(stack.sqs.clone(), name, now);
+        let organisation = Some(OrganisationId::parse(organisation)?);
+        Smoke { organisations, letters, organisation, webhook: true }.run().await
+    };
+    let checks = smoke("smoked").await?;
+    assert!(checks.len() == 6 && checks.iter().all(|check| check.good), "{checks:?}");
+    assert!(smoke("not-there").await.is_err());
     Ok(())
 }
 

@@ -4,6 +4,7 @@
 #![expect(clippy::indexing_slicing, reason = "a test that finds less than it wants may panic")]
 
 mod actions;
+mod alarms;
 mod api;
 mod chains;
 mod conformance;
@@ -14,13 +15,17 @@ mod deployed;
 mod desk;
 mod door;
 mod dry_run;
+mod erased;
 mod flood;
+mod followed;
 mod in_flight;
 mod inbound;
 mod notices;
 mod once;
 mod organisations;
 mod patterns;
+mod permissions;
+mod privacy;
 mod reconciled;
 mod replayed;
 mod rotation;

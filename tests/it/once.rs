@@ -134,6 +134,7 @@ async fn a_handlers_own_mutation_is_sent_once_and_a_doubtful_one_is_left_for_a_p
             organisation,
             event,
             chain: vec![],
+            hint: None,
             handler,
             decided_at,
             attempt: 1,

@@ -77,7 +77,7 @@ async fn no_secret_is_in_what_the_stack_writes_whatever_goes_wrong() -> Result<(
     assert!(written.iter().any(|written| written.text.contains(&ticket)), "it looks where things are");
     for written in &written {
         let found = secrets.iter().position(|secret| written.text.contains(secret.as_str()));
-        assert_eq!(found, None, "a secret, by its number, in {}", written.place);
+        assert_eq!(found, None, "a secret, by its number, in {:?} {}", written.place, written.name);
     }
     Ok(())
 }

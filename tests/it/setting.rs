@@ -118,6 +118,14 @@ pub(crate) async fn set_variable(stack: &Stack, function: &str, name: &str, valu
     let environment = Environment::builder().set_variables(Some(variables)).build();
     let request = stack.lambda.update_function_configuration().function_name(&function);
     request.environment(environment).send().await?;
+    // Where the traffic goes to a version by an alias, that is a new version now.
+    let aliases = stack.lambda.list_aliases().function_name(&function).send().await?;
+    for alias in aliases.aliases() {
+        let published = stack.lambda.publish_version().function_name(&function).send().await?;
+        let request = stack.lambda.update_alias().function_name(&function);
+        let version = published.version().context("no version")?;
+        request.name(alias.name().context("no name")?).function_version(version).send().await?;
+    }
     Ok(before)
 }
 

@@ -69,6 +69,7 @@ async fn a_claim_that_is_given_back_is_anybodys_and_one_that_is_done_nobodys() -
     let (store, id) = (stack.store(), event.organisation.clone());
     let decided = Decided {
         chain: vec![],
+        hint: None,
         id: ActionId::of(&event.id, "test", 0)?,
         organisation: id.clone(),
         event: event.id.clone(),

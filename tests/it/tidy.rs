@@ -237,7 +237,7 @@ fn root() -> PathBuf {
     own.parent().unwrap_or(own).to_owned()
 }
 
-fn read(path: &str) -> Result<String> {
+pub(crate) fn read(path: &str) -> Result<String> {
     fs::read_to_string(root().join(path)).with_context(|| format!("{path} cannot be read"))
 }
 

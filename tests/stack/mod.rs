@@ -3,12 +3,13 @@
 mod hosted;
 mod listener;
 mod organisation;
+mod template;
 mod written;
 
 pub use hosted::Hosted;
 pub use listener::Listener;
 pub use organisation::{Mutation, Organisation};
-pub use written::Written;
+pub use written::{Where, Written};
 
 use anyhow::{Context as _, Result};
 use automations::aws;
@@ -65,7 +66,8 @@ pub struct Stack {
     /// A client of Lambda.
     pub lambda: aws_sdk_lambda::Client,
     logs: aws_sdk_cloudwatchlogs::Client,
-    pub(crate) dynamodb: aws_sdk_dynamodb::Client,
+    /// A client of DynamoDB.
+    pub dynamodb: aws_sdk_dynamodb::Client,
     /// A client of CloudFormation.
     pub cloudformation: aws_sdk_cloudformation::Client,
 }

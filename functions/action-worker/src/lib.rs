@@ -15,7 +15,7 @@ use automations::action::{Action, Decided, InDoubt};
 use automations::batch::Trouble;
 use automations::clock::{self, Moment};
 use automations::failure::Remedy;
-use automations::id::TicketId;
+use automations::id::{HintId, TicketId};
 use automations::notice::{self, Notices};
 use automations::salestrekker::{Client, Error};
 use automations::secret::Access;
@@ -154,11 +154,12 @@ fn held(until: Moment, now: Moment) -> Trouble {
 }
 
 fn say(decided: &Decided, outcome: &str) {
-    let Decided { id, organisation, action, .. } = decided;
+    let Decided { id, hint, organisation, action, .. } = decided;
     tracing::info!(
         organisation = organisation.as_str(),
         ticket.id = action.ticket().map(TicketId::as_str),
         action.id = id.as_str(),
+        hint.id = hint.as_ref().map(HintId::as_str),
         action.kind = action.kind(),
         outcome,
         "performed"

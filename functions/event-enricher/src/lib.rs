@@ -191,6 +191,7 @@ impl Enricher {
                     ticket.version = plan.version,
                     event.id = event.id.as_str(),
                     event.kind = event.what.kind(),
+                    hint.id = event.cause.hint().as_str(),
                     "a change is stored"
                 );
             }

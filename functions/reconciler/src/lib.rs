@@ -110,8 +110,9 @@ fn message(
         ticket,
         raw: None,
         post: None,
+        trace: None,
     };
-    Some(Message { body: wire::to_json(&hint), group, deduplication: None })
+    Some(Message { body: wire::to_json(&hint), group, deduplication: None, trace: None })
 }
 
 /// A failure as Lambda shows it: its kind, and no value.

@@ -14,11 +14,12 @@ use automations::futures::future::join;
 use automations::hint::{Hint, Raw};
 use automations::id::{HintId, OrganisationId, WebhookAction};
 use automations::lambda_http::http::{Method, header::CONTENT_TYPE};
-use automations::lambda_http::{Body, Request, Response};
+use automations::lambda_http::{Body, Request, RequestExt as _, Response};
 use automations::queue::{LARGEST_BATCH, Message, Queue};
 use automations::secret::{Error as SecretError, Secrets, TokenOf, TokenStage};
+use automations::xray::TraceHeader;
 use automations::{tracing, webhook, wire};
-use reply::Refusal;
+pub use reply::Refusal;
 pub use seen::Seen;
 
 /// A body must fit one message with its envelope, in base 64, which makes four bytes of three.
@@ -38,10 +39,13 @@ pub struct Ingest {
 
 /// A request that names an organisation, an action and a token; nothing of it is checked yet.
 #[derive(Debug, PartialEq, Eq)]
-struct Address<'a> {
-    organisation: OrganisationId,
-    action: WebhookAction,
-    token: &'a str,
+pub struct Address<'a> {
+    /// The organisation.
+    pub organisation: OrganisationId,
+    /// Its action.
+    pub action: WebhookAction,
+    /// What is to be its token.
+    pub token: &'a str,
 }
 
 impl Ingest {
@@ -88,6 +92,7 @@ impl Ingest {
             // SQS serves message groups of a standard queue fairly: one organisation's flood does not starve another.
             group: Some(hint.organisation.to_string()),
             deduplication: None,
+            trace: hint.trace.clone(),
         });
         // Only Salestrekker's token is replaced while both are in use, so that only its use must be known.
         let noted = async {
@@ -103,6 +108,7 @@ impl Ingest {
         })?;
         tracing::info!(
             request.id = request_id,
+            hint.id = first.as_ref().map(HintId::as_str),
             organisation = address.organisation.as_str(),
             webhook.action = address.action.as_str(),
             hints = count,
@@ -138,7 +144,10 @@ fn refused(error: &SecretError) -> Refusal {
 }
 
 /// `/hooks/{organisation}/{action}/{token}`. An organisation that cannot exist is refused as one that does not.
-fn address(path: &str) -> Result<Address<'_>, Refusal> {
+///
+/// # Errors
+/// [`Refusal::Path`] or [`Refusal::Unauthorised`].
+pub fn address(path: &str) -> Result<Address<'_>, Refusal> {
     let mut parts = path.trim_start_matches('/').split('/');
     match (parts.next(), parts.next(), parts.next(), parts.next(), parts.next()) {
         (Some("hooks"), Some(organisation), Some(action), Some(token), None) => {
@@ -177,9 +186,16 @@ fn hints(
             ticket,
             raw: raw.take(),
             post: None,
+            trace: trace(request),
         })
     });
     hints.collect()
+}
+
+/// Lambda's own trace, which may have begun with the sender's.
+fn trace(request: &Request) -> Option<TraceHeader> {
+    let trace = request.lambda_context_ref().and_then(|context| context.xray_trace_id.as_deref());
+    trace.and_then(|header| TraceHeader::parse(header).ok())
 }
 
 fn content_type(request: &Request) -> Option<&str> {

@@ -1,7 +1,7 @@
 //! A webhook that is not Salestrekker's, such as a form on a website: its fields become a hint, or the sender is told why not.
 
 use crate::reply::Refusal;
-use crate::{Address, content_type};
+use crate::{Address, content_type, trace};
 use automations::clock::Moment;
 use automations::hint::Hint;
 use automations::id::HintId;
@@ -28,7 +28,8 @@ pub(crate) fn hint(
     // Lambda's own request ids are UUIDs; an id that is none would be the runtime's fault, not the sender's.
     let id = HintId::of(request_id, 0).map_err(|_invalid| Refusal::Unavailable)?;
     let (organisation, action) = (address.organisation.clone(), Some(address.action.clone()));
-    Ok(Hint { id, organisation, action, received_at: now, ticket: None, raw: None, post: Some(post) })
+    let (post, trace) = (Some(post), trace(request));
+    Ok(Hint { id, organisation, action, received_at: now, ticket: None, raw: None, post, trace })
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 /// Why a request is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Refusal {
+pub enum Refusal {
     /// Not a webhook's path.
     Path,
     /// An unknown organisation or a wrong token: the same answer.

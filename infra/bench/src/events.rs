@@ -42,6 +42,7 @@ pub(crate) fn hints(tickets: &[String]) -> Result<Bytes> {
             ticket: Some(TicketId::parse(ticket.as_str())?),
             raw: None,
             post: None,
+            trace: None,
         };
         Ok((to_json(&hint), ORGANISATION.to_owned()))
     });
@@ -60,6 +61,7 @@ pub(crate) fn actions(tickets: &[String], serial: usize) -> Result<Bytes> {
     let actions = tickets.iter().enumerate().map(|(position, ticket)| {
         let decided = Decided {
             chain: Vec::new(),
+            hint: None,
             id: ActionId::of(&event.id, &format!("bench-{serial}"), position)?,
             organisation: OrganisationId::parse(ORGANISATION)?,
             event: event.id.clone(),

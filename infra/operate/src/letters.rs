@@ -116,6 +116,19 @@ impl Letters {
         Ok(summaries)
     }
 
+    /// How many letters stand in each dead-letter queue, as SQS counts them; none is looked at.
+    ///
+    /// # Errors
+    /// As a request fails.
+    pub async fn counts(&self) -> Result<BTreeMap<String, u64>> {
+        let mut counts = BTreeMap::new();
+        for queue in self.queues().await? {
+            let count = self.count(&queue).await?;
+            counts.insert(queue.name, count);
+        }
+        Ok(counts)
+    }
+
     /// These letters, and what each says. They stay where they are.
     ///
     /// # Errors

@@ -90,6 +90,7 @@ impl Player {
             body: wire::to_json(&as_on_the_bus(event)),
             group: None,
             deduplication: None,
+            trace: None,
         });
         let sent = queue.send(messages.collect()).await.into_iter().collect::<Result<Vec<()>, _>>();
         sent.map(drop).context("not all events were sent; run the same command again")

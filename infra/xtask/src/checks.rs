@@ -24,7 +24,8 @@ pub(crate) fn run() -> Result<()> {
     deny.args(["--locked", "check", "licenses", "bans", "sources"]);
     check("cargo deny: licences, bans, sources", deny, "see deny.toml")?;
     let mut lint = command(Tools::Sam.program("cfn-lint"));
-    lint.args(["template.yaml", "infra/dashboard.yaml", "infra/edge.yaml", "infra/organisation.yaml"]);
+    lint.arg("template.yaml");
+    lint.args(["dashboard", "edge", "key", "organisation", "watch"].map(|name| format!("infra/{name}.yaml")));
     check("cfn-lint", lint, "mend template.yaml")?;
     let mut validate = sam();
     validate.args(["validate", "--lint", "--config-env", "local"]);

@@ -4,8 +4,11 @@ mod bench;
 mod chaos;
 mod checks;
 mod demo;
+mod fuzz;
+mod lint;
 mod process;
 mod project;
+mod sbom;
 mod stack;
 mod steps;
 mod tool;
@@ -33,6 +36,18 @@ enum Command {
     },
     /// Run every check and every test, cheapest first, and stop at the first that fails
     Test,
+    /// Have checkov judge the templates and actionlint the workflows, offline
+    Lint,
+    /// Print a bill of materials, from Cargo.lock, as JSON
+    Sbom,
+    /// Send anything to what reads from outside, for long, guided by coverage
+    Fuzz {
+        /// Minutes for each target
+        #[arg(long, default_value_t = 30)]
+        minutes: u64,
+        /// Only these targets, such as `webhook_body`
+        targets: Vec<String>,
+    },
     /// Start the local stack, leave it running, and say where it is
     Up {
         /// Print one JSON object instead of a table
@@ -89,6 +104,18 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Erase what is kept of a ticket or a contact, on the local stack or in an AWS account
+    #[command(disable_help_flag = true)]
+    Erase {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Try whether a deployed stack is whole and its door answers, on the local stack or in an AWS account
+    #[command(disable_help_flag = true)]
+    Smoke {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Measure the release build: starts, invocations, memory, sizes, calls, growth, cost
     Bench {
         /// `--short --hints N --json`
@@ -119,6 +146,9 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Demo { json } => demo::run(json).map(done),
         Command::Test => checks::run().map(done),
+        Command::Lint => lint::run().map(done),
+        Command::Sbom => sbom::run().map(done),
+        Command::Fuzz { minutes, targets } => fuzz::run(minutes, &targets).map(done),
         Command::Up { json, ports } => stack::up(json, ports).map(done),
         Command::Down => stack::down().map(done),
         Command::NewHandler { arguments } => tool::author("new-handler", &arguments),
@@ -128,6 +158,8 @@ fn main() -> ExitCode {
         Command::Dlq { arguments } => tool::dead_letters(&arguments),
         Command::Organisation { arguments } => tool::organisation(&arguments),
         Command::Replay { arguments } => tool::replay(&arguments),
+        Command::Erase { arguments } => tool::erase(&arguments),
+        Command::Smoke { arguments } => tool::smoke(&arguments),
         Command::Bench { arguments } => bench::run(&arguments),
         Command::Chaos { arguments } => chaos::run(&arguments),
         Command::StandIn { arguments } => tool::stand_in(&arguments),

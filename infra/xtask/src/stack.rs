@@ -327,7 +327,7 @@ fn deploy(name: &str, aws: u16, parameters: &str) -> Result<()> {
 /// its own poller as text, and then polls no queue.
 fn parameters_here() -> String {
     let host = if env!("HOST_TRIPLE").starts_with("aarch64") { "arm64" } else { "x86_64" };
-    format!("Architecture={host} MaximumConcurrency=0")
+    format!("Architecture={host} MaximumConcurrency=0 Protected=false Tracing=Active")
 }
 
 /// Makes one organisation with its workflows, and asks the deployed stack where everything is.

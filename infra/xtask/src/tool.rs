@@ -26,6 +26,16 @@ pub(crate) fn organisation(arguments: &[OsString]) -> Result<ExitCode> {
     here_or_in_account("operate", "organisation", arguments)
 }
 
+/// `cargo xtask erase`.
+pub(crate) fn erase(arguments: &[OsString]) -> Result<ExitCode> {
+    here_or_in_account("operate", "erase", arguments)
+}
+
+/// `cargo xtask smoke`.
+pub(crate) fn smoke(arguments: &[OsString]) -> Result<ExitCode> {
+    here_or_in_account("operate", "smoke", arguments)
+}
+
 /// `cargo xtask replay`.
 pub(crate) fn replay(arguments: &[OsString]) -> Result<ExitCode> {
     here_or_in_account("operate", "replay", arguments)

@@ -14,6 +14,8 @@ pub(crate) enum Tools {
     Sam,
     /// MiniStack.
     MiniStack,
+    /// checkov and actionlint.
+    Lint,
 }
 
 impl Tools {
@@ -21,6 +23,7 @@ impl Tools {
         match self {
             Self::Sam => "sam",
             Self::MiniStack => "ministack",
+            Self::Lint => "lint",
         }
     }
 
@@ -35,9 +38,30 @@ impl Tools {
     }
 }
 
-/// Installs what is not there yet, or not in the versions that the requirements name.
+/// Installs what the local stack needs: see [`install_each`].
 pub(crate) fn install() -> Result<()> {
-    for tools in [Tools::Sam, Tools::MiniStack] {
+    install_each(&[Tools::Sam, Tools::MiniStack])
+}
+
+/// Installs a program of cargo's in this version, where it is not there yet; the folder of its binary.
+pub(crate) fn install_by_cargo(name: &str, version: &str) -> Result<PathBuf> {
+    let folder = local().join("tools").join(format!("{name}-{version}"));
+    if !folder.join("bin").join(name).is_file() {
+        step(&format!("installing {name} (once)"), || {
+            let mut cargo = command("cargo");
+            cargo.args(["install", "--locked", "--version", version, name, "--root"]).arg(&folder);
+            cargo
+                .env("CARGO_TARGET_DIR", local().join("tools").join("target"))
+                .env_remove("CARGO_BUILD_TARGET");
+            run_logged(&mut cargo, &format!("{name}.log"), "check the network and run the command again")
+        })?;
+    }
+    Ok(folder.join("bin"))
+}
+
+/// Installs what is not there yet, or not in the versions that the requirements name.
+pub(crate) fn install_each(all: &[Tools]) -> Result<()> {
+    for &tools in all {
         let file = root().join(format!("infra/local/requirements-{}.txt", tools.name()));
         let wanted = fs::read_to_string(&file).with_context(|| format!("{} is missing", file.display()))?;
         let folder = local().join("tools").join(tools.name());

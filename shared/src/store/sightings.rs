@@ -14,6 +14,9 @@ pub struct Sighting {
     pub at: Moment,
 }
 
+/// Seconds after which a sighting is deleted: by then nobody asks whether the token is still in use.
+const KEPT_FOR: u64 = 90 * 24 * 60 * 60;
+
 impl Store {
     /// Notes that a webhook with this version of the token was accepted.
     ///
@@ -28,6 +31,7 @@ impl Store {
         let mut item = key(organisation_key(organisation), format!("TOKEN#{version}"));
         item.insert("version".to_owned(), text(version));
         item.insert("at".to_owned(), number(at.as_millis()));
+        item.insert("expires".to_owned(), number(at.as_seconds().saturating_add(KEPT_FOR)));
         let request = self.client.put_item().table_name(&self.table).set_item(Some(item));
         request.send().await.map(drop).map_err(|error| unavailable(&error))
     }

@@ -44,6 +44,16 @@ impl Organisations {
         Ok(Outputs { webhook_url, rotator, separate_writer })
     }
 
+    /// The state of the application's stack, as CloudFormation names it, and the address of its door, which ends in `/`.
+    ///
+    /// # Errors
+    /// Where it is not deployed, or the request fails.
+    pub async fn application(&self) -> Result<(String, String)> {
+        let stack = self.described(&self.stack).await?;
+        let status = stack.and_then(|stack| stack.stack_status).map(|status| status.as_str().to_owned());
+        Ok((status.unwrap_or_default(), self.outputs().await?.webhook_url))
+    }
+
     pub(super) async fn has_stack(&self, organisation: &OrganisationId) -> Result<bool> {
         Ok(self.described(&self.stack_of(organisation)).await?.is_some())
     }

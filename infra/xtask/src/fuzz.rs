@@ -1,0 +1,57 @@
+//! `cargo xtask fuzz`: the targets of `fuzz/`, and the one beside the reader of the API's answers, by libFuzzer. What is found
+//! stands in the `crashes` folder beside the target's corpus, which every `cargo test` tries again.
+
+use crate::project::{command, local};
+use crate::steps::{say, step};
+use crate::tools::install_by_cargo;
+use anyhow::{Context as _, Result, bail};
+use std::process::Stdio;
+
+const TOOL: &str = "cargo-bolero";
+const VERSION: &str = "0.13.5";
+/// A target and its package.
+const TARGETS: [(&str, &str); 5] = [
+    ("webhook_body", "fuzz"),
+    ("webhook_path", "fuzz"),
+    ("message", "fuzz"),
+    ("difference", "fuzz"),
+    ("salestrekker::answer::tests::any_bytes_are_an_answer_or_a_clear_error", "automations"),
+];
+
+/// Runs these targets, or all of them, so many minutes each.
+pub(crate) fn run(minutes: u64, names: &[String]) -> Result<()> {
+    let unknown = names.iter().find(|name| !TARGETS.iter().any(|(target, _)| target.contains(name.as_str())));
+    if let Some(unknown) = unknown {
+        bail!("there is no target {unknown}; there are {}", TARGETS.map(|(target, _)| target).join(", "));
+    }
+    let tool = install_by_cargo(TOOL, VERSION)?.join(TOOL);
+    for (target, package) in TARGETS {
+        if !names.is_empty() && !names.iter().any(|name| target.contains(name.as_str())) {
+            continue;
+        }
+        let mut bolero = command(&tool);
+        bolero.args([
+            "bolero",
+            "test",
+            target,
+            "--package",
+            package,
+            "--rustc-bootstrap",
+            "--sanitizer",
+            "NONE",
+        ]);
+        bolero.args(["--time", &format!("{minutes}m")]).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // Built with other flags than everything else, so in a folder of its own.
+        bolero.env("CARGO_TARGET_DIR", local().join("fuzz")).env_remove("CARGO_BUILD_TARGET");
+        let output = step(target, || bolero.output().context("cargo-bolero cannot be started"))?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        let done = said.lines().rev().find(|line| line.starts_with("Done ")).unwrap_or_default();
+        say(&format!("    {done}"));
+        if !output.status.success() {
+            let last: Vec<&str> = said.lines().rev().take(20).collect();
+            let last: Vec<&str> = last.into_iter().rev().collect();
+            bail!("{target} found something:\n{}", last.join("\n"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,70 @@
+//! Whoever is on duty hears of every queue and every function, and is told where to read on.
+
+use crate::setting::among_others;
+use crate::tidy::read;
+use anyhow::{Context as _, Result, ensure};
+use end_to_end::stack::Stack;
+use serde_json::{Map, Value};
+
+#[tokio::test]
+async fn every_queue_and_every_function_has_its_alarms() -> Result<()> {
+    let _turn = among_others().await;
+    let resources = Stack::found().await?.resources().await?;
+    let alarms: Vec<&Value> = of_type(&resources, "AWS::CloudWatch::Alarm").map(|(_, alarm)| alarm).collect();
+    let has = |metric: &str, name: &Value| {
+        alarms.iter().any(|alarm| alarm["MetricName"] == *metric && alarm["Dimensions"][0]["Value"] == *name)
+    };
+    let mut seen = 0;
+    for (id, function) in of_type(&resources, "AWS::Lambda::Function") {
+        for metric in ["Errors", "Throttles"] {
+            ensure!(has(metric, &function["FunctionName"]), "{id} has no alarm on {metric}");
+        }
+        seen += 1;
+    }
+    for (id, queue) in of_type(&resources, "AWS::SQS::Queue") {
+        let is_last = queue["RedrivePolicy"].is_null();
+        let metric =
+            if is_last { "ApproximateNumberOfMessagesVisible" } else { "ApproximateAgeOfOldestMessage" };
+        ensure!(has(metric, &queue["QueueName"]), "{id} has no alarm on {metric}");
+        seen += 1;
+    }
+    assert!(seen >= 12, "{seen}");
+    let needed = [
+        "Strangers",
+        "Url5xxCount",
+        "CredentialRefused",
+        "StaleSecrets",
+        "TokenDaysLeft",
+        "OldestUnverified",
+        "LongestDue",
+        "NotPublished",
+    ];
+    for metric in needed {
+        ensure!(alarms.iter().any(|alarm| alarm["MetricName"] == metric), "no alarm on {metric}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_alarm_names_a_section_of_the_runbook_and_may_tell_somebody() -> Result<()> {
+    let _turn = among_others().await;
+    let resources = Stack::found().await?.resources().await?;
+    let runbook = read("docs/runbook.md")?;
+    for (id, alarm) in of_type(&resources, "AWS::CloudWatch::Alarm") {
+        let description = alarm["AlarmDescription"].as_str().context("no description")?;
+        let section = description.split("docs/runbook.md, \"").nth(1).and_then(|rest| rest.split('"').next());
+        let section = section.with_context(|| format!("{id} names no section: {description}"))?;
+        ensure!(runbook.contains(&format!("\n## {section}\n")), "{id}: the runbook has no \"{section}\"");
+        ensure!(alarm["AlarmActions"].to_string().contains("AlarmTopic"), "{id} tells nobody");
+    }
+    Ok(())
+}
+
+/// The properties of each resource of a type.
+pub(crate) fn of_type<'a>(
+    resources: &'a Map<String, Value>,
+    kind: &'static str,
+) -> impl Iterator<Item = (&'a String, &'a Value)> {
+    let of_kind = resources.iter().filter(move |(_, resource)| resource["Type"] == kind);
+    of_kind.map(|(id, resource)| (id, &resource["Properties"]))
+}

@@ -1,0 +1,164 @@
+//! What each role may do, to the letter. A permission more in template.yaml fails here until this table says it too.
+
+use crate::alarms::of_type;
+use crate::setting::among_others;
+use anyhow::{Context as _, Result};
+use end_to_end::stack::Stack;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+const SECRET: &str =
+    "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${AWS::StackName}";
+
+const TOKENS: [&str; 2] = ["api-token-??????", "writer-token-??????"];
+
+/// By role: an action, a space, a resource. A handler's role is told once, for all of them.
+fn table() -> BTreeMap<&'static str, BTreeSet<String>> {
+    let consumer = ["ReceiveMessage", "DeleteMessage", "GetQueueAttributes", "ChangeMessageVisibility"];
+    let from = |queue: &str| consumer.map(|action| format!("sqs:{action} {queue}"));
+    let logs = |log: &str| ["CreateLogStream", "PutLogEvents"].map(|action| format!("logs:{action} {log}:*"));
+    let secret = |action: &str, name: &str| format!("secretsmanager:{action} {SECRET}/*/{name}");
+    let own = |text: &str| text.to_owned();
+    BTreeMap::from([
+        (
+            "WebhookIngestRole",
+            logs("WebhookIngestLog")
+                .into_iter()
+                .chain([
+                    own("sqs:SendMessage Hints"),
+                    secret("GetSecretValue", "webhook-token-??????"),
+                    own("dynamodb:PutItem Table if ForAllValues:StringLike"),
+                ])
+                .collect(),
+        ),
+        (
+            "EventEnricherRole",
+            from("Hints")
+                .into_iter()
+                .chain(logs("EventEnricherLog"))
+                .chain(["BatchGetItem", "PutItem", "UpdateItem"].map(|it| format!("dynamodb:{it} Table")))
+                .chain([
+                    own("sqs:SendMessage HintsDeadLetters"),
+                    own("events:PutEvents Bus"),
+                    secret("GetSecretValue", "api-token-??????"),
+                ])
+                .collect(),
+        ),
+        (
+            "RoleOfAHandler",
+            from("EventsOfAHandler")
+                .into_iter()
+                .chain(logs("LogOfAHandler"))
+                .chain([own("sqs:SendMessage DeadLettersOfAHandler"), own("sqs:SendMessage Actions")])
+                .collect(),
+        ),
+        (
+            "ActionWorkerRole",
+            from("Actions")
+                .into_iter()
+                .chain(logs("ActionWorkerLog"))
+                .chain(["GetItem", "PutItem", "UpdateItem"].map(|it| format!("dynamodb:{it} Table")))
+                .chain([
+                    own("sqs:SendMessage ActionsDeadLetters"),
+                    format!("{} or {SECRET}/*/api-token-??????", secret("GetSecretValue", "writer-token-??????")),
+                    secret("GetSecretValue", "destination-*"),
+                ])
+                .collect(),
+        ),
+        (
+            "ReconcilerRole",
+            logs("ReconcilerLog")
+                .into_iter()
+                .chain([
+                    own("dynamodb:Query ${Table.Arn}/index/due"),
+                    own("sqs:SendMessage Hints"),
+                    own("sqs:GetQueueAttributes Hints"),
+                ])
+                .collect(),
+        ),
+        ("ReconcilerEveryMinuteRole", BTreeSet::from([own("lambda:InvokeFunction Reconciler")])),
+        (
+            "CredentialRotatorRole",
+            logs("CredentialRotatorLog")
+                .into_iter()
+                .chain(
+                    ["DescribeSecret", "GetSecretValue", "PutSecretValue", "UpdateSecretVersionStage"]
+                        .into_iter()
+                        .flat_map(|action| TOKENS.map(|token| secret(action, token))),
+                )
+                .chain(["api-key-??????", "writer-key-??????"].map(|key| secret("GetSecretValue", key)))
+                .collect(),
+        ),
+    ])
+}
+
+#[tokio::test]
+async fn every_role_may_do_what_the_table_says_and_nothing_else() -> Result<()> {
+    let _turn = among_others().await;
+    let resources = Stack::found().await?.resources().await?;
+    let table = table();
+    let mut found = BTreeSet::new();
+    for (id, role) in of_type(&resources, "AWS::IAM::Role") {
+        let handler = id.strip_prefix("Role").unwrap_or("no handler");
+        let name = id.replace(handler, "OfAHandler");
+        assert_eq!(role["ManagedPolicyArns"].as_array().map_or(0, Vec::len), 0, "{id}");
+        let granted: BTreeSet<String> =
+            statements(role).flat_map(granted).map(|line| line.replace(handler, "OfAHandler")).collect();
+        let wanted = table.get(name.as_str()).with_context(|| format!("a new role, {id}"))?;
+        let traced = ["xray:PutTraceSegments *", "xray:PutTelemetryRecords *"].map(str::to_owned);
+        let is_function = !id.ends_with("EveryMinuteRole");
+        let wanted: BTreeSet<String> =
+            wanted.iter().cloned().chain(traced.into_iter().filter(|_| is_function)).collect();
+        assert_eq!(granted, wanted, "{id}");
+        found.insert(name);
+    }
+    assert_eq!(found.len(), table.len(), "{found:?}");
+    assert_eq!(of_type(&resources, "AWS::IAM::Policy").count(), 0);
+    Ok(())
+}
+
+fn statements(role: &Value) -> impl Iterator<Item = &Value> {
+    let policies = role["Policies"].as_array().into_iter().flatten();
+    let statements = policies.flat_map(|policy| list(&policy["PolicyDocument"]["Statement"]));
+    // What is granted under a condition is granted.
+    statements
+        .map(|statement| if statement["Fn::If"].is_null() { statement } else { &statement["Fn::If"][1] })
+}
+
+/// A statement's permissions, one by one.
+fn granted(statement: &Value) -> Vec<String> {
+    let condition = statement["Condition"].as_object().and_then(|all| all.keys().next());
+    let condition = condition.map(|kind| format!(" if {kind}")).unwrap_or_default();
+    let line = |action: &Value, resource: &Value| {
+        let (action, resource) = (action.as_str().unwrap_or_default(), name(resource));
+        format!("{action} {resource}{condition}")
+    };
+    let actions = list(&statement["Action"]).into_iter();
+    actions
+        .flat_map(|action| {
+            list(&statement["Resource"]).into_iter().map(|to| line(action, to)).collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+fn list(value: &Value) -> Vec<&Value> {
+    value.as_array().map_or_else(|| vec![value], |values| values.iter().collect())
+}
+
+/// A resource as one reads it: a logical id for its ARN, otherwise the pattern.
+fn name(resource: &Value) -> String {
+    if let Some(text) = resource.as_str().or(resource["Fn::Sub"].as_str()) {
+        return text
+            .strip_prefix("${")
+            .and_then(|rest| rest.strip_suffix(".Arn}:*"))
+            .map_or_else(|| text.to_owned(), |log| format!("{log}:*"));
+    }
+    if let Some([_, one, other]) = resource["Fn::If"].as_array().map(Vec::as_slice) {
+        return format!("{} or {}", name(one), name(other));
+    }
+    if let Some(id) = resource["Fn::GetAtt"][0].as_str() {
+        return id.to_owned();
+    }
+    let log = resource["Fn::Sub"][1]["Arn"]["Fn::GetAtt"][0].as_str();
+    log.map_or_else(|| resource.to_string(), |log| format!("{log}:*"))
+}

@@ -1,0 +1,38 @@
+//! The template as it is deployed: its loops written out and SAM's types turned into CloudFormation's, nested stacks too.
+
+use super::{Stack, aws};
+use anyhow::{Context as _, Result};
+use aws_sdk_cloudformation::Client;
+use aws_sdk_cloudformation::types::TemplateStage;
+use serde_json::{Map, Value};
+
+impl Stack {
+    /// Every resource that is deployed, by its logical id; the nested stack's among them.
+    ///
+    /// # Errors
+    /// As a request fails.
+    pub async fn resources(&self) -> Result<Map<String, Value>> {
+        let client = Client::new(&aws::load().await);
+        let mut all = template(&client, &self.place.stack).await?;
+        let listed = client.list_stack_resources().stack_name(&self.place.stack).send().await?;
+        for resource in listed.stack_resource_summaries() {
+            if resource.resource_type() == Some("AWS::CloudFormation::Stack") {
+                let nested = resource.physical_resource_id().context("a nested stack without a name")?;
+                all.extend(template(&client, nested).await?);
+            }
+        }
+        Ok(all)
+    }
+}
+
+async fn template(client: &Client, stack: &str) -> Result<Map<String, Value>> {
+    let request = client.get_template().stack_name(stack).template_stage(TemplateStage::Processed);
+    let body = request.send().await?.template_body.context("a stack without a template")?;
+    // JSON is YAML too; a nested stack's is as `sam package` wrote it.
+    let mut template: Value = serde_norway::from_str(&body).context("the template cannot be read")?;
+    let resources = template.get_mut("Resources").map(Value::take);
+    match resources {
+        Some(Value::Object(resources)) => Ok(resources),
+        _ => anyhow::bail!("a template without resources"),
+    }
+}
