@@ -9,7 +9,10 @@ pub use draft::{Draft, a_ticket};
 use crate::clock::Moment;
 use crate::event::{Cause, Event, UnrecognisedReason, What};
 use crate::id::{ContactId, HintId, OrganisationId, OwnerId, WebhookAction};
+use crate::salestrekker::Contact;
 use crate::ticket::{Named, Place, Ticket};
+use futures::FutureExt as _;
+use serde_json::json;
 use std::fmt::Debug;
 use std::str::FromStr;
 
@@ -81,6 +84,28 @@ pub fn event(what: What) -> Event {
 /// A form with these fields came through the inbound webhook of this name.
 pub fn posted(name: &str, fields: &[(&str, &str)]) -> Event {
     event(What::Inbound { kind: id(&format!("inbound.{name}")), fields: fields.iter().copied().collect() })
+}
+
+/// A person, as Salestrekker's API shows one.
+///
+/// # Panics
+/// Where the id is none.
+#[expect(clippy::expect_used, reason = "an example is written here, and used in a test")]
+pub fn contact(contact: &str, first_name: &str, family_name: &str, email: &str) -> Contact {
+    let person = json!({
+        "information": { "firstName": first_name, "familyName": family_name },
+        "contact": { "email": email },
+    });
+    serde_json::from_value(json!({ "id": contact, "person": person })).expect("an example contact is valid")
+}
+
+/// What a reading handler decides, which from a [`crate::reading::Memory`] it does without waiting.
+///
+/// # Panics
+/// Where it waits for anything else.
+#[expect(clippy::expect_used, reason = "a test is to fail where its handler waits")]
+pub fn at_once<T>(decision: impl Future<Output = T>) -> T {
+    decision.now_or_never().expect("a handler waits for nothing but what it reads")
 }
 
 fn stage(name: &str) -> Place {

@@ -3,6 +3,10 @@
 //! On Lambda: events come from the handler's own queue, `decide` answers each with actions, and these go to the action
 //! worker. From a terminal the same binary reads one event on standard input and prints the actions: the dry run.
 
+mod decides;
+
+pub use decides::{Decides, Reads};
+
 use crate::action::{Action, Decided};
 use crate::batch::{Letter, Source, Trouble, Unnameable};
 use crate::clock::{self, Moment};
@@ -11,14 +15,19 @@ use crate::event::Event;
 use crate::failure::Remedy;
 use crate::id::ActionId;
 use crate::queue::{Message, Queue};
+use crate::reading::{HandlerError, Reading};
+use crate::salestrekker::Limits;
 use crate::{aws, telemetry, wire};
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
+use decides::Place;
+use futures::FutureExt as _;
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::io::{Read as _, Write as _};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// What a handler is: a pure function from an event and the handler's settings to actions. It holds no credential, no
 /// client and no clock.
@@ -27,9 +36,26 @@ pub type Decide<Settings> = fn(&Event, &Settings) -> Vec<Action>;
 /// What runs a handler; the only line of its `main`. `name` is the handler's folder, `env!("CARGO_PKG_NAME")`: it is
 /// part of each action's id. Settings are the JSON in the variable `SETTINGS`, from the handler's line in template.yaml.
 pub fn run<Settings: DeserializeOwned>(name: &'static str, decide: Decide<Settings>) -> ExitCode {
+    start(name, |_place| Ok(decide))
+}
+
+/// The same for a handler that must read more than its event carries, from Salestrekker as it is now. Its line in template.yaml
+/// says so in the column `Reads`. It cannot write either, and it may be asked about one event more than once.
+pub fn run_reading<Settings, D>(name: &'static str, decide: D) -> ExitCode
+where
+    Settings: DeserializeOwned,
+    D: AsyncFn(&Event, &Settings, &Reading<'_>) -> Result<Vec<Action>, HandlerError>,
+{
+    start(name, |place| Ok(Reads { decide, client: place.map(Place::client).transpose()? }))
+}
+
+fn start<Settings: DeserializeOwned, D: Decides<Settings>>(
+    name: &'static str,
+    make: impl FnOnce(Option<Place>) -> Result<D, AnyError>,
+) -> ExitCode {
     let mut env = Reader::of_process();
     let on_lambda = env.or("AWS_LAMBDA_RUNTIME_API", String::new());
-    let result = if on_lambda.is_empty() { dry_run(name, decide, env) } else { serve(name, decide, env) };
+    let result = if on_lambda.is_empty() { dry_run(name, make, env) } else { serve(name, make, env) };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -38,6 +64,9 @@ pub fn run<Settings: DeserializeOwned>(name: &'static str, decide: Decide<Settin
         }
     }
 }
+
+/// For one event.
+const LONGEST_DRY_RUN: Duration = Duration::from_secs(30);
 
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -48,16 +77,18 @@ struct Config<Settings> {
     actions: String,
     longest_chain: usize,
     dry_run: bool,
+    secrets: String,
+    limits: Limits,
     log_level: tracing::Level,
 }
 
 /// A handler at work: its queue's events in, actions out.
 #[derive(Debug)]
-pub struct Handler<Settings> {
+pub struct Handler<Settings, D = Decide<Settings>> {
     /// Its folder.
     pub name: &'static str,
     /// Its decision.
-    pub decide: Decide<Settings>,
+    pub decide: D,
     /// Its settings.
     pub settings: Settings,
     /// Its queue, and the one for what it gives up.
@@ -75,9 +106,9 @@ struct BusEvent {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn serve<Settings: DeserializeOwned>(
+async fn serve<Settings: DeserializeOwned, D: Decides<Settings>>(
     name: &'static str,
-    decide: Decide<Settings>,
+    make: impl FnOnce(Option<Place>) -> Result<D, AnyError>,
     mut env: Reader,
 ) -> Result<(), AnyError> {
     let settings = env.json("SETTINGS");
@@ -86,6 +117,8 @@ async fn serve<Settings: DeserializeOwned>(
     let actions = env.required("ACTIONS_QUEUE_URL");
     let longest_chain = env.or("LONGEST_CHAIN", 5_usize);
     let dry_run = env.or("DRY_RUN", false);
+    let secrets = env.required("SECRETS_PREFIX");
+    let limits = env.json("API_LIMITS");
     let log_level = env.or("LOG_LEVEL", tracing::Level::INFO);
     let config = env.finish(|| {
         Some(Config {
@@ -95,14 +128,18 @@ async fn serve<Settings: DeserializeOwned>(
             actions: actions?,
             longest_chain,
             dry_run,
+            secrets: secrets?,
+            limits: limits?,
             log_level,
         })
     })?;
     telemetry::start(config.log_level);
-    let client = aws::sqs(&aws::load().await);
+    let aws = aws::load().await;
+    let client = aws::sqs(&aws);
+    let place = Place { config: aws, secrets: config.secrets, limits: config.limits };
     let handler = &Handler {
         name,
-        decide,
+        decide: make(Some(place))?,
         settings: config.settings,
         source: Source::new(client.clone(), name, config.queue, config.dead_letters),
         actions: (!config.dry_run).then(|| Queue::new(client, config.actions)),
@@ -115,19 +152,20 @@ async fn serve<Settings: DeserializeOwned>(
     .await
 }
 
-impl<Settings> Handler<Settings> {
+impl<Settings, D: Decides<Settings>> Handler<Settings, D> {
     /// Works through a batch of its queue before the invocation's deadline.
     ///
     /// # Errors
     /// [`Unnameable`], before anything is done.
     pub async fn work(&self, batch: SqsEvent, until: Moment) -> Result<SqsBatchResponse, Unnameable> {
-        let answer = async |letter: &Letter<BusEvent>| self.answer(letter).await;
+        let answer = async |letter: &Letter<BusEvent>| self.answer(letter, until).await;
         self.source.by_group(batch, until, answer).await
     }
 
-    async fn answer(&self, letter: &Letter<BusEvent>) -> Result<(), Trouble> {
+    async fn answer(&self, letter: &Letter<BusEvent>, until: Moment) -> Result<(), Trouble> {
         let event = &letter.body.detail;
-        let decided = decide_safely(self.name, self.decide, event, &self.settings, letter.receives)?;
+        let actions = decide_safely(self.name, self.decide.decide(event, &self.settings, until)).await?;
+        let decided = numbered(self.name, event, actions, letter.receives)?;
         if !decided.is_empty() && event.chain().len() >= self.longest_chain {
             return Err(too_long(event));
         }
@@ -175,21 +213,27 @@ fn too_long(event: &Event) -> Trouble {
     Trouble { kind: "chain_too_long", remedy: Remedy::GiveUp, text }
 }
 
-/// What the handler decides. A panic is this event's failure, not its neighbours'; as `decide` is pure, it would panic
-/// again, so the event is given up.
-fn decide_safely<Settings>(
+/// What the handler decides. A panic is this event's failure, not its neighbours'; it would panic again, so the event is
+/// given up.
+async fn decide_safely(
     name: &'static str,
-    decide: Decide<Settings>,
-    event: &Event,
-    settings: &Settings,
-    attempt: u32,
-) -> Result<Vec<Decided>, Trouble> {
+    decision: impl Future<Output = Result<Vec<Action>, Trouble>>,
+) -> Result<Vec<Action>, Trouble> {
     let panicked = |_| Trouble {
         kind: "handler_panicked",
         remedy: Remedy::GiveUp,
         text: format!("the handler {name} panics on this event; its log names the line"),
     };
-    let actions = catch_unwind(AssertUnwindSafe(|| decide(event, settings))).map_err(panicked)?;
+    AssertUnwindSafe(decision).catch_unwind().await.map_err(panicked)?
+}
+
+/// The actions with their ids, which are made of the event, the handler and their place.
+fn numbered(
+    name: &'static str,
+    event: &Event,
+    actions: Vec<Action>,
+    attempt: u32,
+) -> Result<Vec<Decided>, Trouble> {
     let decided_at = clock::now();
     let numbered = actions.into_iter().enumerate().map(|(position, action)| {
         let too_long = |error: crate::id::InvalidId| Trouble {
@@ -213,20 +257,31 @@ fn decide_safely<Settings>(
 }
 
 /// One event in (bare, or as EventBridge wraps it), its actions out as JSON lines.
-fn dry_run<Settings: DeserializeOwned>(
+#[tokio::main(flavor = "current_thread")]
+async fn dry_run<Settings: DeserializeOwned, D: Decides<Settings>>(
     name: &'static str,
-    decide: Decide<Settings>,
+    make: impl FnOnce(Option<Place>) -> Result<D, AnyError>,
     mut env: Reader,
 ) -> Result<(), AnyError> {
     let settings = env.json("SETTINGS");
+    let secrets = env.or("SECRETS_PREFIX", String::new());
     let settings: Settings = env.finish(|| settings)?;
+    let place = if secrets.is_empty() {
+        None
+    } else {
+        Some(Place { config: aws::load().await, secrets, limits: Limits::default() })
+    };
+    let decide = make(place)?;
     let mut text = Vec::new();
     std::io::stdin().read_to_end(&mut text)?;
     let event = match wire::from_json::<BusEvent>(&text) {
         Ok(wrapped) => wrapped.detail,
         Err(_) => wire::from_json(&text)?,
     };
-    let decided = decide_safely(name, decide, &event, &settings, 1).map_err(|trouble| trouble.text)?;
+    let until = clock::now().later(LONGEST_DRY_RUN);
+    let actions = decide_safely(name, decide.decide(&event, &settings, until)).await;
+    let decided = actions.and_then(|actions| numbered(name, &event, actions, 1));
+    let decided = decided.map_err(|trouble| trouble.text)?;
     let mut out = std::io::stdout().lock();
     for decided in decided {
         writeln!(out, "{}", wire::to_json(&decided))?;
@@ -239,30 +294,57 @@ mod tests {
     use super::*;
     use crate::example;
 
-    #[test]
-    fn the_same_event_always_gives_the_same_action_ids() {
+    async fn decided<D: Decides<()>>(decide: D, event: &Event) -> Result<Vec<Decided>, Trouble> {
+        let until = clock::now().later(Duration::from_secs(9));
+        numbered("h", event, decide_safely("h", decide.decide(event, &(), until)).await?, 1)
+    }
+
+    #[tokio::test]
+    async fn the_same_event_always_gives_the_same_action_ids() {
         let decide: Decide<()> = |event, ()| {
             let ticket = event.ticket().unwrap();
             vec![Action::add_label(ticket, "a"), Action::add_label(ticket, "b")]
         };
         let event = example::stage_changed("Approved", "Settled");
-        let ids = || -> Vec<_> {
-            decide_safely("h", decide, &event, &(), 1)
-                .unwrap()
-                .into_iter()
-                .map(|decided| decided.id)
-                .collect()
+        let ids = async || -> Vec<_> {
+            decided(decide, &event).await.unwrap().into_iter().map(|decided| decided.id).collect()
         };
-        assert_eq!(ids(), ids());
-        assert_ne!(ids()[0], ids()[1]);
+        assert_eq!(ids().await, ids().await);
+        assert_ne!(ids().await[0], ids().await[1]);
     }
 
-    #[test]
-    fn a_panic_gives_up_one_event_and_says_nothing_of_it() {
+    #[tokio::test]
+    async fn a_panic_gives_up_one_event_and_says_nothing_of_it() {
         let decide: Decide<()> = |event, ()| panic!("{event:?}");
-        let trouble =
-            decide_safely("h", decide, &example::stage_changed("Approved", "Settled"), &(), 1).unwrap_err();
-        assert_eq!((trouble.kind, trouble.remedy), ("handler_panicked", Remedy::GiveUp));
-        assert!(!trouble.text.contains("Approved"));
+        let event = example::stage_changed("Approved", "Settled");
+        let reads = Reads {
+            decide: async |event: &Event, (): &(), _: &Reading<'_>| panic!("{event:?}"),
+            client: None,
+        };
+        for trouble in [decided(decide, &event).await.unwrap_err(), decided(reads, &event).await.unwrap_err()]
+        {
+            assert_eq!((trouble.kind, trouble.remedy), ("handler_panicked", Remedy::GiveUp));
+            assert!(!trouble.text.contains("Approved"));
+        }
+    }
+
+    async fn told(answer: fn() -> HandlerError, event: &Event) -> (&'static str, Remedy) {
+        let reads = Reads { decide: async |_: &Event, (): &(), _: &Reading<'_>| Err(answer()), client: None };
+        let trouble = decided(reads, event).await.unwrap_err();
+        (trouble.kind, trouble.remedy)
+    }
+
+    #[tokio::test]
+    async fn what_a_reading_handler_says_is_what_becomes_of_its_event() {
+        let event = example::stage_changed("Approved", "Settled");
+        let retry = told(|| HandlerError::Retry("no client yet"), &event).await;
+        assert_eq!(retry, ("handler_retries", Remedy::Retry { after: None }));
+        assert_eq!(told(|| HandlerError::GiveUp("odd"), &event).await, ("handler_gave_up", Remedy::GiveUp));
+        let api = async |event: &Event, (): &(), api: &Reading<'_>| {
+            let ticket = event.ticket().ok_or(HandlerError::GiveUp("no ticket"))?;
+            api.ticket(&ticket.id).await.map(|_| vec![])
+        };
+        let trouble = decided(Reads { decide: api, client: None }, &event).await.unwrap_err();
+        assert!(trouble.text.contains("SECRETS_PREFIX"), "{trouble:?}");
     }
 }

@@ -5,6 +5,7 @@
 //!
 //! - [`example`]: invented tickets and events for tests and dry runs
 //! - [`handler`]: the loop that a handler function runs in, and its dry run
+//! - [`reading`]: what a handler may read that must know more than its event carries
 //! - [`batch`]: one SQS batch in, one partial batch response out
 //! - [`store`]: DynamoDB: snapshots with their outbox, the journal, what was done
 //! - [`queue`], [`bus`]: send to SQS and EventBridge, every partial failure seen
@@ -47,6 +48,7 @@ pub mod notice;
 mod pack;
 pub mod private;
 pub mod queue;
+pub mod reading;
 pub mod rotation;
 pub mod salestrekker;
 pub mod secret;

@@ -26,6 +26,7 @@ mod organisations;
 mod patterns;
 mod permissions;
 mod privacy;
+mod reading;
 mod reconciled;
 mod replayed;
 mod rotation;

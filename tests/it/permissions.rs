@@ -49,7 +49,11 @@ fn table() -> BTreeMap<&'static str, BTreeSet<String>> {
             from("EventsOfAHandler")
                 .into_iter()
                 .chain(logs("LogOfAHandler"))
-                .chain([own("sqs:SendMessage DeadLettersOfAHandler"), own("sqs:SendMessage Actions")])
+                .chain([
+                    own("sqs:SendMessage DeadLettersOfAHandler"),
+                    own("sqs:SendMessage Actions"),
+                    secret("GetSecretValue", "nothing-??????"),
+                ])
                 .collect(),
         ),
         (
@@ -60,7 +64,10 @@ fn table() -> BTreeMap<&'static str, BTreeSet<String>> {
                 .chain(["GetItem", "PutItem", "UpdateItem"].map(|it| format!("dynamodb:{it} Table")))
                 .chain([
                     own("sqs:SendMessage ActionsDeadLetters"),
-                    format!("{} or {SECRET}/*/api-token-??????", secret("GetSecretValue", "writer-token-??????")),
+                    format!(
+                        "{} or {SECRET}/*/api-token-??????",
+                        secret("GetSecretValue", "writer-token-??????")
+                    ),
                     secret("GetSecretValue", "destination-*"),
                 ])
                 .collect(),
@@ -158,6 +165,14 @@ fn name(resource: &Value) -> String {
     }
     if let Some(id) = resource["Fn::GetAtt"][0].as_str() {
         return id.to_owned();
+    }
+    if let (Some(text), Some(values)) = (resource["Fn::Sub"][0].as_str(), resource["Fn::Sub"][1].as_object())
+        && values.values().all(Value::is_string)
+    {
+        let filled = |text: String, (name, value): (&String, &Value)| {
+            text.replace(&format!("${{{name}}}"), value.as_str().unwrap_or_default())
+        };
+        return values.iter().fold(text.to_owned(), filled);
     }
     let log = resource["Fn::Sub"][1]["Arn"]["Fn::GetAtt"][0].as_str();
     log.map_or_else(|| resource.to_string(), |log| format!("{log}:*"))

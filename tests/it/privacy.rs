@@ -133,7 +133,7 @@ async fn a_persons_data_is_in_no_log_no_attribute_and_no_item_whatever_goes_wron
         let may_hold_amounts = matches!(written.place, Where::LetterBody | Where::Item);
         ensure!(may_hold_amounts || !here(&amount.as_str()), "{:?} {}", written.place, written.name);
     }
-    assert_eq!(places.len(), 6, "all places were looked at: {places:?}");
+    assert_eq!(places.len(), 7, "all places were looked at: {places:?}");
     let bodies = written.iter().filter(|written| written.place == Where::LetterBody);
     let found = bodies.filter(|written| written.text.contains(CANARIES[0])).count();
     assert!(found > 0, "a letter keeps what was sent, so the search finds what is there");

@@ -5,16 +5,16 @@ use anyhow::Result;
 use automations::aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use automations::batch::Source;
 use automations::clock;
-use automations::handler::{Decide, Handler};
+use automations::handler::{Decide, Decides, Handler};
 use automations::queue::Queue;
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName as System};
 use std::time::Duration;
 
 /// A handler with its queue.
 #[derive(Debug)]
-pub struct Hosted<'a, Settings> {
+pub struct Hosted<'a, Settings, D = Decide<Settings>> {
     stack: &'a Stack,
-    handler: Handler<Settings>,
+    handler: Handler<Settings, D>,
     queue: String,
     /// The queue for what it gives up, by name.
     pub dead_letters: String,
@@ -31,6 +31,19 @@ impl Organisation<'_> {
         decide: Decide<Settings>,
         settings: Settings,
     ) -> Result<Hosted<'_, Settings>> {
+        self.host_any(name, decide, settings).await
+    }
+
+    /// The same, whatever it decides with.
+    ///
+    /// # Errors
+    /// As a request fails.
+    pub async fn host_any<Settings, D>(
+        &self,
+        name: &'static str,
+        decide: D,
+        settings: Settings,
+    ) -> Result<Hosted<'_, Settings, D>> {
         let stack = self.stack;
         let queue = stack.subscribe(&format!("hosted-{}-{name}", self.name), &self.name).await?;
         let dead_letters = format!("hosted-{}-{name}-dead-letters", self.name);
@@ -47,7 +60,7 @@ impl Organisation<'_> {
     }
 }
 
-impl<Settings> Hosted<'_, Settings> {
+impl<Settings, D: Decides<Settings>> Hosted<'_, Settings, D> {
     /// Works through some of what waits in its queue, as Lambda's poller would have it; how many messages that were.
     ///
     /// # Errors

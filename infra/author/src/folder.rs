@@ -11,14 +11,15 @@ const LONGEST: usize = 40;
 pub struct New {
     name: String,
     events: Vec<String>,
+    reads: bool,
 }
 
 impl New {
-    /// A handler with this name, for events of these kinds.
+    /// A handler with this name, for events of these kinds; whether it reads from Salestrekker too.
     ///
     /// # Errors
     /// Where the name is none for a folder, a package and a queue, or an event is named that does not exist.
-    pub fn parse(name: &str, events: &[String]) -> Result<Self> {
+    pub fn parse(name: &str, events: &[String], reads: bool) -> Result<Self> {
         let is_word = |word: &str| {
             !word.is_empty()
                 && word.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit())
@@ -41,7 +42,7 @@ impl New {
                 own.push(kind.clone());
             }
         }
-        Ok(Self { name: name.to_owned(), events: own })
+        Ok(Self { name: name.to_owned(), events: own, reads })
     }
 
     /// Its name in the loop: `label-on-new-ticket` as `LabelOnNewTicket`.
@@ -60,13 +61,15 @@ impl New {
 
     /// Its line of the table.
     pub fn row(&self) -> Row {
-        let Self { name, events } = self;
+        let Self { name, events, reads } = self;
+        let reads = if *reads { "api-token" } else { "nothing" };
         let columns = [
             ("Folder", name.clone()),
             ("Code", format!("functions/{name}")),
             ("Events", format!("[{}]", events.join(", "))),
             ("Causes", "[webhook, reconciler]".to_owned()),
             ("Where", r#"'"id": [{"exists": true}]'"#.to_owned()),
+            ("Reads", reads.to_owned()),
             ("DryRun", r#""false""#.to_owned()),
             ("Settings", "'{\"label\": \"Refinance\"}'".to_owned()),
         ];
@@ -84,7 +87,7 @@ impl New {
         let fill = |text: &str| {
             text.replace("{name}", &self.name).replace("{example}", example).replace("{sample}", &sample)
         };
-        [("Cargo.toml", fill(MANIFEST)), ("src/main.rs", fill(MAIN))]
+        [("Cargo.toml", fill(MANIFEST)), ("src/main.rs", fill(if self.reads { READING_MAIN } else { MAIN }))]
     }
 }
 
@@ -216,12 +219,57 @@ mod tests {
 }
 "#;
 
+const READING_MAIN: &str = r#"//! Gives a label to the ticket of each event where its name says so: the start of a handler that reads, to be changed.
+
+use automations::reading::{HandlerError, Reading};
+use automations::serde::Deserialize;
+use automations::{Action, Event, handler};
+use std::process::ExitCode;
+
+/// Its settings, from its line in template.yaml: names as people see them in Salestrekker.
+#[derive(Deserialize)]
+#[serde(crate = "automations::serde", deny_unknown_fields)]
+struct Settings {
+    label: String,
+}
+
+fn main() -> ExitCode {
+    handler::run_reading(env!("CARGO_PKG_NAME"), decide)
+}
+
+/// What to do about one event, by what Salestrekker shows now.
+async fn decide(event: &Event, settings: &Settings, api: &Reading<'_>) -> Result<Vec<Action>, HandlerError> {
+    let Some(ticket) = event.ticket() else { return Ok(vec![]) };
+    let name = api.ticket(&ticket.id).await?.name.unwrap_or_default();
+    let is_named = name.reveal().contains(&settings.label);
+    Ok(is_named.then(|| Action::add_label(ticket, &settings.label)).into_iter().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use automations::example::{at_once, example};
+    use automations::reading::Memory;
+
+    #[test]
+    fn the_ticket_is_labelled_where_its_name_says_so() {
+        let settings = Settings { label: "Refinance".to_owned() };
+        let event = {sample};
+        let Some(ticket) = event.ticket() else { return };
+        for (name, labels) in [("Refinance in March", 1), ("Purchase", 0)] {
+            let api = Memory::default().with_ticket(ticket, name);
+            assert_eq!(at_once(decide(&event, &settings, &api.reading())).unwrap().len(), labels, "{name}");
+        }
+    }
+}
+"#;
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn told(name: &str) -> String {
-        New::parse(name, &["ticket.created".to_owned()]).unwrap_err().to_string()
+        New::parse(name, &["ticket.created".to_owned()], false).unwrap_err().to_string()
     }
 
     #[test]
@@ -233,17 +281,21 @@ mod tests {
         }
         assert!(told(&"a".repeat(41)).contains("41 letters"));
         assert!(told("test").contains("Rust's"));
-        let error = New::parse("label", &["ticket.create".to_owned()]).unwrap_err();
+        let error = New::parse("label", &["ticket.create".to_owned()], false).unwrap_err();
         assert!(error.to_string().contains("nearest is `ticket.created`"));
     }
 
     #[test]
     fn the_line_says_what_the_name_and_the_events_say() {
-        let new =
-            New::parse("label-on-2nd-ticket", &["ticket.created".to_owned(), "ticket.created".to_owned()]);
+        let new = New::parse(
+            "label-on-2nd-ticket",
+            &["ticket.created".to_owned(), "ticket.created".to_owned()],
+            true,
+        );
         let row = new.unwrap().row();
         assert_eq!(row.id, "LabelOn2ndTicket");
         assert_eq!(row.list("Events"), ["ticket.created"]);
+        assert_eq!(row.text("Reads").unwrap(), "api-token");
         assert_eq!(row.text("Code").unwrap(), "functions/label-on-2nd-ticket");
     }
 }

@@ -25,6 +25,9 @@ enum Command {
         /// A kind of event that it is to be told of, as in ticket.created; again for more
         #[arg(long, required = true, value_name = "EVENT_TYPE")]
         on: Vec<String>,
+        /// It must read more than its event carries: give it a read-only client
+        #[arg(long)]
+        reads: bool,
     },
     /// List every kind of event with its fields and a sample
     Events {
@@ -56,8 +59,8 @@ fn run(command: Command) -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).context("no project around")?;
     let mut out = std::io::stdout().lock();
     match command {
-        Command::NewHandler { name, on } => {
-            project::add(root, &New::parse(&name, &on)?)?;
+        Command::NewHandler { name, on, reads } => {
+            project::add(root, &New::parse(&name, &on, reads)?)?;
             writeln!(out, "functions/{name}/src/main.rs    its `decide`, and a test: the file to edit")?;
             writeln!(
                 out,

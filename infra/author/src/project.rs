@@ -83,7 +83,10 @@ fn folder(root: &Path, new: &New) -> PathBuf {
 /// The first file in a handler's folder that is not as it was written, one too many or one too few.
 fn first_edited(folder: &Path, row: &Row) -> Result<Option<String>> {
     let name = row.text("Folder").unwrap_or_default();
-    let Ok(new) = New::parse(&name, &row.list("Events")) else { return Ok(Some("src/main.rs".to_owned())) };
+    let reads = row.text("Reads").as_deref() == Some("api-token");
+    let Ok(new) = New::parse(&name, &row.list("Events"), reads) else {
+        return Ok(Some("src/main.rs".to_owned()));
+    };
     let mut there = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(next) = folders.pop().filter(|_| folder.exists()) {

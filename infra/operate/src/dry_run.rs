@@ -16,6 +16,7 @@ pub struct Tried {
     program: PathBuf,
     settings: String,
     row: Row,
+    reads_by: Option<String>,
 }
 
 /// What it would do about one event.
@@ -43,7 +44,14 @@ impl Tried {
         };
         let row = rows.swap_remove(place);
         let settings = settings.or_else(|| row.text("Settings")).unwrap_or_default();
-        Ok(Self { program: build(root, name)?, settings, row })
+        Ok(Self { program: build(root, name)?, settings, row, reads_by: None })
+    }
+
+    /// The same, which may read by the secrets of this stack where its line says that it reads.
+    #[must_use]
+    pub fn with_secrets_of(self, stack: &str) -> Self {
+        let reads = self.row.text("Reads").is_some_and(|reads| reads != "nothing");
+        Self { reads_by: reads.then(|| stack.to_owned()), ..self }
     }
 
     /// Its subscription.
@@ -62,7 +70,10 @@ impl Tried {
     /// Where its settings do not fit, or it panics.
     pub fn decide(&self, event: Event) -> Result<Dry> {
         let mut program = Command::new(&self.program);
-        program.env_clear().env("SETTINGS", &self.settings);
+        program.env("SETTINGS", &self.settings);
+        if let Some(stack) = &self.reads_by {
+            program.env("SECRETS_PREFIX", stack);
+        }
         program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
         let mut running = program.spawn().context("the handler cannot be started")?;
         // Dropped, and so closed, at the end of the line: the handler reads to the end.

@@ -61,7 +61,7 @@ enum Command {
     /// Write a new handler: its folder, its lines in template.yaml, its place in Cargo.lock
     #[command(disable_help_flag = true)]
     NewHandler {
-        /// `NAME --on EVENT_TYPE [--on EVENT_TYPE]`
+        /// `NAME --on EVENT_TYPE [--on EVENT_TYPE] [--reads]`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },

@@ -52,6 +52,7 @@ async fn run(arguments: Arguments) -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).context("no project around")?;
     let (handler, is_json) = (arguments.handler.clone(), arguments.json);
     let tried = Tried::built(root, &handler, arguments.settings.clone())?;
+    let tried = tried.with_secrets_of(&arguments.stack);
     let events = match &arguments.event {
         Some(file) => of_file(file, &tried)?,
         None => of_journal(arguments, &tried).await?,

@@ -1,0 +1,70 @@
+//! A handler that must know more than its event carries reads it, and where it may not, its event is kept with the reason.
+
+use crate::organisations::organisations;
+use crate::setting::{SOON, among_others, events, known_ticket, published};
+use anyhow::{Context as _, Result};
+use automations::handler::Reads;
+use automations::id::OrganisationId;
+use automations::reading::{HandlerError, Reading};
+use automations::salestrekker::{Client, Limits};
+use automations::secret::{Access, Secrets};
+use automations::store::Outcome;
+use automations::{Action, Event};
+use end_to_end::stack::{Organisation, Stack, eventually};
+use serde_json::json;
+
+struct Settings {
+    label: String,
+}
+
+async fn decide(event: &Event, settings: &Settings, api: &Reading<'_>) -> Result<Vec<Action>, HandlerError> {
+    let ticket = event.ticket().ok_or(HandlerError::GiveUp("no ticket"))?;
+    let name = api.ticket(&ticket.id).await?.name.unwrap_or_default();
+    let is_meant = event.what.kind() == "ticket.stage_changed" && name.reveal().starts_with("Refinance");
+    Ok(is_meant.then(|| Action::add_label(ticket, &settings.label)).into_iter().collect())
+}
+
+/// A ticket of this name changes its stage, and the handler is told; the event, and what the handler gave up.
+async fn told(organisation: &Organisation<'_>, access: Access) -> Result<(Event, Vec<(String, String)>)> {
+    let stack = organisation.stack;
+    let ticket = known_ticket(organisation, "Approved").await?;
+    let secrets = Secrets::new(stack.secrets.clone(), stack.place.stack.clone());
+    let reads = Reads::new(decide, Client::new(secrets, Limits::default())?);
+    let hosted = organisation.host_any("reads", reads, Settings { label: "Client".to_owned() }).await?;
+    organisation.change(&ticket, json!({ "stage": "Archived", "name": "Refinance for Citizen" })).await?;
+    organisation.webhook("ticket-updated", &ticket).await?;
+    let event = events(organisation, &ticket, 2).await?.remove(1);
+    published(organisation, &ticket).await?;
+    organisations(stack)
+        .await?
+        .set_access(&OrganisationId::parse(organisation.name.as_str())?, access)
+        .await?;
+    while hosted.work().await? > 0 {}
+    let given_up = stack.take_all(&hosted.dead_letters).await?;
+    Ok((event, given_up))
+}
+
+#[tokio::test]
+async fn a_reading_handler_decides_by_what_salestrekker_shows() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("reads").await?;
+    let (event, given_up) = told(&organisation, Access::ReadWrite).await?;
+    assert!(given_up.is_empty(), "{given_up:?}");
+    let done = eventually("the action", SOON, async || {
+        organisation.done(&event, "reads", 0).await?.context("not done yet")
+    });
+    assert_eq!(done.await?.outcome, Outcome::Changed);
+    Ok(())
+}
+
+#[tokio::test]
+async fn where_nothing_may_be_read_the_event_is_kept_with_the_reason() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("reads-not").await?;
+    let (_, given_up) = told(&organisation, Access::WriteOnly).await?;
+    let reasons: Vec<&str> = given_up.iter().map(|(_, reason)| reason.as_str()).collect();
+    assert!(!reasons.is_empty() && reasons.iter().all(|reason| *reason == "handler_gave_up"), "{reasons:?}");
+    Ok(())
+}
