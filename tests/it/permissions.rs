@@ -27,6 +27,7 @@ fn table() -> BTreeMap<&'static str, BTreeSet<String>> {
                 .chain([
                     own("sqs:SendMessage Hints"),
                     secret("GetSecretValue", "webhook-token-??????"),
+                    secret("GetSecretValue", "inbound-*"),
                     own("dynamodb:PutItem Table if ForAllValues:StringLike"),
                 ])
                 .collect(),
@@ -60,7 +61,10 @@ fn table() -> BTreeMap<&'static str, BTreeSet<String>> {
                 .chain(["GetItem", "PutItem", "UpdateItem"].map(|it| format!("dynamodb:{it} Table")))
                 .chain([
                     own("sqs:SendMessage ActionsDeadLetters"),
-                    format!("{} or {SECRET}/*/api-token-??????", secret("GetSecretValue", "writer-token-??????")),
+                    format!(
+                        "{} or {SECRET}/*/api-token-??????",
+                        secret("GetSecretValue", "writer-token-??????")
+                    ),
                     secret("GetSecretValue", "destination-*"),
                 ])
                 .collect(),
