@@ -1,13 +1,16 @@
 //! What happened, as it travels on the bus: a plain value with a deterministic id.
 
+mod cause;
+
+pub use cause::Cause;
+
 use crate::clock::Moment;
 use crate::id::{
-    ActionId, ContactId, EventId, HintId, InboundKind, InvalidId, LabelId, OrganisationId, OwnerId, StageId,
+    ActionId, ContactId, EventId, InboundKind, InvalidId, LabelId, OrganisationId, OwnerId, StageId,
     TicketId, WebhookAction, WorkflowId,
 };
 use crate::inbound::Fields;
 use crate::ticket::{Named, Place, Ticket};
-use crate::xray::TraceHeader;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -31,39 +34,6 @@ pub struct Event {
     /// What happened. On the wire its fields stand beside the others, with its kind as `type`.
     #[serde(flatten)]
     pub what: What,
-}
-
-/// What made us look at a ticket.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "by", rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Cause {
-    /// A webhook came.
-    Webhook {
-        /// The hint that it became.
-        hint: HintId,
-        /// The action in its URL.
-        action: WebhookAction,
-        /// When it came.
-        received_at: Moment,
-        /// The trace of X-Ray that it is part of.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        trace: Option<TraceHeader>,
-    },
-    /// No webhook came; the ticket was due to be looked at.
-    Reconciler {
-        /// The hint.
-        hint: HintId,
-        /// When it asked.
-        asked_at: Moment,
-    },
-    /// An action of ours made the change; the hint is what made us look.
-    Action {
-        /// The hint.
-        hint: HintId,
-        /// The actions that led to it, oldest first; the last one made the change.
-        chain: Vec<ActionId>,
-    },
 }
 
 /// What happened. Names are past tense and stand as they are in the `detail-type` on the bus.
@@ -216,23 +186,6 @@ pub enum UnrecognisedReason {
     NoReadAccess,
     /// It named a ticket that the API does not know.
     UnknownTicket,
-}
-
-impl Cause {
-    /// The hint that made us look.
-    pub fn hint(&self) -> &HintId {
-        match self {
-            Self::Webhook { hint, .. } | Self::Reconciler { hint, .. } | Self::Action { hint, .. } => hint,
-        }
-    }
-
-    /// The trace of X-Ray that it is part of, where a webhook was.
-    pub fn trace(&self) -> Option<&TraceHeader> {
-        match self {
-            Self::Webhook { trace, .. } => trace.as_ref(),
-            Self::Reconciler { .. } | Self::Action { .. } => None,
-        }
-    }
 }
 
 impl What {

@@ -3,6 +3,7 @@
 use crate::setting::{SOON, alone, among_others, mutations, rest};
 use anyhow::{Context as _, Result, ensure};
 use automations::event::Cause;
+use automations::example::one_of_each;
 use automations::id::OrganisationId;
 use automations::{Event, aws, clock};
 use end_to_end::stack::{Listener, Organisation, Stack, eventually};
@@ -17,7 +18,7 @@ const JSON: &str = "application/json";
 const A_WHILE: Duration = Duration::from_mins(1);
 
 /// The URL of an inbound webhook of the organisation's, declared now.
-async fn declared(organisation: &Organisation<'_>, name: &str) -> Result<String> {
+pub(crate) async fn declared(organisation: &Organisation<'_>, name: &str) -> Result<String> {
     let (token, action) = (format!("token-of-{name}"), format!("inbound-{name}"));
     organisation.set_secret(&action, &json!({ "token": token })).await?;
     Ok(organisation.webhook_url(&action).replace(&organisation.webhook_token, &token))
@@ -161,6 +162,23 @@ async fn a_body_that_cannot_be_read_is_told_and_one_that_is_too_large() -> Resul
     let events = heard(&stack, &listener, 1).await?;
     let text = events[0].inbound("survey").and_then(|fields| fields.text("a")).context("no field")?;
     assert_eq!((events.len(), text.reveal().len()), (1, longest.len() - 2), "the largest fits an event");
+    Ok(())
+}
+
+/// An archive would keep what nothing else keeps; where there is one, it takes everything but forms.
+#[tokio::test]
+async fn an_archive_of_the_bus_takes_no_form() -> Result<()> {
+    let _turn = among_others().await;
+    let template = include_str!("../../template.yaml");
+    let archive = template.split("Type: AWS::Events::Archive").nth(1).context("no archive")?;
+    let line = archive.lines().find_map(|line| line.trim().strip_prefix("EventPattern: "));
+    let pattern: Value = serde_norway::from_str(line.context("it takes all")?)?;
+    let client = aws_sdk_eventbridge::Client::new(&aws::load().await);
+    for event in one_of_each() {
+        let is_form = event.inbound("website-lead").is_some();
+        let taken = crate::patterns::matches(&client, &pattern.to_string(), &event).await?;
+        ensure!(taken != is_form, "{}", event.what.kind());
+    }
     Ok(())
 }
 

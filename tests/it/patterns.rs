@@ -15,7 +15,11 @@ fn pattern(kinds: &[&str], place: &str) -> String {
     )
 }
 
-async fn matches(client: &aws_sdk_eventbridge::Client, pattern: &str, event: &Event) -> Result<bool> {
+pub(crate) async fn matches(
+    client: &aws_sdk_eventbridge::Client,
+    pattern: &str,
+    event: &Event,
+) -> Result<bool> {
     let text = format!(
         r#"{{"id": "1", "account": "000000000000", "source": "salestrekker", "time": "2026-01-01T00:00:00Z", "region": "ap-southeast-2", "resources": [], "detail-type": "{}", "detail": {}}}"#,
         event.what.kind(),

@@ -27,6 +27,7 @@ fn table() -> BTreeMap<&'static str, BTreeSet<String>> {
                 .chain([
                     own("sqs:SendMessage Hints"),
                     secret("GetSecretValue", "webhook-token-??????"),
+                    secret("GetSecretValue", "inbound-*"),
                     own("dynamodb:PutItem Table if ForAllValues:StringLike"),
                 ])
                 .collect(),

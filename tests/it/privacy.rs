@@ -1,6 +1,7 @@
 //! A person's data goes through the pipeline, whatever goes wrong, and stays nowhere but where it must.
 
 use crate::actions::decide;
+use crate::inbound::declared;
 use crate::setting::{among_others, events, known_ticket, mutations, rest};
 use anyhow::{Result, ensure};
 use automations::lead::{Lead, LeadPlace};
@@ -112,6 +113,15 @@ async fn a_persons_data_is_in_no_log_no_attribute_and_no_item_whatever_goes_wron
     let second = known_ticket(&organisation, "Approved").await?;
     break_with(&organisation, "contactCreate", &faults()[0]).await?;
     decide(&organisation, &second, lead, home_loans()).await?;
+    // A form, whose lead is made and whose lead is not, and what is no form.
+    let url = declared(&organisation, "website-lead").await?;
+    break_with(&organisation, "contactCreate", &faults()[0]).await?;
+    for email in [CANARIES[2], "another@example.com"] {
+        let form = json!({ "name": format!("{} {}", CANARIES[0], CANARIES[1]), "email": email, "phone": CANARIES[3] });
+        organisation.send(Method::POST, &url, "application/json", form.to_string().into()).await?;
+    }
+    organisation.send(Method::POST, &url, "application/json", CANARIES[0].into()).await?;
+    mutations(&organisation, "contactCreate", 2).await?;
     // What is no message of ours, in each queue.
     let handlers = format!("{}-follow-up-on-settlement", stack.place.stack);
     for queue in [&stack.place.hints_queue, &handlers] {
