@@ -140,3 +140,16 @@ fn set(results: &mut [Result<(), Error>], id: &str, result: Result<(), Error>) {
         *slot = result;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trace_goes_along_where_x_ray_looks_for_it() {
+        let trace = TraceHeader::parse("Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1").unwrap();
+        let attributes = traced(&trace).unwrap();
+        let value = attributes.get(&SystemAttribute::AwsTraceHeader).and_then(|value| value.string_value());
+        assert_eq!((attributes.len(), value), (1, Some(trace.as_str())));
+    }
+}

@@ -213,6 +213,48 @@ fn the_readme_names_the_commands_that_there_are() -> Result<()> {
     Ok(())
 }
 
+/// A tag can be moved to other code, a commit cannot.
+#[test]
+fn every_action_of_the_workflows_is_pinned_by_its_commit() -> Result<()> {
+    let mut seen = 0;
+    for file in fs::read_dir(root().join(".github/workflows"))? {
+        let file = file?.path();
+        let workflow = fs::read_to_string(&file)?;
+        let uses =
+            workflow.lines().filter_map(|line| line.trim_start_matches([' ', '-']).strip_prefix("uses: "));
+        for action in uses.filter(|action| !action.starts_with("./")) {
+            let pinned = action.split_once('@').and_then(|(_, rest)| rest.split_once(" # v"));
+            let commit = pinned.map(|(commit, _)| commit).unwrap_or_default();
+            let is_commit = commit.len() == 40 && commit.chars().all(|letter| letter.is_ascii_hexdigit());
+            ensure!(is_commit, "{}: {action}", file.display());
+            seen += 1;
+        }
+    }
+    ensure!(seen > 0, "no workflow uses an action");
+    Ok(())
+}
+
+#[test]
+fn samconfig_sets_parameters_that_there_are() -> Result<()> {
+    let template = read("template.yaml")?;
+    let parameters =
+        template.split("\nParameters:\n").nth(1).and_then(|rest| rest.split("\nConditions:").next());
+    let parameters = parameters.context("no parameters")?;
+    let config = read("samconfig.toml")?;
+    for environment in ["local", "dev", "prod"] {
+        ensure!(config.contains(&format!("[{environment}.deploy.parameters]")), "no {environment}");
+    }
+    for line in config.lines().filter_map(|line| line.strip_prefix("parameter_overrides = ")) {
+        for name in line.trim_matches('"').split(' ').filter_map(|pair| pair.split('=').next()) {
+            ensure!(
+                parameters.contains(&format!("  {name}:\n    Type:")),
+                "template.yaml has no parameter {name}"
+            );
+        }
+    }
+    Ok(())
+}
+
 /// `NewHandler` as it is typed: `new-handler`.
 fn in_kebab_case(name: &str) -> String {
     let mut typed = String::new();
