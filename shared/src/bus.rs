@@ -6,10 +6,14 @@ use crate::pack::packs;
 use crate::wire;
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+use futures::{StreamExt as _, stream};
+use std::collections::BTreeSet;
 
 /// A request may hold this many entries and bytes (Amazon EventBridge API Reference, `PutEvents`).
 const MOST_IN_REQUEST: usize = 10;
 const LARGEST_REQUEST: usize = 256 * 1024;
+/// So many requests are on their way at once.
+const LANES_AT_ONCE: usize = 8;
 
 /// The bus.
 #[derive(Debug, Clone)]
@@ -18,9 +22,17 @@ pub struct Bus {
     name: String,
 }
 
-/// Why an event was not accepted.
+/// An event as it is sent.
+#[derive(Debug)]
+struct Entry {
+    group: usize,
+    kind: &'static str,
+    detail: String,
+}
+
+/// Why events were not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("EventBridge does not accept the event now")]
+#[error("EventBridge does not accept the events now")]
 pub struct NotPublished;
 
 impl Failure for NotPublished {
@@ -39,31 +51,97 @@ impl Bus {
         Self { client, name }
     }
 
-    /// Publishes events in as few calls as EventBridge allows; one result for each, in their order.
-    pub async fn publish(&self, events: &[Event]) -> Vec<Result<(), NotPublished>> {
-        let entries = events.iter().map(|event| (event.what.kind(), wire::to_json(event)));
-        let size = |(kind, detail): &(&str, String)| {
-            detail.len().saturating_add(kind.len()).saturating_add(SOURCE.len())
-        };
-        let mut results = Vec::with_capacity(events.len());
-        for request in packs(entries, MOST_IN_REQUEST, LARGEST_REQUEST, size) {
-            results.extend(self.put(request).await);
-        }
-        results
+    /// Publishes events, each group's in its order, in as few calls as `EventBridge` allows. One result for each group:
+    /// whether all of its events were accepted.
+    pub async fn publish(&self, groups: &[&[Event]]) -> Vec<Result<(), NotPublished>> {
+        let lanes = lanes(groups).into_iter().map(|lane| self.put_in_order(lane));
+        let failed: Vec<BTreeSet<usize>> = stream::iter(lanes).buffered(LANES_AT_ONCE).collect().await;
+        let failed: BTreeSet<usize> = failed.into_iter().flatten().collect();
+        let result = |group| if failed.contains(&group) { Err(NotPublished) } else { Ok(()) };
+        (0..groups.len()).map(result).collect()
     }
 
-    async fn put(&self, request: Vec<(&'static str, String)>) -> Vec<Result<(), NotPublished>> {
-        let count = request.len();
-        let entries = request.into_iter().map(|(kind, detail)| {
+    /// Sends one request after the other; the groups that were not accepted whole.
+    async fn put_in_order(&self, lane: Vec<Vec<Entry>>) -> BTreeSet<usize> {
+        let mut failed = BTreeSet::new();
+        for mut request in lane {
+            // What was to go before them did not: they would be out of order.
+            request.retain(|entry| !failed.contains(&entry.group));
+            if !request.is_empty() {
+                failed.extend(self.put(request).await);
+            }
+        }
+        failed
+    }
+
+    /// Sends one request; the groups of the entries that were not accepted.
+    async fn put(&self, request: Vec<Entry>) -> Vec<usize> {
+        let groups: Vec<usize> = request.iter().map(|entry| entry.group).collect();
+        let entries = request.into_iter().map(|Entry { kind, detail, .. }| {
             let entry = PutEventsRequestEntry::builder().event_bus_name(&self.name).source(SOURCE);
             entry.detail_type(kind).detail(detail).build()
         });
         let answer = self.client.put_events().set_entries(Some(entries.collect())).send().await;
-        let Ok(answer) = answer else { return vec![Err(NotPublished); count] };
+        let Ok(answer) = answer else { return groups };
         // "The event ID and error entries in the response are in the same order as the entries in the request."
-        let results = answer.entries().iter().map(|entry| entry.event_id().map(|_| ()).ok_or(NotPublished));
-        let mut results: Vec<_> = results.take(count).collect();
-        results.resize(count, Err(NotPublished));
-        results
+        let mut accepted = answer.entries().iter().map(|entry| entry.event_id().is_some());
+        groups.into_iter().filter(|_| !accepted.next().unwrap_or(false)).collect()
+    }
+}
+
+/// The requests for these groups' events, in lanes: requests of one lane follow one another, as the events of a group that
+/// begins in one go on in the next; lanes need no order among themselves.
+fn lanes(groups: &[&[Event]]) -> Vec<Vec<Vec<Entry>>> {
+    let entries = groups.iter().enumerate().flat_map(|(group, events)| {
+        events.iter().map(move |event| Entry { group, kind: event.what.kind(), detail: wire::to_json(event) })
+    });
+    let size =
+        |entry: &Entry| entry.detail.len().saturating_add(entry.kind.len()).saturating_add(SOURCE.len());
+    let mut lanes: Vec<Vec<Vec<Entry>>> = Vec::new();
+    for request in packs(entries, MOST_IN_REQUEST, LARGEST_REQUEST, size) {
+        let first = request.first().map(|entry| entry.group);
+        match lanes.last_mut() {
+            Some(lane) if lane.last().and_then(|before| Some(before.last()?.group)) == first => {
+                lane.push(request);
+            }
+            _ => lanes.push(vec![request]),
+        }
+    }
+    lanes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::example::stage_changed;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_groups_events_are_in_one_lane_in_order_and_requests_are_as_few_as_can_be(
+            lengths in proptest::collection::vec(0..25_usize, 0..40)
+        ) {
+            let event = stage_changed("a", "b");
+            let groups: Vec<Vec<Event>> = lengths.iter().map(|length| vec![event.clone(); *length]).collect();
+            let groups: Vec<&[Event]> = groups.iter().map(Vec::as_slice).collect();
+            let lanes = lanes(&groups);
+            let count: usize = lengths.iter().sum();
+            prop_assert_eq!(lanes.iter().map(Vec::len).sum::<usize>(), count.div_ceil(MOST_IN_REQUEST));
+            let mut seen = BTreeSet::new();
+            for lane in &lanes {
+                let own: BTreeSet<usize> = lane.iter().flatten().map(|entry| entry.group).collect();
+                prop_assert!(seen.is_disjoint(&own), "a group in two lanes");
+                seen.extend(own);
+            }
+            let all: Vec<usize> = lanes.iter().flatten().flatten().map(|entry| entry.group).collect();
+            prop_assert!(all.is_sorted());
+            prop_assert_eq!(all.len(), count);
+        }
+    }
+
+    #[test]
+    fn tickets_with_one_event_each_need_not_wait_for_each_other() {
+        let event = [stage_changed("a", "b")];
+        assert_eq!(lanes(&vec![&event[..]; 100]).len(), 10);
     }
 }

@@ -99,7 +99,7 @@ async fn serve<Settings: DeserializeOwned>(
         })
     })?;
     telemetry::start(config.log_level);
-    let client = aws::sqs(&aws::load().await);
+    let client = aws::sqs(&aws::load()?);
     let handler = &Handler {
         name,
         decide,

@@ -11,7 +11,8 @@
 //! - [`salestrekker`]: the vendor; the only place that knows its GraphQL
 //! - [`notice`]: signed messages to somewhere else
 //! - [`secret`], [`rotation`]: Secrets Manager: reading with a cache, and the staging of a new version
-//! - [`aws`], [`telemetry`], [`config`]: what a function sets up once, in init
+//! - [`aws`], [`telemetry`]: what a function sets up once, in init
+//! - [`http`], [`config`]: whom it trusts, and its environment
 //! - [`webhook`]: bytes to ids; the only place that knows what a webhook looks like
 //! - [`watch`]: when a ticket is looked at again though nobody asked: pure
 //! - [`diff`]: two snapshots to what happened: pure
@@ -36,6 +37,7 @@ pub mod failure;
 mod fresh;
 pub mod handler;
 pub mod hint;
+mod http;
 pub mod id;
 mod kept;
 pub mod lead;

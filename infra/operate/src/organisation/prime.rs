@@ -9,7 +9,7 @@ use automations::failure::chain;
 use automations::id::{OrganisationId, TicketId};
 use automations::salestrekker::{Client, Limits};
 use automations::secret::Secrets;
-use automations::store::Error as StoreError;
+use automations::store::{Error as StoreError, Version};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -66,7 +66,8 @@ impl Organisations {
                         None => &mut progress.absent,
                         Some(found) => {
                             let now = clock::now();
-                            match self.store.write(organisation, &found.snapshot, &[], &[], now).await {
+                            let version = Version { snapshot: &found.snapshot, events: &[], outbox: &[] };
+                            match self.store.write(organisation, version, now).await {
                                 Ok(()) => &mut progress.stored,
                                 // A webhook was faster.
                                 Err(StoreError::Overtaken) => &mut progress.known,
