@@ -11,8 +11,7 @@
 //! - [`salestrekker`]: the vendor; the only place that knows its GraphQL
 //! - [`notice`]: signed messages to somewhere else
 //! - [`secret`], [`rotation`]: Secrets Manager: reading with a cache, and the staging of a new version
-//! - [`aws`], [`telemetry`]: what a function sets up once, in init
-//! - [`http`], [`config`]: whom it trusts, and its environment
+//! - [`aws`], [`telemetry`], [`config`]: what a function sets up once, in init
 //! - [`webhook`]: bytes to ids; the only place that knows what a webhook looks like
 //! - [`watch`]: when a ticket is looked at again though nobody asked: pure
 //! - [`diff`]: two snapshots to what happened: pure
