@@ -129,3 +129,51 @@ fn unanswered(error: reqwest::Error) -> ConnectorError {
     let error = error.without_url();
     if error.is_timeout() { ConnectorError::timeout(error.into()) } else { ConnectorError::io(error.into()) }
 }
+
+/// AWS in tests: what `answer` makes of the JSON of each request, a status and JSON.
+#[cfg(test)]
+pub(crate) mod stub {
+    use super::*;
+    use aws_sdk_sqs::config::Credentials;
+    use serde_json::Value;
+    use std::fmt;
+    use std::sync::Arc;
+
+    type Answer = dyn Fn(&Value) -> (u16, Value) + Send + Sync;
+
+    /// A configuration of clients that are answered by this, once: nothing is tried again.
+    pub(crate) fn answered_by(answer: impl Fn(&Value) -> (u16, Value) + Send + Sync + 'static) -> SdkConfig {
+        let credentials = Credentials::new("test", "test", None, None, "test");
+        SdkConfig::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::from_static("ap-southeast-2"))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .retry_config(RetryConfig::disabled())
+            .http_client(SharedHttpClient::new(Stub(Arc::new(answer))))
+            .build()
+    }
+
+    #[derive(Clone)]
+    struct Stub(Arc<Answer>);
+
+    impl fmt::Debug for Stub {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("Stub")
+        }
+    }
+
+    impl HttpClient for Stub {
+        fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+            SharedHttpConnector::new(self.clone())
+        }
+    }
+
+    impl HttpConnector for Stub {
+        fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+            let request = serde_json::from_slice(request.body().bytes().unwrap_or_default()).unwrap();
+            let (status, body) = (self.0)(&request);
+            let answer = HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body.to_string()));
+            HttpConnectorFuture::ready(Ok(answer))
+        }
+    }
+}

@@ -113,8 +113,11 @@ fn lanes(groups: &[&[Event]]) -> Vec<Vec<Vec<Entry>>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws;
     use crate::example::stage_changed;
     use proptest::prelude::*;
+    use serde_json::json;
+    use std::sync::{Arc, Mutex};
 
     proptest! {
         #[test]
@@ -137,6 +140,26 @@ mod tests {
             prop_assert!(all.is_sorted());
             prop_assert_eq!(all.len(), count);
         }
+    }
+
+    #[tokio::test]
+    async fn what_was_to_follow_a_refused_event_is_not_sent_and_other_tickets_events_are() {
+        let requests: Arc<Mutex<Vec<usize>>> = Arc::default();
+        let seen = Arc::clone(&requests);
+        let config = aws::stub::answered_by(move |request| {
+            let count = request["Entries"].as_array().unwrap().len();
+            seen.lock().unwrap().push(count);
+            let refused = |place| count == MOST_IN_REQUEST && place == 2;
+            let entry =
+                |place| if refused(place) { json!({ "ErrorCode": "x" }) } else { json!({ "EventId": "e" }) };
+            let entries: Vec<_> = (0..count).map(entry).collect();
+            (200, json!({ "FailedEntryCount": 0, "Entries": entries }))
+        });
+        let bus = Bus::new(aws::eventbridge(&config), "b".to_owned());
+        let event = stage_changed("a", "b");
+        let [long, short] = [vec![event.clone(); 12], vec![event]];
+        assert_eq!(bus.publish(&[&long, &short]).await, [Err(NotPublished), Ok(())]);
+        assert_eq!(*requests.lock().unwrap(), [10, 1], "the long one's other two are kept back");
     }
 
     #[test]

@@ -214,9 +214,100 @@ fn size(item: &Item) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws;
     use proptest::prelude::*;
+    use serde_json::{Value, json};
+    use std::sync::{Arc, Mutex};
 
     const CONDITION: &str = "ConditionalCheckFailed";
+
+    /// One item of this name and about so many bytes.
+    fn unit(name: &str, bytes: usize) -> Unit {
+        let [name, rest] = [name.to_owned(), "x".repeat(bytes)].map(AttributeValue::S);
+        Unit::default().put(Put::builder().table_name("t").item("pk", name).item("rest", rest))
+    }
+
+    /// The results of writing these to a table that answers so, and the names that each request held.
+    async fn written(
+        units: Vec<Unit>,
+        answer: impl Fn(&[String]) -> (u16, Value) + Send + Sync + 'static,
+    ) -> (Vec<Result<(), Unwritten>>, Vec<Vec<String>>) {
+        let requests: Arc<Mutex<Vec<Vec<String>>>> = Arc::default();
+        let seen = Arc::clone(&requests);
+        let config = aws::stub::answered_by(move |request| {
+            let items = request["TransactItems"].as_array().unwrap().iter();
+            let names: Vec<_> =
+                items.map(|item| item["Put"]["Item"]["pk"]["S"].as_str().unwrap().to_owned()).collect();
+            seen.lock().unwrap().push(names.clone());
+            answer(&names)
+        });
+        let results = Store::new(aws::dynamodb(&config), "t".to_owned()).transact_each(units).await;
+        let requests = requests.lock().unwrap().clone();
+        (results, requests)
+    }
+
+    fn canceled(names: &[String]) -> (u16, Value) {
+        let code = |name: &String| if name.starts_with("bad") { CONDITION } else { NONE };
+        let reasons: Vec<_> = names.iter().map(|name| json!({ "Code": code(name) })).collect();
+        (400, json!({ "__type": "TransactionCanceledException", "CancellationReasons": reasons }))
+    }
+
+    fn fifty_with_one_bad() -> Vec<Unit> {
+        (0..50)
+            .map(|number| unit(&if number == 7 { "bad".into() } else { format!("{number}") }, 10))
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn what_nothing_is_wrong_with_is_sent_again_without_what_failed() {
+        let answer = |names: &[String]| {
+            if names.iter().any(|name| name == "bad") { canceled(names) } else { (200, json!({})) }
+        };
+        let (results, requests) = written(fifty_with_one_bad(), answer).await;
+        let mut expected = vec![Ok(()); 50];
+        expected[7] = Err(Unwritten::Condition);
+        assert_eq!(results, expected);
+        assert_eq!(requests.iter().map(Vec::len).collect::<Vec<_>>(), [50, 49]);
+    }
+
+    #[tokio::test]
+    async fn where_a_refusal_names_nobody_each_is_sent_alone() {
+        let answer = |names: &[String]| {
+            let is_bad = names.iter().any(|name| name == "bad");
+            if is_bad { (400, json!({ "__type": "ValidationException" })) } else { (200, json!({})) }
+        };
+        let (results, requests) = written(fifty_with_one_bad(), answer).await;
+        let mut expected = vec![Ok(()); 50];
+        expected[7] = Err(Unwritten::Refused);
+        assert_eq!((results, requests.len()), (expected, 51));
+    }
+
+    #[tokio::test]
+    async fn somebody_who_is_always_in_the_way_ends_the_rounds() {
+        let (results, requests) = written(vec![unit("a", 1), unit("b", 1)], |names| {
+            let codes = ["TransactionConflict", NONE].iter().take(names.len());
+            let reasons: Vec<_> = codes.map(|code| json!({ "Code": code })).collect();
+            (400, json!({ "__type": "TransactionCanceledException", "CancellationReasons": reasons }))
+        })
+        .await;
+        assert_eq!(results, [Err(Unwritten::Conflict); 2]);
+        assert_eq!(requests.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_request_is_within_the_bounds_and_what_is_too_large_stands_alone() {
+        let size = |number| if number == 9 { LARGEST_ITEM + 1 } else { 200_000 };
+        let units = (0..30).map(|number| unit(&number.to_string(), size(number))).collect();
+        let (results, requests) = written(units, |_| (200, json!({}))).await;
+        assert!(results.iter().all(Result::is_ok));
+        assert!(requests.contains(&vec!["9".to_owned()]), "{requests:?}");
+        assert!(requests.iter().all(|names| names.len() * 200_000 <= LARGEST_TRANSACTION), "{requests:?}");
+        let many = (0..101).map(|number| unit(&number.to_string(), 1)).collect();
+        let (_, requests) = written(many, |_| (200, json!({}))).await;
+        let mut lengths: Vec<_> = requests.iter().map(Vec::len).collect();
+        lengths.sort_unstable();
+        assert_eq!(lengths, [1, 100]);
+    }
 
     fn of_pairs(codes: &[&str]) -> Vec<Verdict> {
         verdicts(std::iter::repeat_n(2, codes.len() / 2), codes)
