@@ -134,7 +134,7 @@ async fn serve<Settings: DeserializeOwned, D: Decides<Settings>>(
         })
     })?;
     telemetry::start(config.log_level);
-    let aws = aws::load().await;
+    let aws = aws::load()?;
     let client = aws::sqs(&aws);
     let place = Place { config: aws, secrets: config.secrets, limits: config.limits };
     let handler = &Handler {
@@ -269,7 +269,7 @@ async fn dry_run<Settings: DeserializeOwned, D: Decides<Settings>>(
     let place = if secrets.is_empty() {
         None
     } else {
-        Some(Place { config: aws::load().await, secrets, limits: Limits::default() })
+        Some(Place { config: aws::load()?, secrets, limits: Limits::default() })
     };
     let decide = make(place)?;
     let mut text = Vec::new();

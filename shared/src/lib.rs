@@ -40,6 +40,7 @@ pub mod failure;
 mod fresh;
 pub mod handler;
 pub mod hint;
+mod http;
 pub mod id;
 pub mod inbound;
 mod kept;

@@ -13,6 +13,7 @@ use crate::action::Decided;
 use crate::clock::{self, Moment};
 use crate::endpoint::Endpoint;
 use crate::failure::{Failure, Remedy};
+use crate::http;
 use crate::id::DestinationName;
 use crate::private::Private;
 use crate::secret::{self, Secrets};
@@ -115,11 +116,9 @@ impl Notices {
     /// # Errors
     /// Where the system's TLS set-up is unusable; fatal in init.
     pub fn new(secrets: Secrets) -> Result<Self, reqwest::Error> {
-        let http = reqwest::Client::builder()
+        let http = http::client()
             .connect_timeout(Duration::from_secs(3))
             .timeout(LONGEST)
-            .pool_idle_timeout(Duration::from_secs(30))
-            .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("salestrekker-automations/", env!("CARGO_PKG_VERSION")))
             .build()?;
         Ok(Self { secrets, http })

@@ -277,7 +277,7 @@ async fn the_schema_that_is_fetched_is_the_one_that_is_served() -> Result<()> {
     let _turn = among_others().await;
     let stack = Stack::found().await?;
     let desk = Desk::new(&stack, "schema", Limits::default()).await?;
-    let config = automations::aws::load().await;
+    let config = automations::aws::load()?;
     let fetched = schema::fetch(&config, &stack.place.stack, "schema").await?.to_string();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("no root")?;
     let known = schema::read(&root.join("shared/schema/salestrekker.graphql"))?;

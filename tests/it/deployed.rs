@@ -62,7 +62,7 @@ async fn the_smoke_test_finds_the_stack_whole_and_says_what_is_not() -> Result<(
     let smoke = async |organisation: &str| {
         let endpoint = Some(stack.place.aws_endpoint_url.clone());
         let (name, now) = (stack.place.stack.clone(), clock::now().as_seconds());
-        let organisations = Organisations::new(&aws::load().await, name.clone(), endpoint)?;
+        let organisations = Organisations::new(&aws::load()?, name.clone(), endpoint)?;
         let letters = Letters::new(stack.sqs.clone(), name, now);
         let organisation = Some(OrganisationId::parse(organisation)?);
         Smoke { organisations, letters, organisation, webhook: true }.run().await

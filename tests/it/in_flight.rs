@@ -71,7 +71,7 @@ async fn rotations_amid_five_hundred_actions_lose_and_double_none() -> Result<()
 
 /// Twice: the second time changes nothing.
 async fn prime(stack: &Stack, tickets: &[String]) -> Result<()> {
-    let organisations = crate::organisations::organisations(stack).await?;
+    let organisations = crate::organisations::organisations(stack)?;
     let name = OrganisationId::parse("in-flight")?;
     let ids = tickets.iter().map(|ticket| Ok(TicketId::parse(ticket)?)).collect::<Result<Vec<_>>>()?;
     let mut told = Vec::new();

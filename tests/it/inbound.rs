@@ -173,7 +173,7 @@ async fn an_archive_of_the_bus_takes_no_form() -> Result<()> {
     let archive = template.split("Type: AWS::Events::Archive").nth(1).context("no archive")?;
     let line = archive.lines().find_map(|line| line.trim().strip_prefix("EventPattern: "));
     let pattern: Value = serde_norway::from_str(line.context("it takes all")?)?;
-    let client = aws_sdk_eventbridge::Client::new(&aws::load().await);
+    let client = aws_sdk_eventbridge::Client::new(&aws::load()?);
     for event in one_of_each() {
         let is_form = event.inbound("website-lead").is_some();
         let taken = crate::patterns::matches(&client, &pattern.to_string(), &event).await?;
@@ -251,7 +251,7 @@ async fn an_inbound_webhook_is_declared_replaced_and_taken_back_by_a_command() -
     let stack = Stack::found().await?;
     let organisation = stack.organisation("inbound-declared").await?;
     let endpoint = stack.place.aws_endpoint_url.clone();
-    let all = Organisations::new(&aws::load().await, stack.place.stack.clone(), Some(endpoint))?;
+    let all = Organisations::new(&aws::load()?, stack.place.stack.clone(), Some(endpoint))?;
     let (name, action) = (OrganisationId::parse("inbound-declared")?, inbound_action("website-lead")?);
     let nobody = all.inbound(&OrganisationId::parse("nobody-yet")?, &action).await;
     ensure!(nobody.is_err_and(|error| error.to_string().contains("`add` it first")), "no such organisation");

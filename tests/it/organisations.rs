@@ -16,9 +16,9 @@ use serde_json::{Value, json};
 const HANDLER: &str = "follow-up-on-settlement";
 
 /// The organisations of the stack, as the operator's command has them.
-pub(crate) async fn organisations(stack: &Stack) -> Result<Organisations> {
+pub(crate) fn organisations(stack: &Stack) -> Result<Organisations> {
     let endpoint = stack.place.aws_endpoint_url.clone();
-    Organisations::new(&aws::load().await, stack.place.stack.clone(), Some(endpoint))
+    Organisations::new(&aws::load()?, stack.place.stack.clone(), Some(endpoint))
 }
 
 /// What a person is asked for, with this API key.
@@ -42,7 +42,7 @@ async fn an_organisation_is_added_by_its_key_and_its_webhook_token_is_replaced_w
 {
     let _turn = among_others().await;
     let stack = Stack::found().await?;
-    let (all, name) = (organisations(&stack).await?, OrganisationId::parse("added")?);
+    let (all, name) = (organisations(&stack)?, OrganisationId::parse("added")?);
     let known = stack.control(Method::POST, "organisations", &json!({ "name": "added" })).await?;
     let api_key = known["api_key"].as_str().context("no API key")?;
     let two = New { writer_key: Some(api_key.into()), ..new(&stack, api_key)? };
@@ -88,7 +88,7 @@ async fn a_read_only_organisations_actions_are_recorded_and_not_sent() -> Result
     let _turn = among_others().await;
     let stack = Stack::found().await?;
     let organisation = stack.organisation("read-only").await?;
-    organisations(&stack).await?.set_access(&OrganisationId::parse("read-only")?, Access::ReadOnly).await?;
+    organisations(&stack)?.set_access(&OrganisationId::parse("read-only")?, Access::ReadOnly).await?;
     let ticket = known_ticket(&organisation, "Approved").await?;
     organisation.change(&ticket, json!({ "stage": "Settled" })).await?;
     organisation.webhook("ticket-updated", &ticket).await?;
@@ -109,7 +109,7 @@ async fn a_write_only_organisations_tickets_are_not_looked_at() -> Result<()> {
     let _turn = among_others().await;
     let stack = Stack::found().await?;
     let organisation = stack.organisation("write-only").await?;
-    organisations(&stack).await?.set_access(&OrganisationId::parse("write-only")?, Access::WriteOnly).await?;
+    organisations(&stack)?.set_access(&OrganisationId::parse("write-only")?, Access::WriteOnly).await?;
     let listener = stack.listen("write-only").await?;
     let ticket = organisation.new_ticket(Value::Object(serde_json::Map::new())).await?;
     organisation.webhook("ticket-updated", &ticket).await?;

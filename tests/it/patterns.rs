@@ -37,7 +37,7 @@ async fn the_ten_patterns_of_the_guide_take_what_they_say() -> Result<()> {
     let places: Vec<&str> =
         table.context("no table")?.lines().filter_map(|line| line.split('`').nth(1)).collect();
     assert_eq!(places.len(), 10);
-    let client = aws_sdk_eventbridge::Client::new(&automations::aws::load().await);
+    let client = aws_sdk_eventbridge::Client::new(&automations::aws::load()?);
     let settled = stage_changed("Approved", "Settled");
     // The same two ways round, so that a pattern about stages must tell them apart.
     let back = stage_changed("Settled", "Approved");
@@ -61,7 +61,7 @@ async fn the_pattern_of_an_age_takes_one_mark_in_one_stage() -> Result<()> {
     let place =
         guide.split("With `Events: [ticket.stage_aged]`, `").nth(1).and_then(|rest| rest.split('`').next());
     let pattern = pattern(&["ticket.stage_aged"], place.context("no pattern")?);
-    let client = aws_sdk_eventbridge::Client::new(&automations::aws::load().await);
+    let client = aws_sdk_eventbridge::Client::new(&automations::aws::load()?);
     for (stage, days, is_taken) in
         [("Application", 14, true), ("Application", 7, false), ("Approved", 14, false)]
     {
@@ -74,7 +74,7 @@ async fn the_pattern_of_an_age_takes_one_mark_in_one_stage() -> Result<()> {
 #[tokio::test]
 async fn a_pattern_that_names_another_value_takes_nothing() -> Result<()> {
     let _guard = among_others().await;
-    let client = aws_sdk_eventbridge::Client::new(&automations::aws::load().await);
+    let client = aws_sdk_eventbridge::Client::new(&automations::aws::load()?);
     for place in [
         r#""ticket": {"workflow": {"name": ["Car loans"]}}"#,
         r#""ticket": {"labels": {"name": ["Purchase"]}}"#,

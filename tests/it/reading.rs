@@ -35,10 +35,7 @@ async fn told(organisation: &Organisation<'_>, access: Access) -> Result<(Event,
     organisation.webhook("ticket-updated", &ticket).await?;
     let event = events(organisation, &ticket, 2).await?.remove(1);
     published(organisation, &ticket).await?;
-    organisations(stack)
-        .await?
-        .set_access(&OrganisationId::parse(organisation.name.as_str())?, access)
-        .await?;
+    organisations(stack)?.set_access(&OrganisationId::parse(organisation.name.as_str())?, access).await?;
     while hosted.work().await? > 0 {}
     let given_up = stack.take_all(&hosted.dead_letters).await?;
     Ok((event, given_up))

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use automations::clock::{self, Moment};
 use automations::event::Cause;
 use automations::id::{OrganisationId, TicketId};
+use automations::store::Version;
 use automations::{Event, What};
 use end_to_end::stack::{Organisation, Stack, eventually};
 use serde_json::json;
@@ -136,7 +137,8 @@ async fn events_that_were_stored_by_somebody_who_was_lost_go_out() -> Result<()>
         store.known(&id, std::slice::from_ref(&ticket_id)).await?.remove(&ticket_id).context("unknown")?;
     let mut next = known.snapshot;
     next.ticket.version = 2;
-    store.write(&id, &next, &[], &told, Moment::from_millis(1)).await?;
+    let version = Version { snapshot: &next, events: &[], outbox: &told };
+    store.write(&id, version, Moment::from_millis(1)).await?;
     // The reconciler that runs every minute may be faster than ours.
     reconcile(&organisation, &ticket).await?;
     let mut heard = Vec::new();

@@ -3,9 +3,11 @@
 use crate::setting::{among_others, events, known_ticket};
 use anyhow::{Context as _, Result};
 use automations::clock::Moment;
+use automations::diff::{Seen, Snapshot, change};
+use automations::example;
 use automations::id::{ActionId, OrganisationId, TicketId};
-use automations::store::{Claim, Claimant, Done, Error, Outcome};
-use automations::{Action, action::Decided};
+use automations::store::{Claim, Claimant, Done, Error, Outcome, Version};
+use automations::{Action, Event, action::Decided};
 use end_to_end::stack::Stack;
 
 fn claimant(owner: &str, now: u64) -> Claimant<'_> {
@@ -23,11 +25,124 @@ async fn of_two_writers_of_one_version_one_is_overtaken() -> Result<()> {
     let mut next = known.snapshot.clone();
     next.ticket.version = 2;
     let now = Moment::from_millis(1);
-    store.write(&id, &next, &[], &[], now).await?;
-    let late = store.write(&id, &next, &[], &[], now).await;
+    store.write(&id, bare(&next), now).await?;
+    let late = store.write(&id, bare(&next), now).await;
     assert!(matches!(late, Err(Error::Overtaken)), "{late:?}");
-    let stale = store.write(&id, &known.snapshot, &[], &[], now).await;
+    let stale = store.write(&id, bare(&known.snapshot), now).await;
     assert!(matches!(stale, Err(Error::Overtaken)), "{stale:?}");
+    Ok(())
+}
+
+/// So that the reconciler finds none of them due: their organisations are no more than names.
+fn far_away() -> Moment {
+    Moment::from_millis(1_000 * 60 * 60 * 24 * 365 * 200)
+}
+
+fn bare(snapshot: &Snapshot) -> Version<'_> {
+    Version { snapshot, events: &[], outbox: &[] }
+}
+
+fn full<'a>(snapshot: &'a Snapshot, events: &'a [Event]) -> Version<'a> {
+    Version { snapshot, events, outbox: events }
+}
+
+/// Tickets that nobody else knows, as they are first seen.
+fn first_seen(name: &str, count: usize) -> Result<Vec<Snapshot>> {
+    let seen = (0..count).map(|number| {
+        let id = TicketId::parse(format!("{name}-{number:03}"))?;
+        let ticket = automations::Ticket { id, ..example::ticket() };
+        let found = change(None, Some(Seen { ticket, name_digest: "d".into() }), false);
+        found.map(|change| change.snapshot).context("no change")
+    });
+    seen.collect()
+}
+
+/// The versions that stand in the table.
+async fn versions(stack: &Stack, id: &OrganisationId, snapshots: &[Snapshot]) -> Result<Vec<u64>> {
+    let tickets: Vec<TicketId> = snapshots.iter().map(|snapshot| snapshot.ticket.id.clone()).collect();
+    let known = stack.store().known(id, &tickets).await?;
+    let version = |ticket| known.get(ticket).map_or(0, |known| known.snapshot.ticket.version);
+    Ok(tickets.iter().map(version).collect())
+}
+
+#[tokio::test]
+async fn of_a_group_of_50_those_that_were_overtaken_do_not_keep_the_others_out() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let (store, id) = (stack.store(), OrganisationId::parse("group")?);
+    let now = far_away();
+    let mut snapshots = first_seen("group", 50)?;
+    let all: Vec<_> = snapshots.iter().map(bare).collect();
+    assert!(store.write_each(&id, &all, now).await.iter().all(Result::is_ok));
+    // Somebody else is faster with two of them.
+    let overtaken = [17, 42];
+    for snapshot in &mut snapshots {
+        snapshot.ticket.version = 2;
+    }
+    for place in overtaken {
+        store.write(&id, bare(&snapshots[place]), now).await?;
+        snapshots[place].gone = true;
+    }
+    let all: Vec<_> = snapshots.iter().map(bare).collect();
+    let written = store.write_each(&id, &all, now).await;
+    for (place, written) in written.iter().enumerate() {
+        match written {
+            Ok(()) => assert!(!overtaken.contains(&place), "{place} was overtaken"),
+            Err(Error::Overtaken) => assert!(overtaken.contains(&place), "{place} was not overtaken"),
+            Err(error) => anyhow::bail!("{place}: {error}"),
+        }
+    }
+    assert_eq!(versions(&stack, &id, &snapshots).await?, [2; 50]);
+    let tickets: Vec<TicketId> = snapshots.iter().map(|snapshot| snapshot.ticket.id.clone()).collect();
+    let known = store.known(&id, &tickets).await?;
+    assert!(known.values().all(|known| !known.snapshot.gone), "what was faster stands");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_group_that_is_too_large_is_split_and_an_item_that_is_too_large_fails_alone() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let (store, id) = (stack.store(), OrganisationId::parse("large")?);
+    let mut snapshots = first_seen("large", 30)?;
+    // 30 x 200 KB are more than a transaction holds, and 500 KB more than an item.
+    for (place, snapshot) in snapshots.iter_mut().enumerate() {
+        let bytes = if place == 9 { 500_000 } else { 200_000 };
+        snapshot.name_digest = "d".repeat(bytes);
+    }
+    let all: Vec<_> = snapshots.iter().map(bare).collect();
+    let written = store.write_each(&id, &all, far_away()).await;
+    let refused: Vec<_> =
+        written.iter().enumerate().filter(|(_, written)| written.is_err()).map(|(place, _)| place).collect();
+    assert_eq!(refused, [9], "{:?}", written[9]);
+    assert!(matches!(written[9], Err(Error::Refused)), "{:?}", written[9]);
+    let stored = versions(&stack, &id, &snapshots).await?;
+    assert_eq!(stored.iter().filter(|version| **version == 1).count(), 29);
+    Ok(())
+}
+
+#[tokio::test]
+async fn outboxes_are_emptied_together_and_a_newer_versions_is_left_as_it_is() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let (store, id) = (stack.store(), OrganisationId::parse("outboxes")?);
+    let now = far_away();
+    let events = [example::stage_changed("Approved", "Settled")];
+    let mut snapshots = first_seen("outbox", 101)?;
+    let all: Vec<_> = snapshots.iter().map(|snapshot| full(snapshot, &events)).collect();
+    assert!(store.write_each(&id, &all, now).await.iter().all(Result::is_ok));
+    snapshots[3].ticket.version = 2;
+    store.write(&id, full(&snapshots[3], &events), now).await?;
+    let tickets: Vec<TicketId> = snapshots.iter().map(|snapshot| snapshot.ticket.id.clone()).collect();
+    let first: Vec<_> = tickets.iter().map(|ticket| (ticket, 1)).collect();
+    assert!(store.published(&id, &first, now).await.iter().all(Result::is_ok));
+    let known = store.known(&id, &tickets).await?;
+    let unpublished: Vec<_> = tickets.iter().filter(|ticket| !known[*ticket].outbox.is_empty()).collect();
+    assert_eq!(unpublished, [&tickets[3]]);
+    // One alone goes another way.
+    let one = [(&tickets[3], 2)];
+    assert!(store.published(&id, &one, now).await.iter().all(Result::is_ok));
+    assert!(store.known(&id, &tickets[3..4]).await?[&tickets[3]].outbox.is_empty());
     Ok(())
 }
 

@@ -73,7 +73,7 @@ async fn an_organisation_of_two_keys_is_added_checked_renewed_and_removed() -> R
     let request = stack.cloudformation.create_stack().stack_name("two-keys").template_body(APPLICATION);
     request.parameters(separate).send().await?;
     let endpoint = stack.place.aws_endpoint_url.clone();
-    let all = Organisations::new(&aws::load().await, "two-keys".to_owned(), Some(endpoint))?;
+    let all = Organisations::new(&aws::load()?, "two-keys".to_owned(), Some(endpoint))?;
     let name = OrganisationId::parse("two-keys")?;
     let known = stack.control(Method::POST, "organisations", &json!({ "name": "two-keys" })).await?;
     let api_key = known["api_key"].as_str().context("no API key")?;

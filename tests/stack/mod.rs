@@ -77,10 +77,11 @@ impl Stack {
     ///
     /// # Errors
     /// Where there is none.
+    #[expect(clippy::unused_async, reason = "as for a stack that has to be asked where it is")]
     pub async fn found() -> Result<Self> {
         let next = "these need a stack: run `cargo xtask test` (or `demo`)";
         let place = variable("STACK").context(next)?;
-        Self::at(serde_json::from_str(&place)?).await
+        Self::at(serde_json::from_str(&place)?)
     }
 
     /// A stack that was deployed a moment ago: asks CloudFormation where everything is, and makes one organisation.
@@ -88,7 +89,7 @@ impl Stack {
     /// # Errors
     /// Where it is not deployed.
     pub async fn seeded(organisation: &str) -> Result<Self> {
-        let cloudformation = aws_sdk_cloudformation::Client::new(&aws::load().await);
+        let cloudformation = aws_sdk_cloudformation::Client::new(&aws::load()?);
         let answer = cloudformation.describe_stacks().stack_name(STACK_NAME).send().await?;
         let stack = answer.stacks().first().context("the stack is not deployed")?;
         let output = |key: &str| {
@@ -112,7 +113,7 @@ impl Stack {
             actions_dead_letters_queue: queue("ActionsDeadLettersUrl")?,
             rotator: output("RotatorArn")?,
         };
-        let mut seeded = Self::at(place).await?;
+        let mut seeded = Self::at(place)?;
         seeded.place.webhook_url = seeded.organisation(organisation).await?.webhook_url("ticket-updated");
         Ok(seeded)
     }
@@ -201,8 +202,8 @@ impl Stack {
         format!("{aws_endpoint_url}/_aws/lambda-url/{id}")
     }
 
-    async fn at(place: Place) -> Result<Self> {
-        let config = aws::load().await;
+    fn at(place: Place) -> Result<Self> {
+        let config = aws::load()?;
         let http = reqwest::Client::builder().timeout(Duration::from_secs(30)).build()?;
         Ok(Self {
             place,

@@ -12,7 +12,7 @@ impl Stack {
     /// # Errors
     /// As a request fails.
     pub async fn resources(&self) -> Result<Map<String, Value>> {
-        let client = Client::new(&aws::load().await);
+        let client = Client::new(&aws::load()?);
         let mut all = template(&client, &self.place.stack).await?;
         let listed = client.list_stack_resources().stack_name(&self.place.stack).send().await?;
         for resource in listed.stack_resource_summaries() {

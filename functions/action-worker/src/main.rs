@@ -25,7 +25,7 @@ async fn main() -> Result<(), Error> {
     let (actions, dead_letters, table, secrets, limits) =
         env.finish(|| Some((actions?, dead_letters?, table?, secrets?, limits?)))?;
     telemetry::start(log_level);
-    let config = aws::load().await;
+    let config = aws::load()?;
     let known = |prefix| Secrets::new(aws::secrets_manager(&config), prefix);
     let worker = &Worker {
         notices: Notices::new(known(secrets.clone()))?,

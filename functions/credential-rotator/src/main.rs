@@ -14,7 +14,7 @@ async fn main() -> Result<(), Error> {
     let limits = env.json("API_LIMITS");
     let limits = env.finish(|| limits)?;
     telemetry::start(log_level);
-    let client = &aws::secrets_manager(&aws::load().await);
+    let client = &aws::secrets_manager(&aws::load()?);
     let transport = &Transport::new(limits)?;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Request>| async move {
         let Request { step, .. } = event.payload;

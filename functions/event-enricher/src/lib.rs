@@ -7,27 +7,21 @@
 mod list;
 mod plan;
 mod post;
+mod visit;
 
 use automations::age::Marks;
 use automations::batch::{Letter, Trouble};
 use automations::bus::Bus;
 use automations::clock::Moment;
-use automations::diff::{Seen, change};
 use automations::event::{Cause, UnrecognisedReason};
-use automations::futures::{StreamExt as _, stream};
 use automations::hint::Hint;
 use automations::id::{OrganisationId, TicketId, WebhookAction};
-use automations::salestrekker::{self, Client};
-use automations::secret::Access;
-use automations::store::{Known, Store};
-use automations::trace::Ours;
+use automations::salestrekker::Client;
+use automations::store::Store;
 use automations::{Event, What, tracing};
 use list::asks_for_list;
-use plan::{Plan, plan};
 use std::collections::{BTreeMap, HashMap};
 
-/// So many tickets are written at once.
-const WRITES_AT_ONCE: usize = 8;
 /// The webhook actions whose URL says that the ticket is new.
 const CREATIONS: [&str; 1] = ["ticket-created"];
 
@@ -132,114 +126,7 @@ impl Enricher {
         let what = What::WebhookUnrecognised { action, reason };
         let event = Event::of_hint(&hint.organisation, now, &hint.cause(), what);
         tracing::info!(hint.id = hint.id.as_str(), ?reason, "a webhook led to no ticket");
-        Ok(self.bus.publish(&[event]).await.into_iter().collect::<std::result::Result<(), _>>()?)
-    }
-
-    async fn visit_all(
-        &self,
-        organisation: &OrganisationId,
-        tickets: &BTreeMap<TicketId, Named>,
-        now: Moment,
-        until: Moment,
-    ) -> Result<HashMap<TicketId, Result<Found>>> {
-        let ids: Vec<TicketId> = tickets.keys().cloned().collect();
-        let session = self.client.session(organisation, until);
-        if session.access().await? == Access::WriteOnly {
-            return Ok(ids.into_iter().map(|id| (id, Ok(Found::Hidden))).collect());
-        }
-        let mut known = self.store.known(organisation, &ids).await?;
-        let looked = session.look(&ids).await?;
-        let news = ids.iter().zip(&looked).filter(|(id, seen)| is_news(known.get(*id), seen));
-        let news: Vec<TicketId> = news.map(|(id, _)| id.clone()).collect();
-        let mut ours = self.store.ours(organisation, &news).await?;
-        let visits = tickets.iter().zip(looked).map(|((id, named), seen)| {
-            let known = known.remove(id);
-            let ours = ours.remove(id).unwrap_or_default();
-            async move {
-                let visit = self.store_change(organisation, id, known, &ours, seen, named, now).await;
-                (id.clone(), visit)
-            }
-        });
-        let visits: Vec<(TicketId, Result<Option<Plan>>)> =
-            stream::iter(visits).buffered(WRITES_AT_ONCE).collect().await;
-        Ok(self.publish_all(organisation, visits, now).await)
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "all of it is one ticket's, gathered for the whole batch")]
-    async fn store_change(
-        &self,
-        organisation: &OrganisationId,
-        id: &TicketId,
-        known: Option<Known>,
-        ours: &Ours,
-        seen: std::result::Result<Option<Seen>, salestrekker::Error>,
-        named: &Named,
-        now: Moment,
-    ) -> Result<Option<Plan>> {
-        let Some(plan) = plan(organisation, known, seen?, named, ours, &self.marks, now) else {
-            return Ok(None);
-        };
-        if let Some(watch) = plan.verified {
-            self.store.verified(organisation, id, plan.version, watch).await?;
-        }
-        if let Some((snapshot, events)) = &plan.change {
-            self.store.write(organisation, snapshot, events, &plan.outbox, now).await?;
-            for event in events {
-                tracing::info!(
-                    organisation = organisation.as_str(),
-                    ticket.id = id.as_str(),
-                    ticket.version = plan.version,
-                    event.id = event.id.as_str(),
-                    event.kind = event.what.kind(),
-                    hint.id = event.cause.hint().as_str(),
-                    "a change is stored"
-                );
-            }
-        }
-        Ok(Some(plan))
-    }
-
-    /// Publishes all outboxes together, and empties those that went out whole.
-    async fn publish_all(
-        &self,
-        organisation: &OrganisationId,
-        visits: Vec<(TicketId, Result<Option<Plan>>)>,
-        now: Moment,
-    ) -> HashMap<TicketId, Result<Found>> {
-        let planned = |visit: &Result<Option<Plan>>| match visit {
-            Ok(Some(plan)) => plan.outbox.clone(),
-            _ => Vec::new(),
-        };
-        let events: Vec<Event> = visits.iter().flat_map(|(_, visit)| planned(visit)).collect();
-        let mut published = self.bus.publish(&events).await.into_iter();
-        let mut results = HashMap::new();
-        let mut emptied = Vec::new();
-        for (id, visit) in visits {
-            let result = match visit {
-                Ok(Some(plan)) => {
-                    let own: std::result::Result<Vec<()>, _> =
-                        published.by_ref().take(plan.outbox.len()).collect();
-                    if own.is_ok() && !plan.outbox.is_empty() {
-                        let ticket = id.clone();
-                        emptied.push(async move {
-                            let result = self.store.published(organisation, &ticket, plan.version, now).await;
-                            (ticket, result)
-                        });
-                    }
-                    own.map(|_| Found::Ticket).map_err(Trouble::from)
-                }
-                Ok(None) => Ok(Found::Nothing),
-                Err(trouble) => Err(trouble),
-            };
-            results.insert(id, result);
-        }
-        let emptied: Vec<_> = stream::iter(emptied).buffered(WRITES_AT_ONCE).collect().await;
-        for (ticket, result) in emptied {
-            if let Err(error) = result {
-                results.insert(ticket, Err(error.into()));
-            }
-        }
-        results
+        Ok(self.bus.publish(&[&[event]]).await.into_iter().collect::<std::result::Result<(), _>>()?)
     }
 }
 
@@ -250,12 +137,6 @@ enum Found {
     Nothing,
     /// Nobody may look.
     Hidden,
-}
-
-/// Whether a look found a difference.
-fn is_news(known: Option<&Known>, seen: &std::result::Result<Option<Seen>, salestrekker::Error>) -> bool {
-    let Ok(seen) = seen else { return false };
-    change(known.map(|known| &known.snapshot), seen.clone(), false).is_some()
 }
 
 fn says_new(action: &WebhookAction) -> bool {

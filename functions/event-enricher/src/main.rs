@@ -28,7 +28,7 @@ async fn main() -> Result<(), Error> {
     let (hints, dead_letters, table, bus, secrets, limits) =
         env.finish(|| Some((hints?, dead_letters?, table?, bus?, secrets?, limits?)))?;
     telemetry::start(log_level);
-    let config = aws::load().await;
+    let config = aws::load()?;
     let enricher = &Enricher {
         client: Client::new(Secrets::new(aws::secrets_manager(&config), secrets), limits)?,
         store: Store::new(aws::dynamodb(&config), table),

@@ -31,6 +31,6 @@ impl Enricher {
         if !is_first {
             return Ok(());
         }
-        Ok(self.bus.publish(&[event]).await.into_iter().collect::<std::result::Result<(), _>>()?)
+        Ok(self.bus.publish(&[&[event]]).await.into_iter().collect::<std::result::Result<(), _>>()?)
     }
 }

@@ -17,7 +17,7 @@ async fn main() -> Result<(), Error> {
     let log_level = env.or("LOG_LEVEL", telemetry::Level::INFO);
     let (table, hints) = env.finish(|| Some((table?, hints?)))?;
     telemetry::start(log_level);
-    let config = aws::load().await;
+    let config = aws::load()?;
     let store = Store::new(aws::dynamodb(&config), table);
     let reconciler = &Reconciler { store, hints: Queue::new(aws::sqs(&config), hints), budget };
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {

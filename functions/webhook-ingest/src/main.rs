@@ -17,7 +17,7 @@ async fn main() -> Result<(), lambda_http::Error> {
     let log_level = env.or("LOG_LEVEL", telemetry::Level::INFO);
     let (hints, secrets, table) = env.finish(|| Some((hints?, secrets?, table?)))?;
     telemetry::start(log_level);
-    let config = aws::load().await;
+    let config = aws::load()?;
     let ingest = &Ingest {
         secrets: Secrets::new(aws::secrets_manager(&config), secrets),
         hints: Queue::new(aws::sqs(&config), hints),

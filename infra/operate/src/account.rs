@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use automations::aws;
 use automations::config::Reader;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::SdkConfig;
 
 /// The configuration of every client.
 ///
@@ -12,11 +12,8 @@ use aws_config::{BehaviorVersion, SdkConfig};
 pub async fn account(profile: Option<String>) -> Result<SdkConfig> {
     let is_local = !Reader::of_process().or("AWS_ENDPOINT_URL", String::new()).is_empty();
     match profile {
-        Some(profile) => {
-            let loader = aws_config::defaults(BehaviorVersion::v2026_01_12());
-            Ok(loader.profile_name(profile).load().await)
-        }
-        None if is_local => Ok(aws::load().await),
+        Some(profile) => Ok(aws::of_profile(profile).await?),
+        None if is_local => Ok(aws::load()?),
         None => bail!(
             "there is no stack to look at: start one with `cargo xtask up`, or name an AWS profile with --profile"
         ),

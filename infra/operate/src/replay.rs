@@ -82,7 +82,7 @@ impl Player {
     pub async fn play(&self, events: &[Event], handler: Option<&str>) -> Result<()> {
         let Some(handler) = handler else {
             let bus = Bus::new(self.events.clone(), self.bus());
-            let published = bus.publish(events).await.into_iter().collect::<Result<Vec<()>, _>>();
+            let published = bus.publish(&[events]).await.into_iter().collect::<Result<Vec<()>, _>>();
             return published.map(drop).context("not all events were published; run the same command again");
         };
         let queue = Queue::new(self.sqs.clone(), self.queue_url(handler).await?);

@@ -36,13 +36,12 @@ pub async fn fetch(config: &aws_config::SdkConfig, stack: &str, organisation: &s
 /// Where neither leads anywhere.
 pub async fn config(profile: Option<&str>, is_local: bool) -> Result<aws_config::SdkConfig> {
     if let Some(profile) = profile {
-        let loader = aws_config::defaults(aws_config::BehaviorVersion::v2026_01_12());
-        return Ok(loader.profile_name(profile).load().await);
+        return Ok(aws::of_profile(profile.to_owned()).await?);
     }
     if !is_local {
         bail!(
             "there is no stack to ask: start one with `cargo xtask up`, or name an AWS profile with --profile"
         );
     }
-    Ok(aws::load().await)
+    Ok(aws::load()?)
 }

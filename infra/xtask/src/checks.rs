@@ -1,5 +1,6 @@
 //! `cargo xtask test`: every check and every test, cheapest first.
 
+use crate::bench;
 use crate::chaos;
 use crate::project::command;
 use crate::stack::{Ports, Running, found_by, sam};
@@ -46,6 +47,10 @@ pub(crate) fn run() -> Result<()> {
     let small = ["--seed", "7", "--tickets", "24", "--events", "240", "--kills", "48"].map(OsString::from);
     if chaos::run(&small)? != ExitCode::SUCCESS {
         bail!("an effect was lost, doubled or misordered; see .local/log/chaos-ministack.log");
+    }
+    say("\n— sizes, memory, requests and calls of what goes to AWS");
+    if bench::run(&[OsString::from("--short")])? != ExitCode::SUCCESS {
+        bail!("a bound of docs/performance.md does not hold");
     }
     say("\n  all checks and tests passed");
     Ok(())

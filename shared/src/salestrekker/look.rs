@@ -17,8 +17,7 @@ impl Session<'_> {
     pub async fn look(&self, ids: &[TicketId]) -> Result<Vec<Result<Option<Seen>, Error>>, Error> {
         let found = self.tickets(ids).await?;
         let tickets: Vec<&FullTicket> = found.iter().flatten().flatten().collect();
-        let workflows = self.workflows_of(&tickets).await?;
-        let labels = self.labels_of(&tickets).await?;
+        let (workflows, labels) = futures::try_join!(self.workflows_of(&tickets), self.labels_of(&tickets))?;
         Ok(ids.iter().zip(found).map(|(id, found)| seen(id, found, &workflows, &labels)).collect())
     }
 

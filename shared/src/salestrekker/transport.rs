@@ -4,6 +4,7 @@ use super::answer::{Answer, Effect, judge, read};
 use super::document::Document;
 use super::{Error, Limits};
 use crate::endpoint::Endpoint;
+use crate::http;
 use reqwest::{Response, header};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
@@ -37,12 +38,9 @@ impl Transport {
     /// # Errors
     /// Where the system's TLS set-up is unusable; fatal in init.
     pub fn new(limits: Limits) -> Result<Self, reqwest::Error> {
-        let http = reqwest::Client::builder()
+        let http = http::client()
             .connect_timeout(limits.connect())
             .timeout(limits.request())
-            // A function that slept for longer finds its connections closed at the other end.
-            .pool_idle_timeout(Duration::from_secs(30))
-            .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("salestrekker-automations/", env!("CARGO_PKG_VERSION")))
             .build()?;
         Ok(Self { http, limits })

@@ -8,6 +8,7 @@
 //!
 //! A lease's end is compared here, with the clock of whoever asks: DynamoDB's time to live removes items days late.
 
+use super::transaction::Unit;
 use super::{Error, Item, Store, json, key, number, text, unavailable};
 use crate::action::Decided;
 use crate::clock::Moment;
@@ -227,14 +228,15 @@ impl Store {
             .expression_attribute_names("#owner", "owner")
             .expression_attribute_values(":claimed", text("claimed"))
             .expression_attribute_values(":owner", text(claimant.owner));
-        let created = match &done.outcome {
+        let result = Unit::default().put(result);
+        let all = match &done.outcome {
             Outcome::Created { ticket } | Outcome::LeadCreated { ticket, .. } => {
                 let left = Left { chain: done.decided.links(), at: done.done_at };
-                Some(self.created(organisation, ticket, &left))
+                result.update(self.created(organisation, ticket, &left))
             }
-            Outcome::Changed | Outcome::AlreadySo | Outcome::WouldDo | Outcome::Sent => None,
+            Outcome::Changed | Outcome::AlreadySo | Outcome::WouldDo | Outcome::Sent => result,
         };
-        self.transact([result], created).await
+        Ok(self.transact(all).await?)
     }
 
     /// Changes a record whose claim is still the claimant's.

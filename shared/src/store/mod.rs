@@ -19,10 +19,11 @@ mod snapshots;
 mod steps;
 mod sweep;
 mod traces;
+mod transaction;
 
 pub use actions::{Claim, Claimant, Done, Outcome};
 pub use sightings::Sighting;
-pub use snapshots::Known;
+pub use snapshots::{Known, Version};
 pub use sweep::{Due, SHARDS};
 
 use crate::failure::{Failure, Remedy};

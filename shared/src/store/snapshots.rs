@@ -2,6 +2,7 @@
 
 use super::journal::day;
 use super::sweep::{numbers, shard, watch};
+use super::transaction::{Unit, Unwritten};
 use super::{Error, Item, Store, json, key, number, text, unavailable};
 use crate::clock::Moment;
 use crate::diff::Snapshot;
@@ -9,15 +10,17 @@ use crate::event::Event;
 use crate::id::{OrganisationId, TicketId};
 use crate::watch::Watch;
 use crate::wire;
-use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
-use aws_sdk_dynamodb::types::{KeysAndAttributes, Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{KeysAndAttributes, Update};
 use std::collections::HashMap;
 
 /// `BatchGetItem` takes this many keys (Amazon DynamoDB API Reference).
 pub(super) const KEYS_PER_REQUEST: usize = 100;
 /// So often what DynamoDB left out of an answer is asked for again before the batch is retried as a whole.
 const MOST_ROUNDS: usize = 5;
+
+/// The sort key of a ticket as it was last seen.
+const SNAPSHOT: &str = "SNAPSHOT";
 
 /// What the table knows of a ticket.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +33,26 @@ pub struct Known {
     pub watch: Watch,
 }
 
+/// A ticket's new version, as it is stored.
+#[derive(Debug, Clone, Copy)]
+pub struct Version<'a> {
+    /// The ticket as it is seen now.
+    pub snapshot: &'a Snapshot,
+    /// What happened, for the journal.
+    pub events: &'a [Event],
+    /// What is to be published: those, after what an earlier version left unpublished.
+    pub outbox: &'a [Event],
+}
+
+/// A look at a version of a ticket that changed nothing of it.
+#[derive(Clone, Copy)]
+struct Look<'a> {
+    ticket: &'a TicketId,
+    version: u64,
+    watch: Watch,
+    is_published: bool,
+}
+
 impl Store {
     /// What is known of these tickets, read consistently: a comparison with less would find changes that were told.
     ///
@@ -40,7 +63,7 @@ impl Store {
         organisation: &OrganisationId,
         tickets: &[TicketId],
     ) -> Result<HashMap<TicketId, Known>, Error> {
-        let items = self.items(organisation, tickets, "SNAPSHOT").await?;
+        let items = self.items(organisation, tickets, SNAPSHOT).await?;
         let known = items.iter().map(|item| {
             let snapshot: Snapshot = json(item, "snapshot")?;
             let known = Known { outbox: json(item, "outbox")?, watch: watch(item)?, snapshot };
@@ -49,55 +72,80 @@ impl Store {
         known.collect()
     }
 
-    /// Stores a new version: the snapshot, the outbox and the journal entry in one transaction, on condition that the
-    /// version before it is still the stored one.
+    /// Stores new versions, each with its journal entry in one transaction, on condition that the version before it is
+    /// still the stored one: about 50 to a call. One result for each, in their order, where [`Error::Overtaken`] says that it
+    /// is not, and nothing is half written.
+    pub async fn write_each(
+        &self,
+        organisation: &OrganisationId,
+        versions: &[Version<'_>],
+        at: Moment,
+    ) -> Vec<Result<(), Error>> {
+        let units = versions.iter().map(|version| self.version(organisation, version, at)).collect();
+        let written = self.transact_each(units).await.into_iter();
+        written.map(|written| written.map_err(Error::from)).collect()
+    }
+
+    /// Stores one new version; see [`Self::write_each`].
     ///
     /// # Errors
-    /// [`Error::Overtaken`] where it is not; else [`Error`]. Nothing is half written.
+    /// [`Error::Overtaken`] where another one is stored; else [`Error`]. Nothing is half written.
     pub async fn write(
         &self,
         organisation: &OrganisationId,
-        snapshot: &Snapshot,
-        events: &[Event],
-        outbox: &[Event],
+        version: Version<'_>,
         at: Moment,
     ) -> Result<(), Error> {
+        Ok(self.transact(self.version(organisation, &version, at)).await?)
+    }
+
+    fn version(&self, organisation: &OrganisationId, version: &Version<'_>, at: Moment) -> Unit {
+        let Version { snapshot, events, outbox } = version;
         let ticket = &snapshot.ticket;
-        let mut current = key(ticket_key(organisation, &ticket.id), "SNAPSHOT");
+        let mut current = key(ticket_key(organisation, &ticket.id), SNAPSHOT);
         current.insert("version".to_owned(), number(ticket.version));
         current.insert("snapshot".to_owned(), text(wire::to_json(snapshot)));
-        current.insert("outbox".to_owned(), text(wire::to_json(&outbox)));
+        current.insert("outbox".to_owned(), text(wire::to_json(outbox)));
         current.insert("sweep".to_owned(), text(shard(&ticket.id)));
         for (name, value) in numbers(Watch::unpublished(at)) {
             current.insert(name.to_owned(), value);
         }
-        let condition = self
+        let current = self
             .put(current)
-            .condition_expression("attribute_not_exists(pk) AND :before = :zero OR version = :before");
-        let condition = condition
+            .condition_expression("attribute_not_exists(pk) AND :before = :zero OR version = :before")
             .expression_attribute_values(":before", number(ticket.version.saturating_sub(1)))
             .expression_attribute_values(":zero", number(0));
         let mut entry = key(ticket_key(organisation, &ticket.id), format!("JOURNAL#{:010}", ticket.version));
-        entry.insert("events".to_owned(), text(wire::to_json(&events)));
+        entry.insert("events".to_owned(), text(wire::to_json(events)));
         entry.insert("at".to_owned(), number(at.as_millis()));
         entry.insert("told_on".to_owned(), day(at));
         let entry = self.put(entry).condition_expression("attribute_not_exists(pk)");
-        self.transact([condition, entry], None).await
+        Unit::default().put(current).put(entry)
     }
 
-    /// Empties the outbox of this version, after its events were published. Where a newer version has replaced it,
-    /// nothing is done: the newer one's outbox is its own.
-    ///
-    /// # Errors
-    /// [`Error`]; the events would be published again, with the same ids.
+    /// Empties the outboxes of these versions, after their events were published: 100 to a call. Where a newer version has
+    /// replaced one, nothing is done: the newer one's outbox is its own. One result for each, in their order; after an error
+    /// the events are published again, with the same ids.
     pub async fn published(
         &self,
         organisation: &OrganisationId,
-        ticket: &TicketId,
-        version: u64,
+        versions: &[(&TicketId, u64)],
         now: Moment,
-    ) -> Result<(), Error> {
-        self.watched(organisation, ticket, version, Watch::published(now), true).await
+    ) -> Vec<Result<(), Error>> {
+        let look =
+            |&(ticket, version)| Look { ticket, version, watch: Watch::published(now), is_published: true };
+        if let [version] = versions {
+            // A transaction of one costs twice as much as this.
+            return vec![self.watched(organisation, look(version)).await];
+        }
+        let units =
+            versions.iter().map(|version| Unit::default().update(self.update(organisation, look(version))));
+        let emptied = self.transact_each(units.collect()).await.into_iter();
+        let emptied = emptied.map(|emptied| match emptied {
+            Ok(()) | Err(Unwritten::Condition) => Ok(()),
+            Err(why) => Err(why.into()),
+        });
+        emptied.collect()
     }
 
     /// Notes that a ticket of this version was looked at and is unchanged. Where a newer version has replaced it, nothing
@@ -112,33 +160,20 @@ impl Store {
         version: u64,
         watch: Watch,
     ) -> Result<(), Error> {
-        self.watched(organisation, ticket, version, watch, false).await
+        self.watched(organisation, Look { ticket, version, watch, is_published: false }).await
     }
 
-    async fn watched(
-        &self,
-        organisation: &OrganisationId,
-        ticket: &TicketId,
-        version: u64,
-        watch: Watch,
-        empties_outbox: bool,
-    ) -> Result<(), Error> {
-        let mut request = self
+    async fn watched(&self, organisation: &OrganisationId, look: Look<'_>) -> Result<(), Error> {
+        let update = self.update(organisation, look);
+        let request = self
             .client
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(key(ticket_key(organisation, ticket), "SNAPSHOT")))
-            .condition_expression("version = :version")
-            .expression_attribute_values(":version", number(version));
-        let mut change = "SET verified = :verified, due = :due, quiet = :quiet".to_owned();
-        for (name, value) in numbers(watch) {
-            request = request.expression_attribute_values(format!(":{name}"), value);
-        }
-        if empties_outbox {
-            change.push_str(", outbox = :empty");
-            request = request.expression_attribute_values(":empty", text("[]"));
-        }
-        match request.update_expression(change).send().await {
+            .set_key(update.get_key().clone())
+            .set_condition_expression(update.get_condition_expression().clone())
+            .set_update_expression(update.get_update_expression().clone())
+            .set_expression_attribute_values(update.get_expression_attribute_values().clone());
+        match request.send().await {
             Ok(_) => Ok(()),
             Err(error) => match error.as_service_error() {
                 Some(refusal) if refusal.is_conditional_check_failed_exception() => Ok(()),
@@ -147,33 +182,22 @@ impl Store {
         }
     }
 
-    pub(super) fn put(&self, item: Item) -> aws_sdk_dynamodb::types::builders::PutBuilder {
-        Put::builder().table_name(&self.table).set_item(Some(item))
-    }
-
-    pub(super) async fn transact<const N: usize>(
-        &self,
-        puts: [aws_sdk_dynamodb::types::builders::PutBuilder; N],
-        update: Option<UpdateBuilder>,
-    ) -> Result<(), Error> {
-        let mut request = self.client.transact_write_items();
-        for put in puts {
-            let Ok(put) = put.build() else { return Err(Error::Refused) };
-            request = request.transact_items(TransactWriteItem::builder().put(put).build());
+    /// What a look that changed nothing leaves in the snapshot's item.
+    fn update(&self, organisation: &OrganisationId, look: Look<'_>) -> UpdateBuilder {
+        let mut update = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(key(ticket_key(organisation, look.ticket), SNAPSHOT)))
+            .condition_expression("version = :version")
+            .expression_attribute_values(":version", number(look.version));
+        let mut change = "SET verified = :verified, due = :due, quiet = :quiet".to_owned();
+        for (name, value) in numbers(look.watch) {
+            update = update.expression_attribute_values(format!(":{name}"), value);
         }
-        if let Some(update) = update {
-            let Ok(update) = update.build() else { return Err(Error::Refused) };
-            request = request.transact_items(TransactWriteItem::builder().update(update).build());
+        if look.is_published {
+            change.push_str(", outbox = :empty");
+            update = update.expression_attribute_values(":empty", text("[]"));
         }
-        match request.send().await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(match error.as_service_error() {
-                Some(TransactWriteItemsError::TransactionCanceledException(canceled)) => {
-                    why_canceled(canceled)
-                }
-                _ => unavailable(&error),
-            }),
-        }
+        update.update_expression(change)
     }
 
     pub(super) async fn items(
@@ -216,16 +240,4 @@ pub(super) fn ticket_key(organisation: &OrganisationId, ticket: &TicketId) -> St
 
 pub(super) fn ticket_prefix(organisation: &OrganisationId) -> String {
     format!("TICKET#{organisation}#")
-}
-
-/// A condition that failed means that somebody was faster; a conflict or a throttle, that nothing is known yet.
-fn why_canceled(canceled: &aws_sdk_dynamodb::types::error::TransactionCanceledException) -> Error {
-    let failed = |code| canceled.cancellation_reasons().iter().any(|reason| reason.code() == Some(code));
-    if failed("ConditionalCheckFailed") || failed("TransactionConflict") {
-        Error::Overtaken
-    } else if failed("ValidationError") {
-        Error::Refused
-    } else {
-        Error::Unavailable
-    }
 }

@@ -9,7 +9,7 @@ use automations::failure::chain;
 use automations::id::{OrganisationId, TicketId};
 use automations::salestrekker::{Client, Limits};
 use automations::secret::Secrets;
-use automations::store::Error as StoreError;
+use automations::store::{Error as StoreError, Version};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -67,7 +67,8 @@ impl Organisations {
                         Some(found) => {
                             let now = clock::now();
                             let snapshot = Snapshot { stage_since: Some(now), ..found.snapshot };
-                            match self.store.write(organisation, &snapshot, &[], &[], now).await {
+                            let version = Version { snapshot: &snapshot, events: &[], outbox: &[] };
+                            match self.store.write(organisation, version, now).await {
                                 Ok(()) => &mut progress.stored,
                                 // A webhook was faster.
                                 Err(StoreError::Overtaken) => &mut progress.known,

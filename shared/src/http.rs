@@ -1,0 +1,108 @@
+//! HTTP to everybody that a function talks to: one way to set it up, and one answer to whom it trusts.
+//!
+//! The roots are Mozilla's, compiled in: the system's would be read and parsed in every cold start, for each client anew.
+
+use reqwest::ClientBuilder;
+use rustls::{ClientConfig, RootCertStore};
+use std::sync::LazyLock;
+use std::time::Duration;
+
+/// A function that slept for longer finds its connections closed at the other end.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// Made once: clients share it, with the sessions that their handshakes may resume.
+static TRUST: LazyLock<ClientConfig> =
+    LazyLock::new(|| trusting(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }));
+
+/// The beginning of every client. It follows no redirect: nobody whom we talk to has reason to send one.
+pub(crate) fn client() -> ClientBuilder {
+    client_with(TRUST.clone())
+}
+
+fn client_with(trust: ClientConfig) -> ClientBuilder {
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(trust)
+        .pool_idle_timeout(IDLE)
+        .redirect(reqwest::redirect::Policy::none())
+}
+
+fn trusting(roots: RootCertStore) -> ClientConfig {
+    ClientConfig::builder().with_root_certificates(roots).with_no_client_auth()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rcgen::{CertifiedKey, generate_simple_self_signed};
+    use rustls::ServerConfig;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    use std::error::Error as _;
+    use std::sync::Arc;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+    use tokio_rustls::TlsAcceptor;
+
+    /// A server that answers over TLS with a certificate of this name, which nobody has signed; its port.
+    async fn server(name: &str) -> (u16, CertificateDer<'static>) {
+        let CertifiedKey { cert, signing_key } = generate_simple_self_signed([name.to_owned()]).unwrap();
+        let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
+        let certificate = cert.der().clone();
+        let config = ServerConfig::builder().with_no_client_auth();
+        let acceptor =
+            TlsAcceptor::from(Arc::new(config.with_single_cert(vec![certificate.clone()], key).unwrap()));
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+                let _ = stream.read(&mut [0; 4_096]).await;
+                let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await;
+            }
+        });
+        (port, certificate)
+    }
+
+    /// The answer, or the whole chain of what went wrong.
+    async fn get(client: ClientBuilder, port: u16) -> Result<u16, String> {
+        let answer = client.build().unwrap().get(format!("https://localhost:{port}/")).send().await;
+        answer.map(|answer| answer.status().as_u16()).map_err(|error| {
+            let mut texts = Vec::new();
+            let mut source = error.source();
+            while let Some(error) = source {
+                texts.push(error.to_string());
+                source = error.source();
+            }
+            texts.join(": ")
+        })
+    }
+
+    fn trusting_also(certificate: CertificateDer<'static>) -> ClientBuilder {
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate).unwrap();
+        client_with(trusting(roots))
+    }
+
+    #[tokio::test]
+    async fn a_certificate_that_nobody_vouches_for_is_refused() {
+        let (port, certificate) = server("localhost").await;
+        let refused = get(client(), port).await.unwrap_err();
+        assert!(refused.contains("UnknownIssuer"), "{refused}");
+        assert_eq!(get(trusting_also(certificate), port).await, Ok(204), "the server is sound");
+    }
+
+    #[tokio::test]
+    async fn somebody_elses_certificate_is_refused() {
+        let (port, certificate) = server("somebody-else.example").await;
+        let refused = get(trusting_also(certificate), port).await.unwrap_err();
+        assert!(refused.contains("not valid for name"), "{refused}");
+    }
+
+    #[test]
+    fn the_roots_that_sign_for_aws_are_among_them() {
+        let amazon = b"Amazon Root CA 1";
+        let is_there = webpki_roots::TLS_SERVER_ROOTS
+            .iter()
+            .any(|root| root.subject.as_ref().windows(amazon.len()).any(|part| part == amazon));
+        assert!(is_there);
+    }
+}

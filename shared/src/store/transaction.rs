@@ -1,0 +1,351 @@
+//! Writes of many tickets in as few transactions as DynamoDB allows, each with its own result: one whose condition fails
+//! does not keep out those that were sent with it.
+
+use super::{Error, Item, Store, unavailable};
+use crate::pack::packs;
+use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::builders::{PutBuilder, UpdateBuilder};
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
+use futures::{StreamExt as _, stream};
+
+/// A transaction may hold so many items and bytes, and an item so many bytes (Amazon DynamoDB Developer Guide,
+/// "Constraints"); a little is left for what our own sum does not see.
+const MOST_ITEMS: usize = 100;
+const LARGEST_TRANSACTION: usize = 4_000_000;
+const LARGEST_ITEM: usize = 400_000;
+/// So many transactions are on their way at once.
+const AT_ONCE: usize = 4;
+/// So often what an answer found nothing wrong with is sent again without the rest; each time there is less of the rest.
+const MOST_ROUNDS: usize = 5;
+
+/// What is written whole or not at all: one ticket's items.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Unit {
+    writes: Vec<TransactWriteItem>,
+    bytes: usize,
+    is_incomplete: bool,
+}
+
+/// Why a unit was not written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unwritten {
+    /// Its condition does not hold: somebody was faster.
+    Condition,
+    /// Somebody writes at this moment.
+    Conflict,
+    /// It cannot be written as it is.
+    Refused,
+    /// Nothing is known: no answer, or too many requests.
+    Unavailable,
+}
+
+/// What one answer says of one unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Is(Result<(), Unwritten>),
+    /// Nothing was wrong with it; others kept it out.
+    Again,
+    /// One of those that were sent together cannot be written, and the answer does not say which.
+    Alone,
+}
+
+impl From<Unwritten> for Error {
+    fn from(unwritten: Unwritten) -> Self {
+        match unwritten {
+            Unwritten::Condition | Unwritten::Conflict => Self::Overtaken,
+            Unwritten::Refused => Self::Refused,
+            Unwritten::Unavailable => Self::Unavailable,
+        }
+    }
+}
+
+impl Unit {
+    /// With this item put.
+    pub(super) fn put(mut self, put: PutBuilder) -> Self {
+        let bytes = put.get_item().as_ref().map_or(0, size);
+        match put.build() {
+            Ok(put) => self.add(TransactWriteItem::builder().put(put).build(), bytes),
+            Err(_) => self.is_incomplete = true,
+        }
+        self
+    }
+
+    /// With this update.
+    pub(super) fn update(mut self, update: UpdateBuilder) -> Self {
+        let bytes = update.get_expression_attribute_values().as_ref().map_or(0, size);
+        match update.build() {
+            Ok(update) => self.add(TransactWriteItem::builder().update(update).build(), bytes),
+            Err(_) => self.is_incomplete = true,
+        }
+        self
+    }
+
+    /// An item that is too large for DynamoDB takes a whole transaction, so that its refusal is its own.
+    fn add(&mut self, write: TransactWriteItem, bytes: usize) {
+        let bytes = if bytes > LARGEST_ITEM { LARGEST_TRANSACTION } else { bytes };
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.writes.push(write);
+    }
+}
+
+impl Store {
+    /// A put into the table.
+    pub(super) fn put(&self, item: Item) -> PutBuilder {
+        Put::builder().table_name(&self.table).set_item(Some(item))
+    }
+
+    /// Writes each unit, all of about as many items; one result for each, in their order.
+    pub(super) async fn transact_each(&self, units: Vec<Unit>) -> Vec<Result<(), Unwritten>> {
+        let longest = units.iter().map(|unit| unit.writes.len()).max().unwrap_or_default().max(1);
+        let most = MOST_ITEMS.checked_div(longest).unwrap_or(1);
+        let groups = packs(units, most, LARGEST_TRANSACTION, |unit| unit.bytes);
+        let written = groups.into_iter().map(|group| self.write_group(group));
+        stream::iter(written).buffered(AT_ONCE).collect::<Vec<_>>().await.concat()
+    }
+
+    /// Writes units together; again without those that an answer finds something wrong with, until none is left.
+    async fn write_group(&self, group: Vec<Unit>) -> Vec<Result<(), Unwritten>> {
+        // Others were in the way to the end: as if somebody were writing.
+        let mut results = vec![Err(Unwritten::Conflict); group.len()];
+        let mut left: Vec<(Unit, &mut Result<(), Unwritten>)> = group.into_iter().zip(&mut results).collect();
+        let mut alone = Vec::new();
+        for _ in 0..MOST_ROUNDS {
+            if left.is_empty() {
+                break;
+            }
+            let units: Vec<&Unit> = left.iter().map(|(unit, _)| unit).collect();
+            let verdicts = self.send(&units).await;
+            let mut again = Vec::new();
+            for ((unit, result), verdict) in left.into_iter().zip(verdicts) {
+                match verdict {
+                    Verdict::Is(known) => *result = known,
+                    Verdict::Again => again.push((unit, result)),
+                    Verdict::Alone => alone.push((unit, result)),
+                }
+            }
+            left = again;
+        }
+        for (unit, result) in alone {
+            let verdict = self.send(&[&unit]).await;
+            *result = match verdict.first() {
+                Some(Verdict::Is(known)) => *known,
+                _ => Err(Unwritten::Refused),
+            };
+        }
+        results
+    }
+
+    /// Writes one unit.
+    pub(super) async fn transact(&self, unit: Unit) -> Result<(), Unwritten> {
+        self.transact_each(vec![unit]).await.pop().unwrap_or(Err(Unwritten::Unavailable))
+    }
+
+    async fn send(&self, units: &[&Unit]) -> Vec<Verdict> {
+        let all = |verdict| vec![verdict; units.len()];
+        let not_known =
+            || if units.len() > 1 { Verdict::Alone } else { Verdict::Is(Err(Unwritten::Refused)) };
+        if units.iter().any(|unit| unit.is_incomplete) {
+            return all(not_known());
+        }
+        let writes = units.iter().flat_map(|unit| unit.writes.iter().cloned()).collect();
+        let answer = self.client.transact_write_items().set_transact_items(Some(writes)).send().await;
+        let Err(error) = answer else { return all(Verdict::Is(Ok(()))) };
+        match error.as_service_error() {
+            Some(TransactWriteItemsError::TransactionCanceledException(canceled)) => {
+                let codes: Vec<&str> = canceled
+                    .cancellation_reasons()
+                    .iter()
+                    .map(|reason| reason.code().unwrap_or(NONE))
+                    .collect();
+                verdicts(units.iter().map(|unit| unit.writes.len()), &codes)
+            }
+            Some(refusal) if refusal.code() == Some("ValidationException") => all(not_known()),
+            _ => all(Verdict::Is(Err(match unavailable(&error) {
+                Error::Refused => Unwritten::Refused,
+                _ => Unwritten::Unavailable,
+            }))),
+        }
+    }
+}
+
+/// The code of an item that nothing is wrong with.
+const NONE: &str = "None";
+
+/// What the reasons of a canceled transaction, one for each item in order, say of the units with so many items each.
+fn verdicts(lengths: impl Iterator<Item = usize>, codes: &[&str]) -> Vec<Verdict> {
+    let mut codes = codes.iter();
+    let found: Vec<Option<Unwritten>> = lengths
+        .map(|length| {
+            let own: Vec<&str> = codes.by_ref().take(length).copied().collect();
+            if own.len() < length { Some(Unwritten::Unavailable) } else { worst(&own) }
+        })
+        .collect();
+    // Where the table is too busy, or nobody is at fault, it is not asked again at once.
+    let is_busy = found.contains(&Some(Unwritten::Unavailable)) || found.iter().all(Option::is_none);
+    let others = if is_busy { Verdict::Is(Err(Unwritten::Unavailable)) } else { Verdict::Again };
+    found.into_iter().map(|own| own.map_or(others, |why| Verdict::Is(Err(why)))).collect()
+}
+
+fn worst(codes: &[&str]) -> Option<Unwritten> {
+    let any = |code| codes.contains(&code);
+    if any("ConditionalCheckFailed") {
+        Some(Unwritten::Condition)
+    } else if any("TransactionConflict") {
+        Some(Unwritten::Conflict)
+    } else if any("ValidationError") || any("ItemCollectionSizeLimitExceeded") {
+        Some(Unwritten::Refused)
+    } else if codes.iter().any(|code| *code != NONE) {
+        Some(Unwritten::Unavailable)
+    } else {
+        None
+    }
+}
+
+/// An item's bytes, as DynamoDB counts those of names, texts and numbers, which is all that we store.
+fn size(item: &Item) -> usize {
+    let value = |value: &AttributeValue| match value {
+        AttributeValue::S(text) | AttributeValue::N(text) => text.len(),
+        _ => 0,
+    };
+    item.iter().fold(0, |sum, (name, held)| sum.saturating_add(name.len()).saturating_add(value(held)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+    use std::sync::{Arc, Mutex};
+
+    const CONDITION: &str = "ConditionalCheckFailed";
+
+    /// One item of this name and about so many bytes.
+    fn unit(name: &str, bytes: usize) -> Unit {
+        let [name, rest] = [name.to_owned(), "x".repeat(bytes)].map(AttributeValue::S);
+        Unit::default().put(Put::builder().table_name("t").item("pk", name).item("rest", rest))
+    }
+
+    /// The results of writing these to a table that answers so, and the names that each request held.
+    async fn written(
+        units: Vec<Unit>,
+        answer: impl Fn(&[String]) -> (u16, Value) + Send + Sync + 'static,
+    ) -> (Vec<Result<(), Unwritten>>, Vec<Vec<String>>) {
+        let requests: Arc<Mutex<Vec<Vec<String>>>> = Arc::default();
+        let seen = Arc::clone(&requests);
+        let config = aws::stub::answered_by(move |request| {
+            let items = request["TransactItems"].as_array().unwrap().iter();
+            let names: Vec<_> =
+                items.map(|item| item["Put"]["Item"]["pk"]["S"].as_str().unwrap().to_owned()).collect();
+            seen.lock().unwrap().push(names.clone());
+            answer(&names)
+        });
+        let results = Store::new(aws::dynamodb(&config), "t".to_owned()).transact_each(units).await;
+        let requests = requests.lock().unwrap().clone();
+        (results, requests)
+    }
+
+    fn canceled(names: &[String]) -> (u16, Value) {
+        let code = |name: &String| if name.starts_with("bad") { CONDITION } else { NONE };
+        let reasons: Vec<_> = names.iter().map(|name| json!({ "Code": code(name) })).collect();
+        (400, json!({ "__type": "TransactionCanceledException", "CancellationReasons": reasons }))
+    }
+
+    fn fifty_with_one_bad() -> Vec<Unit> {
+        (0..50)
+            .map(|number| unit(&if number == 7 { "bad".into() } else { format!("{number}") }, 10))
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn what_nothing_is_wrong_with_is_sent_again_without_what_failed() {
+        let answer = |names: &[String]| {
+            if names.iter().any(|name| name == "bad") { canceled(names) } else { (200, json!({})) }
+        };
+        let (results, requests) = written(fifty_with_one_bad(), answer).await;
+        let mut expected = vec![Ok(()); 50];
+        expected[7] = Err(Unwritten::Condition);
+        assert_eq!(results, expected);
+        assert_eq!(requests.iter().map(Vec::len).collect::<Vec<_>>(), [50, 49]);
+    }
+
+    #[tokio::test]
+    async fn where_a_refusal_names_nobody_each_is_sent_alone() {
+        let answer = |names: &[String]| {
+            let is_bad = names.iter().any(|name| name == "bad");
+            if is_bad { (400, json!({ "__type": "ValidationException" })) } else { (200, json!({})) }
+        };
+        let (results, requests) = written(fifty_with_one_bad(), answer).await;
+        let mut expected = vec![Ok(()); 50];
+        expected[7] = Err(Unwritten::Refused);
+        assert_eq!((results, requests.len()), (expected, 51));
+    }
+
+    #[tokio::test]
+    async fn somebody_who_is_always_in_the_way_ends_the_rounds() {
+        let (results, requests) = written(vec![unit("a", 1), unit("b", 1)], |names| {
+            let codes = ["TransactionConflict", NONE].iter().take(names.len());
+            let reasons: Vec<_> = codes.map(|code| json!({ "Code": code })).collect();
+            (400, json!({ "__type": "TransactionCanceledException", "CancellationReasons": reasons }))
+        })
+        .await;
+        assert_eq!(results, [Err(Unwritten::Conflict); 2]);
+        assert_eq!(requests.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_request_is_within_the_bounds_and_what_is_too_large_stands_alone() {
+        let size = |number| if number == 9 { LARGEST_ITEM + 1 } else { 200_000 };
+        let units = (0..30).map(|number| unit(&number.to_string(), size(number))).collect();
+        let (results, requests) = written(units, |_| (200, json!({}))).await;
+        assert!(results.iter().all(Result::is_ok));
+        assert!(requests.contains(&vec!["9".to_owned()]), "{requests:?}");
+        assert!(requests.iter().all(|names| names.len() * 200_000 <= LARGEST_TRANSACTION), "{requests:?}");
+        let many = (0..101).map(|number| unit(&number.to_string(), 1)).collect();
+        let (_, requests) = written(many, |_| (200, json!({}))).await;
+        let mut lengths: Vec<_> = requests.iter().map(Vec::len).collect();
+        lengths.sort_unstable();
+        assert_eq!(lengths, [1, 100]);
+    }
+
+    fn of_pairs(codes: &[&str]) -> Vec<Verdict> {
+        verdicts(std::iter::repeat_n(2, codes.len() / 2), codes)
+    }
+
+    #[test]
+    fn who_is_at_fault_is_told_and_the_others_are_sent_again() {
+        let is = |why| Verdict::Is(Err(why));
+        let told =
+            of_pairs(&[NONE, NONE, CONDITION, NONE, NONE, "TransactionConflict", NONE, "ValidationError"]);
+        let expected =
+            [Verdict::Again, is(Unwritten::Condition), is(Unwritten::Conflict), is(Unwritten::Refused)];
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn a_busy_table_and_an_answer_without_reasons_are_not_asked_again_at_once() {
+        let unavailable = Verdict::Is(Err(Unwritten::Unavailable));
+        assert_eq!(of_pairs(&[NONE, NONE, "ThrottlingError", NONE]), [unavailable; 2]);
+        assert_eq!(of_pairs(&[NONE; 4]), [unavailable; 2]);
+        assert_eq!(verdicts([2, 2].into_iter(), &[]), [unavailable; 2]);
+        let busy = of_pairs(&[CONDITION, NONE, "ProvisionedThroughputExceeded", NONE]);
+        assert_eq!(busy, [Verdict::Is(Err(Unwritten::Condition)), unavailable]);
+    }
+
+    proptest! {
+        #[test]
+        fn a_unit_is_written_again_only_where_all_of_its_items_are_sound(
+            units in proptest::collection::vec(proptest::collection::vec(any::<bool>(), 1..4), 1..60)
+        ) {
+            let code = |sound: &bool| if *sound { NONE } else { CONDITION };
+            let codes: Vec<&str> = units.iter().flatten().map(code).collect();
+            let told = verdicts(units.iter().map(Vec::len), &codes);
+            prop_assert_eq!(told.len(), units.len());
+            for (unit, verdict) in units.iter().zip(told) {
+                prop_assert_eq!(verdict == Verdict::Is(Err(Unwritten::Condition)), unit.contains(&false));
+                prop_assert!(verdict != Verdict::Is(Ok(())), "nothing of a canceled transaction is written");
+            }
+        }
+    }
+}
