@@ -25,6 +25,7 @@ mod rotation;
 mod secrets;
 mod setting;
 mod store;
+mod swapped;
 mod tidy;
 mod trouble;
 mod webhooks;

@@ -130,7 +130,12 @@ impl Enricher {
             again: None,
             what,
         };
-        tracing::info!(hint.id = hint.id.as_str(), ?reason, "a webhook led to no ticket");
+        tracing::info!(
+            hint.id = hint.id.as_str(),
+            event.id = event.id.as_str(),
+            ?reason,
+            "a webhook led to no ticket"
+        );
         Ok(self.bus.publish(&[event]).await.into_iter().collect::<std::result::Result<(), _>>()?)
     }
 
@@ -189,6 +194,8 @@ impl Enricher {
                     ticket.version = plan.version,
                     event.id = event.id.as_str(),
                     event.kind = event.what.kind(),
+                    cause.by = event.cause.by(),
+                    hint.id = event.cause.hint().as_str(),
                     "a change is stored"
                 );
             }

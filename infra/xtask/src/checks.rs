@@ -1,8 +1,9 @@
 //! `cargo xtask test`: every check and every test, cheapest first.
 
 use crate::chaos;
+use crate::ports::Ports;
 use crate::project::command;
-use crate::stack::{Ports, Running, found_by, sam};
+use crate::stack::{Running, found_by, sam};
 use crate::steps::{say, step};
 use crate::tools::{self, Tools};
 use anyhow::{Context as _, Result, bail};
