@@ -170,6 +170,7 @@ impl Source {
     async fn settle(&self, envelope: &Envelope, result: Result<(), Trouble>) -> Option<String> {
         let trouble = result.err()?;
         let Envelope { id, receives, .. } = envelope;
+        let subject = wire::id_in(&envelope.text);
         let first = self.first_failures.get(id.as_str()).unwrap_or(trouble.kind);
         self.first_failures.put(id.clone(), first, LONGEST_MEMORY);
         let delay = delay(trouble.remedy, *receives, id).filter(|_| *receives < MOST_RECEIVES);
@@ -177,6 +178,7 @@ impl Source {
             tracing::warn!(
                 message.id = id,
                 message.receives = receives,
+                subject,
                 failure.kind = trouble.kind,
                 failure = trouble.text,
                 retry_ms = millis(delay),
@@ -190,6 +192,7 @@ impl Source {
             tracing::error!(
                 message.id = id,
                 message.receives = receives,
+                subject,
                 failure.kind = trouble.kind,
                 failure = trouble.text,
                 reason,

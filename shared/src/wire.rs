@@ -2,8 +2,11 @@
 //!
 //! `serde_json`'s own messages quote the value that they disliked, which may be a client's name; so they end here.
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+/// What is longer is no id of ours.
+const LONGEST_ID: usize = 160;
 
 /// Where a JSON text does not fit its type. It never holds a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,9 +45,32 @@ pub fn to_json<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).expect("our own types serialise")
 }
 
+/// The id of the hint, the event or the action that a message carries, for its log lines; nothing that may be a value.
+pub(crate) fn id_in(text: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Named {
+        id: Option<String>,
+        detail: Option<Box<Named>>,
+    }
+    let named: Named = from_json(text.as_bytes()).ok()?;
+    // What EventBridge wraps has an id of its own around it.
+    let id = named.detail.map_or(named.id, |detail| detail.id)?;
+    let is_id = |letter: char| letter.is_ascii_alphanumeric() || "-._".contains(letter);
+    (id.len() <= LONGEST_ID && id.chars().all(is_id)).then_some(id)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_message_is_named_by_the_id_of_what_it_carries() {
+        assert_eq!(id_in(r#"{"id": "e-1.h.0", "action": {}}"#).as_deref(), Some("e-1.h.0"));
+        assert_eq!(id_in(r#"{"id": "bus", "detail": {"id": "e-1"}}"#).as_deref(), Some("e-1"));
+        for unnamed in ["", "[]", "{}", r#"{"id": 7}"#, r#"{"id": "Jane Citizen"}"#, r#"{"detail": {}}"#] {
+            assert_eq!(id_in(unnamed), None, "{unnamed}");
+        }
+    }
 
     #[test]
     fn the_error_says_where_and_never_what() {

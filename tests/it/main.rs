@@ -34,6 +34,7 @@ mod secrets;
 mod setting;
 mod shipped;
 mod store;
+mod swapped;
 mod tidy;
 mod trouble;
 mod webhooks;

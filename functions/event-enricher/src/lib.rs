@@ -125,7 +125,12 @@ impl Enricher {
         let Some(action) = hint.action.clone() else { return Ok(()) };
         let what = What::WebhookUnrecognised { action, reason };
         let event = Event::of_hint(&hint.organisation, now, &hint.cause(), what);
-        tracing::info!(hint.id = hint.id.as_str(), ?reason, "a webhook led to no ticket");
+        tracing::info!(
+            hint.id = hint.id.as_str(),
+            event.id = event.id.as_str(),
+            ?reason,
+            "a webhook led to no ticket"
+        );
         Ok(self.bus.publish(&[&[event]]).await.into_iter().collect::<std::result::Result<(), _>>()?)
     }
 }

@@ -84,6 +84,7 @@ impl Enricher {
                     ticket.version = version.snapshot.ticket.version,
                     event.id = event.id.as_str(),
                     event.kind = event.what.kind(),
+                    cause.by = event.cause.by(),
                     hint.id = event.cause.hint().as_str(),
                     "a change is stored"
                 );

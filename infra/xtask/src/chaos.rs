@@ -1,7 +1,8 @@
 //! `cargo xtask chaos`: the promise under fire, on a stack of its own.
 
+use crate::ports::Ports;
 use crate::project::{binary, command};
-use crate::stack::{Ports, Running, found_by};
+use crate::stack::{Running, found_by};
 use anyhow::{Context as _, Result};
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -2,8 +2,9 @@
 
 use crate::bench;
 use crate::chaos;
+use crate::ports::Ports;
 use crate::project::command;
-use crate::stack::{Ports, Running, found_by, sam};
+use crate::stack::{Running, found_by, sam};
 use crate::steps::{say, step};
 use crate::tools::{self, Tools};
 use anyhow::{Context as _, Result, bail};

@@ -1,7 +1,8 @@
 //! `cargo xtask demo`: one webhook becomes one action, seen from end to end.
 
+use crate::ports::Ports;
 use crate::project::{binary, command};
-use crate::stack::{Ports, Running, found_by};
+use crate::stack::{Running, found_by};
 use anyhow::{Context as _, Result, bail};
 
 /// Starts a stack of its own, sends the webhook, prints the timeline, stops the stack.

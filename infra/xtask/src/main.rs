@@ -1,11 +1,14 @@
 //! The project's commands: `cargo xtask demo`, `test`, `up`, `down`.
 
 mod bench;
+mod changes;
 mod chaos;
 mod checks;
 mod demo;
+mod dev;
 mod fuzz;
 mod lint;
+mod ports;
 mod process;
 mod project;
 mod sbom;
@@ -54,10 +57,15 @@ enum Command {
         #[arg(long)]
         json: bool,
         #[command(flatten)]
-        ports: stack::Ports,
+        ports: ports::Ports,
     },
     /// Stop what `up` started, and nothing else
     Down,
+    /// Start the local stack, take up every file that is saved, show the functions' logs and the way of each event
+    Dev {
+        #[command(flatten)]
+        options: dev::Options,
+    },
     /// Write a new handler: its folder, its lines in template.yaml, its place in Cargo.lock
     #[command(disable_help_flag = true)]
     NewHandler {
@@ -150,6 +158,7 @@ fn main() -> ExitCode {
         Command::Sbom => sbom::run().map(done),
         Command::Fuzz { minutes, targets } => fuzz::run(minutes, &targets).map(done),
         Command::Up { json, ports } => stack::up(json, ports).map(done),
+        Command::Dev { options } => dev::run(&options).map(done),
         Command::Down => stack::down().map(done),
         Command::NewHandler { arguments } => tool::author("new-handler", &arguments),
         Command::Events { arguments } => tool::author("events", &arguments),

@@ -22,7 +22,12 @@ impl Started {
     /// Starts a command in the background, its output in `log`.
     pub(crate) fn start(name: &str, command: &mut Command, log: &Path, next: &str) -> Result<(Self, Child)> {
         let out = File::create(log)?;
-        command.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out).process_group(0);
+        Self::beside(name, command.stdout(out.try_clone()?).stderr(out), next)
+    }
+
+    /// Starts a command that speaks where it is told to, or else where this one does.
+    pub(crate) fn beside(name: &str, command: &mut Command, next: &str) -> Result<(Self, Child)> {
+        command.stdin(Stdio::null()).process_group(0);
         let child = command.spawn().with_context(|| format!("{name} cannot be started; {next}"))?;
         let pid = i32::try_from(child.id()).context("a process id that is none")?;
         let since = since(pid).unwrap_or_default();

@@ -1,38 +1,21 @@
 //! The local stack: MiniStack, Salestrekker's stand-in, and the real template deployed on them.
 
+use crate::ports::Ports;
 use crate::process::{Started, died};
 use crate::project::{self, REGION, binary, command, local, root};
 use crate::steps::{log_path, run_logged, say, step, until};
 use crate::tools::{self, Tools};
-use anyhow::{Context as _, Result, bail};
-use clap::Args;
+use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fs;
 use std::io::Write as _;
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::PathBuf;
 use std::process::Child;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-
-/// Which ports to use; free ones where none is named.
-#[derive(Debug, Clone, Copy, Default, Args)]
-pub(crate) struct Ports {
-    /// The port of the AWS endpoints on 127.0.0.1 [default: a free one]
-    #[arg(long)]
-    aws_port: Option<u16>,
-    /// The port of Salestrekker's stand-in on 127.0.0.1 [default: a free one]
-    #[arg(long)]
-    salestrekker_port: Option<u16>,
-}
-
-impl Ports {
-    /// The port of the AWS endpoints and the stand-in's; those that are named are free.
-    fn choose(self) -> Result<(u16, u16)> {
-        Ok((port(self.aws_port, "--aws-port")?, port(self.salestrekker_port, "--salestrekker-port")?))
-    }
-}
 
 /// A stack that was started: what to stop, and where it is.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -132,12 +115,22 @@ impl Stack {
 /// The stack that a signal stops: a process runs one at a time.
 static LATEST: Mutex<Option<Owned>> = Mutex::new(None);
 
+/// Whether a signal is stopping it: then the process ends when that is done, and not before.
+static IS_ENDING: AtomicBool = AtomicBool::new(false);
+
+/// Whether a signal ends this process right now.
+pub(crate) fn is_ending() -> bool {
+    IS_ENDING.load(Ordering::SeqCst)
+}
+
 type Owned = (&'static str, Arc<Mutex<Option<Stack>>>);
 
 /// A stack that is stopped when this goes, however the command ends.
 #[derive(Debug)]
 pub(crate) struct Running {
     name: &'static str,
+    aws_port: u16,
+    parameters: String,
     stack: Arc<Mutex<Option<Stack>>>,
     /// Kept so that a child that died can be told.
     children: Vec<(&'static str, Child, PathBuf)>,
@@ -156,7 +149,13 @@ impl Running {
         let (aws, salestrekker) = ports.choose()?;
         let owner = (name != "up").then(Started::this);
         let stack = Stack { owner, ..Stack::default() };
-        let mut running = Self { name, stack: Arc::new(Mutex::new(Some(stack))), children: Vec::new() };
+        let mut running = Self {
+            name,
+            aws_port: aws,
+            parameters: parameters.to_owned(),
+            stack: Arc::new(Mutex::new(Some(stack))),
+            children: Vec::new(),
+        };
         running.stop_on_signal()?;
         step("starting MiniStack and Salestrekker's stand-in", || {
             running.add("ministack", &mut ministack(aws)?, aws)?;
@@ -166,11 +165,41 @@ impl Running {
                 salestrekker,
             )
         })?;
-        step("deploying template.yaml with sam deploy", || deploy(name, aws, parameters))?;
+        running.deploy()?;
         let place = step("seeding one organisation", || seed(name, aws, salestrekker))?;
         running.change(|stack| stack.place = place);
         running.save()?;
         Ok(running)
+    }
+
+    /// Deploys what was built last.
+    pub(crate) fn deploy(&self) -> Result<()> {
+        let Self { name, aws_port, parameters, .. } = self;
+        step("deploying template.yaml with sam deploy", || deploy(name, *aws_port, parameters))
+    }
+
+    /// Starts a command that speaks where this one does, and that ends with the stack.
+    pub(crate) fn alongside(&self, name: &str, command: &mut std::process::Command) -> Result<Child> {
+        let (started, child) = Started::beside(name, command, "run the command again")?;
+        match self.stack.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            Some(stack) => {
+                stack.started.retain(Started::runs);
+                stack.started.push(started);
+            }
+            // A signal came in between.
+            None => started.stop(),
+        }
+        self.save()?;
+        Ok(child)
+    }
+
+    /// Why the stack is none any more, where one of its processes ended.
+    pub(crate) fn died(&mut self) -> Option<anyhow::Error> {
+        let mut children = self.children.iter_mut();
+        children.find_map(|(name, child, log)| {
+            let runs = matches!(child.try_wait(), Ok(None));
+            (!runs).then(|| died(name, log))
+        })
     }
 
     /// Where it is.
@@ -220,6 +249,7 @@ impl Running {
         let latest = (self.name, Arc::clone(&self.stack));
         *LATEST.lock().unwrap_or_else(PoisonError::into_inner) = Some(latest);
         let handler = || {
+            IS_ENDING.store(true, Ordering::SeqCst);
             let latest = LATEST.lock().unwrap_or_else(PoisonError::into_inner).take();
             if let Some((name, stack)) = latest
                 && let Some(stack) = stack.lock().unwrap_or_else(PoisonError::into_inner).take()
@@ -238,6 +268,10 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        // What stops the stack ends the process too; ending it from here would cut that short.
+        while is_ending() {
+            std::thread::park();
+        }
         if let Some(stack) = self.stack.lock().unwrap_or_else(PoisonError::into_inner).take() {
             let _ = stack.stop(self.name);
             for (_, child, _) in &mut self.children {
@@ -342,18 +376,6 @@ fn seed(name: &str, aws: u16, salestrekker: u16) -> Result<Value> {
         return Err(died("seed", &log));
     }
     serde_json::from_slice(&output.stdout).context("the seeding answered with no JSON")
-}
-
-fn port(wanted: Option<u16>, option: &str) -> Result<u16> {
-    match TcpListener::bind((Ipv4Addr::LOCALHOST, wanted.unwrap_or(0))) {
-        Ok(listener) => Ok(listener.local_addr()?.port()),
-        Err(error) => match wanted {
-            Some(port) => bail!(
-                "port {port} cannot be used ({error}); name another with {option}, or none for a free one"
-            ),
-            None => bail!("no free port on 127.0.0.1 ({error})"),
-        },
-    }
 }
 
 /// The environment in which the end-to-end tests and the demonstration find a stack.

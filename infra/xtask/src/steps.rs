@@ -7,7 +7,16 @@ use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+
+/// Whether others write to the terminal too, so that nothing may turn there.
+static IS_SHARED: AtomicBool = AtomicBool::new(false);
+
+/// From now on others write to the terminal too: every step is told by whole lines.
+pub(crate) fn share_terminal() {
+    IS_SHARED.store(true, Ordering::Relaxed);
+}
 
 /// Says that something was done that took no step of its own.
 pub(crate) fn say(text: &str) {
@@ -22,7 +31,7 @@ pub(crate) fn fail(error: &anyhow::Error) {
 
 /// Does `work` as a step: its name while it runs (turning, with its time, on a terminal), its time when it is done.
 pub(crate) fn step<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
-    let terminal = std::io::stderr().is_terminal();
+    let terminal = std::io::stderr().is_terminal() && !IS_SHARED.load(Ordering::Relaxed);
     let spinner = if terminal { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
     let style = ProgressStyle::with_template("  {spinner} {msg} {elapsed}")?;
     spinner.set_style(style);

@@ -39,6 +39,15 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// What made us look, as in `cause.by` on the bus.
+    pub fn by(&self) -> &'static str {
+        match self {
+            Self::Webhook { .. } => "webhook",
+            Self::Reconciler { .. } => "reconciler",
+            Self::Action { .. } => "action",
+        }
+    }
+
     /// The hint that made us look.
     pub fn hint(&self) -> &HintId {
         match self {

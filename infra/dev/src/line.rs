@@ -1,0 +1,130 @@
+//! One log line of a function.
+
+use automations::telemetry::Level;
+use aws_sdk_cloudwatchlogs::primitives::{DateTime, DateTimeFormat};
+use serde_json::{Map, Value, json};
+
+/// What a function, or the engine that runs it, said.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Line {
+    /// The function's folder.
+    pub function: String,
+    /// When, in milliseconds since 1970.
+    pub at: i64,
+    /// How important it is.
+    pub level: Level,
+    /// What it says.
+    pub message: String,
+    /// The other fields, by name.
+    pub fields: Map<String, Value>,
+}
+
+impl Line {
+    /// A line as `CloudWatch` Logs keeps it. What is no JSON comes from the engine (`START`, `END`, `REPORT`), which matters
+    /// only to whoever asks for everything, or from a function that could not even start, which matters most.
+    pub fn read(function: &str, kept_at: i64, text: &str) -> Self {
+        let plain = || {
+            let of_engine = ["START ", "END ", "REPORT ", "INIT_"].iter().any(|word| text.starts_with(word));
+            let level = if of_engine { Level::DEBUG } else { Level::ERROR };
+            Self {
+                function: function.to_owned(),
+                at: kept_at,
+                level,
+                message: text.to_owned(),
+                fields: Map::new(),
+            }
+        };
+        let Ok(Value::Object(mut fields)) = serde_json::from_str(text) else { return plain() };
+        let mut text_of = |key: &str| match fields.remove(key) {
+            Some(Value::String(text)) => Some(text),
+            _ => None,
+        };
+        let (level, message, at) = (text_of("level"), text_of("message"), text_of("timestamp"));
+        let Some(message) = message else { return plain() };
+        Self {
+            function: function.to_owned(),
+            at: at.and_then(|at| millis(&at)).unwrap_or(kept_at),
+            level: level.and_then(|level| level.parse().ok()).unwrap_or(Level::INFO),
+            message,
+            fields,
+        }
+    }
+
+    /// A field that is text.
+    pub fn text(&self, field: &str) -> Option<&str> {
+        self.fields.get(field)?.as_str()
+    }
+
+    /// A field that is a count.
+    pub fn count(&self, field: &str) -> Option<u64> {
+        self.fields.get(field)?.as_u64()
+    }
+
+    /// The line as one JSON object.
+    pub fn json(&self) -> Value {
+        let Self { function, at, level, message, fields } = self;
+        let mut object = fields.clone();
+        object.insert("function".to_owned(), json!(function));
+        object.insert("timestamp".to_owned(), json!(moment(*at)));
+        object.insert("level".to_owned(), json!(level.as_str()));
+        object.insert("message".to_owned(), json!(message));
+        Value::Object(object)
+    }
+}
+
+/// A moment as logs write it, to the millisecond.
+pub fn moment(at: i64) -> String {
+    DateTime::from_millis(at).fmt(DateTimeFormat::DateTime).unwrap_or_default()
+}
+
+/// The time of day of a moment, as UTC has it.
+pub fn time_of_day(at: i64) -> String {
+    let whole = moment(at);
+    let time = whole.split_once('T').map_or(whole.as_str(), |(_, time)| time).trim_end_matches('Z');
+    let (seconds, part) = time.split_once('.').unwrap_or((time, ""));
+    format!("{seconds}.{part:0<3}")
+}
+
+fn millis(text: &str) -> Option<i64> {
+    DateTime::from_str(text, DateTimeFormat::DateTime).ok()?.to_millis().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_line_of_ours_is_taken_apart() {
+        let text = r#"{"timestamp":"2026-11-25T00:46:52.123456Z","level":"WARN","message":"a message comes again","failure.kind":"rate","message.receives":2}"#;
+        let line = Line::read("action-worker", 5, text);
+        assert_eq!((line.level, line.message.as_str()), (Level::WARN, "a message comes again"));
+        assert_eq!((line.text("failure.kind"), line.count("message.receives")), (Some("rate"), Some(2)));
+        assert_eq!(time_of_day(line.at), "00:46:52.123");
+        assert_eq!(line.json()["timestamp"], "2026-11-25T00:46:52.123Z");
+        assert_eq!(Line::read("action-worker", 5, &line.json().to_string()).json(), line.json());
+    }
+
+    #[test]
+    fn the_engine_is_quiet_and_a_function_that_cannot_start_is_not() {
+        let level = |text| Line::read("reconciler", 5, text).level;
+        assert_eq!(level("START RequestId: 1 Version: $LATEST"), Level::DEBUG);
+        assert_eq!(level("the function's environment is not usable: TABLE_NAME is not set"), Level::ERROR);
+        assert_eq!(level(r#"{"no": "message"}"#), Level::ERROR);
+    }
+
+    #[test]
+    fn a_whole_second_has_its_milliseconds_too() {
+        assert_eq!(time_of_day(1_000), "00:00:01.000");
+        assert_eq!(time_of_day(1_050), "00:00:01.050");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_line(text: String, at: i64) {
+            let line = Line::read("reconciler", at, &text);
+            prop_assert!(serde_json::from_str::<Value>(&line.json().to_string()).is_ok());
+            let _ = time_of_day(line.at);
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Which lines are shown, and how they look on a terminal or in a file.
+
+use crate::line::{Line, time_of_day};
+use automations::telemetry::Level;
+use serde_json::Value;
+
+/// The width of the longest name that this is made for; longer ones move what follows.
+const NAME_WIDTH: usize = 24;
+/// Colours of names: those that stand well on dark and on light, without the red of errors.
+const OF_NAMES: [&str; 6] = ["36", "35", "34", "32", "33", "96"];
+
+/// What is shown.
+#[derive(Debug, Clone)]
+pub struct Look {
+    /// Only these functions; all of them where none is named.
+    pub only: Vec<String>,
+    /// The least important level.
+    pub level: Level,
+    /// Only lines that hold this text, however it is written.
+    pub text: Option<String>,
+    /// One JSON object a line.
+    pub json: bool,
+    /// With colours.
+    pub colour: bool,
+}
+
+impl Look {
+    /// A log line as it is shown; none where it is not.
+    pub fn of_line(&self, line: &Line) -> Option<String> {
+        if line.level > self.level || !self.names([line.function.as_str()]) {
+            return None;
+        }
+        let shown = if self.json { line.json().to_string() } else { self.written(line) };
+        // What is looked for stands in the line as it is shown without colours.
+        let plain = if self.json { shown.clone() } else { self.plain().written(line) };
+        self.holds(&plain).then_some(shown)
+    }
+
+    /// The way of an event as it is shown: this text, or this JSON; none where it went through nothing that is shown.
+    pub fn of_way<'a>(
+        &self,
+        functions: impl IntoIterator<Item = &'a str>,
+        text: &str,
+        json: &Value,
+    ) -> Option<String> {
+        let shown = if self.json { json.to_string() } else { text.to_owned() };
+        if !self.names(functions) || !self.holds(&shown) {
+            return None;
+        }
+        Some(if self.json { shown } else { self.coloured("1", &shown) })
+    }
+
+    fn names<'a>(&self, functions: impl IntoIterator<Item = &'a str>) -> bool {
+        self.only.is_empty() || functions.into_iter().any(|name| self.only.iter().any(|only| only == name))
+    }
+
+    fn holds(&self, shown: &str) -> bool {
+        let wanted = self.text.as_deref().map(str::to_lowercase);
+        wanted.is_none_or(|wanted| shown.to_lowercase().contains(&wanted))
+    }
+
+    fn plain(&self) -> Self {
+        Self { colour: false, ..self.clone() }
+    }
+
+    fn written(&self, line: &Line) -> String {
+        let fields = line.fields.iter().filter(|(name, value)| !is_said_elsewhere(line, name, value));
+        let fields = fields.map(|(name, value)| match value {
+            Value::String(text) => format!("  {name}={text}"),
+            other => format!("  {name}={other}"),
+        });
+        let fields: String = fields.collect();
+        let (level, colour) = match line.level {
+            Level::ERROR => ("ERROR ", "31"),
+            Level::WARN => ("WARN ", "33"),
+            Level::DEBUG | Level::TRACE => ("", "2"),
+            Level::INFO => ("", "0"),
+        };
+        format!(
+            "{} {} {} {}",
+            self.coloured("2", &time_of_day(line.at)),
+            self.coloured(of_name(&line.function), &format!("{:<NAME_WIDTH$}", line.function)),
+            self.coloured(colour, &format!("{level}{}", line.message)),
+            self.coloured("2", &fields),
+        )
+        .trim_end()
+        .to_owned()
+    }
+
+    fn coloured(&self, colour: &str, text: &str) -> String {
+        if self.colour { format!("\x1b[{colour}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}
+
+/// Whether a field repeats what the line shows, or is nothing that tells one line from another.
+fn is_said_elsewhere(line: &Line, name: &str, value: &Value) -> bool {
+    value.is_null() || name == "span" || (name == "handler" && value.as_str() == Some(&line.function))
+}
+
+/// A name's colour, the same each time.
+fn of_name(name: &str) -> &'static str {
+    let sum = name.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(byte)));
+    sum.checked_rem(OF_NAMES.len()).and_then(|place| OF_NAMES.get(place)).copied().unwrap_or("0")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn all() -> Look {
+        Look { only: vec![], level: Level::INFO, text: None, json: false, colour: false }
+    }
+
+    fn line(function: &str, level: &str, message: &str) -> Line {
+        let text = json!({ "timestamp": "2026-11-25T00:46:52.123456Z", "level": level, "message": message,
+            "handler": function, "event.id": "e-1", "actions": 2 });
+        Line::read(function, 5, &text.to_string())
+    }
+
+    #[test]
+    fn a_line_reads_from_left_to_right() {
+        let shown = all().of_line(&line("follow-up-on-settlement", "INFO", "decided")).unwrap();
+        assert_eq!(shown, "00:46:52.123 follow-up-on-settlement  decided   actions=2  event.id=e-1");
+        let shown = all().of_line(&line("reconciler", "ERROR", "a sweep failed")).unwrap();
+        assert!(shown.contains(" ERROR a sweep failed "), "{shown}");
+    }
+
+    #[test]
+    fn colours_are_for_terminals() {
+        let line = line("reconciler", "WARN", "late");
+        let coloured = Look { colour: true, ..all() }.of_line(&line).unwrap();
+        assert!(coloured.contains("\x1b[33mWARN late\x1b[0m"), "{coloured:?}");
+        assert!(!all().of_line(&line).unwrap().contains('\x1b'));
+    }
+
+    #[test]
+    fn what_is_not_asked_for_is_not_shown() {
+        let line = line("reconciler", "INFO", "tickets are due");
+        let only = |names: &[&str]| Look { only: names.iter().map(ToString::to_string).collect(), ..all() };
+        assert!(only(&["reconciler", "action-worker"]).of_line(&line).is_some());
+        assert!(only(&["action-worker"]).of_line(&line).is_none());
+        assert!(Look { level: Level::WARN, ..all() }.of_line(&line).is_none());
+        let text = |text: &str| Look { text: Some(text.to_owned()), ..all() };
+        assert!(text("TICKETS").of_line(&line).is_some());
+        assert!(text("event.id=e-1").of_line(&line).is_some());
+        assert!(text("e-2").of_line(&line).is_none());
+    }
+
+    #[test]
+    fn colours_do_not_hide_a_text_that_is_looked_for() {
+        let look = Look { colour: true, text: Some("reconciler               tickets".to_owned()), ..all() };
+        assert!(look.of_line(&line("reconciler", "INFO", "tickets are due")).is_some());
+    }
+
+    #[test]
+    fn json_lines_are_json() {
+        let shown = Look { json: true, ..all() }.of_line(&line("reconciler", "INFO", "due")).unwrap();
+        let value: Value = serde_json::from_str(&shown).unwrap();
+        assert_eq!((&value["function"], &value["event.id"]), (&json!("reconciler"), &json!("e-1")));
+    }
+
+    #[test]
+    fn a_way_is_shown_with_any_function_that_it_went_through() {
+        let look = Look { only: vec!["action-worker".to_owned()], ..all() };
+        let way = |functions: [&str; 2]| look.of_way(functions, "way", &json!({}));
+        assert_eq!(way(["event-enricher", "action-worker"]).as_deref(), Some("way"));
+        assert_eq!(way(["event-enricher", "webhook-ingest"]), None);
+    }
+}

@@ -1,0 +1,128 @@
+//! `cargo xtask dev` runs this: see the library beside it.
+
+use anyhow::{Context as _, Result, bail};
+use automations::config::Reader;
+use automations::telemetry::Level;
+use automations::{aws, clock};
+use clap::{Parser, Subcommand};
+use dev::look::Look;
+use dev::swap::Swap;
+use dev::tail::Tail;
+use dev::way::Ways;
+use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// How often lines are asked for.
+const EVERY: Duration = Duration::from_millis(250);
+/// After so many times it is asked which functions there are.
+const LOOK_AGAIN_AFTER: u32 = 8;
+/// So many times in a row the engine may not answer, as when it is deployed to.
+const MOST_FAILURES: u32 = 40;
+
+/// What `cargo xtask dev` shows and swaps, on the local stack only
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    /// The CloudFormation stack, which is the first part of the functions' names
+    #[arg(long, global = true, default_value = "automations")]
+    stack: String,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Show the functions' log lines as they come, and the way of each event
+    Logs {
+        #[arg(long)]
+        only: Vec<String>,
+        #[arg(long, default_value = "info")]
+        level: Level,
+        #[arg(long)]
+        text: Option<String>,
+        #[arg(long)]
+        json: bool,
+    },
+    /// Put a program into a function's place
+    Swap { function: String, program: PathBuf },
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match run(Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(Arguments { command, stack }: Arguments) -> Result<()> {
+    let endpoint = Reader::of_process().or("AWS_ENDPOINT_URL", String::new());
+    if !endpoint.starts_with("http://127.0.0.1:") {
+        bail!("this is for the local stack: run `cargo xtask dev`");
+    }
+    let config = aws::load()?;
+    match command {
+        Command::Logs { only, level, text, json } => {
+            let no_colour = !Reader::of_process().or("NO_COLOR", String::new()).is_empty();
+            let colour = !no_colour && std::io::stdout().is_terminal();
+            let client = aws_sdk_cloudwatchlogs::Client::new(&config);
+            let tail = Tail::new(client, &stack, now());
+            show(tail, &Look { only, level, text, json, colour }).await
+        }
+        Command::Swap { function, program } => {
+            let swap = Swap { lambda: aws_sdk_lambda::Client::new(&config), sqs: aws::sqs(&config) };
+            swap.swap(&format!("{stack}-{function}"), &program).await
+        }
+    }
+}
+
+/// Shows lines until the engine is gone.
+async fn show(mut tail: Tail, look: &Look) -> Result<()> {
+    let mut ways = Ways::default();
+    let mut failures: u32 = 0;
+    for round in 0_u32.. {
+        let lines = async {
+            if round.is_multiple_of(LOOK_AGAIN_AFTER) {
+                tail.look_for_functions().await?;
+            }
+            tail.next(now()).await
+        };
+        let lines = match lines.await {
+            Ok(lines) => lines,
+            Err(error) if failures >= MOST_FAILURES => return Err(error.context("the logs cannot be read")),
+            Err(_) => {
+                failures = failures.saturating_add(1);
+                Vec::new()
+            }
+        };
+        let mut out = std::io::stdout().lock();
+        for line in &lines {
+            failures = 0;
+            ways.hear(line, now());
+            if let Some(shown) = look.of_line(line) {
+                writeln!(out, "{shown}").context("what reads this is gone")?;
+            }
+        }
+        for way in ways.told(now()) {
+            if let Some(shown) = look.of_way(way.functions(), &way.text(), &way.json()) {
+                writeln!(out, "{shown}").context("what reads this is gone")?;
+            }
+        }
+        out.flush()?;
+        drop(out);
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the pause between two looks at something that can be seen"
+        )]
+        tokio::time::sleep(EVERY).await;
+    }
+    Ok(())
+}
+
+fn now() -> i64 {
+    i64::try_from(clock::now().as_millis()).unwrap_or(i64::MAX)
+}

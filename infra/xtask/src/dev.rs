@@ -1,0 +1,234 @@
+//! `cargo xtask dev`: the local stack, and in it every saved file a moment later.
+
+use crate::changes::{Watched, Work};
+use crate::ports::Ports;
+use crate::project::{binary, command, functions, local, root};
+use crate::stack::{Running, build, found_by, is_ending};
+use crate::steps::{run_logged, say, share_terminal, shown, step, until};
+use anyhow::{Context as _, Result, bail};
+use clap::{Args, ValueEnum};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use std::process::{Child, Command};
+use std::time::{Duration, SystemTime};
+
+/// As in `chaos`: what an invocation held that was ended comes again soon.
+const PARAMETERS: &str = "WorkTimeout=6 WorkVisibilityTimeout=36";
+
+/// What is shown.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Show this function's lines only; again for more
+    #[arg(long, value_name = "FUNCTION")]
+    only: Vec<String>,
+    /// The least important lines that are shown
+    #[arg(long, value_enum, default_value_t = Level::Info)]
+    level: Level,
+    /// Show lines that hold this text only
+    #[arg(long)]
+    text: Option<String>,
+    /// Print each log line as one JSON object, without colours
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    ports: Ports,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Level {
+    Error,
+    Warn,
+    Info,
+    Debug,
+}
+
+/// The stack and what is in it.
+struct Dev {
+    running: Running,
+    logs: Child,
+    watched: Watched,
+    /// By function that was swapped: when the program that serves was built.
+    serving: BTreeMap<String, SystemTime>,
+    /// By function that was swapped: the program that serves, which is not the one that SAM knows of.
+    programs: BTreeMap<String, PathBuf>,
+    /// What could not be done yet, as it did not build or did not deploy.
+    owed: Work,
+    /// So many programs were put into place.
+    count: usize,
+}
+
+/// Starts the stack, then follows what is saved until it is interrupted.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let names = functions()?;
+    if let Some(unknown) = options.only.iter().find(|name| !names.contains(name)) {
+        bail!("there is no function `{unknown}`; there are {}", names.join(", "));
+    }
+    let level = options.level.to_possible_value().map(|level| level.get_name().to_owned());
+    let level = level.unwrap_or_default();
+    let log_level = if options.level == Level::Debug { " LogLevel=debug" } else { "" };
+    // What is saved while it starts is taken up when it has started.
+    let watched = Watched::new();
+    let running = Running::start("dev", options.ports, &format!("{PARAMETERS}{log_level}"))?;
+    build_tool()?;
+    let _ = fs::remove_dir_all(place_of_programs());
+    fs::create_dir_all(place_of_programs())?;
+    let mut logs = command(binary("dev"));
+    found_by(&mut logs, &running.place());
+    logs.args(["logs", "--level", &level]);
+    logs.args(options.only.iter().flat_map(|name| ["--only", name]));
+    logs.args(options.text.iter().flat_map(|text| ["--text", text]));
+    logs.args(options.json.then_some("--json"));
+    share_terminal();
+    for (name, value) in running.place().as_object().into_iter().flatten() {
+        say(&format!("  {name:<24} {}", value.as_str().unwrap_or_default()));
+    }
+    say("\n  save a file of functions/ or shared/ and it serves a moment later; Ctrl-C ends all of it\n");
+    let logs = running.alongside("logs", &mut logs)?;
+    let (serving, programs, owed) = (BTreeMap::new(), BTreeMap::new(), Work::default());
+    Dev { running, logs, watched, serving, programs, owed, count: 0 }.follow()
+}
+
+impl Dev {
+    fn follow(mut self) -> Result<()> {
+        loop {
+            let seen = until(Duration::MAX, || {
+                if let Some(error) = self.running.died() {
+                    return Some(Err(error));
+                }
+                if !matches!(self.logs.try_wait(), Ok(None)) {
+                    return Some(Err(anyhow::anyhow!("what shows the logs ended; run the command again")));
+                }
+                self.watched.saved().map(Ok)
+            });
+            let saved = seen.context("nothing was seen")??;
+            let new = Work::about(&saved);
+            self.owed.deploy |= new.deploy;
+            self.owed.all |= new.all;
+            self.owed.functions.extend(new.functions);
+            match self.take_up(&saved) {
+                Err(_) if is_ending() => {}
+                Err(error) => say(&format!(
+                    "  ✗ {error:#}\n    what was deployed serves on; save again when it is mended"
+                )),
+                Ok(()) => self.owed = Work::default(),
+            }
+        }
+    }
+
+    /// Does what is owed.
+    fn take_up(&mut self, saved: &BTreeSet<PathBuf>) -> Result<()> {
+        let what = saved.iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
+        let what = what.get(..4).map_or_else(|| what.join(", "), |few| format!("{}, …", few.join(", ")));
+        if self.owed.deploy {
+            say(&format!("  ↻ {what}: building all, and deploying again"));
+            build()?;
+            build_tool()?;
+            self.running.deploy()?;
+            self.serving.clear();
+            // Where a saved file was taken back, SAM sees no change; but what was swapped is not what it deployed.
+            let deployed = deployed()?;
+            let swapped: Vec<String> =
+                self.programs.keys().filter(|name| deployed.contains(name)).cloned().collect();
+            self.build_and_swap(&swapped)?;
+        } else {
+            let names = self.names()?;
+            if names.is_empty() {
+                return Ok(());
+            }
+            say(&format!(
+                "  ↻ {what}: building {}",
+                if self.owed.all { "all functions".to_owned() } else { names.join(", ") }
+            ));
+            self.build_and_swap(&names)?;
+        }
+        let took = self.watched.since(saved).as_secs_f64();
+        say(&format!("  ✓ it serves, {took:.1} s after it was saved"));
+        Ok(())
+    }
+
+    /// The functions that are owed; what is not deployed is said.
+    fn names(&self) -> Result<Vec<String>> {
+        let deployed = deployed()?;
+        let is_there = |name: &&String| root().join("functions").join(name).exists();
+        for name in self.owed.functions.iter().filter(is_there).filter(|name| !deployed.contains(name)) {
+            say(&format!(
+                "  functions/{name} is not in template.yaml, so it is not deployed; `cargo xtask new-handler` writes both"
+            ));
+        }
+        let is_owed = |name: &String| self.owed.all || self.owed.functions.contains(name);
+        Ok(deployed.into_iter().filter(is_owed).collect())
+    }
+
+    fn build_and_swap(&mut self, names: &[String]) -> Result<()> {
+        if names.is_empty() {
+            return Ok(());
+        }
+        let mut cargo = command("cargo");
+        cargo.args(["build", "--quiet", "--locked", "--bins"]);
+        cargo.args(names.iter().flat_map(|name| ["--package", name]));
+        // Said to the person, not to a log.
+        cargo.env("CARGO_TERM_COLOR", if std::io::stderr().is_terminal() { "always" } else { "never" });
+        if !self.run("cargo", &mut cargo)? {
+            bail!("it does not build");
+        }
+        for name in names {
+            let is_new = self.serving.get(name) != Some(&built_at(name)?);
+            if is_new {
+                self.swap(name)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a function's new program into the place of the one that serves.
+    fn swap(&mut self, name: &str) -> Result<()> {
+        self.count = self.count.saturating_add(1);
+        let program = place_of_programs().join(format!("{name}-{}", self.count));
+        // Of its own, so that a later build that fails cannot take it away.
+        fs::hard_link(binary(name), &program).or_else(|_| fs::copy(binary(name), &program).map(drop))?;
+        let mut swap = command(binary("dev"));
+        found_by(&mut swap, &self.running.place());
+        if !self.run("swap", swap.args(["swap", name]).arg(&program))? {
+            bail!("{name} keeps its old code");
+        }
+        if let Some(old) = self.programs.insert(name.to_owned(), program) {
+            fs::remove_file(old)?;
+        }
+        self.serving.insert(name.to_owned(), built_at(name)?);
+        Ok(())
+    }
+
+    fn run(&self, name: &str, command: &mut Command) -> Result<bool> {
+        Ok(self.running.alongside(name, command)?.wait()?.success())
+    }
+}
+
+/// The functions that the template names.
+fn deployed() -> Result<Vec<String>> {
+    let template =
+        fs::read_to_string(root().join("template.yaml")).context("template.yaml cannot be read")?;
+    let is_named = |name: &String| template.contains(&format!(": functions/{name}\n"));
+    Ok(functions()?.into_iter().filter(is_named).collect())
+}
+
+/// Where the programs lie that were swapped in.
+fn place_of_programs() -> PathBuf {
+    local().join("dev")
+}
+
+/// Builds what shows and swaps: SAM's own build moves it away. With the stand-in, as both then share one build of the SDK.
+fn build_tool() -> Result<()> {
+    step("building what shows and swaps", || {
+        let mut cargo = command("cargo");
+        cargo.args(["build", "--locked", "--bins", "--package", "end-to-end", "--package", "dev"]);
+        run_logged(&mut cargo, "dev-build.log", "mend it and run the command again")
+    })
+}
+
+fn built_at(name: &str) -> Result<SystemTime> {
+    let program = binary(name);
+    let about = fs::metadata(&program).with_context(|| format!("{} is not built", shown(&program)))?;
+    Ok(about.modified()?)
+}

@@ -1,0 +1,113 @@
+//! `cargo xtask dev` on the deployed stack: a function's code is swapped while events come and none is lost, and the way of an event
+//! is told from the functions' logs.
+
+use crate::setting::{SOON, alone, events, known_ticket, mutations, rest};
+use anyhow::{Context as _, Error, Result, ensure};
+use automations::{aws, clock};
+use aws_sdk_cloudwatchlogs::Client;
+use dev::swap::Swap;
+use dev::tail::Tail;
+use dev::way::Ways;
+use end_to_end::stack::{Organisation, Stack, eventually};
+use serde_json::json;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+const HANDLER: &str = "follow-up-on-settlement";
+
+#[tokio::test]
+async fn a_handler_is_swapped_while_events_come_and_none_is_lost() -> Result<()> {
+    let _turn = alone().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("swapped").await?;
+    let since = now();
+    let mut tickets = Vec::new();
+    for _ in 0..6 {
+        tickets.push(known_ticket(&organisation, "Approved").await?);
+    }
+    let changed = settle_under_swaps(&stack, &organisation, &tickets).await;
+    swap(&stack, &built()).await?;
+    changed?;
+    rest(&stack).await?;
+    let all = organisation.mutations().await?;
+    let count = |kind: &str| all.iter().filter(|mutation| mutation.mutation == kind).count();
+    assert_eq!((count("ticketUpdate"), count("ticketCreate")), (6, 6), "each once");
+    let labels =
+        async |place: usize| Ok::<_, Error>(organisation.ticket(&tickets[place]).await?["idLabels"].clone());
+    assert_eq!(labels(0).await?, labels(4).await?);
+    assert_ne!(labels(0).await?, labels(5).await?, "the last one met the new code");
+    the_way_is_told(&stack, &organisation, &tickets[5], since).await
+}
+
+/// Settles all but the last ticket while the code is swapped for the same again and again, then the last one under new code.
+async fn settle_under_swaps(
+    stack: &Stack,
+    organisation: &Organisation<'_>,
+    tickets: &[String],
+) -> Result<()> {
+    let settle = async |ticket: &String| {
+        organisation.change(ticket, json!({ "stage": "Settled" })).await?;
+        organisation.webhook("ticket-updated", ticket).await.map(drop)
+    };
+    let (last, others) = tickets.split_last().context("no tickets")?;
+    for ticket in others {
+        let program = built();
+        let (settled, swapped) = tokio::join!(settle(ticket), swap(stack, &program));
+        settled.and(swapped)?;
+    }
+    mutations(organisation, "ticketCreate", others.len()).await?;
+    swap(stack, &with_another_label()?).await?;
+    settle(last).await?;
+    mutations(organisation, "ticketCreate", tickets.len()).await?;
+    mutations(organisation, "ticketUpdate", tickets.len()).await.map(drop)
+}
+
+async fn the_way_is_told(
+    stack: &Stack,
+    organisation: &Organisation<'_>,
+    ticket: &str,
+    since: i64,
+) -> Result<()> {
+    let event = events(organisation, ticket, 2).await?.remove(1);
+    let mut tail = Tail::new(Client::new(&aws::load()?), &stack.place.stack, since);
+    tail.look_for_functions().await?;
+    let mut ways = Ways::default();
+    eventually("the way of the event", SOON, async || {
+        for line in tail.next(now()).await? {
+            ways.hear(&line, since);
+        }
+        let told: Vec<String> = ways.told(now()).iter().map(|way| way.json().to_string()).collect();
+        let way = told.iter().find(|way| way.contains(event.id.as_str())).context("it is not told")?;
+        let parts =
+            ["\"step\":\"webhook\"", "2 actions", "add_label done", "create_ticket done", "\"waiting\":0"];
+        ensure!(parts.iter().all(|part| way.contains(part)), "{way}");
+        Ok(())
+    })
+    .await
+}
+
+async fn swap(stack: &Stack, program: &Path) -> Result<()> {
+    let swap = Swap { lambda: stack.lambda.clone(), sqs: stack.sqs.clone() };
+    swap.swap(&format!("{}-{HANDLER}", stack.place.stack), program).await
+}
+
+/// The handler as it was deployed.
+fn built() -> PathBuf {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    own.parent().unwrap_or(own).join(".aws-sam/build/HandlerFollowUpOnSettlement/bootstrap")
+}
+
+/// The same with another label, as if somebody had edited it.
+fn with_another_label() -> Result<PathBuf> {
+    let settings =
+        json!({ "stage": "Settled", "label": "Refinance", "follow_up_workflow": "Annual reviews" });
+    let program = std::env::temp_dir().join(format!("swapped-{}", std::process::id()));
+    fs::write(&program, format!("#!/bin/sh\nSETTINGS='{settings}' exec '{}'\n", built().display()))?;
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
+    Ok(program)
+}
+
+fn now() -> i64 {
+    i64::try_from(clock::now().as_millis()).unwrap_or(i64::MAX)
+}
