@@ -4,12 +4,13 @@ use crate::clock::Moment;
 use crate::id::{ActionId, DestinationName, EventId, HintId, OrganisationId, OwnerId, TicketId};
 use crate::lead::{Lead, LeadPlace};
 use crate::ticket::Ticket;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// One thing to do at Salestrekker. Names of workflows, stages and labels are the ones that people see; the worker
 /// looks up their ids, so that a handler needs no look-up of its own.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "do", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Action {
@@ -93,7 +94,7 @@ pub enum Action {
 
 /// What to do with an action that may or may not have taken effect: its mutation was sent and no answer came, or whoever
 /// sent it was lost.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum InDoubt {
     /// Leave it to a person, in the dead-letter queue: better late than twice.
@@ -231,7 +232,7 @@ impl Action {
 }
 
 /// An action on its way to the worker.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Decided {
     /// Deterministic: the idempotency key.
     pub id: ActionId,

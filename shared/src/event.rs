@@ -11,6 +11,7 @@ use crate::id::{
 };
 use crate::inbound::Fields;
 use crate::ticket::{Named, Place, Ticket};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -18,7 +19,7 @@ use std::borrow::Cow;
 pub const SOURCE: &str = "salestrekker";
 
 /// One thing that happened in one organisation; the `detail` of an EventBridge event.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Event {
     /// Deterministic: the same change has the same id however often it is found.
     pub id: EventId,
@@ -37,7 +38,7 @@ pub struct Event {
 }
 
 /// What happened. Names are past tense and stand as they are in the `detail-type` on the bus.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type")]
 #[non_exhaustive]
 pub enum What {
@@ -177,7 +178,7 @@ pub enum What {
 }
 
 /// Why a webhook led to no ticket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum UnrecognisedReason {
     /// Its body held no id where one is known to stand.

@@ -2,6 +2,7 @@
 //! mean is its handler's to say.
 
 use crate::private::Private;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
@@ -27,7 +28,7 @@ const SAME_BODY_FOR: Duration = Duration::from_mins(10);
 /// assert!(fields.text("age").is_none());
 /// assert_eq!(format!("{fields:?}"), "[2 private fields]");
 /// ```
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Fields(Map<String, Value>);
 

@@ -2,11 +2,12 @@
 
 use crate::id::{OwnerId, StageId, WorkflowId};
 use crate::private::Private;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Somebody who asked to be called: what `contactCreate` takes of a person. All of it is personal data: it prints as
 /// `[private]`, and it is left out of the record of what was done.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the names say it all")]
 pub struct Lead {
     pub first_name: Private<String>,
@@ -18,7 +19,7 @@ pub struct Lead {
 }
 
 /// Where a lead's ticket goes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum LeadPlace {
     /// By id, for a brokerage whose credential may write and not read: nothing is looked up.

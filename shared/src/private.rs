@@ -1,5 +1,6 @@
 //! A person's data that must not become text.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -10,7 +11,7 @@ use std::fmt;
 /// let name = automations::private::Private::new("Jane Citizen".to_owned());
 /// assert_eq!(format!("{name} {name:?}"), "[private] [private]");
 /// ```
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Private<T>(T);
 

@@ -2,11 +2,12 @@
 //! contact's name and no ticket's name, which usually holds one.
 
 use crate::id::{ContactId, LabelId, OwnerId, StageId, TicketId, WorkflowId};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 /// A ticket as it was when it was last looked at.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Ticket {
     /// Its id at Salestrekker.
     pub id: TicketId,
@@ -29,7 +30,7 @@ pub struct Ticket {
 }
 
 /// Something of Salestrekker's with an id that is its own and a name that people give it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Named<Id> {
     /// The id.
     pub id: Id,
@@ -45,7 +46,7 @@ impl<Id> Named<Id> {
 }
 
 /// Where a ticket stands: a stage means something only within its workflow, as names of stages repeat.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Place {
     /// The workflow.
     pub workflow: Named<WorkflowId>,

@@ -1,10 +1,11 @@
 //! X-Ray's trace header, by which AWS shows one webhook's way through all functions. It comes with the request, so from a
 //! stranger as well: what has not exactly its form is left out.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A trace, and the part of it that comes before: `Root=1-…;Parent=…;Sampled=1`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub struct TraceHeader(String);
 

@@ -3,4 +3,5 @@
 pub mod events;
 pub mod folder;
 pub mod project;
+pub mod schemas;
 pub mod table;

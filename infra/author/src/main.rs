@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use author::folder::New;
-use author::{events, project};
+use author::{events, project, schemas};
 use clap::{Parser, Subcommand};
 use std::io::Write as _;
 use std::path::Path;
@@ -34,6 +34,9 @@ enum Command {
         /// Print one JSON object: a sample of each, by kind
         #[arg(long)]
         json: bool,
+        /// Write the JSON Schemas of events and actions into docs/schemas
+        #[arg(long)]
+        write_schemas: bool,
     },
     /// Take back what `new-handler` wrote
     RemoveHandler {
@@ -68,7 +71,11 @@ fn run(command: Command) -> Result<()> {
             )?;
             writeln!(out, "next: cargo test -p {name}")?;
         }
-        Command::Events { json } => {
+        Command::Events { write_schemas: true, .. } => {
+            schemas::write(root)?;
+            writeln!(out, "docs/schemas/event.json and action.json are those of the types")?;
+        }
+        Command::Events { json, .. } => {
             let text = if json { events::json()? } else { events::text()? };
             writeln!(out, "{text}")?;
         }

@@ -76,7 +76,7 @@ enum Command {
     /// List every kind of event with its fields and a sample
     #[command(disable_help_flag = true)]
     Events {
-        /// `[--json]`
+        /// `[--json] [--write-schemas]`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },

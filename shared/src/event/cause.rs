@@ -3,10 +3,11 @@
 use crate::clock::Moment;
 use crate::id::{ActionId, HintId, WebhookAction};
 use crate::xray::TraceHeader;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What made us look at a ticket.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "by", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Cause {
