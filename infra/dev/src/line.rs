@@ -40,7 +40,8 @@ impl Line {
             _ => None,
         };
         let (level, message, at) = (text_of("level"), text_of("message"), text_of("timestamp"));
-        let Some(message) = message else { return plain() };
+        // The libraries' own lines may have fields alone.
+        let Some(message) = message.or_else(|| level.is_some().then(String::new)) else { return plain() };
         Self {
             function: function.to_owned(),
             at: at.and_then(|at| millis(&at)).unwrap_or(kept_at),
@@ -111,6 +112,7 @@ mod tests {
         assert_eq!(level("START RequestId: 1 Version: $LATEST"), Level::DEBUG);
         assert_eq!(level("the function's environment is not usable: TABLE_NAME is not set"), Level::ERROR);
         assert_eq!(level(r#"{"no": "message"}"#), Level::ERROR);
+        assert_eq!(level(r#"{"level": "DEBUG", "request_id": "a library's"}"#), Level::DEBUG);
     }
 
     #[test]

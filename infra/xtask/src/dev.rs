@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
-use std::process::{Child, Command};
+use std::process::Child;
 use std::time::{Duration, SystemTime};
 
 /// As in `chaos`: what an invocation held that was ended comes again soon.
@@ -170,7 +170,7 @@ impl Dev {
         cargo.args(names.iter().flat_map(|name| ["--package", name]));
         // Said to the person, not to a log.
         cargo.env("CARGO_TERM_COLOR", if std::io::stderr().is_terminal() { "always" } else { "never" });
-        if !self.run("cargo", &mut cargo)? {
+        if !self.running.to_its_end("cargo", &mut cargo)? {
             bail!("it does not build");
         }
         for name in names {
@@ -190,7 +190,7 @@ impl Dev {
         fs::hard_link(binary(name), &program).or_else(|_| fs::copy(binary(name), &program).map(drop))?;
         let mut swap = command(binary("dev"));
         found_by(&mut swap, &self.running.place());
-        if !self.run("swap", swap.args(["swap", name]).arg(&program))? {
+        if !self.running.to_its_end("swap", swap.args(["swap", name]).arg(&program))? {
             bail!("{name} keeps its old code");
         }
         if let Some(old) = self.programs.insert(name.to_owned(), program) {
@@ -198,10 +198,6 @@ impl Dev {
         }
         self.serving.insert(name.to_owned(), built_at(name)?);
         Ok(())
-    }
-
-    fn run(&self, name: &str, command: &mut Command) -> Result<bool> {
-        Ok(self.running.alongside(name, command)?.wait()?.success())
     }
 }
 

@@ -66,9 +66,9 @@ pub(crate) fn down() -> Result<()> {
     Ok(())
 }
 
-/// The AWS endpoint of the stack that `up` started, where it runs.
-pub(crate) fn endpoint_of_up() -> Option<String> {
-    let stack = Stack::load("up").filter(Stack::runs)?;
+/// The AWS endpoint of the stack that `up` started, or `dev`, where one runs.
+pub(crate) fn endpoint_here() -> Option<String> {
+    let stack = ["up", "dev"].into_iter().find_map(|name| Stack::load(name).filter(Stack::runs))?;
     Some(stack.place.get("aws_endpoint_url")?.as_str()?.to_owned())
 }
 
@@ -182,15 +182,20 @@ impl Running {
     pub(crate) fn alongside(&self, name: &str, command: &mut std::process::Command) -> Result<Child> {
         let (started, child) = Started::beside(name, command, "run the command again")?;
         match self.stack.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
-            Some(stack) => {
-                stack.started.retain(Started::runs);
-                stack.started.push(started);
-            }
+            Some(stack) => stack.started.push(started),
             // A signal came in between.
             None => started.stop(),
         }
         self.save()?;
         Ok(child)
+    }
+
+    /// Runs such a command to its end; whether it succeeded.
+    pub(crate) fn to_its_end(&self, name: &str, command: &mut std::process::Command) -> Result<bool> {
+        let status = self.alongside(name, command)?.wait()?;
+        self.change(|stack| stack.started.retain(Started::runs));
+        self.save()?;
+        Ok(status.success())
     }
 
     /// Why the stack is none any more, where one of its processes ended.

@@ -1,7 +1,7 @@
 //! The project's other programs, which are heavier than this one may be: built and run with the arguments as they are.
 
 use crate::project::{command, command_in_account};
-use crate::stack::endpoint_of_up;
+use crate::stack::endpoint_here;
 use anyhow::{Context as _, Result};
 use std::ffi::OsString;
 use std::process::{Command, ExitCode};
@@ -56,7 +56,7 @@ pub(crate) fn author(name: &str, arguments: &[OsString]) -> Result<ExitCode> {
 fn here_or_in_account(package: &str, program: &str, arguments: &[OsString]) -> Result<ExitCode> {
     let names_account = arguments.iter().any(|argument| argument.to_string_lossy().starts_with("--profile"));
     let mut cargo = if names_account { command_in_account("cargo") } else { command("cargo") };
-    if let Some(endpoint) = endpoint_of_up().filter(|_| !names_account) {
+    if let Some(endpoint) = endpoint_here().filter(|_| !names_account) {
         cargo.env("AWS_ENDPOINT_URL", endpoint);
     }
     run(cargo, &["--package", package, "--bin", program], arguments)
