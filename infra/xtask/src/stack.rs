@@ -158,7 +158,7 @@ impl Running {
         };
         running.stop_on_signal()?;
         step("starting MiniStack and Salestrekker's stand-in", || {
-            running.add("ministack", &mut ministack(aws)?, aws)?;
+            running.add("ministack", &mut ministack(name, aws)?, aws)?;
             running.add(
                 "stand-in",
                 command(binary("stand-in")).args(["--empty", "--port", &salestrekker.to_string()]),
@@ -328,9 +328,13 @@ pub(crate) fn sam() -> std::process::Command {
     sam
 }
 
-fn ministack(port: u16) -> Result<std::process::Command> {
+fn ministack(name: &str, port: u16) -> Result<std::process::Command> {
     let state = local().join("ministack");
     fs::create_dir_all(&state)?;
+    // It unpacks every function that it runs, by its port, and leaves that there: hundreds of megabytes each time.
+    let temporary = local().join("tmp").join(name);
+    let _ = fs::remove_dir_all(&temporary);
+    fs::create_dir_all(&temporary)?;
     let mut ministack = command(Tools::MiniStack.program("ministack"));
     // It would listen on every address, and for MQTT too, if it were not told otherwise.
     ministack
@@ -342,6 +346,7 @@ fn ministack(port: u16) -> Result<std::process::Command> {
         .env("MINISTACK_REGION", REGION)
         .env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{port}"))
         .env("S3_DATA_DIR", state)
+        .env("TMPDIR", temporary)
         .env(
             "SERVICES",
             "sqs,secretsmanager,dynamodb,events,scheduler,lambda,cloudformation,s3,iam,sts,logs,monitoring",
