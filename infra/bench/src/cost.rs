@@ -9,7 +9,8 @@ use crate::report::Table;
 use crate::stage::Used;
 
 /// List prices in dollars, without free tiers, from aws.amazon.com/{lambda,sqs,dynamodb,eventbridge,cloudwatch}/pricing, as
-/// remembered in November 2026; no page with Sydney's could be read then: check them before anything rests on them.
+/// remembered in November 2026; no page with Sydney's could be read then: check them before anything rests on them. Lambda's is
+/// the one that `janritter/aws-lambda-live-tuner` on GitHub has for arm64 in ap-southeast-2.
 const PRICES: Prices = Prices {
     lambda_gb_second: 0.000_013_333_4,
     lambda_request: 0.20 / MILLION,
