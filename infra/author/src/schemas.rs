@@ -12,7 +12,7 @@ use std::path::Path;
 /// # Errors
 /// Where a schema is no JSON.
 pub fn files() -> Result<[(&'static str, String); 2]> {
-    Ok([("event.json", text(schema_for!(Event))?), ("action.json", text(schema_for!(Decided))?)])
+    Ok([("event.json", text(&schema_for!(Event))?), ("action.json", text(&schema_for!(Decided))?)])
 }
 
 /// Writes them into the project.
@@ -29,8 +29,8 @@ pub fn write(root: &Path) -> Result<()> {
     Ok(())
 }
 
-fn text(schema: Schema) -> Result<String> {
-    Ok(format!("{}\n", serde_json::to_string_pretty(&schema)?))
+fn text(schema: &Schema) -> Result<String> {
+    Ok(format!("{}\n", serde_json::to_string_pretty(schema)?))
 }
 
 #[cfg(test)]
