@@ -285,6 +285,35 @@ impl Event {
         }
     }
 
+    /// The ticket, where it passes this mark of days in its stage.
+    ///
+    /// ```
+    /// let event = automations::example::a_ticket().stays_for(14);
+    /// assert!(event.aged(14).is_some() && event.aged(7).is_none());
+    /// ```
+    pub fn aged(&self, mark: u16) -> Option<&Ticket> {
+        match &self.what {
+            What::StageAged { ticket, days, .. } if *days == mark => Some(ticket),
+            _ => None,
+        }
+    }
+
+    /// The ticket, where its value was not above this limit and now is; in the unit in which Salestrekker shows it.
+    ///
+    /// ```
+    /// let rises = automations::example::a_ticket().worth(900_000).becomes_worth(1_200_000);
+    /// assert!(rises.rose_above(1e6).is_some() && rises.rose_above(5e5).is_none());
+    /// ```
+    pub fn rose_above(&self, limit: f64) -> Option<&Ticket> {
+        let is_above = |value: &Option<serde_json::Number>| {
+            value.as_ref().and_then(serde_json::Number::as_f64).is_some_and(|value| value > limit)
+        };
+        match &self.what {
+            What::ValueChanged { ticket, from, to } if is_above(to) && !is_above(from) => Some(ticket),
+            _ => None,
+        }
+    }
+
     /// The ticket change with this content, in this organisation, by this cause.
     pub fn of_change(
         organisation: &OrganisationId,
