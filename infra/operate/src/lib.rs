@@ -12,7 +12,7 @@ mod redrive;
 mod replay;
 mod smoke;
 
-pub use account::account;
+pub use account::Account;
 pub use dry_run::{Dry, Tried, events};
 pub use ending::ending;
 pub use erase::{Eraser, Found, Subject};

@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use automations::store::Store;
 use automations::{aws, clock};
 use clap::{Args, Parser, Subcommand};
-use operate::{Letters, Selection, account, ending};
+use operate::{Account, Letters, Selection, ending};
 use serde_json::json;
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -15,15 +15,8 @@ use std::process::ExitCode;
 struct Arguments {
     #[command(subcommand)]
     command: Command,
-    /// The AWS profile of the account [default: the local stack that `up` started]
-    #[arg(long, global = true)]
-    profile: Option<String>,
-    /// The CloudFormation stack, which is the first part of the queues' names
-    #[arg(long, global = true, default_value = "automations")]
-    stack: String,
-    /// Print JSON
-    #[arg(long, global = true)]
-    json: bool,
+    #[command(flatten)]
+    account: Account,
 }
 
 #[derive(Subcommand)]
@@ -79,10 +72,11 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<()> {
-    let Arguments { command, profile, stack, json } = arguments;
-    let config = account(profile).await?;
-    let table = Store::new(aws::dynamodb(&config), format!("{stack}-store"));
-    let letters = Letters::new(aws::sqs(&config), stack, clock::now().as_seconds());
+    let Arguments { command, account } = arguments;
+    let config = account.config().await?;
+    let table = Store::new(aws::dynamodb(&config), account.table());
+    let letters = Letters::new(aws::sqs(&config), account.stack, clock::now().as_seconds());
+    let json = account.json;
     let mut out = std::io::stdout().lock();
     match command {
         Command::List => {

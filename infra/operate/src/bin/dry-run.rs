@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use automations::store::Store;
 use automations::{Event, aws, clock};
 use clap::{ArgGroup, Parser};
-use operate::{Dry, Player, Replay, Tried, account, ending, events, moment};
+use operate::{Account, Dry, Player, Replay, Tried, ending, events, moment};
 use serde_json::json;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -32,15 +32,8 @@ struct Arguments {
     /// Settings to try, as JSON [default: those of its line in template.yaml]
     #[arg(long)]
     settings: Option<String>,
-    /// The AWS profile of the account [default: the local stack that `up` started]
-    #[arg(long)]
-    profile: Option<String>,
-    /// The CloudFormation stack whose journal is read
-    #[arg(long, default_value = "automations")]
-    stack: String,
-    /// Print one JSON object
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    account: Account,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -50,9 +43,9 @@ async fn main() -> ExitCode {
 
 async fn run(arguments: Arguments) -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).context("no project around")?;
-    let (handler, is_json) = (arguments.handler.clone(), arguments.json);
+    let (handler, is_json) = (arguments.handler.clone(), arguments.account.json);
     let tried = Tried::built(root, &handler, arguments.settings.clone())?;
-    let tried = tried.with_secrets_of(&arguments.stack);
+    let tried = tried.with_secrets_of(&arguments.account.stack);
     let events = match &arguments.event {
         Some(file) => of_file(file, &tried)?,
         None => of_journal(arguments, &tried).await?,
@@ -96,12 +89,12 @@ fn of_file(file: &Path, tried: &Tried) -> Result<Vec<Event>> {
 /// What the journal has of it and its subscription, as it stands in template.yaml, would let through.
 async fn of_journal(arguments: Arguments, tried: &Tried) -> Result<Vec<Event>> {
     let now = clock::now();
-    let config = account(arguments.profile).await?;
+    let config = arguments.account.config().await?;
     let player = Player {
         events: aws::eventbridge(&config),
         sqs: aws::sqs(&config),
-        store: Store::new(aws::dynamodb(&config), format!("{}-store", arguments.stack)),
-        stack: arguments.stack,
+        store: Store::new(aws::dynamodb(&config), arguments.account.table()),
+        stack: arguments.account.stack,
     };
     let since = moment(arguments.since.as_deref().unwrap_or(OF_A_TICKET), now)?;
     let which = Replay { since, until: now, ticket: arguments.ticket, handler: None, again: None };

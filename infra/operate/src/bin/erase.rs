@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use automations::id::OrganisationId;
 use automations::{aws, clock};
 use clap::{ArgGroup, Parser};
-use operate::{Eraser, Letters, Subject, account, ending};
+use operate::{Account, Eraser, Letters, Subject, ending};
 use serde_json::json;
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -26,15 +26,8 @@ struct Arguments {
     /// Erase it, FOR GOOD; without this, what would be erased is counted
     #[arg(long)]
     yes: bool,
-    /// The AWS profile of the account [default: the local stack that `up` started]
-    #[arg(long)]
-    profile: Option<String>,
-    /// The CloudFormation stack, which is the first part of the names of its table and its queues
-    #[arg(long, default_value = "automations")]
-    stack: String,
-    /// Print one JSON object
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    account: Account,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -49,18 +42,18 @@ async fn run(arguments: Arguments) -> Result<()> {
         (Some(ticket), _) => Subject::Ticket(ticket),
         (None, contact) => Subject::Contact(contact.unwrap_or_default()),
     };
-    let config = account(arguments.profile).await?;
+    let config = arguments.account.config().await?;
     let eraser = Eraser {
         dynamodb: aws::dynamodb(&config),
-        table: format!("{}-store", arguments.stack),
-        letters: Letters::new(aws::sqs(&config), arguments.stack, clock::now().as_seconds()),
+        table: arguments.account.table(),
+        letters: Letters::new(aws::sqs(&config), arguments.account.stack, clock::now().as_seconds()),
     };
     let found = eraser.find(&organisation, &subject).await?;
     if arguments.yes {
         eraser.erase(&found).await?;
     }
     let mut out = std::io::stdout().lock();
-    if arguments.json {
+    if arguments.account.json {
         return Ok(writeln!(out, "{}", json!({ "erased": arguments.yes, "found": found }))?);
     }
     let what = if arguments.yes { "erased" } else { "would be erased; nothing was: say --yes to do it" };

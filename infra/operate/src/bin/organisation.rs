@@ -2,11 +2,11 @@
 
 use anyhow::{Context as _, Result, bail};
 use automations::clock;
-use automations::config::Reader;
 use automations::id::{OrganisationId, WebhookAction};
 use automations::salestrekker::Limits;
 use automations::secret::{self, Access, Credential};
 use clap::{Parser, Subcommand, ValueEnum};
+use operate::Account;
 use operate::organisation::{New, Organisations, Report, Urls, inbound_action, ticket_ids};
 use secrecy::SecretString;
 use serde_json::json;
@@ -24,15 +24,8 @@ use std::process::ExitCode;
 struct Arguments {
     #[command(subcommand)]
     command: Command,
-    /// The AWS profile of the account [default: the local stack that `up` started]
-    #[arg(long, global = true)]
-    profile: Option<String>,
-    /// The application's CloudFormation stack, which is the first part of the secrets' names
-    #[arg(long, global = true, default_value = "automations")]
-    stack: String,
-    /// Print JSON
-    #[arg(long, global = true)]
-    json: bool,
+    #[command(flatten)]
+    account: Account,
 }
 
 #[derive(Subcommand)]
@@ -153,10 +146,9 @@ async fn main() -> ExitCode {
     operate::ending(run(Arguments::parse()).await)
 }
 
-async fn run(Arguments { command, profile, stack, json }: Arguments) -> Result<ExitCode> {
-    let local = Reader::of_process().or("AWS_ENDPOINT_URL", String::new());
-    let local = Some(local).filter(|endpoint| !endpoint.is_empty() && profile.is_none());
-    let config = operate::account(profile).await?;
+async fn run(Arguments { command, account }: Arguments) -> Result<ExitCode> {
+    let (config, local) = (account.config().await?, account.local_endpoint());
+    let Account { stack, json, .. } = account;
     let organisations = Organisations::new(&config, stack, local)?;
     let now = clock::now();
     let mut out = std::io::stdout().lock();

@@ -5,7 +5,7 @@ use automations::clock;
 use automations::store::Store;
 use automations::{Event, aws};
 use clap::Parser;
-use operate::{Player, Replay, account, ending, moment};
+use operate::{Account, Player, Replay, ending, moment};
 use serde_json::json;
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -32,15 +32,8 @@ struct Arguments {
     /// Have them answered anew, with new ids for the actions: WHAT WAS DONE IS DONE AGAIN
     #[arg(long)]
     again: bool,
-    /// The AWS profile of the account [default: the local stack that `up` started]
-    #[arg(long)]
-    profile: Option<String>,
-    /// The CloudFormation stack, which is the first part of the names of its bus, its table and its queues
-    #[arg(long, default_value = "automations")]
-    stack: String,
-    /// Print one JSON object
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    account: Account,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -57,19 +50,19 @@ async fn run(arguments: Arguments) -> Result<()> {
         handler: arguments.handler,
         again: arguments.again.then_some(now),
     };
-    let config = account(arguments.profile).await?;
+    let config = arguments.account.config().await?;
     let player = Player {
         events: aws::eventbridge(&config),
         sqs: aws::sqs(&config),
-        store: Store::new(aws::dynamodb(&config), format!("{}-store", arguments.stack)),
-        stack: arguments.stack,
+        store: Store::new(aws::dynamodb(&config), arguments.account.table()),
+        stack: arguments.account.stack,
     };
     let events = player.select(&replay).await?;
     if !arguments.dry_run {
         player.play(&events, replay.handler.as_deref()).await?;
     }
     let mut out = std::io::stdout().lock();
-    if arguments.json {
+    if arguments.account.json {
         let report = json!({ "published": !arguments.dry_run, "again": arguments.again, "events": events });
         return Ok(writeln!(out, "{report}")?);
     }

@@ -1,12 +1,11 @@
 //! `cargo xtask smoke`: see the library beside it.
 
 use anyhow::{Result, bail};
-use automations::config::Reader;
 use automations::id::OrganisationId;
 use automations::{aws, clock};
 use clap::Parser;
 use operate::organisation::Organisations;
-use operate::{Letters, Smoke, account, ending};
+use operate::{Account, Letters, Smoke, ending};
 use serde_json::json;
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -15,21 +14,14 @@ use std::process::ExitCode;
 #[derive(Parser)]
 #[command(name = "cargo xtask smoke", bin_name = "cargo xtask smoke")]
 struct Arguments {
-    /// The CloudFormation stack
-    #[arg(long, default_value = "automations")]
-    stack: String,
     /// Also try this organisation's webhook URL, by a look as in a browser
     #[arg(long)]
     organisation: Option<OrganisationId>,
     /// Send the organisation a webhook for a ticket that does not exist: one request to its API, one `webhook.unrecognised`
     #[arg(long, requires = "organisation")]
     webhook: bool,
-    /// The AWS profile of the account [default: the local stack that `up` started]
-    #[arg(long)]
-    profile: Option<String>,
-    /// Print one JSON object
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    account: Account,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -38,26 +30,25 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<ExitCode> {
-    let endpoint = Reader::of_process().or("AWS_ENDPOINT_URL", String::new());
-    let local = Some(endpoint).filter(|endpoint| !endpoint.is_empty() && arguments.profile.is_none());
-    let config = account(arguments.profile).await?;
+    let Account { stack, json, .. } = arguments.account.clone();
+    let config = arguments.account.config().await?;
     let smoke = Smoke {
-        organisations: Organisations::new(&config, arguments.stack.clone(), local)?,
-        letters: Letters::new(aws::sqs(&config), arguments.stack, clock::now().as_seconds()),
+        organisations: Organisations::new(&config, stack.clone(), arguments.account.local_endpoint())?,
+        letters: Letters::new(aws::sqs(&config), stack, clock::now().as_seconds()),
         organisation: arguments.organisation,
         webhook: arguments.webhook,
     };
     let checks = smoke.run().await?;
     let bad = checks.iter().filter(|check| !check.good).count();
     let mut out = std::io::stdout().lock();
-    if arguments.json {
+    if json {
         writeln!(out, "{}", json!({ "good": bad == 0, "checks": checks }))?;
     } else {
         for check in &checks {
             writeln!(out, "{} {}: {}", if check.good { "✓" } else { "✗" }, check.name, check.seen)?;
         }
     }
-    if bad > 0 && !arguments.json {
+    if bad > 0 && !json {
         bail!("{bad} of {} checks failed; docs/runbook.md has what to do", checks.len());
     }
     Ok(if bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
