@@ -1,4 +1,4 @@
-//! What comes from outside, as functions of bytes that may be anything. `tests/targets.rs` runs them, a moment each in `cargo test`
+//! What comes from outside, as functions of bytes that may be anything. `targets.rs` runs them, a moment each in `cargo test`
 //! and for long with `cargo xtask fuzz`. What an answer of the API may be is tried beside its reader, in
 //! `shared/src/salestrekker/answer.rs`.
 
@@ -18,6 +18,9 @@ use automations::wire::{from_json, to_json};
 use automations::xray::TraceHeader;
 use automations::{Event, Ticket};
 use webhook_ingest::{Refusal, address};
+
+#[cfg(test)]
+mod targets;
 
 /// A webhook's body leads to ids, few and each once, or to none.
 pub fn webhook_body(bytes: &[u8]) {

@@ -11,10 +11,10 @@ const TOOL: &str = "cargo-bolero";
 const VERSION: &str = "0.13.5";
 /// A target and its package.
 const TARGETS: [(&str, &str); 5] = [
-    ("webhook_body", "fuzz"),
-    ("webhook_path", "fuzz"),
-    ("message", "fuzz"),
-    ("difference", "fuzz"),
+    ("targets::webhook_body", "fuzz"),
+    ("targets::webhook_path", "fuzz"),
+    ("targets::message", "fuzz"),
+    ("targets::difference", "fuzz"),
     ("salestrekker::answer::tests::any_bytes_are_an_answer_or_a_clear_error", "automations"),
 ];
 
@@ -40,9 +40,9 @@ pub(crate) fn run(minutes: u64, names: &[String]) -> Result<()> {
             "--sanitizer",
             "NONE",
         ]);
-        bolero.args(["--time", &format!("{minutes}m")]).stdout(Stdio::piped()).stderr(Stdio::piped());
+        bolero.args(["-T", &format!("{minutes}m")]).stdout(Stdio::piped()).stderr(Stdio::piped());
         // Built with other flags than everything else, so in a folder of its own.
-        bolero.env("CARGO_TARGET_DIR", local().join("fuzz")).env_remove("CARGO_BUILD_TARGET");
+        bolero.arg("--target-dir").arg(local().join("fuzz")).env_remove("CARGO_BUILD_TARGET");
         let output = step(target, || bolero.output().context("cargo-bolero cannot be started"))?;
         let said = String::from_utf8_lossy(&output.stderr);
         let done = said.lines().rev().find(|line| line.starts_with("Done ")).unwrap_or_default();

@@ -1,0 +1,21 @@
+//! Each target: its corpus, and then what bolero thinks of.
+
+#[test]
+fn webhook_body() {
+    bolero::check!().for_each(crate::webhook_body);
+}
+
+#[test]
+fn webhook_path() {
+    bolero::check!().for_each(crate::webhook_path);
+}
+
+#[test]
+fn message() {
+    bolero::check!().for_each(crate::message);
+}
+
+#[test]
+fn difference() {
+    bolero::check!().for_each(crate::difference);
+}
