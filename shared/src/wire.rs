@@ -4,9 +4,13 @@
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::error::Category;
+use serde_path_to_error::{Path, Segment};
 
 /// What is longer is no id of ours.
 const LONGEST_ID: usize = 160;
+/// What is longer is no field's name of ours.
+const LONGEST_NAME: usize = 40;
 
 /// Where a JSON text does not fit its type. It never holds a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -24,7 +28,8 @@ pub struct Misfit {
 pub fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Misfit> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| Misfit {
-        path: error.path().to_string(),
+        // Where a text is no JSON, the way there may lead through fields that only a stranger knows.
+        path: if error.inner().classify() == Category::Data { place(error.path()) } else { ".".to_owned() },
         line: error.inner().line(),
         column: error.inner().column(),
     })?;
@@ -34,6 +39,29 @@ pub fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Misfit> {
         column: error.column(),
     })?;
     Ok(value)
+}
+
+/// A path of field names and positions. A name that may be a value, as in a map whose keys people choose, is left out.
+pub(crate) fn place(path: &Path) -> String {
+    let mut place = String::new();
+    for segment in path {
+        match segment {
+            Segment::Seq { index } => place.extend(["[", &index.to_string(), "]"]),
+            Segment::Map { key: name } | Segment::Enum { variant: name } => {
+                place.push_str(if place.is_empty() { "" } else { "." });
+                place.push_str(if is_name(name) { name } else { "?" });
+            }
+            Segment::Unknown => place.push('?'),
+        }
+    }
+    if place.is_empty() { ".".to_owned() } else { place }
+}
+
+/// Whether this is written as our fields and the vendor's are: `stage_changed`, `idTicket`.
+fn is_name(text: &str) -> bool {
+    text.len() <= LONGEST_NAME
+        && text.starts_with(|first: char| first.is_ascii_lowercase())
+        && text.chars().all(|letter| letter.is_ascii_alphanumeric() || "_-.".contains(letter))
 }
 
 /// A value as JSON text.
@@ -62,6 +90,7 @@ pub(crate) fn id_in(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeMap;
 
     #[test]
     fn a_message_is_named_by_the_id_of_what_it_carries() {
@@ -74,11 +103,26 @@ mod tests {
 
     #[test]
     fn the_error_says_where_and_never_what() {
-        let error = from_json::<std::collections::BTreeMap<String, u64>>(
-            br#"{"amount": "Jane Citizen 0400 000 000"}"#,
-        );
+        let error = from_json::<BTreeMap<String, u64>>(br#"{"amount": "Jane Citizen 0400 000 000"}"#);
         let text = error.unwrap_err().to_string();
         assert_eq!(text, "it does not fit at `amount` (line 1, column 38)");
+    }
+
+    #[derive(Debug, Deserialize)]
+    struct Ours {}
+
+    #[test]
+    fn the_error_names_no_field_that_is_not_ours_and_stays_short() {
+        let told =
+            |text: &str| from_json::<BTreeMap<String, Vec<u64>>>(text.as_bytes()).unwrap_err().to_string();
+        assert_eq!(told(r#"{"Jane Citizen": [1, "x"]}"#), "it does not fit at `?[1]` (line 1, column 24)");
+        assert_eq!(
+            told(&format!(r#"{{"{}": 1}}"#, "long".repeat(99))),
+            "it does not fit at `?` (line 1, column 402)"
+        );
+        let broken = format!(r#"{{"jane": {}"#, "[".repeat(90));
+        let told = from_json::<Ours>(broken.as_bytes()).unwrap_err().to_string();
+        assert_eq!(told, "it does not fit at `.` (line 1, column 99)");
     }
 
     #[test]

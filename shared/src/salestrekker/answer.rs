@@ -153,7 +153,7 @@ impl Answer {
 /// A part of an answer as its type.
 fn fit<T: DeserializeOwned>(value: Value, at: &str) -> Result<T, Error> {
     serde_path_to_error::deserialize(value)
-        .map_err(|error| Error::Malformed { at: format!("{at}.{}", error.path()) })
+        .map_err(|error| Error::Malformed { at: format!("{at}.{}", wire::place(error.path())) })
 }
 
 /// What errors without data mean, the vendor's words kept private. What they look like is not known
