@@ -28,7 +28,7 @@ async fn every_queue_and_every_function_has_its_alarms() -> Result<()> {
         ensure!(has(metric, &queue["QueueName"]), "{id} has no alarm on {metric}");
         seen += 1;
     }
-    assert!(seen >= 12, "{seen}");
+    assert!(seen >= 5 + 4 + 3 * 4, "{seen}");
     let needed = [
         "Strangers",
         "Url5xxCount",

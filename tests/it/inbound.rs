@@ -169,7 +169,7 @@ async fn a_body_that_cannot_be_read_is_told_and_one_that_is_too_large() -> Resul
 #[tokio::test]
 async fn an_archive_of_the_bus_takes_no_form() -> Result<()> {
     let _turn = among_others().await;
-    let template = include_str!("../../template.yaml");
+    let template = include_str!("../../infra/store.yaml");
     let archive = template.split("Type: AWS::Events::Archive").nth(1).context("no archive")?;
     let line = archive.lines().find_map(|line| line.trim().strip_prefix("EventPattern: "));
     let pattern: Value = serde_norway::from_str(line.context("it takes all")?)?;

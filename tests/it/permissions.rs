@@ -1,4 +1,4 @@
-//! What each role may do, to the letter. A permission more in template.yaml fails here until this table says it too.
+//! What each role may do, to the letter. A permission more in template.yaml or infra/roles.yaml fails here until this table says it too.
 
 use crate::alarms::of_type;
 use crate::setting::among_others;
@@ -7,40 +7,50 @@ use end_to_end::stack::Stack;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-const SECRET: &str =
-    "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${AWS::StackName}";
-
+const ACCOUNT: &str = "${AWS::Region}:${AWS::AccountId}";
 const TOKENS: [&str; 2] = ["api-token-??????", "writer-token-??????"];
 
 /// By role: an action, a space, a resource. A handler's role is told once, for all of them.
 fn table() -> BTreeMap<&'static str, BTreeSet<String>> {
     let consumer = ["ReceiveMessage", "DeleteMessage", "GetQueueAttributes", "ChangeMessageVisibility"];
     let from = |queue: &str| consumer.map(|action| format!("sqs:{action} {queue}"));
+    let queue = |name: &str| format!("arn:${{AWS::Partition}}:sqs:{ACCOUNT}:${{AWS::StackName}}-{name}");
+    let store = format!("arn:${{AWS::Partition}}:dynamodb:{ACCOUNT}:table/${{AWS::StackName}}-store");
     let logs = |log: &str| ["CreateLogStream", "PutLogEvents"].map(|action| format!("logs:{action} {log}:*"));
-    let secret = |action: &str, name: &str| format!("secretsmanager:{action} {SECRET}/*/{name}");
+    let logs_of = |function: &str| {
+        logs(&format!(
+            "arn:${{AWS::Partition}}:logs:{ACCOUNT}:log-group:/aws/lambda/${{AWS::StackName}}-{function}"
+        ))
+    };
+    let secret = |action: &str, name: &str| {
+        let secrets = format!("arn:${{AWS::Partition}}:secretsmanager:{ACCOUNT}:secret:${{AWS::StackName}}");
+        format!("secretsmanager:{action} {secrets}/*/{name}")
+    };
     let own = |text: &str| text.to_owned();
     BTreeMap::from([
         (
-            "WebhookIngestRole",
-            logs("WebhookIngestLog")
+            "Roles.WebhookIngest",
+            logs_of("webhook-ingest")
                 .into_iter()
                 .chain([
-                    own("sqs:SendMessage Hints"),
+                    format!("sqs:SendMessage {}", queue("hints")),
                     secret("GetSecretValue", "webhook-token-??????"),
                     secret("GetSecretValue", "inbound-*"),
-                    own("dynamodb:PutItem Table if ForAllValues:StringLike"),
+                    format!("dynamodb:PutItem {store} if ForAllValues:StringLike"),
                 ])
                 .collect(),
         ),
         (
-            "EventEnricherRole",
-            from("Hints")
+            "Roles.EventEnricher",
+            from(&queue("hints"))
                 .into_iter()
-                .chain(logs("EventEnricherLog"))
-                .chain(["BatchGetItem", "PutItem", "UpdateItem"].map(|it| format!("dynamodb:{it} Table")))
+                .chain(logs_of("event-enricher"))
+                .chain(["BatchGetItem", "PutItem", "UpdateItem"].map(|it| format!("dynamodb:{it} {store}")))
                 .chain([
-                    own("sqs:SendMessage HintsDeadLetters"),
-                    own("events:PutEvents Bus"),
+                    format!("sqs:SendMessage {}", queue("hints-dead-letters")),
+                    format!(
+                        "events:PutEvents arn:${{AWS::Partition}}:events:{ACCOUNT}:event-bus/${{AWS::StackName}}-events"
+                    ),
                     secret("GetSecretValue", "api-token-??????"),
                 ])
                 .collect(),
@@ -52,42 +62,39 @@ fn table() -> BTreeMap<&'static str, BTreeSet<String>> {
                 .chain(logs("LogOfAHandler"))
                 .chain([
                     own("sqs:SendMessage DeadLettersOfAHandler"),
-                    own("sqs:SendMessage Actions"),
+                    own("sqs:SendMessage Store.Outputs.ActionsArn"),
                     secret("GetSecretValue", "nothing-??????"),
                 ])
                 .collect(),
         ),
         (
-            "ActionWorkerRole",
-            from("Actions")
+            "Roles.ActionWorker",
+            from(&queue("actions.fifo"))
                 .into_iter()
-                .chain(logs("ActionWorkerLog"))
-                .chain(["GetItem", "PutItem", "UpdateItem"].map(|it| format!("dynamodb:{it} Table")))
+                .chain(logs_of("action-worker"))
+                .chain(["GetItem", "PutItem", "UpdateItem"].map(|it| format!("dynamodb:{it} {store}")))
                 .chain([
-                    own("sqs:SendMessage ActionsDeadLetters"),
-                    format!(
-                        "{} or {SECRET}/*/api-token-??????",
-                        secret("GetSecretValue", "writer-token-??????")
-                    ),
+                    format!("sqs:SendMessage {}", queue("actions-dead-letters.fifo")),
+                    secret("GetSecretValue", "writer-token-?????? or api-token-??????"),
                     secret("GetSecretValue", "destination-*"),
                 ])
                 .collect(),
         ),
         (
-            "ReconcilerRole",
-            logs("ReconcilerLog")
+            "Roles.Reconciler",
+            logs_of("reconciler")
                 .into_iter()
                 .chain([
-                    own("dynamodb:Query ${Table.Arn}/index/due"),
-                    own("sqs:SendMessage Hints"),
-                    own("sqs:GetQueueAttributes Hints"),
+                    format!("dynamodb:Query {store}/index/due"),
+                    format!("sqs:SendMessage {}", queue("hints")),
+                    format!("sqs:GetQueueAttributes {}", queue("hints")),
                 ])
                 .collect(),
         ),
         ("ReconcilerEveryMinuteRole", BTreeSet::from([own("lambda:InvokeFunction Reconciler")])),
         (
-            "CredentialRotatorRole",
-            logs("CredentialRotatorLog")
+            "Roles.CredentialRotator",
+            logs_of("credential-rotator")
                 .into_iter()
                 .chain(
                     ["DescribeSecret", "GetSecretValue", "PutSecretValue", "UpdateSecretVersionStage"]
@@ -107,7 +114,7 @@ async fn every_role_may_do_what_the_table_says_and_nothing_else() -> Result<()> 
     let table = table();
     let mut found = BTreeSet::new();
     for (id, role) in of_type(&resources, "AWS::IAM::Role") {
-        let handler = id.strip_prefix("Role").unwrap_or("no handler");
+        let handler = id.strip_prefix("Role").filter(|name| !name.contains('.')).unwrap_or("no handler");
         let name = id.replace(handler, "OfAHandler");
         assert_eq!(role["ManagedPolicyArns"].as_array().map_or(0, Vec::len), 0, "{id}");
         let granted: BTreeSet<String> =
@@ -162,10 +169,12 @@ fn name(resource: &Value) -> String {
             .map_or_else(|| text.to_owned(), |log| format!("{log}:*"));
     }
     if let Some([_, one, other]) = resource["Fn::If"].as_array().map(Vec::as_slice) {
-        return format!("{} or {}", name(one), name(other));
+        let (one, other) = (name(one), name(other));
+        let of_the_same = one.rsplit_once('/').map(|(parent, _)| format!("{parent}/"));
+        return format!("{one} or {}", other.trim_start_matches(of_the_same.as_deref().unwrap_or_default()));
     }
-    if let Some(id) = resource["Fn::GetAtt"][0].as_str() {
-        return id.to_owned();
+    if let [Some(id), Some(attribute)] = [0, 1].map(|part| resource["Fn::GetAtt"][part].as_str()) {
+        return if attribute == "Arn" { id.to_owned() } else { format!("{id}.{attribute}") };
     }
     if let (Some(text), Some(values)) = (resource["Fn::Sub"][0].as_str(), resource["Fn::Sub"][1].as_object())
         && values.values().all(Value::is_string)

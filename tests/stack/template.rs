@@ -4,10 +4,11 @@ use super::{Stack, aws};
 use anyhow::{Context as _, Result};
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::types::TemplateStage;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 impl Stack {
-    /// Every resource that is deployed, by its logical id; the nested stack's among them.
+    /// Every resource that is deployed, by its logical id; a nested stack's among them, as `Roles.Reconciler`. What a nested
+    /// stack calls `Application` is the name of this one, and said so.
     ///
     /// # Errors
     /// As a request fails.
@@ -18,7 +19,9 @@ impl Stack {
         for resource in listed.stack_resource_summaries() {
             if resource.resource_type() == Some("AWS::CloudFormation::Stack") {
                 let nested = resource.physical_resource_id().context("a nested stack without a name")?;
-                all.extend(template(&client, nested).await?);
+                let own = resource.logical_resource_id().context("a nested stack without an id")?;
+                let nested = template(&client, nested).await?;
+                all.extend(nested.into_iter().map(|(id, value)| (format!("{own}.{id}"), named(value))));
             }
         }
         Ok(all)
@@ -34,5 +37,18 @@ async fn template(client: &Client, stack: &str) -> Result<Map<String, Value>> {
     match resources {
         Some(Value::Object(resources)) => Ok(resources),
         _ => anyhow::bail!("a template without resources"),
+    }
+}
+
+/// A nested stack's resource as the outermost one would say it.
+fn named(value: Value) -> Value {
+    match value {
+        Value::String(text) => text.replace("${Application}", "${AWS::StackName}").into(),
+        Value::Array(all) => all.into_iter().map(named).collect(),
+        Value::Object(all) if all.get("Ref").is_some_and(|to| to == "Application") => {
+            json!({ "Ref": "AWS::StackName" })
+        }
+        Value::Object(all) => all.into_iter().map(|(key, value)| (key, named(value))).collect(),
+        other => other,
     }
 }

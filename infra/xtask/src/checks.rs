@@ -27,7 +27,10 @@ pub(crate) fn run() -> Result<()> {
     check("cargo deny: licences, bans, sources", deny, "see deny.toml")?;
     let mut lint = command(Tools::Sam.program("cfn-lint"));
     lint.arg("template.yaml");
-    lint.args(["dashboard", "edge", "key", "organisation", "watch"].map(|name| format!("infra/{name}.yaml")));
+    lint.args(
+        ["dashboard", "edge", "key", "organisation", "roles", "store", "watch"]
+            .map(|name| format!("infra/{name}.yaml")),
+    );
     check("cfn-lint", lint, "mend template.yaml")?;
     let mut validate = sam();
     validate.args(["validate", "--lint", "--config-env", "local"]);
