@@ -1,14 +1,14 @@
 //! What the table holds two writers to, on the real DynamoDB endpoint.
 
-use crate::setting::{among_others, events, known_ticket};
-use anyhow::{Context as _, Result};
+use crate::setting::{SOON, among_others, events, known_ticket};
+use anyhow::{Context as _, Result, ensure};
 use automations::clock::Moment;
 use automations::diff::{Seen, Snapshot, change};
 use automations::example;
-use automations::id::{ActionId, OrganisationId, TicketId};
+use automations::id::{ActionId, EventId, OrganisationId, TicketId};
 use automations::store::{Claim, Claimant, Done, Error, Outcome, Version};
 use automations::{Action, Event, action::Decided};
-use end_to_end::stack::Stack;
+use end_to_end::stack::{Stack, eventually};
 
 fn claimant(owner: &str, now: u64) -> Claimant<'_> {
     Claimant { owner, now: Moment::from_millis(now), until: Moment::from_millis(now.saturating_add(100)) }
@@ -143,6 +143,37 @@ async fn outboxes_are_emptied_together_and_a_newer_versions_is_left_as_it_is() -
     let one = [(&tickets[3], 2)];
     assert!(store.published(&id, &one, now).await.iter().all(Result::is_ok));
     assert!(store.known(&id, &tickets[3..4]).await?[&tickets[3]].outbox.is_empty());
+    Ok(())
+}
+
+/// Tickets stand in parts of the index; what is read is put in order again.
+#[tokio::test]
+async fn the_journal_has_what_many_tickets_told_in_the_order_of_time_and_across_a_midnight() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let (store, id) = (stack.store(), OrganisationId::parse("journal")?);
+    let midnight = far_away().as_millis().next_multiple_of(1_000 * 60 * 60 * 24);
+    let mut told = Vec::new();
+    for (snapshot, at) in first_seen("journal", 40)?.iter().zip(midnight.saturating_sub(20)..) {
+        let event = Event {
+            id: EventId::parse(format!("journal-{at}"))?,
+            organisation: id.clone(),
+            ..example::stage_changed("Approved", "Settled")
+        };
+        let version = Version { snapshot, events: std::slice::from_ref(&event), outbox: &[] };
+        store.write(&id, version, Moment::from_millis(at)).await?;
+        told.push((at, event));
+    }
+    let (first, last) = (told[5].0, told[35].0);
+    let read = eventually("all of them", SOON, async || {
+        let read = store.journal(Moment::from_millis(first), Moment::from_millis(last)).await?;
+        let own: Vec<Event> = read.into_iter().filter(|event| event.organisation == id).collect();
+        ensure!(own.len() >= 30, "{} so far", own.len());
+        Ok(own)
+    })
+    .await?;
+    let wanted: Vec<Event> = told[5..35].iter().map(|(_, event)| event.clone()).collect();
+    assert_eq!(read, wanted);
     Ok(())
 }
 

@@ -1,17 +1,26 @@
 //! The journal: every event of every ticket, for good, by ticket and by day.
 
 use super::snapshots::KEYS_PER_REQUEST;
+use super::sweep::{SHARDS, shard};
 use super::{Error, Item, Store, json, number, text, unavailable};
 use crate::clock::Moment;
 use crate::event::Event;
+use crate::id::TicketId;
 use aws_sdk_dynamodb::types::AttributeValue;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 const INDEX: &str = "told";
 const DAY: u64 = 24 * 60 * 60;
+/// So many parts of the index are read at once.
+const QUERIES_AT_ONCE: usize = 8;
 
-/// The index's key of a moment: the days since 1970 began, in UTC.
-pub(super) fn day(at: Moment) -> AttributeValue {
-    text((at.as_seconds() / DAY).to_string())
+/// The index's key of a ticket's change: the days since 1970 began, in UTC, and the ticket's shard.
+pub(super) fn told_on(at: Moment, ticket: &TicketId) -> AttributeValue {
+    text(part(at.as_seconds() / DAY, &shard(ticket)))
+}
+
+fn part(day: u64, shard: &str) -> String {
+    format!("{day}#{shard}")
 }
 
 impl Store {
@@ -24,10 +33,11 @@ impl Store {
         if since >= until {
             return Ok(Vec::new());
         }
-        let mut keys = Vec::new();
-        for day in since.as_seconds() / DAY..=until.as_seconds() / DAY {
-            keys.extend(self.entries(day, since, until).await?);
-        }
+        let days = since.as_seconds() / DAY..=until.as_seconds() / DAY;
+        let parts = days.flat_map(|day| (0..SHARDS).map(move |shard| part(day, &shard.to_string())));
+        let queries = parts.map(|part| self.entries(part, since, until));
+        let keys: Vec<Vec<Item>> = stream::iter(queries).buffered(QUERIES_AT_ONCE).try_collect().await?;
+        let keys = keys.concat();
         let mut entries = Vec::with_capacity(keys.len());
         for keys in keys.chunks(KEYS_PER_REQUEST) {
             entries.extend(self.get_all(keys.to_vec()).await?);
@@ -43,16 +53,16 @@ impl Store {
         Ok(events.into_iter().flat_map(|(_, events)| events).collect())
     }
 
-    /// The keys of one day's entries.
-    async fn entries(&self, day: u64, since: Moment, until: Moment) -> Result<Vec<Item>, Error> {
+    /// The keys of the entries of a part of one day.
+    async fn entries(&self, part: String, since: Moment, until: Moment) -> Result<Vec<Item>, Error> {
         let request = self
             .client
             .query()
             .table_name(&self.table)
             .index_name(INDEX)
-            .key_condition_expression("told_on = :day AND #at BETWEEN :since AND :until")
+            .key_condition_expression("told_on = :part AND #at BETWEEN :since AND :until")
             .expression_attribute_names("#at", "at")
-            .expression_attribute_values(":day", text(day.to_string()))
+            .expression_attribute_values(":part", text(part))
             .expression_attribute_values(":since", number(since.as_millis()))
             .expression_attribute_values(":until", number(until.as_millis().saturating_sub(1)));
         let mut pages = request.into_paginator().items().send();

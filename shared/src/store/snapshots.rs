@@ -1,6 +1,6 @@
 //! Snapshots, their outbox, and the journal.
 
-use super::journal::day;
+use super::journal::told_on;
 use super::sweep::{numbers, shard, watch};
 use super::transaction::{Unit, Unwritten};
 use super::{Error, Item, Store, json, key, number, text, unavailable};
@@ -118,7 +118,7 @@ impl Store {
         let mut entry = key(ticket_key(organisation, &ticket.id), format!("JOURNAL#{:010}", ticket.version));
         entry.insert("events".to_owned(), text(wire::to_json(events)));
         entry.insert("at".to_owned(), number(at.as_millis()));
-        entry.insert("told_on".to_owned(), day(at));
+        entry.insert("told_on".to_owned(), told_on(at, &ticket.id));
         let entry = self.put(entry).condition_expression("attribute_not_exists(pk)");
         Unit::default().put(current).put(entry)
     }
