@@ -8,8 +8,9 @@
 //! | the same | `OURS` | what actions of ours left at the ticket; see `trace.rs` |
 //! | `ACTION#{organisation}#{action}` | `RESULT` | an action that is performed, was done or is left to a person; see `actions.rs` |
 //! | `INBOUND#{organisation}#{kind}#{digest}` | `RECEIVED` | a post through an inbound webhook, so that it is told once; see `posts.rs` |
+//! | | | (with `expires`, after which DynamoDB deletes it) |
 //! | `ORGANISATION#{organisation}` | `TOKEN#{version}` | when a webhook came with this version of the webhook token, within a minute |
-//! | | | (with `expires`, after which DynamoDB deletes it; nothing else goes by itself, see docs/privacy.md) |
+//! | | | (with `expires`, too; nothing else goes by itself, see docs/privacy.md) |
 
 mod actions;
 mod journal;
