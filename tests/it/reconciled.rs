@@ -191,6 +191,8 @@ async fn events_that_the_bus_does_not_take_are_told_as_a_backlog_until_they_go_o
     let ticket = waits?;
     reconcile(&organisation, &ticket).await?;
     published(&organisation, &ticket).await?;
+    // Due again, with nothing that waits.
+    organisation.let_be_due(&ticket).await?;
     assert_eq!(backlog(&stack).await?, (0, 0));
     Ok(())
 }
