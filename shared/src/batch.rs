@@ -4,6 +4,7 @@
 use crate::clock::{self, Moment};
 use crate::failure::{Failure, Remedy, chain};
 use crate::kept::Kept;
+use crate::metric::{Figures, Metric};
 use crate::wire;
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use aws_sdk_sqs::Client;
@@ -56,7 +57,7 @@ struct Envelope {
 /// Why a message's work did not succeed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trouble {
-    /// A fixed word for logs, metrics and the dead letter's attribute.
+    /// A fixed word for logs and the dead letter's attribute.
     pub kind: &'static str,
     /// What to do.
     pub remedy: Remedy,
@@ -92,19 +93,22 @@ impl Source {
         Self { client, function, queue, dead_letters, first_failures }
     }
 
-    /// Does `work` on all messages together. It answers for each message that it was given.
+    /// Does `work` on all messages together. It answers for each message that it was given, and may add to the invocation's
+    /// figures.
     ///
     /// # Errors
     /// [`Unnameable`], before anything is done.
     pub async fn together<T: DeserializeOwned>(
         &self,
         event: SqsEvent,
-        work: impl AsyncFnOnce(Vec<Letter<T>>) -> Vec<Worked<T>>,
+        work: impl AsyncFnOnce(Vec<Letter<T>>, &Figures) -> Vec<Worked<T>>,
     ) -> Result<SqsBatchResponse, Unnameable> {
-        let (letters, mut failed) = self.open(event).await?;
-        for (letter, result) in work(letters).await {
-            failed.extend(self.settle(&letter.envelope, result).await);
+        let figures = Figures::default();
+        let (letters, mut failed) = self.open(event, &figures).await?;
+        for (letter, result) in work(letters, &figures).await {
+            failed.extend(self.settle(&letter.envelope, result, &figures).await);
         }
+        figures.tell();
         Ok(respond(failed))
     }
 
@@ -118,10 +122,11 @@ impl Source {
         &self,
         event: SqsEvent,
         until: Moment,
-        work: impl AsyncFn(&Letter<T>) -> Result<(), Trouble>,
+        work: impl AsyncFn(&Letter<T>, &Figures) -> Result<(), Trouble>,
     ) -> Result<SqsBatchResponse, Unnameable> {
-        let (letters, mut failed) = self.open(event).await?;
-        let work = &work;
+        let figures = Figures::default();
+        let (letters, mut failed) = self.open(event, &figures).await?;
+        let (work, told) = (&work, &figures);
         let groups = grouped(letters).into_iter().map(async |letters| {
             let mut failed = Vec::new();
             let mut ahead: Option<Duration> = None;
@@ -129,23 +134,25 @@ impl Source {
                 let result = match (ahead, Trouble::of_lateness(until)) {
                     (Some(delay), _) => Err(behind(delay)),
                     (None, Some(late)) => Err(late),
-                    (None, None) => work(&letter).await,
+                    (None, None) => work(&letter, told).await,
                 };
                 if let (Err(trouble), None) = (&result, ahead) {
                     ahead = delay(trouble.remedy, letter.receives, &letter.envelope.id);
                 }
-                failed.extend(self.settle(&letter.envelope, result).await);
+                failed.extend(self.settle(&letter.envelope, result, told).await);
             }
             failed
         });
         let rest: Vec<Vec<String>> = stream::iter(groups).buffer_unordered(GROUPS_AT_ONCE).collect().await;
         failed.extend(rest.into_iter().flatten());
+        figures.tell();
         Ok(respond(failed))
     }
 
     async fn open<T: DeserializeOwned>(
         &self,
         event: SqsEvent,
+        figures: &Figures,
     ) -> Result<(Vec<Letter<T>>, Vec<String>), Unnameable> {
         let envelopes: Option<Vec<Envelope>> = event.records.into_iter().map(envelope).collect();
         let mut letters = Vec::new();
@@ -159,7 +166,7 @@ impl Source {
                         remedy: Remedy::GiveUp,
                         text: misfit.to_string(),
                     };
-                    failed.extend(self.settle(&envelope, Err(trouble)).await);
+                    failed.extend(self.settle(&envelope, Err(trouble), figures).await);
                 }
             }
         }
@@ -167,8 +174,16 @@ impl Source {
     }
 
     /// Does what a result asks for; the message's id where Lambda must not acknowledge it.
-    async fn settle(&self, envelope: &Envelope, result: Result<(), Trouble>) -> Option<String> {
+    async fn settle(
+        &self,
+        envelope: &Envelope,
+        result: Result<(), Trouble>,
+        figures: &Figures,
+    ) -> Option<String> {
         let trouble = result.err()?;
+        if trouble.remedy == Remedy::RefreshCredential {
+            figures.add(Metric::CredentialRefused, 1);
+        }
         let Envelope { id, receives, .. } = envelope;
         let subject = wire::id_in(&envelope.text);
         let first = self.first_failures.get(id.as_str()).unwrap_or(trouble.kind);
@@ -189,6 +204,7 @@ impl Source {
         }
         let reason = if trouble.remedy == Remedy::GiveUp { trouble.kind } else { "tried_too_often" };
         if self.bury(envelope, reason, first, trouble.kind).await {
+            figures.add(Metric::GivenUp, 1);
             tracing::error!(
                 message.id = id,
                 message.receives = receives,

@@ -22,7 +22,7 @@ pub trait Failure: std::error::Error {
     /// What to do about it.
     fn remedy(&self) -> Remedy;
 
-    /// A fixed word for logs, metrics and the dead letter's attribute; never a value.
+    /// A fixed word for logs and the dead letter's attribute; never a value.
     fn kind(&self) -> &'static str;
 }
 

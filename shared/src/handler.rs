@@ -14,6 +14,7 @@ use crate::config::Reader;
 use crate::event::Event;
 use crate::failure::Remedy;
 use crate::id::ActionId;
+use crate::metric::Figures;
 use crate::queue::{Message, Queue};
 use crate::reading::{HandlerError, Reading};
 use crate::salestrekker::Limits;
@@ -80,6 +81,7 @@ struct Config<Settings> {
     secrets: String,
     limits: Limits,
     log_level: tracing::Level,
+    namespace: String,
 }
 
 /// A handler at work: its queue's events in, actions out.
@@ -120,6 +122,7 @@ async fn serve<Settings: DeserializeOwned, D: Decides<Settings>>(
     let secrets = env.required("SECRETS_PREFIX");
     let limits = env.json("API_LIMITS");
     let log_level = env.or("LOG_LEVEL", tracing::Level::INFO);
+    let namespace = env.required("METRICS_NAMESPACE");
     let config = env.finish(|| {
         Some(Config {
             settings: settings?,
@@ -131,9 +134,10 @@ async fn serve<Settings: DeserializeOwned, D: Decides<Settings>>(
             secrets: secrets?,
             limits: limits?,
             log_level,
+            namespace: namespace?,
         })
     })?;
-    telemetry::start(config.log_level);
+    telemetry::start(config.log_level, config.namespace);
     let aws = aws::load()?;
     let client = aws::sqs(&aws);
     let place = Place { config: aws, secrets: config.secrets, limits: config.limits };
@@ -158,7 +162,7 @@ impl<Settings, D: Decides<Settings>> Handler<Settings, D> {
     /// # Errors
     /// [`Unnameable`], before anything is done.
     pub async fn work(&self, batch: SqsEvent, until: Moment) -> Result<SqsBatchResponse, Unnameable> {
-        let answer = async |letter: &Letter<BusEvent>| self.answer(letter, until).await;
+        let answer = async |letter: &Letter<BusEvent>, _: &Figures| self.answer(letter, until).await;
         self.source.by_group(batch, until, answer).await
     }
 

@@ -13,6 +13,7 @@
 //! - [`notice`]: signed messages to somewhere else
 //! - [`secret`], [`rotation`]: Secrets Manager: reading with a cache, and the staging of a new version
 //! - [`aws`], [`telemetry`], [`config`]: what a function sets up once, in init
+//! - [`metric`]: what is counted and measured, as `CloudWatch` reads it from the logs
 //! - [`webhook`]: bytes to ids; the only place that knows what a webhook looks like
 //! - [`watch`]: when a ticket is looked at again though nobody asked: pure
 //! - [`age`]: how long a ticket has stood in its stage: pure
@@ -45,6 +46,7 @@ pub mod id;
 pub mod inbound;
 mod kept;
 pub mod lead;
+pub mod metric;
 pub mod notice;
 mod pack;
 pub mod private;

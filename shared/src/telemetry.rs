@@ -1,12 +1,15 @@
 //! Logs: one JSON object a line, on standard error (Lambda keeps both streams). What may stand in them is said in
 //! docs/logging.md: ids, kinds, counts and durations; never a person's data, never a body.
 
+use crate::metric;
 use std::panic;
 pub use tracing::Level;
 use tracing_subscriber::fmt;
 
-/// Starts logging at this level, and makes a panic log its place but not its message, which may quote data.
-pub fn start(level: Level) {
+/// Starts logging at this level, and telling metrics under this namespace; makes a panic log its place but not its message,
+/// which may quote data.
+pub fn start(level: Level, metrics_namespace: String) {
+    metric::start(metrics_namespace);
     let json =
         fmt().json().flatten_event(true).with_current_span(true).with_span_list(false).with_target(false);
     // A second call (two tests in one process) keeps the first subscriber.

@@ -30,14 +30,15 @@ async fn every_queue_and_every_function_has_its_alarms() -> Result<()> {
     }
     assert!(seen >= 5 + 4 + 3 * 4, "{seen}");
     let needed = [
-        "Strangers",
+        "Refused",
         "Url5xxCount",
         "CredentialRefused",
-        "StaleSecrets",
+        "SecretStale",
         "TokenDaysLeft",
         "OldestUnverified",
         "LongestDue",
         "NotPublished",
+        "OutboxBacklog",
     ];
     for metric in needed {
         ensure!(alarms.iter().any(|alarm| alarm["MetricName"] == metric), "no alarm on {metric}");

@@ -20,6 +20,7 @@ mod flood;
 mod followed;
 mod in_flight;
 mod inbound;
+mod metrics;
 mod notices;
 mod once;
 mod organisations;

@@ -17,10 +17,28 @@ use std::time::Duration;
 /// Lets a ticket be due, and has the reconciler run.
 async fn reconcile(organisation: &Organisation<'_>, ticket: &str) -> Result<()> {
     organisation.let_be_due(ticket).await?;
-    let name = format!("{}-reconciler", organisation.stack.place.stack);
-    let answer = organisation.stack.lambda.invoke().function_name(name).send().await?;
+    run_reconciler(organisation.stack).await
+}
+
+async fn run_reconciler(stack: &Stack) -> Result<()> {
+    let name = format!("{}-reconciler", stack.place.stack);
+    let answer = stack.lambda.invoke().function_name(name).send().await?;
     ensure!(answer.function_error.is_none(), "the reconciler fails: {:?}", answer.payload);
     Ok(())
+}
+
+/// Has the reconciler run: how many events it tells to wait in outboxes, and for how many seconds the oldest does.
+async fn backlog(stack: &Stack) -> Result<(u64, u64)> {
+    let before = clock::now().as_millis();
+    run_reconciler(stack).await?;
+    eventually("the reconciler's figures", SOON, async || {
+        let told = stack.told("reconciler").await?;
+        let line = told.iter().rfind(|line| line["_aws"]["Timestamp"].as_u64() >= Some(before));
+        let line = line.context("no line since")?;
+        let figure = |name: &str| line[name].as_u64().with_context(|| format!("no {name}: {line}"));
+        Ok((figure("OutboxBacklog")?, figure("OutboxAge")?))
+    })
+    .await
 }
 
 #[tokio::test]
@@ -158,4 +176,42 @@ async fn events_that_were_stored_by_somebody_who_was_lost_go_out() -> Result<()>
         Ok(())
     })
     .await
+}
+
+#[tokio::test]
+async fn events_that_the_bus_does_not_take_are_told_as_a_backlog_until_they_go_out() -> Result<()> {
+    let _turn = alone().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("no-bus").await?;
+    rest(&stack).await?;
+    let no_bus = "arn:aws:events:ap-southeast-2:000000000000:no-bus";
+    let bus = set_variable(&stack, "event-enricher", "BUS_NAME", no_bus).await?;
+    let waits = wait_for_a_bus(&organisation).await;
+    set_variable(&stack, "event-enricher", "BUS_NAME", &bus).await?;
+    let ticket = waits?;
+    reconcile(&organisation, &ticket).await?;
+    published(&organisation, &ticket).await?;
+    // Due again, with nothing that waits.
+    organisation.let_be_due(&ticket).await?;
+    assert_eq!(backlog(&stack).await?, (0, 0));
+    Ok(())
+}
+
+async fn wait_for_a_bus(organisation: &Organisation<'_>) -> Result<String> {
+    let stack = organisation.stack;
+    let ticket = organisation.new_ticket(json!({ "stage": "Approved" })).await?;
+    organisation.webhook("ticket-updated", &ticket).await?;
+    events(organisation, &ticket, 1).await?;
+    eventually("the bus's refusal", SOON, async || {
+        let told = stack.told("event-enricher").await?;
+        ensure!(told.iter().any(|line| line["NotPublished"] == 1), "not yet: {told:?}");
+        Ok(())
+    })
+    .await?;
+    assert_eq!(backlog(stack).await?, (0, 0), "what was stored a moment ago is on its way");
+    organisation.let_be_due(&ticket).await?;
+    let (events, seconds) = backlog(stack).await?;
+    assert_eq!(events, 1);
+    ensure!(seconds < SOON, "it waits since it was stored: {seconds} s");
+    Ok(ticket)
 }

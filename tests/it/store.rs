@@ -6,9 +6,10 @@ use automations::clock::Moment;
 use automations::diff::{Seen, Snapshot, change};
 use automations::example;
 use automations::id::{ActionId, EventId, OrganisationId, TicketId};
-use automations::store::{Claim, Claimant, Done, Error, Outcome, Version};
+use automations::store::{Claim, Claimant, Done, Error, Outcome, SHARDS, Unpublished, Version};
 use automations::{Action, Event, action::Decided};
 use end_to_end::stack::{Stack, eventually};
+use std::time::Duration;
 
 fn claimant(owner: &str, now: u64) -> Claimant<'_> {
     Claimant { owner, now: Moment::from_millis(now), until: Moment::from_millis(now.saturating_add(100)) }
@@ -121,6 +122,17 @@ async fn a_group_that_is_too_large_is_split_and_an_item_that_is_too_large_fails_
     Ok(())
 }
 
+/// The organisation's tickets with events that wait to be published, as the index by due time says, and how many.
+async fn waiting(stack: &Stack, id: &OrganisationId) -> Result<Vec<(TicketId, Unpublished)>> {
+    let mut waiting = Vec::new();
+    for shard in 0..SHARDS {
+        let due = stack.store().due(shard, far_away().later(Duration::from_hours(2)), u16::MAX).await?;
+        let own = due.into_iter().filter(|due| due.organisation == *id);
+        waiting.extend(own.filter_map(|due| Some((due.ticket, due.unpublished?))));
+    }
+    Ok(waiting)
+}
+
 #[tokio::test]
 async fn outboxes_are_emptied_together_and_a_newer_versions_is_left_as_it_is() -> Result<()> {
     let _turn = among_others().await;
@@ -131,18 +143,25 @@ async fn outboxes_are_emptied_together_and_a_newer_versions_is_left_as_it_is() -
     let mut snapshots = first_seen("outbox", 101)?;
     let all: Vec<_> = snapshots.iter().map(|snapshot| full(snapshot, &events)).collect();
     assert!(store.write_each(&id, &all, now).await.iter().all(Result::is_ok));
+    assert_eq!(waiting(&stack, &id).await?.len(), 101);
     snapshots[3].ticket.version = 2;
-    store.write(&id, full(&snapshots[3], &events), now).await?;
+    let [event] = events.clone();
+    let later = Event { observed_at: event.observed_at.later(Duration::from_hours(1)), ..event.clone() };
+    let two = [later, event];
+    store.write(&id, full(&snapshots[3], &two), now).await?;
     let tickets: Vec<TicketId> = snapshots.iter().map(|snapshot| snapshot.ticket.id.clone()).collect();
     let first: Vec<_> = tickets.iter().map(|ticket| (ticket, 1)).collect();
     assert!(store.published(&id, &first, now).await.iter().all(Result::is_ok));
     let known = store.known(&id, &tickets).await?;
     let unpublished: Vec<_> = tickets.iter().filter(|ticket| !known[*ticket].outbox.is_empty()).collect();
     assert_eq!(unpublished, [&tickets[3]]);
+    let both = Unpublished { events: 2, since: events[0].observed_at };
+    assert_eq!(waiting(&stack, &id).await?, [(tickets[3].clone(), both)]);
     // One alone goes another way.
     let one = [(&tickets[3], 2)];
     assert!(store.published(&id, &one, now).await.iter().all(Result::is_ok));
     assert!(store.known(&id, &tickets[3..4]).await?[&tickets[3]].outbox.is_empty());
+    assert_eq!(waiting(&stack, &id).await?, []);
     Ok(())
 }
 

@@ -142,7 +142,6 @@ async fn a_refused_credential_is_told_and_loses_nothing() -> Result<()> {
         .await?;
     organisation.webhook("ticket-updated", &ticket).await?;
     eventually("the refusal in the log", SOON, async || {
-        // What the alarm's metric filter looks for.
         let refused = stack.logged("event-enricher", "credential_refused").await?;
         ensure!(!refused.is_empty(), "not yet");
         Ok(())

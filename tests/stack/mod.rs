@@ -15,6 +15,7 @@ use anyhow::{Context as _, Result};
 use automations::aws;
 use automations::store::Store;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::time::{Duration, Instant};
 
 /// The name that samconfig.toml gives the local stack.
@@ -146,6 +147,15 @@ impl Stack {
             .send()
             .await?;
         Ok(answer.events().iter().filter_map(|event| event.message.clone()).collect())
+    }
+
+    /// The figures of a function: its log lines in `CloudWatch`'s embedded metric format.
+    ///
+    /// # Errors
+    /// As a request fails, or a line is no JSON.
+    pub async fn told(&self, function: &str) -> Result<Vec<Value>> {
+        let lines = self.logged(function, "CloudWatchMetrics").await?;
+        lines.iter().map(|line| serde_json::from_str(line).with_context(|| line.clone())).collect()
     }
 
     /// How many messages stand in a queue, in flight or not.

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 /// Where something was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Where {
-    /// In a log group: the functions' lines, which metrics are made of, and the errors that they ended with.
+    /// In a log group: the functions' lines, the metrics' among them, and the errors that they ended with.
     Log,
     /// In a queue's own attributes.
     Queue,

@@ -16,6 +16,7 @@ use automations::batch::Trouble;
 use automations::clock::{self, Moment};
 use automations::failure::Remedy;
 use automations::id::{HintId, TicketId};
+use automations::metric::{self, Figures, Metric};
 use automations::notice::{self, Notices};
 use automations::salestrekker::{Client, Error};
 use automations::secret::Access;
@@ -37,16 +38,22 @@ pub struct Worker {
 
 impl Worker {
     /// Performs an action before the invocation's deadline, unless it was done before, and records it. `owner` is the
-    /// invocation's id.
+    /// invocation's id; what came of it is added to the invocation's figures.
     ///
     /// # Errors
     /// [`Trouble`]; where it says to try again, trying again is harmless.
-    pub async fn perform(&self, decided: &Decided, owner: &str, until: Moment) -> Result<(), Trouble> {
+    pub async fn perform(
+        &self,
+        decided: &Decided,
+        owner: &str,
+        until: Moment,
+        figures: &Figures,
+    ) -> Result<(), Trouble> {
         let Decided { id, organisation, action, .. } = decided;
         let claimant = Claimant { owner, now: clock::now(), until };
         match self.store.claim(organisation, id, claimant).await? {
             Claim::Done => {
-                say(decided, "done_before");
+                say(decided, metric::Outcome::DoneBefore, figures);
                 return Ok(());
             }
             Claim::Parked => return Err(parked()),
@@ -58,12 +65,13 @@ impl Worker {
             Claim::Ours { .. } => {}
         }
         let outcome = self.act(decided, claimant).await?;
+        let told = told(&outcome);
         let recorded = Decided { action: action.for_record(), ..decided.clone() };
         let done = Done { decided: recorded, outcome, done_at: clock::now() };
         match self.store.record(&done, claimant).await {
             // Overtaken: our lease had ended, and whoever came next was allowed to do it again.
             Ok(()) | Err(StoreError::Overtaken) => {
-                say(decided, "done");
+                say(decided, told, figures);
                 Ok(())
             }
             // The claim stays: what was done and not recorded is in doubt.
@@ -153,7 +161,17 @@ fn held(until: Moment, now: Moment) -> Trouble {
     Trouble { kind: "held", remedy: Remedy::Retry { after: Some(until.since(now)) }, text }
 }
 
-fn say(decided: &Decided, outcome: &str) {
+fn told(outcome: &Outcome) -> metric::Outcome {
+    match outcome {
+        Outcome::Changed | Outcome::Sent | Outcome::LeadCreated { .. } | Outcome::Created { .. } => {
+            metric::Outcome::Done
+        }
+        Outcome::AlreadySo => metric::Outcome::AlreadySo,
+        Outcome::WouldDo => metric::Outcome::WouldDo,
+    }
+}
+
+fn say(decided: &Decided, outcome: metric::Outcome, figures: &Figures) {
     let Decided { id, hint, organisation, action, .. } = decided;
     tracing::info!(
         organisation = organisation.as_str(),
@@ -161,9 +179,13 @@ fn say(decided: &Decided, outcome: &str) {
         action.id = id.as_str(),
         hint.id = hint.as_ref().map(HintId::as_str),
         action.kind = action.kind(),
-        outcome,
+        outcome = outcome.as_str(),
         "performed"
     );
+    figures.add(Metric::ActionsPerformed(outcome), 1);
+    if outcome == metric::Outcome::Done {
+        figures.took(Metric::ActionAge, clock::now().since(decided.decided_at));
+    }
 }
 
 #[cfg(test)]

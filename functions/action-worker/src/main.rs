@@ -22,9 +22,10 @@ async fn main() -> Result<(), Error> {
     let separate = env.or("SEPARATE_WRITER", false);
     let limits = env.json("API_LIMITS");
     let log_level = env.or("LOG_LEVEL", telemetry::Level::INFO);
-    let (actions, dead_letters, table, secrets, limits) =
-        env.finish(|| Some((actions?, dead_letters?, table?, secrets?, limits?)))?;
-    telemetry::start(log_level);
+    let namespace = env.required::<String>("METRICS_NAMESPACE");
+    let (actions, dead_letters, table, secrets, limits, namespace) =
+        env.finish(|| Some((actions?, dead_letters?, table?, secrets?, limits?, namespace?)))?;
+    telemetry::start(log_level, namespace);
     let config = aws::load()?;
     let known = |prefix| Secrets::new(aws::secrets_manager(&config), prefix);
     let worker = &Worker {
@@ -36,8 +37,8 @@ async fn main() -> Result<(), Error> {
     lambda_runtime::run(service_fn(move |event: LambdaEvent<SqsEvent>| async move {
         let until = Moment::from_millis(event.context.deadline);
         source
-            .by_group(event.payload, until, async |letter| {
-                worker.perform(&letter.body, &event.context.request_id, until).await
+            .by_group(event.payload, until, async |letter, figures| {
+                worker.perform(&letter.body, &event.context.request_id, until, figures).await
             })
             .await
             .map_err(Error::from)

@@ -3,7 +3,8 @@
 //! Each may come twice, or after a crash of the one before; none touches the version in use but the last, which moves
 //! one label. So a rotation that fails leaves the token that works.
 
-use automations::failure::{Failure, chain};
+use automations::failure::{Failure, Remedy, chain};
+use automations::metric::{self, Metric};
 use automations::rotation::{self, Rotating, Stage, Step};
 use automations::salestrekker::{self, Transport};
 use automations::secret::{ApiToken, Credential};
@@ -129,6 +130,9 @@ pub fn told(step: Step, error: &Error) -> String {
         Error::Salestrekker(error) => error.kind(),
         Error::NothingPending => "nothing_pending",
     };
+    if matches!(error, Error::Salestrekker(error) if error.remedy() == Remedy::RefreshCredential) {
+        metric::tell(Metric::CredentialRefused, 1);
+    }
     let text = chain(error);
     tracing::error!(
         ?step,

@@ -11,9 +11,10 @@ use credential_rotator::{rotate, told};
 async fn main() -> Result<(), Error> {
     let mut env = Reader::of_process();
     let log_level = env.or("LOG_LEVEL", telemetry::Level::INFO);
+    let namespace = env.required::<String>("METRICS_NAMESPACE");
     let limits = env.json("API_LIMITS");
-    let limits = env.finish(|| limits)?;
-    telemetry::start(log_level);
+    let (limits, namespace) = env.finish(|| Some((limits?, namespace?)))?;
+    telemetry::start(log_level, namespace);
     let client = &aws::secrets_manager(&aws::load()?);
     let transport = &Transport::new(limits)?;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Request>| async move {

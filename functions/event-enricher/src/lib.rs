@@ -7,6 +7,7 @@
 mod list;
 mod plan;
 mod post;
+mod publish;
 mod visit;
 
 use automations::age::Marks;
@@ -16,6 +17,7 @@ use automations::clock::Moment;
 use automations::event::{Cause, UnrecognisedReason};
 use automations::hint::Hint;
 use automations::id::{OrganisationId, TicketId, WebhookAction};
+use automations::metric::Figures;
 use automations::salestrekker::Client;
 use automations::store::Store;
 use automations::{Event, What, tracing};
@@ -50,12 +52,14 @@ struct Named {
 }
 
 impl Enricher {
-    /// Works through a batch of hints, until the invocation's deadline; each one's own result.
+    /// Works through a batch of hints, until the invocation's deadline; each one's own result. What is published is added to
+    /// the invocation's figures.
     pub async fn work(
         &self,
         letters: Vec<Letter<Hint>>,
         now: Moment,
         until: Moment,
+        figures: &Figures,
     ) -> Vec<(Letter<Hint>, Result<()>)> {
         let mut organisations: BTreeMap<OrganisationId, BTreeMap<TicketId, Named>> = BTreeMap::new();
         for hint in letters.iter().map(|letter| &letter.body) {
@@ -81,7 +85,7 @@ impl Enricher {
         for (organisation, tickets) in organisations {
             let visited = match Trouble::of_lateness(until) {
                 Some(late) => Err(late),
-                None => self.visit_all(&organisation, &tickets, now, until).await,
+                None => self.visit_all(&organisation, &tickets, (now, until), figures).await,
             };
             results.insert(organisation, visited);
         }
@@ -90,7 +94,7 @@ impl Enricher {
             let hint = &letter.body;
             let result = match lists.get(&hint.organisation) {
                 Some(listed) if asks_for_list(hint) => listed.clone(),
-                _ => self.finish(hint, &results, now).await,
+                _ => self.finish(hint, &results, now, figures).await,
             };
             worked.push((letter, result));
         }
@@ -103,24 +107,35 @@ impl Enricher {
         hint: &Hint,
         results: &HashMap<OrganisationId, Result<HashMap<TicketId, Result<Found>>>>,
         now: Moment,
+        figures: &Figures,
     ) -> Result<()> {
         let inbound = hint.action.as_ref().and_then(WebhookAction::inbound);
         if let (Some(kind), Some(post)) = (inbound, &hint.post) {
-            return self.pass_on(hint, kind, post, now).await;
+            return self.pass_on(hint, (kind, post), now, figures).await;
         }
         let Some(ticket) = &hint.ticket else {
-            return self.unrecognised(hint, UnrecognisedReason::NoTicketId, now).await;
+            return self.unrecognised(hint, UnrecognisedReason::NoTicketId, now, figures).await;
         };
         let Some(organisation) = results.get(&hint.organisation) else { return Ok(()) };
         let found = organisation.as_ref().map_err(Trouble::clone)?.get(ticket).cloned();
         match found.transpose()? {
-            Some(Found::Hidden) => self.unrecognised(hint, UnrecognisedReason::NoReadAccess, now).await,
-            Some(Found::Nothing) => self.unrecognised(hint, UnrecognisedReason::UnknownTicket, now).await,
+            Some(Found::Hidden) => {
+                self.unrecognised(hint, UnrecognisedReason::NoReadAccess, now, figures).await
+            }
+            Some(Found::Nothing) => {
+                self.unrecognised(hint, UnrecognisedReason::UnknownTicket, now, figures).await
+            }
             Some(Found::Ticket) | None => Ok(()),
         }
     }
 
-    async fn unrecognised(&self, hint: &Hint, reason: UnrecognisedReason, now: Moment) -> Result<()> {
+    async fn unrecognised(
+        &self,
+        hint: &Hint,
+        reason: UnrecognisedReason,
+        now: Moment,
+        figures: &Figures,
+    ) -> Result<()> {
         // The reconciler asks only for tickets that have a snapshot.
         let Some(action) = hint.action.clone() else { return Ok(()) };
         let what = What::WebhookUnrecognised { action, reason };
@@ -131,7 +146,7 @@ impl Enricher {
             ?reason,
             "a webhook led to no ticket"
         );
-        Ok(self.bus.publish(&[&[event]]).await.into_iter().collect::<std::result::Result<(), _>>()?)
+        Ok(self.send_out_alone(event, figures).await?)
     }
 }
 

@@ -25,9 +25,10 @@ async fn main() -> Result<(), Error> {
     let list_query = env.or("LIST_QUERY", String::new());
     let marks = env.or("STAGE_AGE_DAYS", Marks::default());
     let log_level = env.or("LOG_LEVEL", telemetry::Level::INFO);
-    let (hints, dead_letters, table, bus, secrets, limits) =
-        env.finish(|| Some((hints?, dead_letters?, table?, bus?, secrets?, limits?)))?;
-    telemetry::start(log_level);
+    let namespace = env.required::<String>("METRICS_NAMESPACE");
+    let (hints, dead_letters, table, bus, secrets, limits, namespace) =
+        env.finish(|| Some((hints?, dead_letters?, table?, bus?, secrets?, limits?, namespace?)))?;
+    telemetry::start(log_level, namespace);
     let config = aws::load()?;
     let enricher = &Enricher {
         client: Client::new(Secrets::new(aws::secrets_manager(&config), secrets), limits)?,
@@ -40,7 +41,9 @@ async fn main() -> Result<(), Error> {
     lambda_runtime::run(service_fn(move |event: LambdaEvent<SqsEvent>| async move {
         let until = Moment::from_millis(event.context.deadline);
         source
-            .together(event.payload, |letters| enricher.work(letters, clock::now(), until))
+            .together(event.payload, async |letters, figures| {
+                enricher.work(letters, clock::now(), until, figures).await
+            })
             .await
             .map_err(Error::from)
     }))

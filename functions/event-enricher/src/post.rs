@@ -5,6 +5,7 @@ use automations::clock::Moment;
 use automations::hint::Hint;
 use automations::id::InboundKind;
 use automations::inbound::Post;
+use automations::metric::Figures;
 use automations::{Event, What, tracing};
 
 impl Enricher {
@@ -13,9 +14,9 @@ impl Enricher {
     pub(crate) async fn pass_on(
         &self,
         hint: &Hint,
-        kind: InboundKind,
-        post: &Post,
+        (kind, post): (InboundKind, &Post),
         now: Moment,
+        figures: &Figures,
     ) -> Result<()> {
         let what = What::Inbound { kind: kind.clone(), fields: post.fields.clone() };
         let event = Event::of_hint(&hint.organisation, now, &hint.cause(), what);
@@ -31,6 +32,6 @@ impl Enricher {
         if !is_first {
             return Ok(());
         }
-        Ok(self.bus.publish(&[&[event]]).await.into_iter().collect::<std::result::Result<(), _>>()?)
+        Ok(self.send_out_alone(event, figures).await?)
     }
 }

@@ -7,6 +7,7 @@ use automations::clock::Moment;
 use automations::diff::{Seen, change};
 use automations::futures::{StreamExt as _, stream};
 use automations::id::{OrganisationId, TicketId};
+use automations::metric::Figures;
 use automations::salestrekker;
 use automations::secret::Access;
 use automations::store::{Known, Version};
@@ -24,8 +25,8 @@ impl Enricher {
         &self,
         organisation: &OrganisationId,
         tickets: &BTreeMap<TicketId, Named>,
-        now: Moment,
-        until: Moment,
+        (now, until): (Moment, Moment),
+        figures: &Figures,
     ) -> Result<HashMap<TicketId, Result<Found>>> {
         let ids: Vec<TicketId> = tickets.keys().cloned().collect();
         let session = self.client.session(organisation, until);
@@ -46,7 +47,7 @@ impl Enricher {
         let mut visits: Vec<Visit<'_>> = visits.collect();
         self.note(organisation, &mut visits).await;
         self.store(organisation, &mut visits, now).await;
-        self.publish(organisation, &mut visits, now).await;
+        self.publish(organisation, &mut visits, now, figures).await;
         let results = visits.into_iter().map(|(id, visit)| {
             (id.clone(), visit.map(|plan| if plan.is_some() { Found::Ticket } else { Found::Nothing }))
         });
@@ -94,14 +95,20 @@ impl Enricher {
     }
 
     /// Publishes the outboxes of what is stored, and empties those that went out whole.
-    async fn publish(&self, organisation: &OrganisationId, visits: &mut [Visit<'_>], now: Moment) {
+    async fn publish(
+        &self,
+        organisation: &OrganisationId,
+        visits: &mut [Visit<'_>],
+        now: Moment,
+        figures: &Figures,
+    ) {
         let full = visits.iter().enumerate().filter_map(|(place, (id, visit))| {
             let plan = visit.as_ref().ok()?.as_ref()?;
             (!plan.outbox.is_empty()).then_some((place, *id, plan))
         });
         let full: Vec<(usize, &TicketId, &Plan)> = full.collect();
         let outboxes: Vec<&[Event]> = full.iter().map(|(_, _, plan)| plan.outbox.as_slice()).collect();
-        let published = self.bus.publish(&outboxes).await;
+        let published = self.send_out(&outboxes, figures).await;
         let went_out = full.iter().zip(&published).filter(|(_, published)| published.is_ok());
         let went_out: Vec<(usize, (&TicketId, u64))> =
             went_out.map(|((place, id, plan), _)| (*place, (*id, plan.version))).collect();

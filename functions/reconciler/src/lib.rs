@@ -5,6 +5,7 @@ use automations::clock::Moment;
 use automations::failure::{Failure, chain};
 use automations::hint::Hint;
 use automations::id::{HintId, OrganisationId, TicketId};
+use automations::metric::{Figures, Metric};
 use automations::queue::{self, Message, Queue};
 use automations::store::{self, Due, SHARDS, Store};
 use automations::{tracing, wire};
@@ -74,18 +75,26 @@ impl Reconciler {
         Ok(Swept { hints, held_back })
     }
 
-    /// The line that the metrics are made of.
+    /// Tells what is due, though it were nothing: that a run tells nothing is an alarm.
     fn tell(&self, due: &[Due], now: Moment) {
-        let oldest =
-            |moment: fn(&Due) -> Moment| due.iter().map(|due| now.since(moment(due)).as_secs()).max();
-        tracing::info!(
-            due = due.len(),
-            budget = self.budget,
-            oldest_unverified_s = oldest(|due| due.verified).unwrap_or(0),
-            longest_due_s = oldest(|due| due.due).unwrap_or(0),
-            "tickets are due"
-        );
+        tracing::info!(due = due.len(), budget = self.budget, "tickets are due");
+        figures(due, now).tell();
     }
+}
+
+/// Of what is due: since when it was not looked at and is due, and what of it waits to be published. A ticket is due two
+/// minutes after its events were stored, so what is on its way as it should be is not counted.
+fn figures(due: &[Due], now: Moment) -> Figures {
+    let figures = Figures::default();
+    let longest = |since: fn(&Due) -> Option<Moment>| {
+        due.iter().filter_map(since).map(|since| now.since(since)).max().unwrap_or_default()
+    };
+    figures.took(Metric::OldestUnverified, longest(|due| Some(due.verified)));
+    figures.took(Metric::LongestDue, longest(|due| Some(due.due)));
+    figures.took(Metric::OutboxAge, longest(|due| Some(due.unpublished?.since)));
+    let events = due.iter().filter_map(|due| due.unpublished).map(|unpublished| unpublished.events);
+    figures.add(Metric::OutboxBacklog, events.fold(0, u64::saturating_add));
+    figures
 }
 
 /// Whether the run is the first of an hour: then each organisation that has tickets is asked for a list of them, too.

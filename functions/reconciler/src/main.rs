@@ -15,8 +15,9 @@ async fn main() -> Result<(), Error> {
     let hints = env.required::<String>("HINTS_QUEUE_URL");
     let budget = env.or("TICKETS_PER_RUN", 200_u16);
     let log_level = env.or("LOG_LEVEL", telemetry::Level::INFO);
-    let (table, hints) = env.finish(|| Some((table?, hints?)))?;
-    telemetry::start(log_level);
+    let namespace = env.required::<String>("METRICS_NAMESPACE");
+    let (table, hints, namespace) = env.finish(|| Some((table?, hints?, namespace?)))?;
+    telemetry::start(log_level, namespace);
     let config = aws::load()?;
     let store = Store::new(aws::dynamodb(&config), table);
     let reconciler = &Reconciler { store, hints: Queue::new(aws::sqs(&config), hints), budget };

@@ -15,6 +15,7 @@ use automations::hint::{Hint, Raw};
 use automations::id::{HintId, OrganisationId, WebhookAction};
 use automations::lambda_http::http::{Method, header::CONTENT_TYPE};
 use automations::lambda_http::{Body, Request, RequestExt as _, Response};
+use automations::metric::{self, Metric};
 use automations::queue::{LARGEST_BATCH, Message, Queue};
 use automations::secret::{Error as SecretError, Secrets, TokenOf, TokenStage};
 use automations::xray::TraceHeader;
@@ -60,7 +61,9 @@ impl Ingest {
         match Box::pin(self.take(request, path, request_id, now)).await {
             Ok(accepted) => accepted,
             Err(refusal) => {
-                tracing::info!(request.id = request_id, reason = refusal.reason(), "refused");
+                let reason = refusal.reason();
+                tracing::info!(request.id = request_id, reason = reason.as_str(), "refused");
+                metric::tell(Metric::Refused(reason), 1);
                 refusal.reply(request_id)
             }
         }
@@ -112,9 +115,10 @@ impl Ingest {
             organisation = address.organisation.as_str(),
             webhook.action = address.action.as_str(),
             hints = count,
-            token_stage = stage.as_str(),
+            token_stage = stage.told().as_str(),
             "accepted"
         );
+        metric::tell(Metric::Webhooks(stage.told()), 1);
         Ok(reply::accepted(first.as_ref(), count))
     }
 

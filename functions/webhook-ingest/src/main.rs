@@ -15,8 +15,9 @@ async fn main() -> Result<(), lambda_http::Error> {
     let secrets = env.required::<String>("SECRETS_PREFIX");
     let table = env.required::<String>("TABLE_NAME");
     let log_level = env.or("LOG_LEVEL", telemetry::Level::INFO);
-    let (hints, secrets, table) = env.finish(|| Some((hints?, secrets?, table?)))?;
-    telemetry::start(log_level);
+    let namespace = env.required::<String>("METRICS_NAMESPACE");
+    let (hints, secrets, table, namespace) = env.finish(|| Some((hints?, secrets?, table?, namespace?)))?;
+    telemetry::start(log_level, namespace);
     let config = aws::load()?;
     let ingest = &Ingest {
         secrets: Secrets::new(aws::secrets_manager(&config), secrets),

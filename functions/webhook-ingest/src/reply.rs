@@ -4,6 +4,7 @@ use automations::id::{HintId, OrganisationId, WebhookAction};
 use automations::lambda_http::http::StatusCode;
 use automations::lambda_http::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use automations::lambda_http::{Body, Response};
+use automations::metric::Reason;
 use automations::wire;
 use std::collections::BTreeMap;
 
@@ -25,15 +26,15 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// A fixed word.
-    pub(crate) fn reason(self) -> &'static str {
+    /// As it is told in logs and metrics, and to the sender.
+    pub(crate) fn reason(self) -> Reason {
         match self {
-            Self::Path => "not_found",
-            Self::Unauthorised => "unauthorised",
-            Self::Method => "method_not_allowed",
-            Self::TooLarge => "too_large",
-            Self::Unreadable => "neither_form_nor_json_object",
-            Self::Unavailable => "unavailable",
+            Self::Path => Reason::NotFound,
+            Self::Unauthorised => Reason::Unauthorised,
+            Self::Method => Reason::MethodNotAllowed,
+            Self::TooLarge => Reason::TooLarge,
+            Self::Unreadable => Reason::Unreadable,
+            Self::Unavailable => Reason::Unavailable,
         }
     }
 
@@ -47,7 +48,7 @@ impl Refusal {
             Self::Unreadable => (StatusCode::BAD_REQUEST, None),
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, Some((RETRY_AFTER, "5"))),
         };
-        json(status, header, &BTreeMap::from([("error", self.reason()), ("request", request_id)]))
+        json(status, header, &BTreeMap::from([("error", self.reason().as_str()), ("request", request_id)]))
     }
 }
 

@@ -116,7 +116,7 @@ impl Aws {
         item
     }
 
-    /// A put, or an update that sets attributes: `SET a = :x, #b = :y`; the item afterwards.
+    /// A put, or an update that sets attributes and removes some: `SET a = :x, #b = :y REMOVE c`; the item afterwards.
     fn write(&self, request: &Value) -> Option<Value> {
         let mut items = self.items.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(item) = request.get("Item") {
@@ -127,7 +127,12 @@ impl Aws {
         let item = items.entry(place(key)?).or_insert_with(|| key.clone());
         let names = request.get("ExpressionAttributeNames");
         let values = request.get("ExpressionAttributeValues")?;
-        for change in request.get("UpdateExpression")?.as_str()?.strip_prefix("SET ")?.split(", ") {
+        let update = request.get("UpdateExpression")?.as_str()?.strip_prefix("SET ")?;
+        let (set, removed) = update.split_once(" REMOVE ").unwrap_or((update, ""));
+        for name in removed.split(", ") {
+            item.as_object_mut()?.remove(name);
+        }
+        for change in set.split(", ") {
             let (name, value) = change.split_once(" = ")?;
             let name = names.and_then(|names| names.get(name)?.as_str()).unwrap_or(name);
             item.as_object_mut()?.insert(name.to_owned(), values.get(value)?.clone());
@@ -163,11 +168,11 @@ mod tests {
     fn what_a_transaction_put_and_an_update_set_is_read_back() {
         let aws = Aws::default();
         let key = json!({ "pk": { "S": "p" }, "sk": { "S": "s" } });
-        let item = json!({ "pk": { "S": "p" }, "sk": { "S": "s" }, "outbox": { "S": "full" } });
+        let item = json!({ "pk": { "S": "p" }, "sk": { "S": "s" }, "outbox": { "S": "full" }, "unpublished": { "N": "1" } });
         aws.perform("TransactWriteItems", &json!({ "TransactItems": [{ "Put": { "Item": item } }] }));
         let update = json!({
             "Key": key,
-            "UpdateExpression": "SET #o = :empty, due = :due",
+            "UpdateExpression": "SET #o = :empty, due = :due REMOVE unpublished, unpublished_since",
             "ExpressionAttributeNames": { "#o": "outbox" },
             "ExpressionAttributeValues": { ":empty": { "S": "[]" }, ":due": { "N": "7" } },
         });
@@ -176,5 +181,6 @@ mod tests {
             aws.perform("BatchGetItem", &json!({ "RequestItems": { "t": { "Keys": [key] } } })).unwrap();
         let item = read.pointer("/Responses/t/0").unwrap();
         assert_eq!((&item["outbox"]["S"], &item["due"]["N"]), (&json!("[]"), &json!("7")));
+        assert!(item.get("unpublished").is_none(), "{item}");
     }
 }

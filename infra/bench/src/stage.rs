@@ -73,6 +73,7 @@ impl Stage {
             ("API_LIMITS", json!({ "requests_per_second": 100_000, "burst": 100_000 }).to_string()),
             ("TICKETS_PER_RUN", "200".to_owned()),
             ("LOG_LEVEL", "info".to_owned()),
+            ("METRICS_NAMESPACE", "bench".to_owned()),
             (
                 "SETTINGS",
                 json!({ "stage": "Settled", "label": "Post-settlement", "follow_up_workflow": "Annual reviews" })

@@ -21,7 +21,7 @@ pub struct Line {
 
 impl Line {
     /// A line as `CloudWatch` Logs keeps it. What is no JSON comes from the engine (`START`, `END`, `REPORT`), which matters
-    /// only to whoever asks for everything, or from a function that could not even start, which matters most.
+    /// only to whoever asks for everything, or from a function that could not even start, which matters most. A line of metrics is for `CloudWatch`.
     pub fn read(function: &str, kept_at: i64, text: &str) -> Self {
         let plain = || {
             let of_engine = ["START ", "END ", "REPORT ", "INIT_"].iter().any(|word| text.starts_with(word));
@@ -40,6 +40,10 @@ impl Line {
             _ => None,
         };
         let (level, message, at) = (text_of("level"), text_of("message"), text_of("timestamp"));
+        if fields.remove("_aws").is_some() {
+            let message = "metrics".to_owned();
+            return Self { function: function.to_owned(), at: kept_at, level: Level::DEBUG, message, fields };
+        }
         // The libraries' own lines may have fields alone.
         let Some(message) = message.or_else(|| level.is_some().then(String::new)) else { return plain() };
         Self {
@@ -113,6 +117,15 @@ mod tests {
         assert_eq!(level("the function's environment is not usable: TABLE_NAME is not set"), Level::ERROR);
         assert_eq!(level(r#"{"no": "message"}"#), Level::ERROR);
         assert_eq!(level(r#"{"level": "DEBUG", "request_id": "a library's"}"#), Level::DEBUG);
+    }
+
+    #[test]
+    fn metrics_are_shown_to_whoever_asks_for_everything() {
+        let text = r#"{"_aws":{"Timestamp":1,"CloudWatchMetrics":[]},"Webhooks":1,"Stage":"current"}"#;
+        let line = Line::read("webhook-ingest", 5, text);
+        assert_eq!((line.level, line.message.as_str(), line.at), (Level::DEBUG, "metrics", 5));
+        assert_eq!((line.count("Webhooks"), line.text("Stage")), (Some(1), Some("current")));
+        assert_eq!(line.fields.len(), 2, "{line:?}");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::{ApiToken, Error, Kind, TokenOf, TokenStage, WebhookToken, WebhookTok
 use crate::clock;
 use crate::fresh::{Bounds, Denied, Fresh, Got, How};
 use crate::id::OrganisationId;
+use crate::metric::{self, Metric};
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::error::SdkError;
 use aws_sdk_secretsmanager::operation::get_secret_value::{GetSecretValueError, GetSecretValueOutput};
@@ -131,6 +132,7 @@ impl Secrets {
         match got.how {
             How::Fetched => {
                 if let Some(days) = token.days_left(clock::now()) {
+                    metric::tell(Metric::TokenDaysLeft, days);
                     tracing::info!(
                         organisation = organisation.as_str(),
                         token_days_left = days,
@@ -220,9 +222,9 @@ impl Secrets {
     }
 }
 
-/// A metric filter of template.yaml looks for `secret_stale_s`.
 fn stale(name: &str, age: Duration) {
     let secret_stale_s = age.as_secs();
+    metric::tell(Metric::SecretStale, secret_stale_s);
     tracing::warn!(
         secret = name,
         secret_stale_s,

@@ -2,6 +2,7 @@
 
 use super::Kind;
 use crate::id::WebhookAction;
+use crate::metric::Stage;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use subtle::{Choice, ConditionallySelectable as _, ConstantTimeEq as _};
@@ -53,12 +54,12 @@ impl TokenStage {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Current, Self::Pending, Self::Previous];
 
-    /// For logs and metrics.
-    pub fn as_str(self) -> &'static str {
+    /// As it is told in logs and metrics.
+    pub fn told(self) -> Stage {
         match self {
-            Self::Current => "current",
-            Self::Pending => "pending",
-            Self::Previous => "previous",
+            Self::Current => Stage::Current,
+            Self::Pending => Stage::Pending,
+            Self::Previous => Stage::Previous,
         }
     }
 

@@ -3,13 +3,14 @@
 //! | `pk` | `sk` | what |
 //! |---|---|---|
 //! | `TICKET#{organisation}#{ticket}` | `SNAPSHOT` | the ticket as it was last seen, its version, and the outbox: events not yet published |
-//! | | | (with `sweep` and `due`, the keys of the index by which the reconciler finds it) |
+//! | | | (with `sweep` and `due`, the keys of the index by which the reconciler finds it; with `unpublished`, the number of events in the outbox, and `unpublished_since` where there are any) |
 //! | the same | `JOURNAL#{version}` | the events of that version, for good (with `told_on` and `at`, the keys of the index by day) |
 //! | the same | `OURS` | what actions of ours left at the ticket; see `trace.rs` |
 //! | `ACTION#{organisation}#{action}` | `RESULT` | an action that is performed, was done or is left to a person; see `actions.rs` |
 //! | `INBOUND#{organisation}#{kind}#{digest}` | `RECEIVED` | a post through an inbound webhook, so that it is told once; see `posts.rs` |
+//! | | | (with `expires`, after which DynamoDB deletes it) |
 //! | `ORGANISATION#{organisation}` | `TOKEN#{version}` | when a webhook came with this version of the webhook token, within a minute |
-//! | | | (with `expires`, after which DynamoDB deletes it; nothing else goes by itself, see docs/privacy.md) |
+//! | | | (with `expires`, too; nothing else goes by itself, see docs/privacy.md) |
 
 mod actions;
 mod journal;
@@ -24,7 +25,7 @@ mod transaction;
 pub use actions::{Claim, Claimant, Done, Outcome};
 pub use sightings::Sighting;
 pub use snapshots::{Known, Version};
-pub use sweep::{Due, SHARDS};
+pub use sweep::{Due, SHARDS, Unpublished};
 
 use crate::failure::{Failure, Remedy};
 use crate::wire;

@@ -5,6 +5,10 @@ use crate::hint::Hint;
 use crate::id::{EventId, InboundKind};
 use crate::inbound::Post;
 
+/// Seconds after which a note is deleted. A second post with the same id is the same for 14 days; its hint may wait 14 more in the
+/// queue, and 14 more among what was given up.
+const KEPT_FOR: u64 = 45 * 24 * 60 * 60;
+
 impl Store {
     /// Notes the event that a post becomes, unless it became one before; whether it is to be told. Asked again for the same
     /// hint, which may have been lost before it was told, the answer is the same.
@@ -23,6 +27,8 @@ impl Store {
         item.insert("hint".to_owned(), text(hint.id.as_str()));
         item.insert("event".to_owned(), text(event.as_str()));
         item.insert("at".to_owned(), number(hint.received_at.as_millis()));
+        let expires = hint.received_at.as_seconds().saturating_add(KEPT_FOR);
+        item.insert("expires".to_owned(), number(expires));
         let request = self.client.put_item().table_name(&self.table).set_item(Some(item));
         let before = hint.received_at.earlier(post.is_same_for());
         let request = request

@@ -1,7 +1,7 @@
 //! Snapshots, their outbox, and the journal.
 
 use super::journal::told_on;
-use super::sweep::{numbers, shard, watch};
+use super::sweep::{numbers, shard, unpublished, watch};
 use super::transaction::{Unit, Unwritten};
 use super::{Error, Item, Store, json, key, number, text, unavailable};
 use crate::clock::Moment;
@@ -107,7 +107,9 @@ impl Store {
         current.insert("snapshot".to_owned(), text(wire::to_json(snapshot)));
         current.insert("outbox".to_owned(), text(wire::to_json(outbox)));
         current.insert("sweep".to_owned(), text(shard(&ticket.id)));
-        for (name, value) in numbers(Watch::unpublished(at)) {
+        for (name, value) in
+            numbers(Watch::unpublished(at)).into_iter().chain(unpublished(outbox).into_iter().flatten())
+        {
             current.insert(name.to_owned(), value);
         }
         let current = self
@@ -194,7 +196,7 @@ impl Store {
             update = update.expression_attribute_values(format!(":{name}"), value);
         }
         if look.is_published {
-            change.push_str(", outbox = :empty");
+            change.push_str(", outbox = :empty REMOVE unpublished, unpublished_since");
             update = update.expression_attribute_values(":empty", text("[]"));
         }
         update.update_expression(change)

@@ -2,6 +2,7 @@
 
 use super::{Error, Item, Store, number, text, unavailable};
 use crate::clock::Moment;
+use crate::event::Event;
 use crate::id::{OrganisationId, TicketId};
 use crate::watch::Watch;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -23,6 +24,17 @@ pub struct Due {
     pub verified: Moment,
     /// Since when it is due.
     pub due: Moment,
+    /// Its events that wait to be published.
+    pub unpublished: Option<Unpublished>,
+}
+
+/// Events that stand in an outbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unpublished {
+    /// So many.
+    pub events: u64,
+    /// Since when the oldest does.
+    pub since: Moment,
 }
 
 impl Store {
@@ -53,6 +65,13 @@ pub(super) fn shard(ticket: &TicketId) -> String {
     (sum % SHARDS).to_string()
 }
 
+/// What of an outbox stands in the index, as an item's attributes; none where it is empty.
+pub(super) fn unpublished(outbox: &[Event]) -> Option<[(&'static str, AttributeValue); 2]> {
+    let since = outbox.iter().map(|event| event.observed_at).min()?;
+    let events = u64::try_from(outbox.len()).unwrap_or(u64::MAX);
+    Some([("unpublished", number(events)), ("unpublished_since", number(since.as_millis()))])
+}
+
 /// A watch as an item's attributes.
 pub(super) fn numbers(watch: Watch) -> [(&'static str, AttributeValue); 3] {
     let quiet = u64::try_from(watch.quiet.as_millis()).unwrap_or(u64::MAX);
@@ -66,9 +85,9 @@ pub(super) fn numbers(watch: Watch) -> [(&'static str, AttributeValue); 3] {
 /// An item's watch.
 pub(super) fn watch(item: &Item) -> Result<Watch, Error> {
     Ok(Watch {
-        verified: Moment::from_millis(millis(item, "verified")?),
-        due: Moment::from_millis(millis(item, "due")?),
-        quiet: Duration::from_millis(millis(item, "quiet")?),
+        verified: Moment::from_millis(whole(item, "verified")?),
+        due: Moment::from_millis(whole(item, "due")?),
+        quiet: Duration::from_millis(whole(item, "quiet")?),
     })
 }
 
@@ -81,12 +100,18 @@ fn due(item: &Item) -> Result<Due, Error> {
     Ok(Due {
         organisation: OrganisationId::parse(organisation).map_err(|_invalid| unusable())?,
         ticket: TicketId::parse(ticket).map_err(|_invalid| unusable())?,
-        verified: Moment::from_millis(millis(item, "verified")?),
-        due: Moment::from_millis(millis(item, "due")?),
+        verified: Moment::from_millis(whole(item, "verified")?),
+        due: Moment::from_millis(whole(item, "due")?),
+        unpublished: item.contains_key("unpublished").then(|| waiting(item)).transpose()?,
     })
 }
 
-fn millis(item: &Item, attribute: &'static str) -> Result<u64, Error> {
+fn waiting(item: &Item) -> Result<Unpublished, Error> {
+    let since = Moment::from_millis(whole(item, "unpublished_since")?);
+    Ok(Unpublished { events: whole(item, "unpublished")?, since })
+}
+
+fn whole(item: &Item, attribute: &'static str) -> Result<u64, Error> {
     let value = item.get(attribute).and_then(|value| value.as_n().ok()?.parse().ok());
     value.ok_or(Error::Unusable { attribute, misfit: None })
 }

@@ -87,7 +87,7 @@ impl Organisations {
         for stage in TokenStage::ALL {
             let labelled = self.version_of(organisation, Kind::WebhookToken, stage.label()).await?;
             if labelled.as_deref() == Some(version) {
-                return Ok(stage.as_str());
+                return Ok(stage.told().as_str());
             }
         }
         Ok("closed")
