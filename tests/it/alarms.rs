@@ -61,6 +61,32 @@ async fn every_alarm_names_a_section_of_the_runbook_and_may_tell_somebody() -> R
     Ok(())
 }
 
+/// `AWS::CloudWatch::CompositeAlarm` is not on the local engine, which does not make it without a `PagerTopic`; on AWS, a rule
+/// that names an alarm that is not there is refused.
+#[tokio::test]
+async fn who_is_woken_hears_of_alarms_that_there_are() -> Result<()> {
+    let _turn = among_others().await;
+    let resources = Stack::found().await?.resources().await?;
+    let (_, woken) =
+        of_type(&resources, "AWS::CloudWatch::CompositeAlarm").next().context("no such alarm")?;
+    let rule = woken["AlarmRule"]["Fn::Sub"].as_str().context("no rule")?;
+    let named: Vec<&str> =
+        rule.split("ALARM(\"").skip(1).filter_map(|rest| Some(rest.split_once("\")")?.0)).collect();
+    assert_eq!(named.len(), rule.matches("ALARM").count(), "{rule}");
+    assert!(named.len() > 5, "{rule}");
+    for name in named {
+        let is_there = of_type(&resources, "AWS::CloudWatch::Alarm").any(|(id, alarm)| {
+            let is_of_watch = id.strip_prefix("Watch.").is_some_and(|own| *name == format!("${{{own}}}"));
+            is_of_watch || alarm["AlarmName"]["Fn::Sub"] == *name
+        });
+        ensure!(is_there, "no alarm {name}");
+    }
+    let runbook = read("docs/runbook.md")?;
+    let section = woken["AlarmDescription"].as_str().and_then(|text| text.split('"').nth(1));
+    ensure!(runbook.contains(&format!("\n## {}\n", section.context("no section")?)));
+    Ok(())
+}
+
 /// The properties of each resource of a type.
 pub(crate) fn of_type<'a>(
     resources: &'a Map<String, Value>,

@@ -24,7 +24,7 @@ fn named(metric: Metric) -> Named {
 async fn watched(stack: &Stack) -> Result<BTreeSet<Named>> {
     let resources = stack.resources().await?;
     let alarms = of_type(&resources, "AWS::CloudWatch::Alarm").map(|(_, alarm)| alarm);
-    let own = alarms.filter(|alarm| alarm["Namespace"].to_string().contains("Application"));
+    let own = alarms.filter(|alarm| alarm["Namespace"].to_string().contains("AWS::StackName"));
     let names = own.map(|alarm| {
         let dimensions = alarm["Dimensions"].as_array().into_iter().flatten();
         let parts = dimensions.flat_map(|dimension| [&dimension["Name"], &dimension["Value"]]);
