@@ -7,10 +7,13 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 /// What is looked at, from the project's root.
-const WATCHED: [&str; 7] = [
+const WATCHED: [&str; 10] = [
     "functions",
     "shared",
     "template.yaml",
+    "infra/store.yaml",
+    "infra/roles.yaml",
+    "infra/watch.yaml",
     "samconfig.toml",
     "Cargo.toml",
     "Cargo.lock",
@@ -34,7 +37,7 @@ type Files = BTreeMap<PathBuf, (SystemTime, u64)>;
 /// What must be done about saved files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Work {
-    /// The template changed: everything is built and deployed.
+    /// The template or one that it nests changed: everything is built and deployed.
     pub(crate) deploy: bool,
     /// Something that all functions share changed.
     pub(crate) all: bool,
@@ -80,7 +83,7 @@ impl Work {
                 (Some("functions"), Some(name)) => {
                     work.functions.insert(name.to_owned());
                 }
-                (Some("template.yaml" | "samconfig.toml"), None) => work.deploy = true,
+                (Some("template.yaml" | "samconfig.toml"), None) | (Some("infra"), _) => work.deploy = true,
                 _ => work.all = true,
             }
         }
@@ -138,6 +141,18 @@ mod tests {
         }
         let new = about(&["functions/new/src/main.rs", "template.yaml"]);
         assert_eq!(new, Work { deploy: true, all: false, functions: functions(&["new"]) });
+    }
+
+    #[test]
+    fn every_template_that_the_template_nests_is_watched_and_deployed() {
+        let template = fs::read_to_string(root().join("template.yaml")).unwrap();
+        let nested: Vec<&str> =
+            template.lines().filter_map(|line| line.trim().strip_prefix("Location: ")).collect();
+        assert!(nested.len() > 1, "{nested:?}");
+        for path in nested {
+            assert!(WATCHED.contains(&path), "{path}");
+            assert_eq!(about(&[path]), Work { deploy: true, ..Work::default() }, "{path}");
+        }
     }
 
     #[test]
