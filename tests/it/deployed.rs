@@ -7,7 +7,7 @@ use automations::{aws, clock};
 use aws_sdk_sqs::types::QueueAttributeName as Attribute;
 use end_to_end::stack::Stack;
 use operate::organisation::Organisations;
-use operate::{Letters, Smoke};
+use operate::{Letters, Serving, Smoke};
 use std::collections::HashMap;
 
 #[tokio::test]
@@ -63,12 +63,13 @@ async fn the_smoke_test_finds_the_stack_whole_and_says_what_is_not() -> Result<(
         let endpoint = Some(stack.place.aws_endpoint_url.clone());
         let (name, now) = (stack.place.stack.clone(), clock::now().as_seconds());
         let organisations = Organisations::new(&aws::load()?, name.clone(), endpoint)?;
+        let serving = Serving::new(stack.lambda.clone(), name.clone());
         let letters = Letters::new(stack.sqs.clone(), name, now);
         let organisation = Some(OrganisationId::parse(organisation)?);
-        Smoke { organisations, letters, organisation, webhook: true }.run().await
+        Smoke { organisations, serving, letters, organisation, webhook: true }.run().await
     };
     let checks = smoke("smoked").await?;
-    assert!(checks.len() == 6 && checks.iter().all(|check| check.good), "{checks:?}");
+    assert!(checks.len() == 7 && checks.iter().all(|check| check.good), "{checks:?}");
     assert!(smoke("not-there").await.is_err());
     Ok(())
 }

@@ -38,5 +38,6 @@ mod store;
 mod swapped;
 mod tidy;
 mod trouble;
+mod versions;
 mod webhooks;
 mod writer;

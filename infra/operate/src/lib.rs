@@ -10,6 +10,7 @@ mod moment;
 pub mod organisation;
 mod redrive;
 mod replay;
+mod serving;
 mod smoke;
 
 pub use account::Account;
@@ -20,4 +21,5 @@ pub use letters::{Letter, Letters, Selection, Summary};
 pub use moment::moment;
 pub use redrive::Redriven;
 pub use replay::{Player, Replay};
+pub use serving::Serving;
 pub use smoke::{Check, Smoke};

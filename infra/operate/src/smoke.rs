@@ -1,7 +1,8 @@
-//! Whether a deployed stack is whole and its door answers. It changes nothing, unless a test webhook is asked for.
+//! Whether a stack is whole, serves what was deployed, and its door answers. It changes nothing, unless a test webhook is asked for.
 
 use crate::letters::Letters;
 use crate::organisation::Organisations;
+use crate::serving::Serving;
 use anyhow::{Context as _, Result};
 use automations::id::OrganisationId;
 use reqwest::{Client, Method, StatusCode};
@@ -13,6 +14,8 @@ use std::time::Duration;
 pub struct Smoke {
     /// Where it is.
     pub organisations: Organisations,
+    /// Its functions.
+    pub serving: Serving,
     /// What was given up.
     pub letters: Letters,
     /// An organisation whose webhook URL is tried too.
@@ -44,6 +47,7 @@ impl Smoke {
         let whole =
             status.ends_with("_COMPLETE") && !status.contains("ROLLBACK") && !status.contains("DELETE");
         let mut checks = vec![Check { name: "the stack is whole", good: whole, seen: status }];
+        checks.push(self.serving.check().await?);
         let nowhere = (Method::GET, door.clone(), StatusCode::NOT_FOUND);
         checks.push(answers(&http, "the door runs", nowhere).await);
         // 401, and not 503, says that Secrets Manager was asked and answered.

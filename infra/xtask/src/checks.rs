@@ -4,7 +4,8 @@ use crate::bench;
 use crate::chaos;
 use crate::ports::Ports;
 use crate::project::command;
-use crate::stack::{Running, found_by, sam};
+use crate::sam;
+use crate::stack::{Running, found_by};
 use crate::steps::{say, step};
 use crate::tools::{self, Tools};
 use anyhow::{Context as _, Result, bail};
@@ -32,7 +33,7 @@ pub(crate) fn run() -> Result<()> {
             .map(|name| format!("infra/{name}.yaml")),
     );
     check("cfn-lint", lint, "mend template.yaml")?;
-    let mut validate = sam();
+    let mut validate = sam::cli();
     validate.args(["validate", "--lint", "--config-env", "local"]);
     check("sam validate --lint", validate, "mend template.yaml")?;
     let mut doc = cargo(&["doc", "--locked", "--no-deps", "--workspace"]);
@@ -46,6 +47,11 @@ pub(crate) fn run() -> Result<()> {
         tests,
         "see .local/log/test-ministack.log for what the functions said",
     )?;
+    // Alone, as it changes what all tests look at.
+    running.deploy_with("LogLevel=debug WorkTimeout=50 StageAgeDays=5")?;
+    let mut smoke = cargo(&["run", "--quiet", "--locked", "--package", "operate", "--bin", "smoke"]);
+    found_by(&mut smoke, &running.place());
+    check("what an operator changes in a parameter reaches what serves", smoke, "see docs/decisions/0030")?;
     drop(running);
     say("\n— chaos, a small one");
     let small = ["--seed", "7", "--tickets", "24", "--events", "240", "--kills", "48"].map(OsString::from);

@@ -3,7 +3,8 @@
 use crate::changes::{Watched, Work};
 use crate::ports::Ports;
 use crate::project::{binary, command, functions, local, root};
-use crate::stack::{Running, build, found_by, is_ending};
+use crate::sam::build;
+use crate::stack::{Running, found_by, is_ending};
 use crate::steps::{run_logged, say, share_terminal, shown, step, until};
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};

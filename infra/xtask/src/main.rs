@@ -11,6 +11,7 @@ mod lint;
 mod ports;
 mod process;
 mod project;
+mod sam;
 mod sbom;
 mod stack;
 mod steps;
@@ -118,7 +119,7 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
-    /// Try whether a deployed stack is whole and its door answers, on the local stack or in an AWS account
+    /// Try whether a deployed stack is whole, serves what was deployed, and its door answers, on the local stack or in an AWS account
     #[command(disable_help_flag = true)]
     Smoke {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]

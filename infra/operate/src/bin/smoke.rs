@@ -5,12 +5,12 @@ use automations::id::OrganisationId;
 use automations::{aws, clock};
 use clap::Parser;
 use operate::organisation::Organisations;
-use operate::{Account, Letters, Smoke, ending};
+use operate::{Account, Letters, Serving, Smoke, ending};
 use serde_json::json;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-/// Try whether a deployed stack is whole and its door answers; changes nothing but with --webhook
+/// Try whether a stack is whole, serves what was deployed, and its door answers; changes nothing but with --webhook
 #[derive(Parser)]
 #[command(name = "cargo xtask smoke", bin_name = "cargo xtask smoke")]
 struct Arguments {
@@ -34,6 +34,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode> {
     let config = arguments.account.config().await?;
     let smoke = Smoke {
         organisations: Organisations::new(&config, stack.clone(), arguments.account.local_endpoint())?,
+        serving: Serving::new(aws_sdk_lambda::Client::new(&config), stack.clone()),
         letters: Letters::new(aws::sqs(&config), stack, clock::now().as_seconds()),
         organisation: arguments.organisation,
         webhook: arguments.webhook,

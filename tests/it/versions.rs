@@ -1,0 +1,95 @@
+//! What an operator sets reaches what serves.
+
+use crate::alarms::of_type;
+use crate::setting::among_others;
+use crate::tidy::read;
+use anyhow::{Context as _, Result, ensure};
+use end_to_end::stack::Stack;
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Parameters of a function that are none of its version's: another architecture is other code, and the others are the
+/// function's as a whole.
+const OF_NO_VERSION: [&str; 3] = ["Architecture", "IngestConcurrency", "RuntimeUpdates"];
+
+/// The longest description of a version (AWS Lambda API Reference, "`PublishVersion`").
+const LONGEST: usize = 256;
+
+#[derive(Debug, Deserialize)]
+struct Template {
+    #[serde(rename = "Parameters")]
+    parameters: BTreeMap<String, Parameter>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Parameter {
+    max_length: Option<usize>,
+    max_value: Option<u64>,
+    #[serde(default)]
+    allowed_values: Vec<Value>,
+}
+
+/// Where an alias's version is not replaced, it serves on with its old configuration: docs/decisions/0030.
+#[tokio::test]
+async fn a_version_is_replaced_where_a_parameter_of_its_function_changes() -> Result<()> {
+    let _turn = among_others().await;
+    let resources = Stack::found().await?.resources().await?;
+    let mut seen = 0;
+    for (id, version) in of_type(&resources, "AWS::Lambda::Version") {
+        let function = version["FunctionName"]["Ref"].as_str().context("a version of no function")?;
+        let mut parameters = BTreeSet::new();
+        collect(&resources[function]["Properties"], &mut parameters);
+        parameters.retain(|name| !OF_NO_VERSION.contains(&name.as_str()));
+        let mut described = BTreeSet::new();
+        collect(&version["Description"], &mut described);
+        assert_eq!(described, parameters, "{id}");
+        seen += 1;
+    }
+    assert_eq!(seen, 3);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_versions_description_has_room_for_the_longest_values() -> Result<()> {
+    let _turn = among_others().await;
+    let template: Template = serde_norway::from_str(&read("template.yaml")?)?;
+    let resources = Stack::found().await?.resources().await?;
+    for (id, version) in of_type(&resources, "AWS::Lambda::Version") {
+        let mut described = BTreeSet::new();
+        collect(&version["Description"], &mut described);
+        let text = version["Description"]["Fn::Sub"].as_str().context("no description")?;
+        let mut longest = text.len();
+        for name in &described {
+            let parameter = template.parameters.get(name).with_context(|| format!("no parameter {name}"))?;
+            let of = parameter.longest().with_context(|| format!("{name} may be of any length"))?;
+            longest = longest - "${}".len() - name.len() + of;
+        }
+        ensure!(longest <= LONGEST, "{id}: {longest} characters");
+    }
+    Ok(())
+}
+
+impl Parameter {
+    fn longest(&self) -> Option<usize> {
+        let words = self.allowed_values.iter().filter_map(|word| Some(word.as_str()?.len()));
+        self.max_length.or_else(|| Some(self.max_value?.to_string().len())).or_else(|| words.max())
+    }
+}
+
+/// The parameters that a part of a template refers to.
+fn collect(part: &Value, parameters: &mut BTreeSet<String>) {
+    match part {
+        Value::Object(all) => {
+            let text = |key: &str| all.get(key).and_then(Value::as_str);
+            parameters.extend(text("Ref").map(str::to_owned));
+            let places = text("Fn::Sub").into_iter().flat_map(|text| text.split("${").skip(1));
+            parameters.extend(places.filter_map(|rest| Some(rest.split_once('}')?.0.to_owned())));
+            all.values().for_each(|part| collect(part, parameters));
+        }
+        Value::Array(all) => all.iter().for_each(|part| collect(part, parameters)),
+        _ => {}
+    }
+    parameters.retain(|name| !name.contains([':', '.']));
+}
