@@ -1,21 +1,16 @@
 //! What was given up can be looked at, sent back, or let go; what is sent back is not done twice.
 
-use crate::setting::{alone, events, known_ticket, mutations, rest};
+use crate::setting::{alone, events, known_ticket, letters, mutations, rest};
 use anyhow::{Context as _, Result};
-use automations::clock;
 use end_to_end::stack::{Organisation, Stack};
-use operate::{Letters, Redriven, Selection};
+use operate::{Redriven, Selection};
 use serde_json::{Value, json};
 
 const HANDLER: &str = "follow-up-on-settlement";
 
-fn letters(stack: &Stack) -> Letters {
-    Letters::new(stack.sqs.clone(), stack.place.stack.clone(), clock::now().as_seconds())
-}
-
 /// The one dead letter that speaks of this ticket.
 async fn letter_about(stack: &Stack, ticket: &str) -> Result<(Selection, String)> {
-    let all = letters(stack).show(&Selection::default()).await?;
+    let all = letters(stack)?.show(&Selection::default()).await?;
     let (letter, _) = all.into_iter().find(|(_, body)| body.contains(ticket)).context("no such letter")?;
     Ok((Selection { id: Some(letter.id), ..Selection::default() }, letter.reason))
 }
@@ -41,9 +36,9 @@ async fn an_action_that_was_refused_is_done_when_it_is_sent_back_and_only_once()
     let ticket = settle_with(&organisation, "ticketCreate", refused).await?;
     let (selection, reason) = letter_about(&stack, &ticket).await?;
     assert_eq!(reason, "salestrekker_rejected");
-    let summaries = letters(&stack).list().await?;
+    let summaries = letters(&stack)?.list().await?;
     assert!(summaries.iter().any(|summary| summary.reasons.contains_key("salestrekker_rejected")));
-    let redriven = letters(&stack).redrive(&selection, None).await?;
+    let redriven = letters(&stack)?.redrive(&selection, None).await?;
     assert_eq!(redriven, Redriven { redriven: 1, in_doubt: 0 });
     mutations(&organisation, "ticketCreate", 1).await?;
     rest(&stack).await?;
@@ -57,7 +52,7 @@ async fn an_action_that_was_refused_is_done_when_it_is_sent_back_and_only_once()
         stack.sqs.send_message().queue_url(dead).message_body(automations::wire::to_json(&done.decided));
     again.message_group_id("g").message_deduplication_id("again").send().await?;
     let (selection, _) = letter_about(&stack, &ticket).await?;
-    letters(&stack).redrive(&selection, None).await?;
+    letters(&stack)?.redrive(&selection, None).await?;
     rest(&stack).await?;
     assert_eq!(mutations(&organisation, "ticketCreate", 1).await?.len(), 1);
     Ok(())
@@ -71,10 +66,10 @@ async fn an_action_in_doubt_stays_until_a_person_says_that_it_is_to_be_done() ->
     let ticket = settle_with(&organisation, "ticketCreate", json!("cut_before")).await?;
     let (selection, reason) = letter_about(&stack, &ticket).await?;
     assert_eq!(reason, "ambiguous");
-    let stays = letters(&stack).redrive(&selection, None).await?;
+    let stays = letters(&stack)?.redrive(&selection, None).await?;
     assert_eq!(stays, Redriven { redriven: 0, in_doubt: 1 });
     letter_about(&stack, &ticket).await?;
-    let redriven = letters(&stack).redrive(&selection, Some(&stack.store())).await?;
+    let redriven = letters(&stack)?.redrive(&selection, Some(&stack.store())).await?;
     assert_eq!(redriven, Redriven { redriven: 1, in_doubt: 0 });
     mutations(&organisation, "ticketCreate", 1).await?;
     rest(&stack).await?;
@@ -89,7 +84,23 @@ async fn a_letter_that_is_let_go_is_gone() -> Result<()> {
     let organisation = stack.organisation("let-go").await?;
     let ticket = settle_with(&organisation, "ticketCreate", json!("cut_after")).await?;
     let (selection, _) = letter_about(&stack, &ticket).await?;
-    assert_eq!(letters(&stack).drop(&selection).await?, 1);
+    assert_eq!(letters(&stack)?.drop(&selection).await?, 1);
     assert!(letter_about(&stack, &ticket).await.is_err());
+    Ok(())
+}
+
+#[tokio::test]
+async fn another_stack_whose_name_begins_alike_keeps_its_letters() -> Result<()> {
+    let _turn = alone().await;
+    let stack = Stack::found().await?;
+    let name = format!("{}-dev-hints-dead-letters", stack.place.stack);
+    let queue = stack.sqs.create_queue().queue_name(&name).send().await?;
+    let queue = queue.queue_url().context("no queue")?;
+    stack.sqs.send_message().queue_url(queue).message_body("{}").send().await?;
+    let selection = Selection { queue: Some(name), ..Selection::default() };
+    let dropped = letters(&stack)?.drop(&selection).await;
+    let stays = stack.sqs.receive_message().queue_url(queue).send().await?;
+    stack.sqs.delete_queue().queue_url(queue).send().await?;
+    assert_eq!((dropped?, stays.messages().len()), (0, 1));
     Ok(())
 }

@@ -1,13 +1,13 @@
 //! What the template says of queues, as the deployed stack shows it.
 
-use crate::setting::among_others;
+use crate::setting::{among_others, letters};
 use anyhow::{Context as _, Result, ensure};
+use automations::aws;
 use automations::id::OrganisationId;
-use automations::{aws, clock};
 use aws_sdk_sqs::types::QueueAttributeName as Attribute;
 use end_to_end::stack::Stack;
 use operate::organisation::Organisations;
-use operate::{Letters, Serving, Smoke};
+use operate::{Serving, Smoke};
 use std::collections::HashMap;
 
 #[tokio::test]
@@ -61,16 +61,37 @@ async fn the_smoke_test_finds_the_stack_whole_and_says_what_is_not() -> Result<(
     stack.organisation("smoked").await?;
     let smoke = async |organisation: &str| {
         let endpoint = Some(stack.place.aws_endpoint_url.clone());
-        let (name, now) = (stack.place.stack.clone(), clock::now().as_seconds());
+        let name = stack.place.stack.clone();
         let organisations = Organisations::new(&aws::load()?, name.clone(), endpoint)?;
         let serving = Serving::new(stack.lambda.clone(), name.clone());
-        let letters = Letters::new(stack.sqs.clone(), name, now);
+        let letters = letters(&stack)?;
         let organisation = Some(OrganisationId::parse(organisation)?);
         Smoke { organisations, serving, letters, organisation, webhook: true }.run().await
     };
     let checks = smoke("smoked").await?;
     assert!(checks.len() == 7 && checks.iter().all(|check| check.good), "{checks:?}");
     assert!(smoke("not-there").await.is_err());
+    Ok(())
+}
+
+/// So that dev and prod may share an account: names are an account's, not a stack's.
+#[tokio::test]
+async fn every_name_is_the_stacks_own() -> Result<()> {
+    let _turn = among_others().await;
+    let names = ["FunctionName", "QueueName", "TableName", "LogGroupName", "RoleName", "AlarmName", "Name"];
+    let mut seen = 0;
+    for (id, resource) in Stack::found().await?.resources().await? {
+        // An alias is its function's.
+        if resource["Type"] == "AWS::Lambda::Alias" {
+            continue;
+        }
+        let given = names.iter().filter_map(|name| resource["Properties"].get(name));
+        for name in given.filter(|name| name["Ref"].is_null()) {
+            ensure!(name["Fn::Sub"].to_string().contains("${AWS::StackName}-"), "{id}: {name}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 40, "{seen}");
     Ok(())
 }
 

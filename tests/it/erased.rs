@@ -1,16 +1,15 @@
 //! What is kept of somebody can be erased, and nothing else goes with it.
 
-use crate::setting::{alone, known_ticket, mutations, rest};
+use crate::setting::{alone, known_ticket, letters, mutations, rest};
 use anyhow::{Result, ensure};
-use automations::clock;
 use automations::id::OrganisationId;
 use end_to_end::stack::{Organisation, Stack, Where};
-use operate::{Eraser, Letters, Subject};
+use operate::{Eraser, Subject};
 use serde_json::json;
 
-fn eraser(stack: &Stack) -> Eraser {
-    let letters = Letters::new(stack.sqs.clone(), stack.place.stack.clone(), clock::now().as_seconds());
-    Eraser { dynamodb: stack.dynamodb.clone(), table: stack.place.table.clone(), letters }
+fn eraser(stack: &Stack) -> Result<Eraser> {
+    let (dynamodb, table) = (stack.dynamodb.clone(), stack.place.table.clone());
+    Ok(Eraser { dynamodb, table, letters: letters(stack)? })
 }
 
 /// A ticket of this client that settled and was followed up.
@@ -49,7 +48,7 @@ async fn a_ticket_and_a_contact_are_erased_and_their_neighbours_stay() -> Result
     ensure!(kept(&stack, &first).await?.contains(&Where::LetterBody), "there is a letter to erase");
 
     let neighbour = organisation.journal(&second).await?;
-    let eraser = eraser(&stack);
+    let eraser = eraser(&stack)?;
     let contact = Subject::Contact("contact-to-erase".to_owned());
     let found = eraser.find(&north, &contact).await?;
     assert_eq!(found.tickets.iter().collect::<Vec<_>>(), [&first]);

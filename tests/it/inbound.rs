@@ -1,6 +1,6 @@
 //! Webhooks that are not Salestrekker's: each post becomes one event, and nobody but its handler sees what it says.
 
-use crate::setting::{SOON, alone, among_others, mutations, rest};
+use crate::setting::{SOON, alone, among_others, letters, mutations, rest};
 use anyhow::{Context as _, Result, ensure};
 use automations::event::Cause;
 use automations::example::one_of_each;
@@ -8,8 +8,8 @@ use automations::id::OrganisationId;
 use automations::{Event, aws, clock};
 use aws_sdk_dynamodb::types::AttributeValue;
 use end_to_end::stack::{Listener, Organisation, Stack, eventually};
+use operate::Selection;
 use operate::organisation::{Organisations, inbound_action};
-use operate::{Letters, Selection};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -243,7 +243,7 @@ async fn a_website_lead_that_is_cut_off_between_its_steps_goes_on_behind_the_fir
         mutations(&organisation, "ticketCreate", 0).await?.is_empty(),
         "nobody knows whether it was made"
     );
-    let letters = Letters::new(stack.sqs.clone(), stack.place.stack.clone(), clock::now().as_seconds());
+    let letters = letters(&stack)?;
     let all = letters.show(&Selection::default()).await?;
     let (letter, _) =
         all.into_iter().find(|(_, body)| body.contains("\"website-cut\"")).context("no letter")?;

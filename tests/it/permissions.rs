@@ -91,7 +91,12 @@ fn table() -> BTreeMap<&'static str, BTreeSet<String>> {
                 ])
                 .collect(),
         ),
-        ("ReconcilerEveryMinuteRole", BTreeSet::from([own("lambda:InvokeFunction Reconciler")])),
+        (
+            "Roles.Schedule",
+            BTreeSet::from([format!(
+                "lambda:InvokeFunction arn:${{AWS::Partition}}:lambda:{ACCOUNT}:function:${{AWS::StackName}}-reconciler"
+            )]),
+        ),
         (
             "Roles.CredentialRotator",
             logs_of("credential-rotator")
@@ -121,10 +126,11 @@ async fn every_role_may_do_what_the_table_says_and_nothing_else() -> Result<()> 
             statements(role).flat_map(granted).map(|line| line.replace(handler, "OfAHandler")).collect();
         let wanted = table.get(name.as_str()).with_context(|| format!("a new role, {id}"))?;
         let traced = ["xray:PutTraceSegments *", "xray:PutTelemetryRecords *"].map(str::to_owned);
-        let is_function = !id.ends_with("EveryMinuteRole");
+        let is_function = id != "Roles.Schedule";
         let wanted: BTreeSet<String> =
             wanted.iter().cloned().chain(traced.into_iter().filter(|_| is_function)).collect();
         assert_eq!(granted, wanted, "{id}");
+        assert_eq!(role["PermissionsBoundary"]["Fn::If"][1]["Ref"], "PermissionsBoundary", "{id}");
         found.insert(name);
     }
     assert_eq!(found.len(), table.len(), "{found:?}");

@@ -1,10 +1,11 @@
 //! What most tests begin with.
 
 use anyhow::{Context as _, Result, ensure};
-use automations::{Event, What};
+use automations::{Event, What, aws, clock};
 use aws_sdk_lambda::types::Environment;
 use end_to_end::stack::{Organisation, Place, Stack, eventually};
 use end_to_end::stand_in::Payload;
+use operate::Letters;
 use serde_json::{Value, json};
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -127,6 +128,11 @@ pub(crate) async fn set_variable(stack: &Stack, function: &str, name: &str, valu
         request.name(alias.name().context("no name")?).function_version(version).send().await?;
     }
     Ok(before)
+}
+
+/// What the stack gave up.
+pub(crate) fn letters(stack: &Stack) -> Result<Letters> {
+    Ok(Letters::new(&aws::load()?, stack.place.stack.clone(), clock::now().as_seconds()))
 }
 
 /// The kinds of a ticket's events.

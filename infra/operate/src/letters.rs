@@ -1,6 +1,9 @@
 //! Dead letters: where they are, and why.
 
+use crate::queues::Queue;
 use anyhow::{Context as _, Result};
+use automations::aws;
+use aws_config::SdkConfig;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName as System, QueueAttributeName as Attribute};
 use serde::Serialize;
@@ -13,15 +16,9 @@ const LOOK: i32 = 60;
 #[derive(Debug)]
 pub struct Letters {
     pub(crate) sqs: Client,
+    pub(crate) cloudformation: aws_sdk_cloudformation::Client,
     pub(crate) stack: String,
     now: u64,
-}
-
-/// A dead-letter queue.
-#[derive(Debug, Clone)]
-pub(crate) struct Queue {
-    pub(crate) name: String,
-    pub(crate) url: String,
 }
 
 /// One dead letter, without what it says.
@@ -91,8 +88,9 @@ impl Selection {
 
 impl Letters {
     /// The dead letters of this stack; `now` is in seconds since 1970 began.
-    pub fn new(sqs: Client, stack: String, now: u64) -> Self {
-        Self { sqs, stack, now }
+    pub fn new(config: &SdkConfig, stack: String, now: u64) -> Self {
+        let cloudformation = aws_sdk_cloudformation::Client::new(config);
+        Self { sqs: aws::sqs(config), cloudformation, stack, now }
     }
 
     /// What stands in each dead-letter queue.
@@ -183,21 +181,6 @@ impl Letters {
             request.receipt_handle(letter.receipt).visibility_timeout(0).send().await?;
         }
         Ok(())
-    }
-
-    async fn queues(&self) -> Result<Vec<Queue>> {
-        let prefix = format!("{}-", self.stack);
-        let mut pages = self.sqs.list_queues().queue_name_prefix(prefix).into_paginator().items().send();
-        let mut queues = Vec::new();
-        while let Some(url) = pages.next().await {
-            let url = url.context("the queues cannot be listed; is this the right account and region?")?;
-            let name = url.rsplit('/').next().unwrap_or_default().to_owned();
-            if name.contains("-dead-letters") {
-                queues.push(Queue { name, url });
-            }
-        }
-        queues.sort_by(|left, right| left.name.cmp(&right.name));
-        Ok(queues)
     }
 
     async fn count(&self, queue: &Queue) -> Result<u64> {

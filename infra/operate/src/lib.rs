@@ -8,6 +8,7 @@ mod erase;
 mod letters;
 mod moment;
 pub mod organisation;
+mod queues;
 mod redrive;
 mod replay;
 mod serving;

@@ -75,7 +75,7 @@ async fn run(arguments: Arguments) -> Result<()> {
     let Arguments { command, account } = arguments;
     let config = account.config().await?;
     let table = Store::new(aws::dynamodb(&config), account.table());
-    let letters = Letters::new(aws::sqs(&config), account.stack, clock::now().as_seconds());
+    let letters = Letters::new(&config, account.stack, clock::now().as_seconds());
     let json = account.json;
     let mut out = std::io::stdout().lock();
     match command {

@@ -46,7 +46,7 @@ async fn run(arguments: Arguments) -> Result<()> {
     let eraser = Eraser {
         dynamodb: aws::dynamodb(&config),
         table: arguments.account.table(),
-        letters: Letters::new(aws::sqs(&config), arguments.account.stack, clock::now().as_seconds()),
+        letters: Letters::new(&config, arguments.account.stack, clock::now().as_seconds()),
     };
     let found = eraser.find(&organisation, &subject).await?;
     if arguments.yes {

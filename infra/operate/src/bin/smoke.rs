@@ -1,8 +1,8 @@
 //! `cargo xtask smoke`: see the library beside it.
 
 use anyhow::{Result, bail};
+use automations::clock;
 use automations::id::OrganisationId;
-use automations::{aws, clock};
 use clap::Parser;
 use operate::organisation::Organisations;
 use operate::{Account, Letters, Serving, Smoke, ending};
@@ -35,7 +35,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode> {
     let smoke = Smoke {
         organisations: Organisations::new(&config, stack.clone(), arguments.account.local_endpoint())?,
         serving: Serving::new(aws_sdk_lambda::Client::new(&config), stack.clone()),
-        letters: Letters::new(aws::sqs(&config), stack, clock::now().as_seconds()),
+        letters: Letters::new(&config, stack, clock::now().as_seconds()),
         organisation: arguments.organisation,
         webhook: arguments.webhook,
     };
