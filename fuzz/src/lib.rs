@@ -1,21 +1,21 @@
 //! What comes from outside, as functions of bytes that may be anything. `targets.rs` runs them, a moment each in `cargo test`
 //! and for long with `cargo xtask fuzz`. What an answer of the API may be is tried beside its reader, in
-//! `shared/src/salestrekker/answer.rs`.
+//! `shared/src/salestrekker/response.rs`.
 
 #![expect(
     clippy::missing_panics_doc,
     reason = "a target panics where what it names is broken; that is its result"
 )]
 
-use automations::action::Decided;
-use automations::diff::{Seen, Snapshot, change};
-use automations::example;
-use automations::hint::Hint;
+use automations::json::{from_json, to_json};
+use automations::model::action::Decided;
+use automations::model::diff::{Seen, Snapshot, change};
+use automations::model::hint::Hint;
+use automations::model::ticket::Named;
+use automations::model::webhook::ticket_ids;
 use automations::serde::{Serialize, de::DeserializeOwned};
-use automations::ticket::Named;
-use automations::webhook::ticket_ids;
-use automations::wire::{from_json, to_json};
-use automations::xray::TraceHeader;
+use automations::telemetry::xray::TraceHeader;
+use automations::testing;
 use automations::{Event, Ticket};
 use webhook_ingest::{Refusal, address};
 
@@ -98,7 +98,7 @@ pub fn difference(bytes: &[u8]) {
 /// A ticket that these bytes describe: every field takes few values, so that two are often nearly the same.
 fn seen(bytes: &[u8]) -> Seen {
     let at = |position: usize| bytes.get(position).copied().unwrap_or_default();
-    let mut ticket: Ticket = example::ticket();
+    let mut ticket: Ticket = testing::ticket();
     let named =
         |byte: u8| (format!("id-{}", byte % 4), (byte & 16 == 0).then(|| format!("name {}", byte % 3)));
     if let (id, name) = named(at(0))

@@ -63,7 +63,7 @@ impl Reader {
     /// The value that this JSON in the variable is, or a problem that says where in the JSON, not what.
     pub fn json<T: serde::de::DeserializeOwned>(&mut self, name: &str) -> Option<T> {
         let text = self.required::<String>(name)?;
-        match crate::wire::from_json(text.as_bytes()) {
+        match crate::json::from_json(text.as_bytes()) {
             Ok(value) => Some(value),
             Err(misfit) => {
                 self.problems.push(format!("{name} is set, but {misfit}"));

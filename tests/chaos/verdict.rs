@@ -5,8 +5,8 @@
 
 use crate::harm::Harm;
 use anyhow::{Context as _, Result};
+use automations::json::from_json;
 use automations::store::Outcome;
-use automations::wire::from_json;
 use automations::{Event, What};
 use end_to_end::stack::{Organisation, Stack};
 use serde::{Deserialize, Serialize};

@@ -4,7 +4,7 @@ use crate::setting::{SOON, among_others, events, known_ticket, mutations, publis
 use anyhow::{Context as _, Result, ensure};
 use automations::handler::Decide;
 use automations::id::OwnerId;
-use automations::lead::{Lead, LeadPlace};
+use automations::model::lead::{Lead, LeadPlace};
 use automations::private::Private;
 use automations::store::Outcome;
 use automations::{Action, Event};
@@ -89,7 +89,7 @@ async fn a_lead_whose_ticket_failed_at_first_has_one_contact() -> Result<()> {
     assert_eq!(tickets[0]["name"], "Jane Citizen-of-leads, website");
     assert_eq!(mutations(&organisation, "contactCreate", 1).await?.len(), 1);
     let done = organisation.done(&event, "tried", 0).await?.context("not done")?;
-    ensure!(!automations::wire::to_json(&done).contains("Jane"), "the record keeps a person's data");
+    ensure!(!automations::json::to_json(&done).contains("Jane"), "the record keeps a person's data");
     ensure!(stack.logged("action-worker", "Citizen-of-leads").await?.is_empty(), "a person's name is logged");
     Ok(())
 }

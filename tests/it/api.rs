@@ -3,10 +3,10 @@
 use crate::desk::{Desk, in_seconds, kind};
 use crate::setting::among_others;
 use anyhow::{Context as _, Result};
+use automations::aws::secret::{ApiToken, Credential, Secrets};
 use automations::id::{ContactId, TicketId};
 use automations::private::Private;
 use automations::salestrekker::{Client, Error, FullTicket, Limits, NewContact, Transport, Who};
-use automations::secret::{ApiToken, Credential, Secrets};
 use end_to_end::stack::Stack;
 use reqwest::Method;
 use secrecy::{ExposeSecret as _, SecretString};

@@ -4,7 +4,7 @@ use crate::setting::{SOON, among_others, events, kinds, known_ticket, mutations,
 use crate::webhooks::switch_on;
 use anyhow::{Result, ensure};
 use automations::handler::Decide;
-use automations::wire::from_json;
+use automations::json::from_json;
 use automations::{Action, Event};
 use end_to_end::stack::{Stack, eventually};
 use serde_json::{Value, json};

@@ -3,7 +3,7 @@
 
 use crate::setting::{among_others, known_ticket};
 use anyhow::{Context as _, Result};
-use automations::wire::from_json;
+use automations::json::from_json;
 use aws_sdk_lambda::primitives::Blob;
 use end_to_end::stack::Stack;
 use serde::Deserialize;

@@ -1,12 +1,12 @@
 //! A client of one organisation, as a function has it.
 
 use anyhow::{Context as _, Result};
+use automations::aws::secret::Secrets;
 use automations::clock::{self, Moment};
 use automations::failure::Failure as _;
 use automations::id::{OrganisationId, TicketId};
 use automations::private::Private;
 use automations::salestrekker::{Client, Error, FullTicket, Limits, NewTicket, Session};
-use automations::secret::Secrets;
 use end_to_end::stack::{Organisation, Stack};
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -3,7 +3,7 @@
 use crate::setting::{SOON, among_others, events};
 use anyhow::{Result, ensure};
 use automations::What;
-use automations::event::UnrecognisedReason;
+use automations::model::event::UnrecognisedReason;
 use end_to_end::stack::{Stack, eventually};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};

@@ -2,9 +2,9 @@
 
 use crate::setting::{SOON, alone, among_others, letters, mutations, rest};
 use anyhow::{Context as _, Result, ensure};
-use automations::event::Cause;
-use automations::example::one_of_each;
 use automations::id::OrganisationId;
+use automations::model::event::Cause;
+use automations::testing::one_of_each;
 use automations::{Event, aws, clock};
 use aws_sdk_dynamodb::types::AttributeValue;
 use end_to_end::stack::{Listener, Organisation, Stack, eventually};

@@ -5,7 +5,7 @@ use crate::alarms::of_type;
 use crate::setting::{SOON, among_others, known_ticket, mutations};
 use crate::tidy::read;
 use anyhow::{Context as _, Result, ensure};
-use automations::metric::{Metric, Outcome, Reason, Stage};
+use automations::telemetry::metric::{Metric, Outcome, Reason, Stage};
 use end_to_end::stack::{Stack, eventually};
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -3,10 +3,10 @@
 use crate::setting::{SOON, among_others, events, kinds, known_ticket, mutations, organisation, rest};
 use anyhow::{Context as _, Result, ensure};
 use automations::Action;
-use automations::action::Decided;
 use automations::id::ActionId;
+use automations::json::to_json;
+use automations::model::action::Decided;
 use automations::store::Outcome;
-use automations::wire::to_json;
 use end_to_end::stack::{Stack, eventually};
 use end_to_end::stand_in::Payload;
 use rstest::rstest;

@@ -2,9 +2,9 @@
 
 use crate::setting::{SOON, among_others, events, known_ticket, rest};
 use anyhow::{Context as _, Result, ensure};
-use automations::event::UnrecognisedReason;
+use automations::aws::secret::{self, Access, Credential, Login};
 use automations::id::OrganisationId;
-use automations::secret::{self, Access, Credential, Login};
+use automations::model::event::UnrecognisedReason;
 use automations::store::Outcome;
 use automations::{What, aws, clock};
 use end_to_end::stack::{Stack, eventually};

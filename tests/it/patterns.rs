@@ -2,8 +2,8 @@
 
 use crate::setting::among_others;
 use anyhow::{Context as _, Result, ensure};
-use automations::example::{a_ticket, one_of_each, stage_changed};
-use automations::{Event, wire};
+use automations::testing::{a_ticket, one_of_each, stage_changed};
+use automations::{Event, json};
 use std::fs;
 use std::path::Path;
 
@@ -23,7 +23,7 @@ pub(crate) async fn matches(
     let text = format!(
         r#"{{"id": "1", "account": "000000000000", "source": "salestrekker", "time": "2026-01-01T00:00:00Z", "region": "ap-southeast-2", "resources": [], "detail-type": "{}", "detail": {}}}"#,
         event.what.kind(),
-        wire::to_json(event)
+        json::to_json(event)
     );
     let asked = client.test_event_pattern().event_pattern(pattern).event(text).send().await;
     Ok(asked.with_context(|| format!("refused: {pattern}"))?.result())

@@ -5,7 +5,7 @@ use crate::inbound::declared;
 use crate::metrics::check;
 use crate::setting::{among_others, events, known_ticket, mutations, rest};
 use anyhow::{Result, ensure};
-use automations::lead::{Lead, LeadPlace};
+use automations::model::lead::{Lead, LeadPlace};
 use automations::private::Private;
 use automations::{Action, Event};
 use end_to_end::stack::{Organisation, Stack, Where};

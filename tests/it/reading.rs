@@ -3,11 +3,11 @@
 use crate::organisations::organisations;
 use crate::setting::{SOON, among_others, events, known_ticket, published};
 use anyhow::{Context as _, Result};
+use automations::aws::secret::{Access, Secrets};
 use automations::handler::Reads;
+use automations::handler::reading::{HandlerError, Reading};
 use automations::id::OrganisationId;
-use automations::reading::{HandlerError, Reading};
 use automations::salestrekker::{Client, Limits};
-use automations::secret::{Access, Secrets};
 use automations::store::Outcome;
 use automations::{Action, Event};
 use end_to_end::stack::{Organisation, Stack, eventually};

@@ -5,8 +5,8 @@ use crate::setting::{
 };
 use anyhow::{Context as _, Result, ensure};
 use automations::clock::{self, Moment};
-use automations::event::Cause;
 use automations::id::{OrganisationId, TicketId};
+use automations::model::event::Cause;
 use automations::store::Version;
 use automations::{Event, What};
 use end_to_end::stack::{Organisation, Stack, eventually};

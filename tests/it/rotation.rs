@@ -2,7 +2,7 @@
 
 use crate::setting::{among_others, known_ticket, mutations};
 use anyhow::{Context as _, Result, ensure};
-use automations::secret::Kind;
+use automations::aws::secret::Kind;
 use aws_sdk_lambda::primitives::Blob;
 use end_to_end::stack::{Organisation, Stack};
 use reqwest::Method;

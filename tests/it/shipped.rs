@@ -90,7 +90,7 @@ async fn a_new_ticket_gets_the_owner_of_its_rule_and_keeps_it_when_it_is_told_ag
         assert_eq!(done.await?.outcome, Outcome::Changed);
         // The event again, as the bus may deliver it twice.
         published(&organisation, &ticket).await?;
-        let again = automations::bus::Bus::new(stack.events.clone(), stack.place.bus.clone());
+        let again = automations::aws::bus::Bus::new(stack.events.clone(), stack.place.bus.clone());
         again.publish(&[std::slice::from_ref(&event)]).await.into_iter().collect::<Result<Vec<_>, _>>()?;
         rest(&stack).await?;
         Ok((ticket, other))

@@ -3,11 +3,11 @@
 use crate::setting::{SOON, among_others, events, known_ticket};
 use anyhow::{Context as _, Result, ensure};
 use automations::clock::Moment;
-use automations::diff::{Seen, Snapshot, change};
-use automations::example;
 use automations::id::{ActionId, EventId, OrganisationId, TicketId};
+use automations::model::diff::{Seen, Snapshot, change};
 use automations::store::{Claim, Claimant, Done, Error, Outcome, SHARDS, Unpublished, Version};
-use automations::{Action, Event, action::Decided};
+use automations::testing;
+use automations::{Action, Event, model::action::Decided};
 use end_to_end::stack::{Stack, eventually};
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ fn full<'a>(snapshot: &'a Snapshot, events: &'a [Event]) -> Version<'a> {
 fn first_seen(name: &str, count: usize) -> Result<Vec<Snapshot>> {
     let seen = (0..count).map(|number| {
         let id = TicketId::parse(format!("{name}-{number:03}"))?;
-        let ticket = automations::Ticket { id, ..example::ticket() };
+        let ticket = automations::Ticket { id, ..testing::ticket() };
         let found = change(None, Some(Seen { ticket, name_digest: "d".into() }), false);
         found.map(|change| change.snapshot).context("no change")
     });
@@ -139,7 +139,7 @@ async fn outboxes_are_emptied_together_and_a_newer_versions_is_left_as_it_is() -
     let stack = Stack::found().await?;
     let (store, id) = (stack.store(), OrganisationId::parse("outboxes")?);
     let now = far_away();
-    let events = [example::stage_changed("Approved", "Settled")];
+    let events = [testing::stage_changed("Approved", "Settled")];
     let mut snapshots = first_seen("outbox", 101)?;
     let all: Vec<_> = snapshots.iter().map(|snapshot| full(snapshot, &events)).collect();
     assert!(store.write_each(&id, &all, now).await.iter().all(Result::is_ok));
@@ -177,7 +177,7 @@ async fn the_journal_has_what_many_tickets_told_in_the_order_of_time_and_across_
         let event = Event {
             id: EventId::parse(format!("journal-{at}"))?,
             organisation: id.clone(),
-            ..example::stage_changed("Approved", "Settled")
+            ..testing::stage_changed("Approved", "Settled")
         };
         let version = Version { snapshot, events: std::slice::from_ref(&event), outbox: &[] };
         store.write(&id, version, Moment::from_millis(at)).await?;

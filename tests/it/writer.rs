@@ -2,9 +2,9 @@
 
 use crate::setting::{SOON, alone, rest, set_variable};
 use anyhow::{Context as _, Result};
+use automations::aws::secret::{self, Access, Credential, Kind, Login};
 use automations::handler::Decide;
 use automations::id::OrganisationId;
-use automations::secret::{self, Access, Credential, Kind, Login};
 use automations::store::Outcome;
 use automations::{Action, aws, clock};
 use aws_sdk_cloudformation::types::Parameter;

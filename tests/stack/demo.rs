@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use automations::Event;
 use automations::clock::{self, Moment};
-use automations::event::Cause;
+use automations::model::event::Cause;
 use automations::store::{Done, Outcome};
 use clap::Parser;
 use end_to_end::stack::{Mutation, Organisation, Stack, eventually};

@@ -2,11 +2,11 @@
 
 use super::{Organisation, Stack};
 use anyhow::Result;
+use automations::aws::batch::Source;
+use automations::aws::queue::Queue;
 use automations::aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
-use automations::batch::Source;
 use automations::clock;
 use automations::handler::{Decide, Decides, Handler};
-use automations::queue::Queue;
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName as System};
 use std::time::Duration;
 

@@ -3,7 +3,7 @@
 use super::Stack;
 use anyhow::{Context as _, Result};
 use automations::Event;
-use automations::wire::from_json;
+use automations::json::from_json;
 use aws_sdk_eventbridge::types::Target;
 use aws_sdk_sqs::types::QueueAttributeName;
 use serde::Deserialize;

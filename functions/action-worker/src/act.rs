@@ -1,7 +1,7 @@
 //! What each action does at Salestrekker.
 
-use automations::action::{Action, InDoubt};
 use automations::id::{OwnerId, TicketId};
+use automations::model::action::{Action, InDoubt};
 use automations::private::Private;
 use automations::salestrekker::{Error, FullTicket, NewTicket, Session};
 use automations::store::Outcome;

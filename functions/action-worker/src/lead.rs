@@ -3,7 +3,7 @@
 use crate::NotDone;
 use crate::notes::Notes;
 use automations::id::{ContactId, OwnerId, StageId, WorkflowId};
-use automations::lead::{Lead, LeadPlace};
+use automations::model::lead::{Lead, LeadPlace};
 use automations::private::Private;
 use automations::salestrekker::{Error, NewContact, NewTicket, Session, Who};
 use automations::store::Outcome;

@@ -11,16 +11,16 @@ mod notes;
 mod notify;
 
 use act::act;
-use automations::action::{Action, Decided, InDoubt};
-use automations::batch::Trouble;
+use automations::aws::batch::Trouble;
+use automations::aws::secret::Access;
 use automations::clock::{self, Moment};
 use automations::failure::Remedy;
 use automations::id::{HintId, TicketId};
-use automations::metric::{self, Figures, Metric};
+use automations::model::action::{Action, Decided, InDoubt};
 use automations::notice::{self, Notices};
 use automations::salestrekker::{Client, Error};
-use automations::secret::Access;
 use automations::store::{Claim, Claimant, Done, Error as StoreError, Outcome, Store};
+use automations::telemetry::metric::{self, Figures, Metric};
 use automations::tracing;
 use notes::Notes;
 use notify::notify;
@@ -192,7 +192,7 @@ fn say(decided: &Decided, outcome: metric::Outcome, figures: &Figures) {
 mod tests {
     use super::*;
     use automations::private::Private;
-    use automations::{Action, example};
+    use automations::{Action, testing};
 
     #[test]
     fn what_has_no_answer_is_tried_again_where_it_is_not_parked() {
@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn a_create_is_parked_in_doubt_unless_its_handler_says_otherwise() {
-        let ticket = example::ticket();
+        let ticket = testing::ticket();
         let create = Action::create_ticket(&ticket, "Annual reviews", "x");
         assert_eq!(create.in_doubt(), InDoubt::Park);
         assert_eq!(create.retried_in_doubt().in_doubt(), InDoubt::Retry);

@@ -1,14 +1,14 @@
 //! Wiring: see the library beside it.
 
 use action_worker::Worker;
+use automations::aws::batch::Source;
+use automations::aws::secret::{Kind, Secrets};
 use automations::aws_lambda_events::event::sqs::SqsEvent;
-use automations::batch::Source;
 use automations::clock::Moment;
 use automations::config::Reader;
 use automations::lambda_runtime::{self, Error, LambdaEvent, service_fn};
 use automations::notice::Notices;
 use automations::salestrekker::Client;
-use automations::secret::{Kind, Secrets};
 use automations::store::Store;
 use automations::{aws, telemetry};
 

@@ -1,9 +1,9 @@
 //! What is noted of an action before it is sent: that it must not happen twice, and what it leaves at its ticket.
 
-use automations::action::Decided;
+use automations::model::action::Decided;
+use automations::model::own_changes::{Left, Trace};
 use automations::salestrekker::FullTicket;
 use automations::store::{Claimant, Error, Store};
-use automations::trace::{Left, Trace};
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
@@ -77,7 +77,7 @@ mod tests {
     use automations::id::{LabelId, OwnerId, StageId};
 
     fn ticket(fields: &str) -> FullTicket {
-        automations::wire::from_json(format!("{{\"id\": \"t-1\", {fields}}}").as_bytes()).unwrap()
+        automations::json::from_json(format!("{{\"id\": \"t-1\", {fields}}}").as_bytes()).unwrap()
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! A notice: its text made whole, then sent.
 
 use crate::NotDone;
-use automations::action::Decided;
 use automations::clock::Moment;
 use automations::id::{DestinationName, TicketId};
+use automations::model::action::Decided;
 use automations::notice::{Notice, Notices};
 use automations::private::Private;
 use automations::salestrekker::{Error, Session};

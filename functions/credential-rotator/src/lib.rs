@@ -3,11 +3,11 @@
 //! Each may come twice, or after a crash of the one before; none touches the version in use but the last, which moves
 //! one label. So a rotation that fails leaves the token that works.
 
+use automations::aws::rotation::{self, Rotating, Stage, Step};
+use automations::aws::secret::{ApiToken, Credential};
 use automations::failure::{Failure, Remedy, chain};
-use automations::metric::{self, Metric};
-use automations::rotation::{self, Rotating, Stage, Step};
 use automations::salestrekker::{self, Transport};
-use automations::secret::{ApiToken, Credential};
+use automations::telemetry::metric::{self, Metric};
 use automations::tracing;
 
 /// Why a step failed. Secrets Manager tries it again.

@@ -1,8 +1,8 @@
 //! Wiring: see the library beside it.
 
+use automations::aws::rotation::{Request, Rotating};
 use automations::config::Reader;
 use automations::lambda_runtime::{self, Error, LambdaEvent, service_fn};
-use automations::rotation::{Request, Rotating};
 use automations::salestrekker::Transport;
 use automations::{aws, telemetry};
 use credential_rotator::{rotate, told};

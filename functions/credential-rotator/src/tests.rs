@@ -2,8 +2,8 @@
 //! still lead to the new one.
 
 use super::*;
+use automations::aws::secret;
 use automations::futures::executor::block_on;
-use automations::secret;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 

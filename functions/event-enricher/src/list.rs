@@ -2,8 +2,8 @@
 
 use crate::{Enricher, Named, Result};
 use automations::clock::Moment;
-use automations::hint::Hint;
 use automations::id::{OrganisationId, TicketId};
+use automations::model::hint::Hint;
 use automations::tracing;
 use std::collections::BTreeMap;
 

@@ -1,14 +1,14 @@
 //! Wiring: see the library beside it.
 
-use automations::age::Marks;
+use automations::aws::batch::Source;
+use automations::aws::bus::Bus;
+use automations::aws::secret::Secrets;
 use automations::aws_lambda_events::event::sqs::SqsEvent;
-use automations::batch::Source;
-use automations::bus::Bus;
 use automations::clock::Moment;
 use automations::config::Reader;
 use automations::lambda_runtime::{self, Error, LambdaEvent, service_fn};
+use automations::model::stage_age::Marks;
 use automations::salestrekker::Client;
-use automations::secret::Secrets;
 use automations::store::Store;
 use automations::{aws, clock, telemetry};
 use event_enricher::Enricher;

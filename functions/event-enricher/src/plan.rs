@@ -1,14 +1,14 @@
 //! What one look at a ticket leads to: pure.
 
 use crate::Named;
-use automations::age::Marks;
 use automations::clock::Moment;
-use automations::diff::{Seen, Snapshot, change};
-use automations::event::Cause;
 use automations::id::OrganisationId;
+use automations::model::check_schedule::Watch;
+use automations::model::diff::{Seen, Snapshot, change};
+use automations::model::event::Cause;
+use automations::model::own_changes::Ours;
+use automations::model::stage_age::Marks;
 use automations::store::Known;
-use automations::trace::Ours;
-use automations::watch::Watch;
 use automations::{Event, What};
 
 /// What to store, and what to publish afterwards.
@@ -68,9 +68,9 @@ fn cause_of(what: &What, ours: &Ours, last_look: Moment, look: &Cause) -> Cause 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use automations::example;
     use automations::id::ActionId;
-    use automations::trace::{Left, Trace};
+    use automations::model::own_changes::{Left, Trace};
+    use automations::testing;
     use std::time::Duration;
 
     fn north() -> OrganisationId {
@@ -78,7 +78,7 @@ mod tests {
     }
 
     fn cause() -> Cause {
-        example::stage_changed("a", "b").cause
+        testing::stage_changed("a", "b").cause
     }
 
     fn named() -> Named {
@@ -86,7 +86,7 @@ mod tests {
     }
 
     fn seen(stage: &str) -> Seen {
-        let event = example::stage_changed("Lead", stage);
+        let event = testing::stage_changed("Lead", stage);
         Seen { ticket: event.ticket().unwrap().clone(), name_digest: "d".into() }
     }
 
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn what_was_stored_and_not_published_goes_out_first_on_the_next_visit() {
-        let old = example::stage_changed("Lead", "Approved");
+        let old = testing::stage_changed("Lead", "Approved");
         let plan = planned(Some(known("Approved", vec![old.clone()])), Some(seen("Settled"))).unwrap();
         assert_eq!(kinds(&plan), ["ticket.stage_changed", "ticket.stage_changed"]);
         assert_eq!((&plan.outbox[0], plan.version), (&old, 2));
@@ -133,7 +133,7 @@ mod tests {
         );
         assert_eq!(due(hour - 1, "Approved", vec![]), None, "a duplicate webhook costs no write");
         assert_eq!(due(hour, "Settled", vec![]), None);
-        assert_eq!(due(hour, "Approved", vec![example::stage_changed("a", "b")]), None);
+        assert_eq!(due(hour, "Approved", vec![testing::stage_changed("a", "b")]), None);
     }
 
     #[test]

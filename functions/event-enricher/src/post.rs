@@ -2,10 +2,10 @@
 
 use crate::{Enricher, Result};
 use automations::clock::Moment;
-use automations::hint::Hint;
 use automations::id::InboundKind;
-use automations::inbound::Post;
-use automations::metric::Figures;
+use automations::model::hint::Hint;
+use automations::model::inbound::Post;
+use automations::telemetry::metric::Figures;
 use automations::{Event, What, tracing};
 
 impl Enricher {

@@ -1,9 +1,9 @@
 //! What goes out on the bus, counted, and how long it took since its webhook.
 
 use crate::Enricher;
-use automations::bus::NotPublished;
-use automations::event::Cause;
-use automations::metric::{Figures, Metric};
+use automations::aws::bus::NotPublished;
+use automations::model::event::Cause;
+use automations::telemetry::metric::{Figures, Metric};
 use automations::{Event, clock};
 
 impl Enricher {

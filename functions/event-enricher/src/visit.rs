@@ -2,15 +2,15 @@
 
 use crate::plan::{Plan, plan};
 use crate::{Enricher, Found, Named, Result};
-use automations::batch::Trouble;
+use automations::aws::batch::Trouble;
+use automations::aws::secret::Access;
 use automations::clock::Moment;
-use automations::diff::{Seen, change};
 use automations::futures::{StreamExt as _, stream};
 use automations::id::{OrganisationId, TicketId};
-use automations::metric::Figures;
+use automations::model::diff::{Seen, change};
 use automations::salestrekker;
-use automations::secret::Access;
 use automations::store::{Known, Version};
+use automations::telemetry::metric::Figures;
 use automations::{Event, tracing};
 use std::collections::{BTreeMap, HashMap};
 

@@ -29,7 +29,7 @@ fn decide(event: &Event, settings: &Settings) -> Vec<Action> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use automations::example::{one_of_each, stage_changed};
+    use automations::testing::{one_of_each, stage_changed};
 
     fn settings() -> Settings {
         let [stage, label, follow_up_workflow] =

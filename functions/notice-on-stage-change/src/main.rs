@@ -32,7 +32,7 @@ fn decide(event: &Event, settings: &Settings) -> Vec<Action> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use automations::example::{a_ticket, assert_decides, one_of_each};
+    use automations::testing::{a_ticket, assert_decides, one_of_each};
 
     fn decided(event: &Event, text: &str) -> Vec<Action> {
         let destination = DestinationName::parse("team").unwrap();

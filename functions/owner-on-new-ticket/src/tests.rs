@@ -1,5 +1,5 @@
 use super::*;
-use automations::example::{Draft, a_ticket, assert_decides, one_of_each};
+use automations::testing::{Draft, a_ticket, assert_decides, one_of_each};
 use std::collections::BTreeMap;
 
 /// Large ones to Ana, refinances to Ben or Cleo, the rest of the home loans to Dan.
@@ -10,7 +10,7 @@ fn settings() -> Settings {
         {"label": "Refinance", "below": 1000000, "owners": ["ben", "cleo"]},
         {"workflow": "Home loans", "owners": ["dan"]}
     ]}"#;
-    automations::wire::from_json(text.as_bytes()).unwrap()
+    automations::json::from_json(text.as_bytes()).unwrap()
 }
 
 fn check(draft: Draft, owner: &str) {

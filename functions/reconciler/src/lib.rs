@@ -1,14 +1,14 @@
 //! What nobody said: tickets that are due to be looked at become hints, the longest due first, within a budget. So a webhook
 //! that never came is made up for, and events that were stored by somebody who was lost before publishing them go out.
 
+use automations::aws::queue::{self, Message, Queue};
 use automations::clock::Moment;
 use automations::failure::{Failure, chain};
-use automations::hint::Hint;
 use automations::id::{HintId, OrganisationId, TicketId};
-use automations::metric::{Figures, Metric};
-use automations::queue::{self, Message, Queue};
+use automations::model::hint::Hint;
 use automations::store::{self, Due, SHARDS, Store};
-use automations::{tracing, wire};
+use automations::telemetry::metric::{Figures, Metric};
+use automations::{json, tracing};
 use std::collections::BTreeSet;
 
 /// The reconciler, with what it needs.
@@ -121,7 +121,7 @@ fn message(
         post: None,
         trace: None,
     };
-    Some(Message { body: wire::to_json(&hint), group, deduplication: None, trace: None })
+    Some(Message { body: json::to_json(&hint), group, deduplication: None, trace: None })
 }
 
 /// A failure as Lambda shows it: its kind, and no value.

@@ -1,8 +1,8 @@
 //! Wiring: see the library beside it.
 
+use automations::aws::queue::Queue;
 use automations::config::Reader;
 use automations::lambda_runtime::{self, Error, LambdaEvent, service_fn};
-use automations::queue::Queue;
 use automations::serde_json::Value;
 use automations::store::Store;
 use automations::{aws, clock, telemetry};

@@ -1,7 +1,7 @@
 //! Makes a contact and a ticket of a form on the brokerage's website.
 
-use automations::inbound::Fields;
-use automations::lead::{Lead, LeadPlace};
+use automations::model::inbound::Fields;
+use automations::model::lead::{Lead, LeadPlace};
 use automations::private::Private;
 use automations::serde::Deserialize;
 use automations::{Action, Event, handler};

@@ -1,5 +1,5 @@
 use super::*;
-use automations::example::{assert_decides, one_of_each, posted};
+use automations::testing::{assert_decides, one_of_each, posted};
 
 fn settings() -> Settings {
     let (name, phone_code) = ("{contact}, website".to_owned(), "+61".to_owned());

@@ -8,18 +8,18 @@ mod post;
 mod reply;
 mod seen;
 
+use automations::aws::queue::{LARGEST_BATCH, Message, Queue};
+use automations::aws::secret::{Error as SecretError, Secrets, TokenOf, TokenStage};
 use automations::clock::Moment;
 use automations::failure::{Failure as _, chain};
 use automations::futures::future::join;
-use automations::hint::{Hint, Raw};
 use automations::id::{HintId, OrganisationId, WebhookAction};
 use automations::lambda_http::http::{Method, header::CONTENT_TYPE};
 use automations::lambda_http::{Body, Request, RequestExt as _, Response};
-use automations::metric::{self, Metric};
-use automations::queue::{LARGEST_BATCH, Message, Queue};
-use automations::secret::{Error as SecretError, Secrets, TokenOf, TokenStage};
-use automations::xray::TraceHeader;
-use automations::{tracing, webhook, wire};
+use automations::model::hint::{Hint, Raw};
+use automations::telemetry::metric::{self, Metric};
+use automations::telemetry::xray::TraceHeader;
+use automations::{json, model::webhook, tracing};
 pub use reply::Refusal;
 pub use seen::Seen;
 
@@ -91,7 +91,7 @@ impl Ingest {
         let count = hints.len();
         let first = hints.first().map(|hint| hint.id.clone());
         let messages = hints.iter().map(|hint| Message {
-            body: wire::to_json(hint),
+            body: json::to_json(hint),
             // SQS serves message groups of a standard queue fairly: one organisation's flood does not starve another.
             group: Some(hint.organisation.to_string()),
             deduplication: None,
@@ -257,7 +257,7 @@ mod tests {
     #[test]
     fn the_largest_body_fits_a_message_and_one_byte_more_is_refused() {
         let hints = hints_of(vec![b'x'; LARGEST_BODY]).unwrap();
-        assert!(wire::to_json(&hints[0]).len() <= LARGEST_BATCH);
+        assert!(json::to_json(&hints[0]).len() <= LARGEST_BATCH);
         assert_eq!(hints_of(vec![b'x'; LARGEST_BODY + 1]).unwrap_err(), Refusal::TooLarge);
     }
 }

@@ -1,9 +1,9 @@
 //! Wiring: see the library beside it.
 
+use automations::aws::queue::Queue;
+use automations::aws::secret::Secrets;
 use automations::config::Reader;
 use automations::lambda_http::{self, Request, RequestExt as _, service_fn};
-use automations::queue::Queue;
-use automations::secret::Secrets;
 use automations::store::Store;
 use automations::{aws, clock, telemetry};
 use webhook_ingest::{Ingest, Seen};

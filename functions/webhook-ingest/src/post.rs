@@ -3,11 +3,11 @@
 use crate::reply::Refusal;
 use crate::{Address, content_type, trace};
 use automations::clock::Moment;
-use automations::hint::Hint;
 use automations::id::HintId;
-use automations::inbound::{Post, Unreadable};
 use automations::lambda_http::Request;
 use automations::lambda_http::http::HeaderValue;
+use automations::model::hint::Hint;
+use automations::model::inbound::{Post, Unreadable};
 
 /// The sender's own id of what it sends, by the Standard Webhooks specification.
 const ID: &str = "webhook-id";
@@ -35,10 +35,10 @@ pub(crate) fn hint(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use automations::inbound::LARGEST;
+    use automations::aws::queue::LARGEST_BATCH;
+    use automations::json;
     use automations::lambda_http::http;
-    use automations::queue::LARGEST_BATCH;
-    use automations::wire;
+    use automations::model::inbound::LARGEST;
 
     fn hint_of(content_type: &str, id: Option<&str>, body: &str) -> Result<Hint, Refusal> {
         let mut request = http::Request::post("/").header("content-type", content_type);
@@ -73,6 +73,6 @@ mod tests {
         let body = |length: usize| format!(r#"{{"a": "{}"}}"#, "x".repeat(length));
         assert_eq!(hint_of(json, None, &body(LARGEST)).unwrap_err(), Refusal::TooLarge);
         let hint = hint_of(json, None, &body(LARGEST - 20)).unwrap();
-        assert!(wire::to_json(&hint).len() <= LARGEST_BATCH);
+        assert!(json::to_json(&hint).len() <= LARGEST_BATCH);
     }
 }

@@ -1,11 +1,11 @@
 //! The answers: small JSON, an error's name and the request's id, never what was sent.
 
 use automations::id::{HintId, OrganisationId, WebhookAction};
+use automations::json;
 use automations::lambda_http::http::StatusCode;
 use automations::lambda_http::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use automations::lambda_http::{Body, Response};
-use automations::metric::Reason;
-use automations::wire;
+use automations::telemetry::metric::Reason;
 use std::collections::BTreeMap;
 
 /// Why a request is not taken.
@@ -69,7 +69,7 @@ fn json(
     header: Option<(HeaderName, &'static str)>,
     fields: &BTreeMap<&str, &str>,
 ) -> Response<Body> {
-    let mut response = Response::new(Body::Text(wire::to_json(fields)));
+    let mut response = Response::new(Body::Text(json::to_json(fields)));
     *response.status_mut() = status;
     let plain = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];
     for (name, value) in plain.into_iter().chain(header) {

@@ -2,12 +2,12 @@
 
 use anyhow::{Result, bail};
 use automations::id::InboundKind;
-use automations::{Event, example};
+use automations::{Event, testing};
 use serde_json::Value;
 
 /// Every kind of event with a sample, in alphabetical order.
 pub fn samples() -> Vec<Event> {
-    let mut events = example::one_of_each();
+    let mut events = testing::one_of_each();
     events.sort_by(|one, other| one.what.kind().cmp(other.what.kind()));
     events.dedup_by(|one, other| one.what.kind() == other.what.kind());
     events
@@ -81,7 +81,7 @@ mod tests {
     fn every_kind_is_listed_with_its_fields_and_a_sample_that_is_one() {
         let (text, json) = (text().unwrap(), json().unwrap());
         let by_kind: std::collections::BTreeMap<String, Event> = serde_json::from_str(&json).unwrap();
-        for event in example::one_of_each() {
+        for event in testing::one_of_each() {
             let kind = event.what.kind();
             assert_eq!(by_kind[kind].what.kind(), kind);
             assert!(text.contains(&format!("{kind}\n  ")), "{text}");

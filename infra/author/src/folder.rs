@@ -206,7 +206,7 @@ fn decide(event: &Event, settings: &Settings) -> Vec<Action> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use automations::example::{example};
+    use automations::testing::{example};
 
     #[test]
     fn the_ticket_is_labelled() {
@@ -221,7 +221,7 @@ mod tests {
 
 const READING_MAIN: &str = r#"//! Gives a label to the ticket of each event where its name says so: the start of a handler that reads, to be changed.
 
-use automations::reading::{HandlerError, Reading};
+use automations::handler::reading::{HandlerError, Reading};
 use automations::serde::Deserialize;
 use automations::{Action, Event, handler};
 use std::process::ExitCode;
@@ -248,8 +248,8 @@ async fn decide(event: &Event, settings: &Settings, api: &Reading<'_>) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
-    use automations::example::{at_once, example};
-    use automations::reading::Memory;
+    use automations::testing::{at_once, example};
+    use automations::handler::reading::Memory;
 
     #[test]
     fn the_ticket_is_labelled_where_its_name_says_so() {

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use automations::Event;
-use automations::action::Decided;
+use automations::model::action::Decided;
 use schemars::{Schema, schema_for};
 use std::fs;
 use std::path::Path;
@@ -36,7 +36,7 @@ fn text(schema: &Schema) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use automations::example;
+    use automations::testing;
 
     #[test]
     fn the_schemas_in_docs_are_those_of_the_types() {
@@ -53,7 +53,7 @@ mod tests {
     #[test]
     fn every_kind_of_event_is_in_its_schema() {
         let [(_, event), _] = files().unwrap();
-        for sample in example::one_of_each() {
+        for sample in testing::one_of_each() {
             let sample = serde_json::to_value(sample).unwrap();
             let kind = sample["type"].as_str().unwrap();
             assert!(event.contains(&format!("\"const\": \"{kind}\"")), "{kind}");

@@ -2,12 +2,12 @@
 
 use crate::vendor::ORGANISATION;
 use anyhow::Result;
-use automations::action::{Action, Decided};
 use automations::clock;
-use automations::example;
-use automations::hint::Hint;
 use automations::id::{ActionId, HintId, OrganisationId, TicketId, WebhookAction};
-use automations::wire::to_json;
+use automations::json::to_json;
+use automations::model::action::{Action, Decided};
+use automations::model::hint::Hint;
+use automations::testing;
 use axum::body::Bytes;
 use serde_json::{Value, json};
 
@@ -51,13 +51,13 @@ pub(crate) fn hints(tickets: &[String]) -> Result<Bytes> {
 
 /// A batch of events that the handler acts on.
 pub(crate) fn events(count: usize) -> Bytes {
-    let event = json!({ "detail": example::stage_changed("Approved", "Settled") }).to_string();
+    let event = json!({ "detail": testing::stage_changed("Approved", "Settled") }).to_string();
     batch(&vec![(event, String::new()); count])
 }
 
 /// A batch of actions, one on each of these tickets; `serial` makes them new.
 pub(crate) fn actions(tickets: &[String], serial: usize) -> Result<Bytes> {
-    let event = example::stage_changed("Approved", "Settled");
+    let event = testing::stage_changed("Approved", "Settled");
     let actions = tickets.iter().enumerate().map(|(position, ticket)| {
         let decided = Decided {
             chain: Vec::new(),

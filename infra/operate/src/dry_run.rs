@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, bail};
 use author::table::{self, Row};
 use automations::Event;
-use automations::wire;
+use automations::json;
 use serde::Serialize;
 use serde_json::Value;
 use std::io::Write as _;
@@ -77,7 +77,7 @@ impl Tried {
         program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
         let mut running = program.spawn().context("the handler cannot be started")?;
         // Dropped, and so closed, at the end of the line: the handler reads to the end.
-        running.stdin.take().context("no way in")?.write_all(wire::to_json(&event).as_bytes())?;
+        running.stdin.take().context("no way in")?.write_all(json::to_json(&event).as_bytes())?;
         let answer = running.wait_with_output()?;
         if !answer.status.success() {
             bail!("the handler fails on the event {}", event.id);
@@ -118,12 +118,12 @@ fn build(root: &Path, name: &str) -> Result<PathBuf> {
 /// # Errors
 /// Where one is no event, with its line; nothing of it is quoted.
 pub fn events(text: &str) -> Result<Vec<Event>> {
-    if let Ok(event) = wire::from_json::<Wrapped>(text.as_bytes()) {
+    if let Ok(event) = json::from_json::<Wrapped>(text.as_bytes()) {
         return Ok(vec![event.into()]);
     }
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     let events = lines.map(|(place, line)| {
-        let event = wire::from_json::<Wrapped>(line.as_bytes());
+        let event = json::from_json::<Wrapped>(line.as_bytes());
         let event = event.with_context(|| format!("line {} is no event", place.saturating_add(1)))?;
         Ok(event.into())
     });
@@ -149,13 +149,13 @@ impl From<Wrapped> for Event {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use automations::example::stage_changed;
+    use automations::testing::stage_changed;
     use serde_json::json;
 
     #[test]
     fn events_are_bare_or_wrapped_or_one_a_line() {
         let event = stage_changed("Approved", "Settled");
-        let bare = wire::to_json(&event);
+        let bare = json::to_json(&event);
         let wrapped = json!({ "detail-type": "ticket.stage_changed", "detail": event });
         let pretty = serde_json::to_string_pretty(&wrapped).unwrap();
         let twice = format!("{bare}\n\n{wrapped}\n");

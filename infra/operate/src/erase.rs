@@ -6,9 +6,9 @@
 use crate::letters::{Letters, Selection};
 use anyhow::{Context as _, Result};
 use automations::Event;
-use automations::hint::Hint;
 use automations::id::OrganisationId;
-use automations::wire;
+use automations::json;
+use automations::model::hint::Hint;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
@@ -146,7 +146,7 @@ fn key(item: &Item) -> Option<Item> {
 /// The ids of the events in a journal entry or an outbox.
 fn event_ids(item: &Item) -> Vec<String> {
     let texts = ["events", "outbox"].iter().filter_map(|name| item.get(*name)?.as_s().ok());
-    let events = texts.filter_map(|text| wire::from_json::<Vec<Event>>(text.as_bytes()).ok()).flatten();
+    let events = texts.filter_map(|text| json::from_json::<Vec<Event>>(text.as_bytes()).ok()).flatten();
     events.map(|event| event.id.to_string()).collect()
 }
 
@@ -157,7 +157,7 @@ fn names(item: &Item, id: &str) -> bool {
 
 /// Whether a letter speaks of this id: in its own words, or in the webhook that it carries.
 fn says(body: &str, id: &str) -> bool {
-    let raw = wire::from_json::<Hint>(body.as_bytes()).ok().and_then(|hint| hint.raw);
+    let raw = json::from_json::<Hint>(body.as_bytes()).ok().and_then(|hint| hint.raw);
     holds(body, id) || raw.is_some_and(|raw| holds(&String::from_utf8_lossy(&raw.body), id))
 }
 

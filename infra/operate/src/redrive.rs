@@ -3,9 +3,9 @@
 
 use crate::letters::{Letter, Letters, Selection};
 use anyhow::{Context as _, Result};
-use automations::action::Decided;
+use automations::json::from_json;
+use automations::model::action::Decided;
 use automations::store::Store;
-use automations::wire::from_json;
 use serde::Serialize;
 
 /// The reason of an action that may or may not have taken effect.

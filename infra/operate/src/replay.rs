@@ -2,12 +2,12 @@
 
 use anyhow::{Context as _, Result, bail};
 use automations::Event;
-use automations::bus::Bus;
+use automations::aws::bus::Bus;
+use automations::aws::queue::{Message, Queue};
 use automations::clock::Moment;
-use automations::event::SOURCE;
-use automations::queue::{Message, Queue};
+use automations::json;
+use automations::model::event::SOURCE;
 use automations::store::Store;
-use automations::wire;
 use aws_sdk_eventbridge::Client as EventBridge;
 use aws_sdk_sqs::Client as Sqs;
 use aws_sdk_sqs::types::QueueAttributeName;
@@ -87,7 +87,7 @@ impl Player {
         };
         let queue = Queue::new(self.sqs.clone(), self.queue_url(handler).await?);
         let messages = events.iter().map(|event| Message {
-            body: wire::to_json(&as_on_the_bus(event)),
+            body: json::to_json(&as_on_the_bus(event)),
             group: None,
             deduplication: None,
             trace: None,
@@ -126,7 +126,7 @@ impl Player {
     }
 
     async fn matches(&self, patterns: &[String], event: &Event) -> Result<bool> {
-        let text = wire::to_json(&as_on_the_bus(event));
+        let text = json::to_json(&as_on_the_bus(event));
         for pattern in patterns {
             let request = self.events.test_event_pattern().event_pattern(pattern).event(&text);
             if request.send().await.with_context(|| format!("EventBridge refuses {pattern}"))?.result() {

@@ -1,10 +1,10 @@
 //! The vendor's own schema, asked for with an organisation's credential.
 
 use anyhow::{Result, bail};
+use automations::aws::secret::Secrets;
 use automations::clock;
 use automations::id::OrganisationId;
 use automations::salestrekker::{Client, Error, Limits};
-use automations::secret::Secrets;
 use automations::{aws, failure};
 use serde_json::Value;
 use std::time::Duration;

@@ -134,9 +134,12 @@ mod tests {
         let own = about(&["functions/label-on-new-ticket/src/main.rs", "functions/reconciler/Cargo.toml"]);
         assert_eq!(own.functions, functions(&["label-on-new-ticket", "reconciler"]));
         assert!(!own.all && !own.deploy);
-        for shared in
-            ["shared/src/event.rs", "shared/schema/salestrekker.graphql", "Cargo.lock", "Cargo.toml"]
-        {
+        for shared in [
+            "shared/src/model/event/mod.rs",
+            "shared/schema/salestrekker.graphql",
+            "Cargo.lock",
+            "Cargo.toml",
+        ] {
             assert_eq!(about(&[shared]), Work { all: true, ..Work::default() }, "{shared}");
         }
         let new = about(&["functions/new/src/main.rs", "template.yaml"]);

@@ -19,7 +19,7 @@ const TARGETS: [(&str, &str, &str); 5] = [
     ("targets::message", "fuzz", "fuzz/src"),
     ("targets::difference", "fuzz", "fuzz/src"),
     (
-        "salestrekker::answer::tests::any_bytes_are_an_answer_or_a_clear_error",
+        "salestrekker::response::tests::any_bytes_are_an_answer_or_a_clear_error",
         "automations",
         "shared/src/salestrekker",
     ),

@@ -1,14 +1,14 @@
 //! What a handler decides with: the event alone, or what it reads besides.
 
 use super::{AnyError, Decide};
-use crate::action::Action;
 use crate::aws;
-use crate::batch::Trouble;
+use crate::aws::batch::Trouble;
+use crate::aws::secret::Secrets;
 use crate::clock::Moment;
-use crate::event::Event;
-use crate::reading::{HandlerError, Reading};
+use crate::handler::reading::{HandlerError, Reading};
+use crate::model::action::Action;
+use crate::model::event::Event;
 use crate::salestrekker::{Client, Limits};
-use crate::secret::Secrets;
 
 /// What decides: a pure function, or one that reads too.
 #[expect(async_fn_in_trait, reason = "nobody else implements it, and nothing here is sent between threads")]

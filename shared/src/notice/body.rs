@@ -1,7 +1,7 @@
 //! What a notice looks like to whoever gets it.
 
 use super::Notice;
-use crate::wire;
+use crate::json;
 use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
 use serde::Deserialize;
 use serde_json::json;
@@ -52,7 +52,7 @@ impl Format {
                 }],
             }),
         };
-        wire::to_json(&value)
+        json::to_json(&value)
     }
 }
 

@@ -1,12 +1,12 @@
 //! The client: what a process keeps, whichever organisation it works for.
 
-use super::names::Names;
-use super::pace::Pace;
+use super::name_cache::Names;
+use super::rate_limit::Pace;
 use super::{Limits, Session, Transport};
+use crate::aws::secret::{ApiToken, Secrets};
+use crate::cache::ttl::Kept;
 use crate::clock::Moment;
 use crate::id::OrganisationId;
-use crate::kept::Kept;
-use crate::secret::{ApiToken, Secrets};
 
 /// The client. One per process: it keeps connections, tokens, names and each organisation's pace.
 #[derive(Debug)]

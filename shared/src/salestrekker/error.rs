@@ -1,8 +1,8 @@
 //! What can go wrong with Salestrekker, by what the caller must do.
 
+use crate::aws::secret;
 use crate::failure::{Failure, Remedy};
 use crate::private::Private;
-use crate::secret;
 use std::time::Duration;
 
 /// Why a request to Salestrekker led to nothing. No text of it holds a token or a person's data: the vendor's own

@@ -2,18 +2,18 @@
 //! document in `documents/`; the schema in `shared/schema/` is a reconstruction, and every document is checked
 //! against it. Whoever has the vendor's own schema runs `cargo xtask schema check`.
 
-mod answer;
 mod client;
 mod contact;
 mod depth;
 mod document;
 mod error;
+mod fetch;
 mod limits;
-mod look;
 mod model;
-mod names;
+mod name_cache;
 mod operations;
-mod pace;
+mod rate_limit;
+mod response;
 mod session;
 mod sign_in;
 mod transport;

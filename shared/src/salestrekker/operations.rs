@@ -1,9 +1,9 @@
 //! Every operation that public code has shown to exist, typed. How surely each is known is said in its document.
 
-use super::answer::Effect;
 use super::contact::{Contact, NewContact, Who};
 use super::document as documents;
 use super::model::{FullTicket, Membership, NewTicket, TicketExtras, TicketUpdate, Workflow, WorkflowName};
+use super::response::Effect;
 use super::session::Found;
 use super::transport::Request;
 use super::{Error, Label, Session};

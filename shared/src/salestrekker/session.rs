@@ -1,13 +1,13 @@
 //! Requests in one organisation's name until a deadline: its token, its pace, repetitions where they are harmless.
 
-use super::answer::{Answer, Effect};
 use super::document::{Document, alias, variable};
-use super::pace::pause;
+use super::rate_limit::pause;
+use super::response::{Answer, Effect};
 use super::transport::Request;
 use super::{Client, Error};
+use crate::aws::secret::{Access, ApiToken};
 use crate::clock::{self, Moment};
 use crate::id::OrganisationId;
-use crate::secret::{Access, ApiToken};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};

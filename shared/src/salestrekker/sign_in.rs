@@ -1,12 +1,12 @@
 //! How a token is come by, and tried.
 
-use super::answer::Effect;
 use super::document as documents;
+use super::response::Effect;
 use super::transport::Request;
 use super::{Error, Transport};
+use crate::aws::secret::{ApiToken, Credential, Login};
 use crate::endpoint::Endpoint;
 use crate::id::MembershipId;
-use crate::secret::{ApiToken, Credential, Login};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! One GraphQL request over HTTP.
 
-use super::answer::{Answer, Effect, judge, read};
 use super::document::Document;
+use super::response::{Answer, Effect, judge, read};
 use super::{Error, Limits};
 use crate::endpoint::Endpoint;
 use crate::http;

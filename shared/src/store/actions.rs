@@ -9,12 +9,12 @@
 //! A lease's end is compared here, with the clock of whoever asks: DynamoDB's time to live removes items days late.
 
 use super::transaction::Unit;
-use super::{Error, Item, Store, json, key, number, text, unavailable};
-use crate::action::Decided;
+use super::{Error, Item, Store, decode, key, number, text, unavailable};
 use crate::clock::Moment;
 use crate::id::{ActionId, ContactId, OrganisationId, TicketId};
-use crate::trace::Left;
-use crate::wire;
+use crate::json;
+use crate::model::action::Decided;
+use crate::model::own_changes::Left;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use serde::{Deserialize, Serialize};
 
@@ -96,7 +96,7 @@ impl Store {
         action: &ActionId,
     ) -> Result<Option<Done>, Error> {
         let item = self.action(organisation, action).await?;
-        item.filter(|item| state(item) == Some("done")).map(|item| json(&item, "result")).transpose()
+        item.filter(|item| state(item) == Some("done")).map(|item| decode(&item, "result")).transpose()
     }
 
     /// Claims an action, where nobody performs it and it is not over.
@@ -219,7 +219,7 @@ impl Store {
         let Decided { id, organisation, .. } = &done.decided;
         let mut result = action_key(organisation, id);
         result.insert("state".to_owned(), text("done"));
-        result.insert("result".to_owned(), text(wire::to_json(done)));
+        result.insert("result".to_owned(), text(json::to_json(done)));
         result.insert("at".to_owned(), number(done.done_at.as_millis()));
         let result = self
             .put(result)

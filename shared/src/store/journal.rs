@@ -1,11 +1,10 @@
 //! The journal: every event of every ticket, for good, by ticket and by day.
 
-use super::snapshots::KEYS_PER_REQUEST;
-use super::sweep::{SHARDS, shard};
-use super::{Error, Item, Store, json, number, text, unavailable};
+use super::due_index::{SHARDS, shard};
+use super::{Error, Item, KEYS_PER_REQUEST, Store, decode, number, text, unavailable};
 use crate::clock::Moment;
-use crate::event::Event;
 use crate::id::TicketId;
+use crate::model::event::Event;
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
@@ -45,8 +44,10 @@ impl Store {
         let mut events: Vec<(u64, Vec<Event>)> = Vec::with_capacity(entries.len());
         for entry in &entries {
             let at = entry.get("at").and_then(|at| at.as_n().ok()?.parse().ok());
-            events
-                .push((at.ok_or(Error::Unusable { attribute: "at", misfit: None })?, json(entry, "events")?));
+            events.push((
+                at.ok_or(Error::Unusable { attribute: "at", misfit: None })?,
+                decode(entry, "events")?,
+            ));
         }
         // Two versions of one ticket are never of one millisecond's look, so that time orders them.
         events.sort_by_key(|(at, _)| *at);

@@ -13,26 +13,31 @@
 //! | | | (with `expires`, too; nothing else goes by itself, see docs/privacy.md) |
 
 mod actions;
+mod change_marks;
+mod due_index;
+mod inbound_receipts;
 mod journal;
-mod posts;
-mod sightings;
 mod snapshots;
 mod steps;
-mod sweep;
-mod traces;
+mod token_usage;
 mod transaction;
 
 pub use actions::{Claim, Claimant, Done, Outcome};
-pub use sightings::Sighting;
+pub use due_index::{Due, SHARDS, Unpublished};
 pub use snapshots::{Known, Version};
-pub use sweep::{Due, SHARDS, Unpublished};
+pub use token_usage::Sighting;
 
 use crate::failure::{Failure, Remedy};
-use crate::wire;
+use crate::json;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use std::collections::HashMap;
+
+/// `BatchGetItem` takes this many keys (Amazon DynamoDB API Reference).
+const KEYS_PER_REQUEST: usize = 100;
+/// So often what DynamoDB left out of an answer is asked for again before the batch is retried as a whole.
+const MOST_ROUNDS: usize = 5;
 
 /// The table.
 #[derive(Debug, Clone)]
@@ -60,7 +65,7 @@ pub enum Error {
         attribute: &'static str,
         /// Where it does not fit.
         #[source]
-        misfit: Option<wire::Misfit>,
+        misfit: Option<json::Misfit>,
     },
 }
 
@@ -90,6 +95,25 @@ impl Store {
     pub fn new(client: Client, table: String) -> Self {
         Self { client, table }
     }
+
+    /// The items with these keys, at most [`KEYS_PER_REQUEST`], read consistently.
+    async fn get_all(&self, keys: Vec<Item>) -> Result<Vec<Item>, Error> {
+        let mut items = Vec::with_capacity(keys.len());
+        let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
+        let Ok(wanted) = wanted else { return Err(Error::Refused) };
+        let mut wanted = Some(HashMap::from([(self.table.clone(), wanted)]));
+        for _ in 0..MOST_ROUNDS {
+            let Some(request) = wanted.take() else { break };
+            let answer = self.client.batch_get_item().set_request_items(Some(request)).send().await;
+            let answer = answer.map_err(|error| unavailable(&error))?;
+            items.extend(answer.responses.unwrap_or_default().into_values().flatten());
+            wanted = answer.unprocessed_keys.filter(|keys| !keys.is_empty());
+        }
+        if wanted.is_some() {
+            return Err(Error::Unavailable);
+        }
+        Ok(items)
+    }
 }
 
 fn key(pk: String, sk: impl Into<String>) -> Item {
@@ -105,10 +129,10 @@ fn number(value: u64) -> AttributeValue {
 }
 
 /// The value that the JSON in an item's attribute is.
-fn json<T: serde::de::DeserializeOwned>(item: &Item, attribute: &'static str) -> Result<T, Error> {
+fn decode<T: serde::de::DeserializeOwned>(item: &Item, attribute: &'static str) -> Result<T, Error> {
     let text = item.get(attribute).and_then(|value| value.as_s().ok());
     let text = text.ok_or(Error::Unusable { attribute, misfit: None })?;
-    wire::from_json(text.as_bytes()).map_err(|misfit| Error::Unusable { attribute, misfit: Some(misfit) })
+    json::from_json(text.as_bytes()).map_err(|misfit| Error::Unusable { attribute, misfit: Some(misfit) })
 }
 
 fn unavailable<E>(error: &SdkError<E>) -> Error {

@@ -1,23 +1,18 @@
 //! Snapshots, their outbox, and the journal.
 
+use super::due_index::{numbers, shard, unpublished, watch};
 use super::journal::told_on;
-use super::sweep::{numbers, shard, unpublished, watch};
 use super::transaction::{Unit, Unwritten};
-use super::{Error, Item, Store, json, key, number, text, unavailable};
+use super::{Error, Item, KEYS_PER_REQUEST, Store, decode, key, number, text, unavailable};
 use crate::clock::Moment;
-use crate::diff::Snapshot;
-use crate::event::Event;
 use crate::id::{OrganisationId, TicketId};
-use crate::watch::Watch;
-use crate::wire;
+use crate::json;
+use crate::model::check_schedule::Watch;
+use crate::model::diff::Snapshot;
+use crate::model::event::Event;
+use aws_sdk_dynamodb::types::Update;
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
-use aws_sdk_dynamodb::types::{KeysAndAttributes, Update};
 use std::collections::HashMap;
-
-/// `BatchGetItem` takes this many keys (Amazon DynamoDB API Reference).
-pub(super) const KEYS_PER_REQUEST: usize = 100;
-/// So often what DynamoDB left out of an answer is asked for again before the batch is retried as a whole.
-const MOST_ROUNDS: usize = 5;
 
 /// The sort key of a ticket as it was last seen.
 const SNAPSHOT: &str = "SNAPSHOT";
@@ -65,8 +60,8 @@ impl Store {
     ) -> Result<HashMap<TicketId, Known>, Error> {
         let items = self.items(organisation, tickets, SNAPSHOT).await?;
         let known = items.iter().map(|item| {
-            let snapshot: Snapshot = json(item, "snapshot")?;
-            let known = Known { outbox: json(item, "outbox")?, watch: watch(item)?, snapshot };
+            let snapshot: Snapshot = decode(item, "snapshot")?;
+            let known = Known { outbox: decode(item, "outbox")?, watch: watch(item)?, snapshot };
             Ok((known.snapshot.ticket.id.clone(), known))
         });
         known.collect()
@@ -104,8 +99,8 @@ impl Store {
         let ticket = &snapshot.ticket;
         let mut current = key(ticket_key(organisation, &ticket.id), SNAPSHOT);
         current.insert("version".to_owned(), number(ticket.version));
-        current.insert("snapshot".to_owned(), text(wire::to_json(snapshot)));
-        current.insert("outbox".to_owned(), text(wire::to_json(outbox)));
+        current.insert("snapshot".to_owned(), text(json::to_json(snapshot)));
+        current.insert("outbox".to_owned(), text(json::to_json(outbox)));
         current.insert("sweep".to_owned(), text(shard(&ticket.id)));
         for (name, value) in
             numbers(Watch::unpublished(at)).into_iter().chain(unpublished(outbox).into_iter().flatten())
@@ -118,7 +113,7 @@ impl Store {
             .expression_attribute_values(":before", number(ticket.version.saturating_sub(1)))
             .expression_attribute_values(":zero", number(0));
         let mut entry = key(ticket_key(organisation, &ticket.id), format!("JOURNAL#{:010}", ticket.version));
-        entry.insert("events".to_owned(), text(wire::to_json(events)));
+        entry.insert("events".to_owned(), text(json::to_json(events)));
         entry.insert("at".to_owned(), number(at.as_millis()));
         entry.insert("told_on".to_owned(), told_on(at, &ticket.id));
         let entry = self.put(entry).condition_expression("attribute_not_exists(pk)");
@@ -212,25 +207,6 @@ impl Store {
         for tickets in tickets.chunks(KEYS_PER_REQUEST) {
             let keys = tickets.iter().map(|ticket| key(ticket_key(organisation, ticket), sk)).collect();
             items.extend(self.get_all(keys).await?);
-        }
-        Ok(items)
-    }
-
-    /// The items with these keys, at most [`KEYS_PER_REQUEST`], read consistently.
-    pub(super) async fn get_all(&self, keys: Vec<Item>) -> Result<Vec<Item>, Error> {
-        let mut items = Vec::with_capacity(keys.len());
-        let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
-        let Ok(wanted) = wanted else { return Err(Error::Refused) };
-        let mut wanted = Some(HashMap::from([(self.table.clone(), wanted)]));
-        for _ in 0..MOST_ROUNDS {
-            let Some(request) = wanted.take() else { break };
-            let answer = self.client.batch_get_item().set_request_items(Some(request)).send().await;
-            let answer = answer.map_err(|error| unavailable(&error))?;
-            items.extend(answer.responses.unwrap_or_default().into_values().flatten());
-            wanted = answer.unprocessed_keys.filter(|keys| !keys.is_empty());
-        }
-        if wanted.is_some() {
-            return Err(Error::Unavailable);
         }
         Ok(items)
     }

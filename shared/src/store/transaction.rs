@@ -2,7 +2,7 @@
 //! does not keep out those that were sent with it.
 
 use super::{Error, Item, Store, unavailable};
-use crate::pack::packs;
+use crate::aws::batching::packs;
 use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::builders::{PutBuilder, UpdateBuilder};

@@ -1,10 +1,10 @@
 //! `cargo xtask organisation`: see the library's `organisation`.
 
 use anyhow::{Context as _, Result, bail};
+use automations::aws::secret::{self, Access, Credential};
 use automations::clock;
 use automations::id::{OrganisationId, WebhookAction};
 use automations::salestrekker::Limits;
-use automations::secret::{self, Access, Credential};
 use clap::{Parser, Subcommand, ValueEnum};
 use operate::Account;
 use operate::organisation::{New, Organisations, Report, Urls, inbound_action, ticket_ids};

@@ -2,11 +2,11 @@
 
 use super::Organisations;
 use anyhow::Result;
+use automations::aws::secret::{self, Access, ApiToken, Kind, TokenStage};
 use automations::clock::Moment;
 use automations::failure::Failure as _;
 use automations::id::OrganisationId;
 use automations::salestrekker::Error;
-use automations::secret::{self, Access, ApiToken, Kind, TokenStage};
 use serde::Serialize;
 
 /// What is known of an organisation; nothing of it is secret.

@@ -3,8 +3,8 @@
 
 use super::{Organisations, Urls, values};
 use anyhow::{Context as _, Result, bail};
+use automations::aws::secret::{self, TokenStage, WebhookToken};
 use automations::id::{OrganisationId, WebhookAction};
-use automations::secret::{self, TokenStage, WebhookToken};
 use aws_sdk_secretsmanager::error::ProvideErrorMetadata as _;
 use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType};
 use secrecy::{ExposeSecret as _, SecretString};

@@ -14,9 +14,9 @@ pub use urls::Urls;
 
 use anyhow::{Context as _, Result, bail};
 use automations::aws;
+use automations::aws::secret::{Access, Credential, Kind, Login};
 use automations::id::OrganisationId;
 use automations::salestrekker::{Limits, Transport};
-use automations::secret::{Access, Credential, Kind, Login};
 use automations::store::Store;
 use aws_config::SdkConfig;
 use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType};

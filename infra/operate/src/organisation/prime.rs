@@ -3,12 +3,12 @@
 
 use super::Organisations;
 use anyhow::{Context as _, Result, bail};
+use automations::aws::secret::Secrets;
 use automations::clock;
-use automations::diff::{Snapshot, change};
 use automations::failure::chain;
 use automations::id::{OrganisationId, TicketId};
+use automations::model::diff::{Snapshot, change};
 use automations::salestrekker::{Client, Limits};
-use automations::secret::Secrets;
 use automations::store::{Error as StoreError, Version};
 use serde::Serialize;
 use std::collections::BTreeSet;

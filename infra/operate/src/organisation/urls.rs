@@ -2,9 +2,9 @@
 
 use super::{Organisations, values};
 use anyhow::{Context as _, Result, bail};
+use automations::aws::secret::{self, Kind, TokenStage, WebhookToken};
 use automations::clock::Moment;
 use automations::id::OrganisationId;
-use automations::secret::{self, Kind, TokenStage, WebhookToken};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use std::collections::BTreeMap;

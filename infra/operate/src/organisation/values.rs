@@ -2,9 +2,9 @@
 
 use super::Organisations;
 use anyhow::{Context as _, Result, bail};
+use automations::aws::secret::{self, Access, ApiToken, Credential, Kind, WebhookToken};
 use automations::failure::chain;
 use automations::id::OrganisationId;
-use automations::secret::{self, Access, ApiToken, Credential, Kind, WebhookToken};
 use aws_sdk_secretsmanager::error::ProvideErrorMetadata as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

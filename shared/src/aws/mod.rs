@@ -1,0 +1,186 @@
+//! The one set-up of the AWS SDK: dated behaviour, a time limit on every call, one HTTP client for all services.
+//!
+//! It takes what Lambda gives, the region and the credentials in the environment, and looks nowhere else: the SDK's own
+//! loader would bring profiles, SSO and instance metadata into every function.
+
+pub mod batch;
+pub(crate) mod batching;
+pub mod bus;
+pub mod queue;
+pub mod rotation;
+pub mod secret;
+
+use crate::config::Reader;
+use crate::http;
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_sqs::config::SharedCredentialsProvider;
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+    SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use std::time::Duration;
+
+/// What every AWS client of a function is made of; call it once, in init. 2 s to connect, 5 s for an attempt, 12 s for
+/// a call with its retries, three attempts.
+///
+/// # Errors
+/// Where TLS cannot be set up; fatal in init.
+pub fn load() -> Result<SdkConfig, reqwest::Error> {
+    let timeouts = TimeoutConfig::builder()
+        .operation_attempt_timeout(Duration::from_secs(5))
+        .operation_timeout(Duration::from_secs(12))
+        .build();
+    // The SDK checks what DynamoDB sends by its checksum, which is of the bytes as they are sent.
+    let http = http::client().connect_timeout(Duration::from_secs(2)).no_gzip().build()?;
+    let mut env = Reader::of_process();
+    let [region, endpoint] = ["AWS_REGION", "AWS_ENDPOINT_URL"].map(|name| env.or(name, String::new()));
+    let credentials = SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new());
+    let mut config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::new(region))
+        .credentials_provider(credentials)
+        .timeout_config(timeouts)
+        .retry_config(RetryConfig::standard().with_max_attempts(3))
+        .http_client(over(http));
+    if !endpoint.is_empty() {
+        config = config.endpoint_url(endpoint);
+    }
+    Ok(config.build())
+}
+
+/// The same for a person's tool: an account as this profile of theirs says, and the roots that their system trusts.
+///
+/// # Errors
+/// Where TLS cannot be set up.
+pub async fn of_profile(profile: String) -> Result<SdkConfig, reqwest::Error> {
+    let http = reqwest::Client::builder().connect_timeout(Duration::from_secs(10)).no_gzip().build()?;
+    let loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(over(http));
+    Ok(loader.profile_name(profile).load().await)
+}
+
+/// A client of SQS.
+pub fn sqs(config: &SdkConfig) -> aws_sdk_sqs::Client {
+    aws_sdk_sqs::Client::new(config)
+}
+
+/// A client of DynamoDB.
+pub fn dynamodb(config: &SdkConfig) -> aws_sdk_dynamodb::Client {
+    aws_sdk_dynamodb::Client::new(config)
+}
+
+/// A client of EventBridge.
+pub fn eventbridge(config: &SdkConfig) -> aws_sdk_eventbridge::Client {
+    aws_sdk_eventbridge::Client::new(config)
+}
+
+/// A client of Secrets Manager.
+pub fn secrets_manager(config: &SdkConfig) -> aws_sdk_secretsmanager::Client {
+    aws_sdk_secretsmanager::Client::new(config)
+}
+
+/// Whether an SDK error is the service saying no to this very request, so that the same request would be refused again.
+pub(crate) fn is_refusal<E>(error: &aws_sdk_sqs::error::SdkError<E>) -> bool {
+    error
+        .raw_response()
+        .is_some_and(|response| response.status().is_client_error() && response.status().as_u16() != 429)
+}
+
+/// What the SDK sends its requests by, all of them over this client's connections.
+fn over(client: reqwest::Client) -> SharedHttpClient {
+    SharedHttpClient::new(Over(client))
+}
+
+#[derive(Debug, Clone)]
+struct Over(reqwest::Client);
+
+impl HttpClient for Over {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl HttpConnector for Over {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let client = self.0.clone();
+        HttpConnectorFuture::new(async move { exchange(&client, request).await })
+    }
+}
+
+/// One request and its answer, both small and whole: no operation that we use streams.
+async fn exchange(client: &reqwest::Client, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+    let unfit = |error: Box<dyn std::error::Error + Send + Sync>| ConnectorError::user(error);
+    let request = request.try_into_http1x().map_err(|error| unfit(error.into()))?;
+    let request = request.map(|body| body.bytes().map(<[u8]>::to_vec).unwrap_or_default());
+    let request = reqwest::Request::try_from(request).map_err(|error| unfit(error.into()))?;
+    let mut response = client.execute(request).await.map_err(unanswered)?;
+    let status = response.status().into();
+    let headers = std::mem::take(response.headers_mut());
+    let mut answer = HttpResponse::new(status, SdkBody::from(response.bytes().await.map_err(unanswered)?));
+    for (name, value) in &headers {
+        if let Ok(value) = value.to_str() {
+            answer.headers_mut().append(name.as_str().to_owned(), value.to_owned());
+        }
+    }
+    Ok(answer)
+}
+
+/// The SDK tries again after both.
+fn unanswered(error: reqwest::Error) -> ConnectorError {
+    let error = error.without_url();
+    if error.is_timeout() { ConnectorError::timeout(error.into()) } else { ConnectorError::io(error.into()) }
+}
+
+/// AWS in tests: what `answer` makes of the JSON of each request, a status and JSON.
+#[cfg(test)]
+pub(crate) mod stub {
+    use super::*;
+    use aws_sdk_sqs::config::Credentials;
+    use serde_json::Value;
+    use std::fmt;
+    use std::sync::Arc;
+
+    type Answer = dyn Fn(&Value) -> (u16, Value) + Send + Sync;
+
+    /// A configuration of clients that are answered by this, once: nothing is tried again.
+    pub(crate) fn answered_by(answer: impl Fn(&Value) -> (u16, Value) + Send + Sync + 'static) -> SdkConfig {
+        let credentials = Credentials::new("test", "test", None, None, "test");
+        SdkConfig::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::from_static("ap-southeast-2"))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .retry_config(RetryConfig::disabled())
+            .http_client(SharedHttpClient::new(Stub(Arc::new(answer))))
+            .build()
+    }
+
+    #[derive(Clone)]
+    struct Stub(Arc<Answer>);
+
+    impl fmt::Debug for Stub {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("Stub")
+        }
+    }
+
+    impl HttpClient for Stub {
+        fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+            SharedHttpConnector::new(self.clone())
+        }
+    }
+
+    impl HttpConnector for Stub {
+        fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+            let request = serde_json::from_slice(request.body().bytes().unwrap_or_default()).unwrap();
+            let (status, body) = (self.0)(&request);
+            let answer = HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body.to_string()));
+            HttpConnectorFuture::ready(Ok(answer))
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Sending to SQS in full batches, with every partial failure seen.
+
+use crate::aws::batching::packs;
+use crate::failure::{Failure, Remedy};
+use crate::telemetry::xray::TraceHeader;
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::{
+    MessageSystemAttributeNameForSends as SystemAttribute, MessageSystemAttributeValue, QueueAttributeName,
+    SendMessageBatchRequestEntry,
+};
+use std::collections::HashMap;
+
+/// A message and a batch may each be this many bytes (Amazon SQS Developer Guide, "Amazon SQS message quotas").
+pub const LARGEST_BATCH: usize = 1024 * 1024;
+/// Messages in a batch (the same page).
+const MOST_IN_BATCH: usize = 10;
+
+/// One queue to send to.
+#[derive(Debug, Clone)]
+pub struct Queue {
+    client: Client,
+    url: String,
+}
+
+/// A message to send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Its text.
+    pub body: String,
+    /// Its message group; required on a FIFO queue, a fair share on a standard one.
+    pub group: Option<String>,
+    /// Its deduplication id; for a FIFO queue only.
+    pub deduplication: Option<String>,
+    /// The trace of X-Ray that it is part of.
+    pub trace: Option<TraceHeader>,
+}
+
+/// Why a message was not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// SQS did not answer, or not for this message.
+    #[error("SQS does not accept the message now")]
+    Unavailable,
+    /// SQS refused this message for what it is.
+    #[error("SQS refuses the message; see the queue and the function's role in template.yaml")]
+    Refused,
+}
+
+impl Failure for Error {
+    fn remedy(&self) -> Remedy {
+        match self {
+            // A refusal is most often a role or a queue that an operator is about to mend.
+            Self::Unavailable | Self::Refused => Remedy::Retry { after: None },
+        }
+    }
+
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Unavailable => "queue_unavailable",
+            Self::Refused => "queue_refused",
+        }
+    }
+}
+
+impl Queue {
+    /// The queue with this URL.
+    pub fn new(client: Client, url: String) -> Self {
+        Self { client, url }
+    }
+
+    /// Sends messages in as few calls as SQS allows; one result for each, in their order.
+    pub async fn send(&self, messages: Vec<Message>) -> Vec<Result<(), Error>> {
+        let mut results = Vec::with_capacity(messages.len());
+        for batch in packs(messages, MOST_IN_BATCH, LARGEST_BATCH, |message| message.body.len()) {
+            results.extend(self.send_batch(batch).await);
+        }
+        results
+    }
+
+    /// How many messages wait in it, about.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn waiting(&self) -> Result<u64, Error> {
+        let waiting = QueueAttributeName::ApproximateNumberOfMessages;
+        let request =
+            self.client.get_queue_attributes().queue_url(&self.url).attribute_names(waiting.clone());
+        let answer = request.send().await.map_err(|error| {
+            if crate::aws::is_refusal(&error) { Error::Refused } else { Error::Unavailable }
+        })?;
+        let count = answer.attributes().and_then(|all| all.get(&waiting)?.parse().ok());
+        count.ok_or(Error::Unavailable)
+    }
+
+    async fn send_batch(&self, batch: Vec<Message>) -> Vec<Result<(), Error>> {
+        let count = batch.len();
+        let entries = batch.into_iter().enumerate().filter_map(|(position, message)| {
+            SendMessageBatchRequestEntry::builder()
+                .id(position.to_string())
+                .message_body(message.body)
+                .set_message_group_id(message.group)
+                .set_message_deduplication_id(message.deduplication)
+                .set_message_system_attributes(message.trace.as_ref().and_then(traced))
+                .build()
+                .ok()
+        });
+        let request =
+            self.client.send_message_batch().queue_url(&self.url).set_entries(Some(entries.collect()));
+        let answer = match request.send().await {
+            Ok(answer) => answer,
+            Err(error) => {
+                let error = if crate::aws::is_refusal(&error) { Error::Refused } else { Error::Unavailable };
+                return vec![Err(error); count];
+            }
+        };
+        // What the answer names as accepted is; silence about a message is not acceptance.
+        let mut results = vec![Err(Error::Unavailable); count];
+        for accepted in answer.successful() {
+            set(&mut results, accepted.id(), Ok(()));
+        }
+        for failed in answer.failed() {
+            set(
+                &mut results,
+                failed.id(),
+                Err(if failed.sender_fault() { Error::Refused } else { Error::Unavailable }),
+            );
+        }
+        results
+    }
+}
+
+/// The attribute by which X-Ray joins the one who receives a message to the one who sent it.
+fn traced(trace: &TraceHeader) -> Option<HashMap<SystemAttribute, MessageSystemAttributeValue>> {
+    let value = MessageSystemAttributeValue::builder().data_type("String").string_value(trace.as_str());
+    Some(HashMap::from([(SystemAttribute::AwsTraceHeader, value.build().ok()?)]))
+}
+
+fn set(results: &mut [Result<(), Error>], id: &str, result: Result<(), Error>) {
+    if let Some(slot) = id.parse::<usize>().ok().and_then(|position| results.get_mut(position)) {
+        *slot = result;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trace_goes_along_where_x_ray_looks_for_it() {
+        let trace = TraceHeader::parse("Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1").unwrap();
+        let attributes = traced(&trace).unwrap();
+        let value = attributes.get(&SystemAttribute::AwsTraceHeader).and_then(|value| value.string_value());
+        assert_eq!((attributes.len(), value), (1, Some(trace.as_str())));
+    }
+}

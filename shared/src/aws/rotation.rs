@@ -1,0 +1,239 @@
+//! The versions of a secret under rotation (AWS Secrets Manager User Guide, "Rotation by Lambda function").
+
+use crate::aws::secret::{self, ApiToken, Kind};
+use crate::failure::{Failure, Remedy};
+use crate::json;
+use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use std::collections::HashMap;
+
+const CURRENT: &str = "AWSCURRENT";
+const PENDING: &str = "AWSPENDING";
+
+/// What Secrets Manager invokes a rotation function with.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Request {
+    /// Which of the four steps.
+    pub step: Step,
+    /// The secret's ARN.
+    pub secret_id: String,
+    /// The id of the version that is to become the current one.
+    pub client_request_token: String,
+}
+
+/// The steps, in the order in which Secrets Manager takes them; each may come twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Step {
+    /// Make the new version.
+    CreateSecret,
+    /// Tell the vendor of it.
+    SetSecret,
+    /// Try it.
+    TestSecret,
+    /// Make it the current one.
+    FinishSecret,
+}
+
+/// Where a version stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// In use: this rotation was finished before.
+    Current,
+    /// Being made.
+    Pending,
+}
+
+/// Why a step of a rotation failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The version is not under rotation; a step for it is a mistake or an attack.
+    #[error("the version is not staged for rotation; start one with RotateSecret")]
+    NotStaged,
+    /// The secret is not named as an organisation's API token is.
+    #[error("the secret is no organisation's API token; see shared/src/aws/secret/mod.rs for the names")]
+    Misnamed,
+    /// A secret does not hold what it should.
+    #[error("the {kind} is not usable")]
+    Unusable {
+        /// The kind of secret.
+        kind: &'static str,
+        /// Where it does not fit.
+        #[source]
+        misfit: json::Misfit,
+    },
+    /// Secrets Manager did not answer, or refused.
+    #[error("Secrets Manager did not {0}; see the function's role in template.yaml")]
+    Refused(&'static str),
+}
+
+impl Failure for Error {
+    fn remedy(&self) -> Remedy {
+        match self {
+            Self::NotStaged | Self::Misnamed | Self::Unusable { .. } => Remedy::GiveUp,
+            Self::Refused(_) => Remedy::Retry { after: None },
+        }
+    }
+
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::NotStaged => "not_staged",
+            Self::Misnamed => "misnamed",
+            Self::Unusable { .. } => "secret_unusable",
+            Self::Refused(_) => "secrets_manager_refused",
+        }
+    }
+}
+
+/// One version of one secret, under rotation.
+#[derive(Debug, Clone)]
+pub struct Rotating {
+    client: Client,
+    secret: String,
+    name: String,
+    version: String,
+    stages: HashMap<String, Vec<String>>,
+}
+
+impl Rotating {
+    /// The version that a request names, with what Secrets Manager knows of it.
+    ///
+    /// # Errors
+    /// [`Error::Refused`].
+    pub async fn find(client: Client, request: &Request) -> Result<Self, Error> {
+        let described = client.describe_secret().secret_id(&request.secret_id).send().await;
+        let Ok(described) = described else { return Err(Error::Refused("describe the secret")) };
+        Ok(Self {
+            client,
+            secret: request.secret_id.clone(),
+            name: described.name.unwrap_or_default(),
+            version: request.client_request_token.clone(),
+            stages: described.version_ids_to_stages.unwrap_or_default(),
+        })
+    }
+
+    /// Where the version stands.
+    ///
+    /// # Errors
+    /// [`Error::NotStaged`] where it stands nowhere.
+    pub fn stage(&self) -> Result<Stage, Error> {
+        stage(self.stages.get(&self.version).map(Vec::as_slice).unwrap_or_default())
+    }
+
+    /// How the organisation signs in, from the secret beside this one.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn credential(&self) -> Result<secret::Credential, Error> {
+        let (name, kind) = key_of(&self.name).ok_or(Error::Misnamed)?;
+        let answer = self.client.get_secret_value().secret_id(name).send().await;
+        let text = answer
+            .ok()
+            .and_then(|answer| answer.secret_string)
+            .ok_or(Error::Refused("give the key that the token is come by"))?;
+        parse(text, kind)
+    }
+
+    /// The new version's token; none where it was not stored yet. A version that is staged but empty answers as one
+    /// that does not exist.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn pending(&self) -> Result<Option<ApiToken>, Error> {
+        let request = self.client.get_secret_value().secret_id(&self.secret).version_id(&self.version);
+        match request.version_stage(PENDING).send().await {
+            Ok(answer) => Ok(answer.secret_string.and_then(|text| parse(text, Kind::ApiToken).ok())),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(GetSecretValueError::is_resource_not_found_exception) =>
+            {
+                Ok(None)
+            }
+            Err(_) => Err(Error::Refused("give the pending version")),
+        }
+    }
+
+    /// Stores the new version's token.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn store(&self, token: &ApiToken) -> Result<(), Error> {
+        #[expect(clippy::disallowed_methods, reason = "this is where the new token is stored")]
+        let stored = token.stored().expose_secret().to_owned();
+        let request =
+            self.client.put_secret_value().secret_id(&self.secret).client_request_token(&self.version);
+        let answer = request.version_stages(PENDING).secret_string(stored).send().await;
+        answer.map(drop).map_err(|_refused| Error::Refused("store the new version"))
+    }
+
+    /// Makes the new version the current one.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn promote(&self) -> Result<(), Error> {
+        let is_current = |(_, stages): &(&String, &Vec<String>)| stages.iter().any(|stage| stage == CURRENT);
+        let current = self.stages.iter().find(is_current).map(|(version, _)| version.clone());
+        let request =
+            self.client.update_secret_version_stage().secret_id(&self.secret).version_stage(CURRENT);
+        let request = request.move_to_version_id(&self.version).set_remove_from_version_id(current);
+        request.send().await.map(drop).map_err(|_refused| Error::Refused("move AWSCURRENT"))
+    }
+}
+
+/// The name and kind of the key beside a token, by the token's name.
+fn key_of(token: &str) -> Option<(String, Kind)> {
+    let (before, last) = token.rsplit_once('/')?;
+    let (_, key) = Kind::TOKENS.into_iter().find(|(token, _)| token.as_str() == last)?;
+    Some((format!("{before}/{}", key.as_str()), key))
+}
+
+fn stage(stages: &[String]) -> Result<Stage, Error> {
+    let has = |wanted| stages.iter().any(|stage| stage == wanted);
+    if has(CURRENT) {
+        Ok(Stage::Current)
+    } else if has(PENDING) {
+        Ok(Stage::Pending)
+    } else {
+        Err(Error::NotStaged)
+    }
+}
+
+fn parse<T: serde::de::DeserializeOwned>(text: String, kind: Kind) -> Result<T, Error> {
+    secret::parse(&SecretString::from(text)).map_err(|misfit| Error::Unusable { kind: kind.as_str(), misfit })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_read_as_secrets_manager_sends_it() {
+        let text = br#"{"Step": "createSecret", "SecretId": "arn:x", "ClientRequestToken": "v-2"}"#;
+        let request: Request = json::from_json(text).unwrap();
+        assert_eq!((request.step, request.client_request_token.as_str()), (Step::CreateSecret, "v-2"));
+    }
+
+    #[test]
+    fn each_token_has_a_key_beside_it() {
+        let key = |token| key_of(token).map(|(name, _)| name);
+        assert_eq!(key("a/north/api-token").as_deref(), Some("a/north/api-key"));
+        assert_eq!(key("a/north/writer-token").as_deref(), Some("a/north/writer-key"));
+        for other in ["a/north/webhook-token", "a/north/my-api-token", "api-token"] {
+            assert_eq!(key(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_version_stands_somewhere_or_is_refused() {
+        let stages = |names: &[&str]| stage(&names.iter().map(ToString::to_string).collect::<Vec<_>>());
+        assert_eq!(stages(&[PENDING]).unwrap(), Stage::Pending);
+        assert_eq!(stages(&[CURRENT]).unwrap(), Stage::Current);
+        assert_eq!(stages(&[CURRENT, PENDING]).unwrap(), Stage::Current);
+        assert!(matches!(stages(&[]), Err(Error::NotStaged)));
+        assert!(matches!(stages(&["AWSPREVIOUS"]), Err(Error::NotStaged)));
+    }
+}

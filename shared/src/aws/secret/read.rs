@@ -1,0 +1,257 @@
+//! Reading secrets: kept for a while, read anew after a refusal, and served a while longer where Secrets Manager is out.
+
+use super::{ApiToken, Error, Kind, TokenOf, TokenStage, WebhookToken, WebhookTokens, parse};
+use crate::cache::refreshing::{Bounds, Denied, Fresh, Got, How};
+use crate::clock;
+use crate::id::OrganisationId;
+use crate::telemetry::metric::{self, Metric};
+use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::error::SdkError;
+use aws_sdk_secretsmanager::operation::get_secret_value::{GetSecretValueError, GetSecretValueOutput};
+use secrecy::SecretString;
+use serde::de::DeserializeOwned;
+use std::time::{Duration, Instant};
+
+/// A secret may be this much out of date.
+const KEPT_FOR: Duration = Duration::from_mins(5);
+/// That an organisation has no such secret is believed for this long, so that a stranger who guesses names costs one
+/// look-up a name.
+const ABSENCE_KEPT_FOR: Duration = Duration::from_secs(30);
+/// Where Secrets Manager does not answer, a secret is used for so much longer.
+const GRACE: Duration = Duration::from_hours(1);
+/// A token that Salestrekker refused is read anew at once, but a second after it was read at the earliest.
+const RENEWALS_APART: Duration = Duration::from_secs(1);
+/// Webhook tokens are read anew for one that is none of them, which may be a minute old, but not for every stranger's.
+const WEBHOOK_RENEWALS_APART: Duration = Duration::from_secs(10);
+/// While there is something to serve in its stead, no more than this is waited for an answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+const BOUNDS: Bounds = Bounds { grace: GRACE, pause: Duration::from_secs(15), most: 1_000 };
+
+/// The organisations' secrets. One per process. Each look-up is a future of its own on the heap: nested in its callers'
+/// it would be too deep for the compiler.
+#[derive(Debug)]
+pub struct Secrets {
+    client: Client,
+    prefix: String,
+    api_token: Kind,
+    api_tokens: Fresh<Option<SecretString>>,
+    webhook_tokens: Fresh<Option<WebhookTokens>>,
+    others: Fresh<Option<SecretString>>,
+}
+
+impl Secrets {
+    /// Secrets whose names begin with `prefix`.
+    pub fn new(client: Client, prefix: String) -> Self {
+        let [api_tokens, others] = [Fresh::new(BOUNDS), Fresh::new(BOUNDS)];
+        let api_token = Kind::ApiToken;
+        Self { client, prefix, api_token, api_tokens, webhook_tokens: Fresh::new(BOUNDS), others }
+    }
+
+    /// The same, with another kind of secret for the API token.
+    #[must_use]
+    pub fn with_api_token(self, api_token: Kind) -> Self {
+        Self { api_token, ..self }
+    }
+
+    /// What this organisation's webhook URLs may end in: one token, or two while one replaces the other.
+    ///
+    /// # Errors
+    /// [`Error`], where [`Error::Absent`] may mean that there is no such organisation.
+    pub async fn webhook_tokens(
+        &self,
+        organisation: &OrganisationId,
+        of: TokenOf<'_>,
+    ) -> Result<WebhookTokens, Error> {
+        self.webhook_tokens_within(organisation, of, Duration::MAX).await
+    }
+
+    /// The same for a token that is none of those in memory, as it may be a new one: not more than ten seconds old.
+    ///
+    /// # Errors
+    /// As [`Self::webhook_tokens`].
+    pub async fn latest_webhook_tokens(
+        &self,
+        organisation: &OrganisationId,
+        of: TokenOf<'_>,
+    ) -> Result<WebhookTokens, Error> {
+        self.webhook_tokens_within(organisation, of, WEBHOOK_RENEWALS_APART).await
+    }
+
+    /// The organisation's API token, from memory where it is younger than five minutes.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn api_token(&self, organisation: &OrganisationId) -> Result<ApiToken, Error> {
+        let name = self.name(organisation, self.api_token);
+        let ask = async |has_other| self.one(&name, has_other).await;
+        let got = Box::pin(self.api_tokens.get(&name, Duration::MAX, Instant::now(), ask)).await;
+        Self::api_token_of(organisation, &name, got?)
+    }
+
+    /// The organisation's API token after this one was refused: another that is in memory since, else read anew.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn another_api_token(
+        &self,
+        organisation: &OrganisationId,
+        refused: &ApiToken,
+    ) -> Result<ApiToken, Error> {
+        let now = Instant::now();
+        let known = self.api_token(organisation).await?;
+        if !known.is(refused) {
+            return Ok(known);
+        }
+        let name = self.name(organisation, self.api_token);
+        let ask = async |has_other| self.one(&name, has_other).await;
+        let got = Box::pin(self.api_tokens.renew(&name, RENEWALS_APART, now, ask)).await;
+        Self::api_token_of(organisation, &name, got?)
+    }
+
+    /// A secret of the organisation by the last part of its name, from memory where it is younger than five minutes.
+    pub(crate) async fn named<T: DeserializeOwned>(
+        &self,
+        organisation: &OrganisationId,
+        last: &str,
+    ) -> Result<T, Error> {
+        let name = format!("{}/{organisation}/{last}", self.prefix);
+        let ask = async |has_other| self.one(&name, has_other).await;
+        let got = Box::pin(self.others.get(&name, Duration::MAX, Instant::now(), ask)).await?;
+        if let How::Stale(age) = got.how {
+            stale(&name, age);
+        }
+        open(&name, got.value)
+    }
+
+    fn api_token_of(
+        organisation: &OrganisationId,
+        name: &str,
+        got: Got<Option<SecretString>>,
+    ) -> Result<ApiToken, Error> {
+        let token: ApiToken = open(name, got.value)?;
+        match got.how {
+            How::Fetched => {
+                if let Some(days) = token.days_left(clock::now()) {
+                    metric::tell(Metric::TokenDaysLeft, days);
+                    tracing::info!(
+                        organisation = organisation.as_str(),
+                        token_days_left = days,
+                        "the API token is read"
+                    );
+                }
+            }
+            // What has expired is of no use to anybody, though nobody answers who could tell of another.
+            How::Stale(_) if token.has_expired(clock::now()) => {
+                return Err(Error::Unavailable { name: name.to_owned() });
+            }
+            How::Stale(age) => stale(name, age),
+            How::Kept => {}
+        }
+        Ok(token)
+    }
+
+    async fn webhook_tokens_within(
+        &self,
+        organisation: &OrganisationId,
+        of: TokenOf<'_>,
+        at_most: Duration,
+    ) -> Result<WebhookTokens, Error> {
+        let name = format!("{}/{organisation}/{}", self.prefix, of.as_str());
+        let ask = async |has_other| self.three(&name, has_other).await;
+        let got = Box::pin(self.webhook_tokens.get(&name, at_most, Instant::now(), ask)).await?;
+        if let How::Stale(age) = got.how {
+            stale(&name, age);
+        }
+        got.value.ok_or(Error::Absent { name })
+    }
+
+    fn name(&self, organisation: &OrganisationId, kind: Kind) -> String {
+        format!("{}/{organisation}/{}", self.prefix, kind.as_str())
+    }
+
+    async fn one(
+        &self,
+        name: &str,
+        has_other: bool,
+    ) -> Result<(Option<SecretString>, Duration), Denied<Error>> {
+        let value = self.fetch(name, TokenStage::Current, has_other).await?;
+        let value = value.and_then(|answer| answer.secret_string).map(SecretString::from);
+        let keep_for = if value.is_some() { KEPT_FOR } else { ABSENCE_KEPT_FOR };
+        Ok((value, keep_for))
+    }
+
+    /// The webhook tokens under all three labels, where the secret exists. One that is unusable spoils only itself, but for
+    /// the one in use.
+    async fn three(
+        &self,
+        name: &str,
+        has_other: bool,
+    ) -> Result<(Option<WebhookTokens>, Duration), Denied<Error>> {
+        let [current, pending, previous] = TokenStage::ALL.map(|stage| self.fetch(name, stage, has_other));
+        let (current, pending, previous) = futures::join!(current, pending, previous);
+        let Some(current) = current? else { return Ok((None, ABSENCE_KEPT_FOR)) };
+        let mut tokens =
+            vec![version::<WebhookToken>(name, TokenStage::Current, current).map_err(Denied::Refusal)?];
+        for (stage, answer) in [(TokenStage::Pending, pending?), (TokenStage::Previous, previous?)] {
+            tokens.extend(answer.and_then(|answer| version(name, stage, answer).ok()));
+        }
+        Ok((Some(WebhookTokens::new(tokens)), KEPT_FOR))
+    }
+
+    async fn fetch(
+        &self,
+        name: &str,
+        stage: TokenStage,
+        has_other: bool,
+    ) -> Result<Option<GetSecretValueOutput>, Denied<Error>> {
+        let request = self.client.get_secret_value().secret_id(name).version_stage(stage.label()).send();
+        let unavailable = || Denied::Outage(Error::Unavailable { name: name.to_owned() });
+        let answer = if has_other {
+            tokio::time::timeout(PATIENCE, request).await.map_err(|_elapsed| unavailable())?
+        } else {
+            request.await
+        };
+        match answer {
+            Ok(answer) => Ok(Some(answer)),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) if crate::aws::is_refusal(&error) && !is_throttled(&error) => {
+                Err(Denied::Refusal(Error::Refused { name: name.to_owned() }))
+            }
+            Err(_) => Err(unavailable()),
+        }
+    }
+}
+
+fn stale(name: &str, age: Duration) {
+    let secret_stale_s = age.as_secs();
+    metric::tell(Metric::SecretStale, secret_stale_s);
+    tracing::warn!(
+        secret = name,
+        secret_stale_s,
+        "Secrets Manager does not answer; a kept secret is used past its time"
+    );
+}
+
+fn version<T: DeserializeOwned>(
+    name: &str,
+    stage: TokenStage,
+    answer: GetSecretValueOutput,
+) -> Result<(TokenStage, String, T), Error> {
+    let id = answer.version_id.unwrap_or_default();
+    Ok((stage, id, open(name, answer.secret_string.map(SecretString::from))?))
+}
+
+fn open<T: DeserializeOwned>(name: &str, value: Option<SecretString>) -> Result<T, Error> {
+    let name = name.to_owned();
+    let Some(value) = value else { return Err(Error::Absent { name }) };
+    parse(&value).map_err(|misfit| Error::Unusable { name, misfit })
+}
+
+fn is_absent(error: &SdkError<GetSecretValueError>) -> bool {
+    error.as_service_error().is_some_and(GetSecretValueError::is_resource_not_found_exception)
+}
+
+/// Secrets Manager says 400 to this too.
+fn is_throttled(error: &SdkError<GetSecretValueError>) -> bool {
+    error.as_service_error().is_some_and(|error| error.meta().code() == Some("ThrottlingException"))
+}

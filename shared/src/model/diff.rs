@@ -1,0 +1,276 @@
+//! Two looks at a ticket to what happened in between: pure, with no clock and no network.
+
+use crate::clock::Moment;
+use crate::model::event::What;
+use crate::model::ticket::{Named, Ticket};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeSet;
+
+/// What is kept of a ticket to compare the next look with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The ticket as it was.
+    pub ticket: Ticket,
+    /// Tells a rename without keeping the name; see [`name_digest`].
+    pub name_digest: String,
+    /// Whether the API had stopped knowing it.
+    pub gone: bool,
+    /// When it was first seen in the stage that it is in; not known of one that was stored before this was kept.
+    #[serde(default)]
+    pub stage_since: Option<Moment>,
+    /// The most days in that stage that were told; see [`crate::model::stage_age`].
+    #[serde(default)]
+    pub aged: u16,
+}
+
+impl Snapshot {
+    /// Whether nobody works on it any more: it is gone, or switched off.
+    pub fn is_over(&self) -> bool {
+        self.gone || self.ticket.active == Some(false)
+    }
+
+    /// The same, one version later.
+    pub(crate) fn next(&self) -> Self {
+        let version = self.ticket.version.saturating_add(1);
+        Self { ticket: Ticket { version, ..self.ticket.clone() }, ..self.clone() }
+    }
+}
+
+/// A ticket as the API shows it now. Its version is set by [`change`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Seen {
+    /// The ticket.
+    pub ticket: Ticket,
+    /// Its name's digest.
+    pub name_digest: String,
+}
+
+/// What to store and what to tell.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// The snapshot that replaces the old one, its version one greater.
+    pub snapshot: Snapshot,
+    /// What happened; [`change`] finds nothing where that is empty.
+    pub what: Vec<What>,
+}
+
+/// A digest of a ticket's name that tells whether it changed. The ticket's id goes into it, so that equal names of two
+/// tickets do not show as equal.
+pub fn name_digest(ticket: &crate::id::TicketId, name: &str) -> String {
+    let digest = Sha256::new().chain_update(ticket.as_str()).chain_update("\n").chain_update(name).finalize();
+    digest.iter().take(16).fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+}
+
+/// What happened between the stored snapshot and what is seen now; `None` where nothing did. `is_new` says that a
+/// ticket without a snapshot was created just now, rather than found late.
+pub fn change(before: Option<&Snapshot>, seen: Option<Seen>, is_new: bool) -> Option<Change> {
+    let version = before.map_or(0, |snapshot| snapshot.ticket.version).saturating_add(1);
+    match (before, seen) {
+        (None, None) => None,
+        (Some(before), None) if before.gone => None,
+        (Some(before), None) => {
+            let snapshot = Snapshot { gone: true, ..before.next() };
+            let what = vec![What::Vanished { ticket: snapshot.ticket.clone() }];
+            Some(Change { snapshot, what })
+        }
+        (before, Some(seen)) => {
+            let ticket = Ticket { version, ..seen.ticket };
+            let stays = before.filter(|before| !before.gone && is_same_place(&before.ticket, &ticket));
+            let (stage_since, aged) = stays.map_or((None, 0), |before| (before.stage_since, before.aged));
+            let after = Snapshot { ticket, name_digest: seen.name_digest, gone: false, stage_since, aged };
+            let what = match before {
+                Some(before) if !before.gone => differences(before, &after),
+                None if is_new => vec![What::TicketCreated { ticket: after.ticket.clone() }],
+                _ => vec![What::TicketFirstSeen { ticket: after.ticket.clone() }],
+            };
+            (!what.is_empty()).then_some(Change { snapshot: after, what })
+        }
+    }
+}
+
+fn is_same_place(one: &Ticket, other: &Ticket) -> bool {
+    (&one.workflow.id, &one.stage.id) == (&other.workflow.id, &other.stage.id)
+}
+
+fn differences(before: &Snapshot, after: &Snapshot) -> Vec<What> {
+    let (old, new) = (&before.ticket, &after.ticket);
+    let ticket = || new.clone();
+    let mut what = Vec::new();
+    if old.workflow.id != new.workflow.id {
+        what.push(What::WorkflowChanged {
+            ticket: ticket(),
+            from: old.workflow.clone(),
+            to: new.workflow.clone(),
+        });
+    }
+    if !is_same_place(old, new) {
+        what.push(What::StageChanged { ticket: ticket(), from: old.place(), to: new.place() });
+    }
+    if old.owner != new.owner {
+        what.push(What::OwnerChanged { ticket: ticket(), from: old.owner.clone(), to: new.owner.clone() });
+    }
+    let removed =
+        only_in(&old.labels, &new.labels).map(|label| What::LabelRemoved { ticket: ticket(), label });
+    what.extend(removed);
+    what.extend(only_in(&new.labels, &old.labels).map(|label| What::LabelAdded { ticket: ticket(), label }));
+    let (had, has): (BTreeSet<_>, BTreeSet<_>) = (old.clients.iter().collect(), new.clients.iter().collect());
+    let left = had
+        .difference(&has)
+        .map(|client| What::ClientRemoved { ticket: ticket(), client: (*client).clone() });
+    what.extend(left);
+    let came =
+        has.difference(&had).map(|client| What::ClientAdded { ticket: ticket(), client: (*client).clone() });
+    what.extend(came);
+    if old.value != new.value {
+        what.push(What::ValueChanged { ticket: ticket(), from: old.value.clone(), to: new.value.clone() });
+    }
+    if old.active != new.active {
+        what.push(What::ActiveChanged { ticket: ticket(), from: old.active, to: new.active });
+    }
+    if before.name_digest != after.name_digest {
+        what.push(What::Renamed { ticket: ticket() });
+    }
+    what
+}
+
+/// The elements of `left` whose id is not in `right`, each once. A label that was only renamed is in both.
+fn only_in<'a, Id: Ord + Clone>(
+    left: &'a [Named<Id>],
+    right: &[Named<Id>],
+) -> impl Iterator<Item = Named<Id>> + 'a {
+    let mut known: BTreeSet<Id> = right.iter().map(|named| named.id.clone()).collect();
+    left.iter().filter(move |named| known.insert(named.id.clone())).cloned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{ContactId, LabelId, OwnerId, StageId, WorkflowId};
+    use crate::testing;
+    use proptest::prelude::*;
+
+    fn kinds(change: Option<&Change>) -> Vec<&str> {
+        change.map(|change| change.what.iter().map(What::kind).collect()).unwrap_or_default()
+    }
+
+    fn seen() -> Seen {
+        Seen { ticket: testing::ticket(), name_digest: "d".into() }
+    }
+
+    #[test]
+    fn a_ticket_without_a_snapshot_is_new_only_if_somebody_says_so() {
+        assert_eq!(kinds(change(None, Some(seen()), true).as_ref()), ["ticket.created"]);
+        assert_eq!(kinds(change(None, Some(seen()), false).as_ref()), ["ticket.first_seen"]);
+        assert_eq!(change(None, None, true), None);
+    }
+
+    #[test]
+    fn the_same_look_twice_is_no_change() {
+        let first = change(None, Some(seen()), false).unwrap();
+        assert_eq!(change(Some(&first.snapshot), Some(seen()), true), None);
+    }
+
+    #[test]
+    fn a_ticket_vanishes_once_and_may_come_back() {
+        let first = change(None, Some(seen()), false).unwrap();
+        let gone = change(Some(&first.snapshot), None, false).unwrap();
+        assert_eq!(kinds(Some(&gone)), ["ticket.vanished"]);
+        assert_eq!(change(Some(&gone.snapshot), None, false), None);
+        let back = change(Some(&gone.snapshot), Some(seen()), false).unwrap();
+        assert_eq!((kinds(Some(&back)), back.snapshot.ticket.version), (vec!["ticket.first_seen"], 3));
+    }
+
+    #[test]
+    fn a_move_to_another_workflow_is_a_change_of_stage_too() {
+        let first = change(None, Some(seen()), false).unwrap();
+        let mut moved = seen();
+        moved.ticket.workflow = Named { id: WorkflowId::parse("w-other").unwrap(), name: None };
+        let moved = change(Some(&first.snapshot), Some(moved), false);
+        assert_eq!(kinds(moved.as_ref()), ["ticket.workflow_changed", "ticket.stage_changed"]);
+    }
+
+    #[test]
+    fn a_renamed_label_or_stage_is_no_change_of_the_ticket() {
+        let first = change(None, Some(seen()), false).unwrap();
+        let mut renamed = seen();
+        renamed.ticket.stage.name = Some("Other words".into());
+        for label in &mut renamed.ticket.labels {
+            label.name = Some("Other words".into());
+        }
+        assert_eq!(change(Some(&first.snapshot), Some(renamed), false), None);
+    }
+
+    /// Does to a ticket what an event says was done to it.
+    fn apply(ticket: &mut Ticket, digest: &mut String, what: &What, after: &Snapshot) {
+        match what {
+            What::StageChanged { to, .. } => {
+                (ticket.workflow, ticket.stage) = (to.workflow.clone(), to.stage.clone());
+            }
+            What::OwnerChanged { to, .. } => ticket.owner.clone_from(to),
+            What::LabelAdded { label, .. } => ticket.labels.push(label.clone()),
+            What::LabelRemoved { label, .. } => ticket.labels.retain(|had| had.id != label.id),
+            What::ClientAdded { client, .. } => ticket.clients.push(client.clone()),
+            What::ClientRemoved { client, .. } => ticket.clients.retain(|had| had != client),
+            What::ValueChanged { to, .. } => ticket.value.clone_from(to),
+            What::ActiveChanged { to, .. } => ticket.active = *to,
+            What::Renamed { .. } => digest.clone_from(&after.name_digest),
+            _ => {}
+        }
+        ticket.labels.sort();
+        ticket.clients.sort();
+    }
+
+    fn any_seen() -> impl Strategy<Value = Seen> {
+        let set = || proptest::collection::btree_set("[a-d]", 0..4);
+        (
+            "[a-b]",
+            "[a-c]",
+            proptest::option::of("[a-b]"),
+            set(),
+            set(),
+            proptest::option::of(0..3_u32),
+            "[x-y]",
+        )
+            .prop_map(|(workflow, stage, owner, labels, clients, value, name)| {
+                let mut seen = seen();
+                seen.ticket.workflow = Named { id: WorkflowId::parse(workflow).unwrap(), name: None };
+                seen.ticket.stage = Named { id: StageId::parse(stage).unwrap(), name: None };
+                seen.ticket.owner = owner.map(|owner| OwnerId::parse(owner).unwrap());
+                seen.ticket.labels = labels
+                    .into_iter()
+                    .map(|id| Named { id: LabelId::parse(id).unwrap(), name: None })
+                    .collect();
+                seen.ticket.clients = clients.into_iter().map(|id| ContactId::parse(id).unwrap()).collect();
+                seen.ticket.value = value.map(Into::into);
+                seen.name_digest = name;
+                seen
+            })
+    }
+
+    proptest! {
+        #[test]
+        fn the_events_tell_the_whole_difference(old in any_seen(), new in any_seen()) {
+            let before = change(None, Some(old), false).unwrap().snapshot;
+            let found = change(Some(&before), Some(new.clone()), false);
+            let (mut ticket, mut digest) = (before.ticket.clone(), before.name_digest.clone());
+            if let Some(found) = &found {
+                for what in &found.what {
+                    apply(&mut ticket, &mut digest, what, &found.snapshot);
+                }
+                prop_assert_eq!(found.snapshot.ticket.version, 2);
+            }
+            let expected = Ticket { version: 1, ..new.ticket };
+            prop_assert_eq!((ticket, digest), (expected, new.name_digest));
+        }
+
+        #[test]
+        fn two_changes_of_one_version_never_share_an_event_id(old in any_seen(), new in any_seen()) {
+            let before = change(None, Some(old), false).unwrap().snapshot;
+            if let Some(found) = change(Some(&before), Some(new), false) {
+                let keys: BTreeSet<_> = found.what.iter().map(|what| (what.kind(), what.subject().into_owned())).collect();
+                prop_assert_eq!(keys.len(), found.what.len());
+            }
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! What a webhook that is not Salestrekker's brings, such as a form on a website: bytes to fields, and no further. What they
+//! mean is its handler's to say.
+
+use crate::private::Private;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
+use std::time::Duration;
+
+/// A body, and what it becomes as JSON, may each be this many bytes: with its envelope it must fit an event, which takes
+/// 256 KiB (Amazon EventBridge API Reference, `PutEvents`).
+pub const LARGEST: usize = 128 * 1024;
+/// So many levels of JSON; the event and the queue's envelope around it add theirs, and a parser stops at 128.
+const DEEPEST: usize = 32;
+/// A post with the same id is the same one within this time: the longest that any queue of ours keeps a message.
+const SAME_ID_FOR: Duration = Duration::from_hours(14 * 24);
+/// A post without an id that says exactly the same within this time is the same one: a second click, a caller's retry.
+const SAME_BODY_FOR: Duration = Duration::from_mins(10);
+
+/// The fields of a form, or of a JSON object. Any of them may be a person's data, so that they do not print.
+///
+/// ```
+/// use automations::model::inbound::Fields;
+///
+/// let fields = Fields::read(b"name=Jane+Citizen&age=", Some("application/x-www-form-urlencoded")).unwrap();
+/// assert_eq!(fields.text("name").unwrap().reveal(), "Jane Citizen");
+/// assert!(fields.text("age").is_none());
+/// assert_eq!(format!("{fields:?}"), "[2 private fields]");
+/// ```
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Fields(Map<String, Value>);
+
+/// Why a body is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// It is too large, as it came or as JSON.
+    #[error("it is larger than 128 KiB")]
+    TooLarge,
+    /// It is neither a form nor a JSON object, or nested too deep.
+    #[error("it is neither a form nor a JSON object")]
+    NoFields,
+}
+
+/// A post, as it travels in a hint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Post {
+    /// What it brought.
+    pub fields: Fields,
+    /// Tells it from others: a digest of its own id, or of its body where it has none.
+    pub digest: String,
+    /// Whether its sender gave it an id.
+    pub has_id: bool,
+}
+
+impl Post {
+    /// The post with this body; `id` is what its sender calls it, as the header `webhook-id` of the Standard Webhooks
+    /// specification does.
+    ///
+    /// # Errors
+    /// [`Unreadable`].
+    pub fn read(body: &[u8], content_type: Option<&str>, id: Option<&[u8]>) -> Result<Self, Unreadable> {
+        let fields = Fields::read(body, content_type)?;
+        let digest = Sha256::digest(id.unwrap_or(body));
+        let digest = digest.iter().take(16).fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+        Ok(Self { fields, digest, has_id: id.is_some() })
+    }
+
+    /// For how long another one with the same digest is the same post.
+    pub fn is_same_for(&self) -> Duration {
+        if self.has_id { SAME_ID_FOR } else { SAME_BODY_FOR }
+    }
+}
+
+impl Fields {
+    /// The fields that a body holds. It is read as what its content type says, and as JSON where that says nothing.
+    ///
+    /// # Errors
+    /// [`Unreadable`].
+    pub fn read(body: &[u8], content_type: Option<&str>) -> Result<Self, Unreadable> {
+        if body.len() > LARGEST {
+            return Err(Unreadable::TooLarge);
+        }
+        let essence = content_type.and_then(|text| text.split(';').next()).unwrap_or_default().trim();
+        let is_form = essence.eq_ignore_ascii_case("application/x-www-form-urlencoded");
+        let fields = if is_form { form(body) } else { object(body) }.ok_or(Unreadable::NoFields)?;
+        // A character may become six: `\u0001`.
+        let is_large = serde_json::to_vec(&fields).map_or(usize::MAX, |json| json.len()) > LARGEST;
+        if is_large { Err(Unreadable::TooLarge) } else { Ok(Self(fields)) }
+    }
+
+    /// A field's text without the white space around it, or its number; none where it is absent, empty or anything else. Of
+    /// a field that came several times, the first.
+    pub fn text(&self, name: &str) -> Option<Private<String>> {
+        let value = self.0.get(name)?;
+        let text = match value.as_array().map_or(Some(value), |values| values.first())? {
+            Value::String(text) => text.trim().to_owned(),
+            Value::Number(number) => number.to_string(),
+            _ => return None,
+        };
+        (!text.is_empty()).then(|| Private::new(text))
+    }
+
+    /// A field as it came, for what is more than text.
+    pub fn value(&self, name: &str) -> Option<Private<&Value>> {
+        self.0.get(name).map(Private::new)
+    }
+}
+
+impl std::fmt::Debug for Fields {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "[{} private fields]", self.0.len())
+    }
+}
+
+impl<'a> FromIterator<(&'a str, &'a str)> for Fields {
+    fn from_iter<I: IntoIterator<Item = (&'a str, &'a str)>>(fields: I) -> Self {
+        Self(fields.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect())
+    }
+}
+
+/// The fields of a form; none where it has none or is no text. A name that stands several times has a list.
+fn form(body: &[u8]) -> Option<Map<String, Value>> {
+    let mut fields = Map::new();
+    std::str::from_utf8(body).ok()?;
+    for (name, value) in form_urlencoded::parse(body) {
+        let value = Value::from(value);
+        match fields.get_mut(name.as_ref()) {
+            None => drop(fields.insert(name.into_owned(), value)),
+            Some(Value::Array(values)) => values.push(value),
+            Some(first) => *first = Value::Array(vec![first.take(), value]),
+        }
+    }
+    (!fields.is_empty()).then_some(fields)
+}
+
+fn object(body: &[u8]) -> Option<Map<String, Value>> {
+    let Ok(Value::Object(fields)) = serde_json::from_slice(body) else { return None };
+    fields.values().all(|value| is_shallow(value, DEEPEST)).then_some(fields)
+}
+
+fn is_shallow(value: &Value, levels: usize) -> bool {
+    let Some(below) = levels.checked_sub(1) else { return false };
+    match value {
+        Value::Array(values) => values.iter().all(|value| is_shallow(value, below)),
+        Value::Object(fields) => fields.values().all(|value| is_shallow(value, below)),
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const FORM: Option<&str> = Some("application/x-www-form-urlencoded; charset=UTF-8");
+    const JSON: Option<&str> = Some("application/json");
+
+    fn text(fields: &Fields, name: &str) -> Option<String> {
+        fields.text(name).map(|text| text.reveal().clone())
+    }
+
+    #[test]
+    fn a_form_and_a_json_object_say_the_same() {
+        let form = Fields::read("name= Jane+Citizen &n=7&tag=a&tag=b&tag=c&none=".as_bytes(), FORM).unwrap();
+        let json =
+            br#"{"name": "Jane Citizen", "n": 7, "tag": ["a", "b", "c"], "none": null, "deep": {"x": 1}}"#;
+        for fields in [form, Fields::read(json, JSON).unwrap(), Fields::read(json, None).unwrap()] {
+            assert_eq!(text(&fields, "name").unwrap(), "Jane Citizen");
+            assert_eq!(text(&fields, "n").unwrap(), "7");
+            assert_eq!(text(&fields, "tag").unwrap(), "a");
+            assert_eq!(**fields.value("tag").unwrap().reveal(), serde_json::json!(["a", "b", "c"]));
+            for absent in ["none", "nowhere", "deep"] {
+                assert_eq!(text(&fields, absent), None, "{absent}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_holds_no_fields_is_unreadable() {
+        let deep = format!(r#"{{"a": {}{}}}"#, "[".repeat(40), "]".repeat(40));
+        for body in ["", "[]", "7", "null", "{", "hello", "{\"a\": 1e999}", &deep, &"[".repeat(100_000)] {
+            assert_eq!(Fields::read(body.as_bytes(), JSON).unwrap_err(), Unreadable::NoFields, "{body:.40}");
+        }
+        for (body, kind) in [(&b""[..], FORM), (b"&&", FORM), (b"a=\xff", FORM), (b"\xff", None)] {
+            assert_eq!(Fields::read(body, kind).unwrap_err(), Unreadable::NoFields);
+        }
+        let multipart = Fields::read(b"--x\r\n", Some("multipart/form-data; boundary=x"));
+        assert_eq!(multipart.unwrap_err(), Unreadable::NoFields);
+    }
+
+    #[test]
+    fn what_is_too_large_as_it_came_or_as_json_is_told() {
+        let body = |length: usize| format!("a={}", "x".repeat(length)).into_bytes();
+        assert!(Fields::read(&body(LARGEST - 20), FORM).is_ok());
+        assert_eq!(Fields::read(&body(LARGEST), FORM).unwrap_err(), Unreadable::TooLarge);
+        let grows = format!("a={}", "\u{1}".repeat(LARGEST / 2));
+        assert_eq!(Fields::read(grows.as_bytes(), FORM).unwrap_err(), Unreadable::TooLarge);
+    }
+
+    #[test]
+    fn the_same_post_has_the_same_digest_by_its_id_or_its_body() {
+        let post = |body: &str, id: Option<&[u8]>| Post::read(body.as_bytes(), FORM, id).unwrap();
+        assert_eq!(post("a=1", None).digest, post("a=1", None).digest);
+        assert_ne!(post("a=1", None).digest, post("a=2", None).digest);
+        assert_eq!(post("a=1", Some(b"m-1")).digest, post("a=2", Some(b"m-1")).digest);
+        assert_ne!(post("a=1", Some(b"m-1")).digest, post("a=1", Some(b"m-2")).digest);
+        assert!(post("a=1", Some(b"m-1")).is_same_for() > post("a=1", None).is_same_for());
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_fields_that_survive_the_wire_or_unreadable(body: Vec<u8>, is_form: bool) {
+            if let Ok(fields) = Fields::read(&body, if is_form { FORM } else { JSON }) {
+                let again: Fields = crate::json::from_json(crate::json::to_json(&fields).as_bytes()).unwrap();
+                prop_assert_eq!(again, fields);
+            }
+        }
+
+        #[test]
+        fn a_forms_fields_are_found_by_name(pairs in proptest::collection::btree_map("[a-z]{1,8}", "[!-~]{1,20}", 1..8)) {
+            let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(&pairs).finish();
+            let fields = Fields::read(body.as_bytes(), FORM).unwrap();
+            for (name, value) in &pairs {
+                prop_assert_eq!(&text(&fields, name).unwrap(), value);
+            }
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! Notices: messages to somewhere else than Salestrekker, signed by the Standard Webhooks specification.
+//!
+//! A destination is a secret of the organisation, `{prefix}/{organisation}/destination-{name}`:
+//! `{"url", "secrets": ["whsec_…"], "format": "standard" | "slack" | "teams"}`. Several secrets sign together while they
+//! are rotated. The address is as secret as the rest: whoever knows a Slack webhook's may post to it.
+
+mod body;
+mod signature;
+
+pub use body::Format;
+
+use crate::aws::secret::{self, Secrets};
+use crate::clock::{self, Moment};
+use crate::endpoint::Endpoint;
+use crate::failure::{Failure, Remedy};
+use crate::http;
+use crate::id::DestinationName;
+use crate::model::action::Decided;
+use crate::private::Private;
+use reqwest::{Response, StatusCode, header};
+use secrecy::SecretString;
+use serde::Deserialize;
+use std::time::Duration;
+
+/// The longest that a destination may take to answer.
+const LONGEST: Duration = Duration::from_secs(10);
+/// What is left for the caller to say what happened, before the invocation's deadline.
+const RESERVE: Duration = Duration::from_millis(500);
+
+/// Sends notices. One per process: it keeps its connections.
+#[derive(Debug)]
+pub struct Notices {
+    secrets: Secrets,
+    http: reqwest::Client,
+}
+
+/// A message.
+#[derive(Debug)]
+pub struct Notice<'a> {
+    /// The action that asks for it; its id is the message's.
+    pub decided: &'a Decided,
+    /// Where it goes.
+    pub destination: &'a DestinationName,
+    /// What it says. It may hold a client's name, where the handler asked for that.
+    pub text: Private<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Destination {
+    url: Private<Endpoint>,
+    #[serde(default)]
+    secrets: Vec<SecretString>,
+    #[serde(default)]
+    format: Format,
+}
+
+/// Why a notice did not arrive. No text of it holds the address: it may be a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The destination's secret could not be read.
+    #[error("the destination cannot be read")]
+    Secret(#[from] secret::Error),
+    /// It was read, and cannot be used.
+    #[error("a signing secret of the destination {destination} is no base 64; see its secret")]
+    NoKey {
+        /// The destination.
+        destination: DestinationName,
+    },
+    /// The destination understood, and wants none of it.
+    #[error("the destination {destination} answers {status}")]
+    Refused {
+        /// The destination.
+        destination: DestinationName,
+        /// Its answer.
+        status: u16,
+    },
+    /// It asks for fewer.
+    #[error("the destination asks for fewer notices")]
+    Throttled {
+        /// The delay that it advised.
+        after: Option<Duration>,
+    },
+    /// No answer, or one that says to come again.
+    #[error("the destination does not answer now: {why}")]
+    Unavailable {
+        /// Fixed words.
+        why: &'static str,
+    },
+}
+
+impl Failure for Error {
+    fn remedy(&self) -> Remedy {
+        match self {
+            Self::Secret(error) => error.remedy(),
+            // An operator mends the secret while the message waits.
+            Self::NoKey { .. } | Self::Unavailable { .. } => Remedy::Retry { after: None },
+            Self::Throttled { after } => Remedy::Retry { after: *after },
+            Self::Refused { .. } => Remedy::GiveUp,
+        }
+    }
+
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Secret(error) => error.kind(),
+            Self::NoKey { .. } => "destination_unusable",
+            Self::Refused { .. } => "destination_refused",
+            Self::Throttled { .. } => "destination_throttled",
+            Self::Unavailable { .. } => "destination_unavailable",
+        }
+    }
+}
+
+impl Notices {
+    /// Notices to the destinations in these secrets.
+    ///
+    /// # Errors
+    /// Where the system's TLS set-up is unusable; fatal in init.
+    pub fn new(secrets: Secrets) -> Result<Self, reqwest::Error> {
+        let http = http::client()
+            .connect_timeout(Duration::from_secs(3))
+            .timeout(LONGEST)
+            .user_agent(concat!("salestrekker-automations/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        Ok(Self { secrets, http })
+    }
+
+    /// Sends a notice before `until`, the invocation's deadline. Sending it again is harmless: its id is the action's, so
+    /// that the receiver can tell.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn send(&self, notice: &Notice<'_>, until: Moment) -> Result<(), Error> {
+        let Notice { decided, destination, .. } = notice;
+        let last = format!("destination-{destination}");
+        let Destination { url, secrets, format } = self.secrets.named(&decided.organisation, &last).await?;
+        let now = clock::now();
+        let time = until.since(now).saturating_sub(RESERVE).min(LONGEST);
+        if time.is_zero() {
+            return Err(Error::Unavailable { why: "no time is left in this invocation" });
+        }
+        // The specification joins id and time with full stops, so that an id holds none.
+        let (id, timestamp) = (format!("msg_{}", decided.id.as_str().replace('.', "_")), now.as_seconds());
+        let body = format.body(notice);
+        let signatures = signature::signatures(&secrets, &id, timestamp, &body);
+        let signatures = signatures.ok_or_else(|| Error::NoKey { destination: (*destination).clone() })?;
+        let mut request = self.http.post(url.reveal().url().clone()).timeout(time);
+        request = request.header(header::CONTENT_TYPE, "application/json").header("webhook-id", id);
+        request = request.header("webhook-timestamp", timestamp);
+        if !signatures.is_empty() {
+            request = request.header("webhook-signature", signatures);
+        }
+        let answer = request.body(body).send().await;
+        judge(&answer.map_err(|error| unanswered(&error))?, destination)
+    }
+}
+
+fn judge(answer: &Response, destination: &DestinationName) -> Result<(), Error> {
+    let status = answer.status();
+    let after = || {
+        let text = answer.headers().get(header::RETRY_AFTER)?.to_str().ok()?;
+        text.parse().ok().map(Duration::from_secs)
+    };
+    match status {
+        _ if status.is_success() => Ok(()),
+        StatusCode::TOO_MANY_REQUESTS => Err(Error::Throttled { after: after() }),
+        StatusCode::REQUEST_TIMEOUT => Err(Error::Unavailable { why: "it waited too long for the request" }),
+        _ if status.is_server_error() => Err(Error::Unavailable { why: "an answer of 500 or above" }),
+        _ => Err(Error::Refused { destination: destination.clone(), status: status.as_u16() }),
+    }
+}
+
+fn unanswered(error: &reqwest::Error) -> Error {
+    let why = if error.is_connect() {
+        "no connection"
+    } else if error.is_timeout() {
+        "no answer in time"
+    } else {
+        "the connection broke"
+    };
+    Error::Unavailable { why }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(status: u16, after: Option<&str>) -> Result<(), Error> {
+        let mut response = lambda_http::http::Response::builder().status(status);
+        if let Some(after) = after {
+            response = response.header("retry-after", after);
+        }
+        judge(&response.body("").unwrap().into(), &DestinationName::parse("team").unwrap())
+    }
+
+    #[test]
+    fn an_answer_says_whether_to_come_again() {
+        assert!(judged(200, None).is_ok() && judged(204, None).is_ok());
+        for status in [301, 400, 401, 404, 410] {
+            assert_eq!(judged(status, None).unwrap_err().remedy(), Remedy::GiveUp, "{status}");
+        }
+        for status in [408, 500, 502, 503] {
+            assert_eq!(judged(status, None).unwrap_err().remedy(), Remedy::Retry { after: None }, "{status}");
+        }
+        let after = Some(Duration::from_secs(7));
+        assert_eq!(judged(429, Some("7")).unwrap_err().remedy(), Remedy::Retry { after });
+        assert_eq!(judged(429, Some("soon")).unwrap_err().remedy(), Remedy::Retry { after: None });
+    }
+
+    #[test]
+    fn a_destination_prints_neither_its_address_nor_its_secrets() {
+        let text =
+            r#"{"url": "https://hooks.example.com/T0/B0/x", "secrets": ["whsec_AAAA"], "format": "slack"}"#;
+        let destination: Destination = serde_json::from_str(text).unwrap();
+        let printed = format!("{destination:?}");
+        assert!(!printed.contains("example.com") && !printed.contains("AAAA"), "{printed}");
+        assert!(serde_json::from_str::<Destination>(r#"{"url": "http://hooks.example.com/"}"#).is_err());
+    }
+}

@@ -1,0 +1,84 @@
+//! Looking at tickets: what the API shows, as the part that we keep, with names for ids.
+
+use super::model::shown;
+use super::{Error, Found, FullTicket, Label, Session, Workflow};
+use crate::id::{LabelId, TicketId, WorkflowId};
+use crate::model::diff::{Seen, name_digest};
+use crate::model::ticket::{Named, Ticket};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+impl Session<'_> {
+    /// Looks at these tickets: one request for 25, and none for names that are known. In their order; `None` where the
+    /// API knows no such ticket.
+    ///
+    /// # Errors
+    /// Where a whole request failed; a single ticket's error is its own.
+    pub async fn look(&self, ids: &[TicketId]) -> Result<Vec<Result<Option<Seen>, Error>>, Error> {
+        let found = self.tickets(ids).await?;
+        let tickets: Vec<&FullTicket> = found.iter().flatten().flatten().collect();
+        let (workflows, labels) = futures::try_join!(self.workflows_of(&tickets), self.labels_of(&tickets))?;
+        Ok(ids.iter().zip(found).map(|(id, found)| seen(id, found, &workflows, &labels)).collect())
+    }
+
+    async fn workflows_of(
+        &self,
+        tickets: &[&FullTicket],
+    ) -> Result<HashMap<WorkflowId, Arc<Workflow>>, Error> {
+        let distinct: BTreeSet<_> = tickets.iter().filter_map(|ticket| ticket.id_workflow.clone()).collect();
+        let ids: Vec<WorkflowId> = distinct.into_iter().collect();
+        // A stage that memory does not know was added since: then a fresh look is worth a request.
+        let knows_stages = |workflow: &Workflow| {
+            let here = tickets.iter().filter(|ticket| ticket.id_workflow.as_ref() == Some(&workflow.id));
+            here.filter_map(|ticket| ticket.id_stage.as_ref())
+                .all(|id| workflow.stages.iter().any(|stage| &stage.id == id))
+        };
+        self.named_workflows(&ids, knows_stages).await
+    }
+
+    async fn labels_of(&self, tickets: &[&FullTicket]) -> Result<Arc<Vec<Label>>, Error> {
+        let mut ids = tickets.iter().filter_map(|ticket| ticket.id_labels.as_ref()).flatten().peekable();
+        if ids.peek().is_none() {
+            return Ok(Arc::default());
+        }
+        let wanted: BTreeSet<_> = ids.collect();
+        let knows = |labels: &[Label]| wanted.iter().all(|id| labels.iter().any(|label| &label.id == *id));
+        self.labels(knows).await
+    }
+}
+
+fn seen(
+    asked: &TicketId,
+    found: Found<FullTicket>,
+    workflows: &HashMap<WorkflowId, Arc<Workflow>>,
+    labels: &[Label],
+) -> Result<Option<Seen>, Error> {
+    let Some(ticket) = found? else { return Ok(None) };
+    // The snapshot was read under the id that was asked for; an answer about another ticket must not be stored there.
+    if &ticket.id != asked {
+        return Err(Error::Malformed { at: "ticket.id".to_owned() });
+    }
+    let id_workflow = shown(ticket.id_workflow, "idWorkflow")?;
+    let id_stage = shown(ticket.id_stage, "idStage")?;
+    let workflow = workflows.get(&id_workflow);
+    let stage = workflow.and_then(|workflow| workflow.stages.iter().find(|stage| stage.id == id_stage));
+    let label_name =
+        |id: &LabelId| labels.iter().find(|label| &label.id == id).map(|label| label.name.clone());
+    let name = ticket.name.unwrap_or_default();
+    let clients: BTreeSet<_> = ticket.id_clients.unwrap_or_default().into_iter().collect();
+    let own_labels: BTreeSet<_> = ticket.id_labels.unwrap_or_default().into_iter().collect();
+    Ok(Some(Seen {
+        name_digest: name_digest(&ticket.id, name.reveal()),
+        ticket: Ticket {
+            id: ticket.id,
+            version: 0,
+            stage: Named { name: stage.map(|stage| stage.name.clone()), id: id_stage },
+            workflow: Named { name: workflow.map(|workflow| workflow.name.clone()), id: id_workflow },
+            owner: ticket.id_owner,
+            labels: own_labels.iter().map(|id| Named { name: label_name(id), id: id.clone() }).collect(),
+            clients: clients.into_iter().collect(),
+            value: ticket.values.and_then(|values| values.once_off),
+            active: ticket.is_active,
+        },
+    }))
+}

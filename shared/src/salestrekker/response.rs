@@ -1,0 +1,354 @@
+//! What came back, read: every way in which an answer can end. Pure, as a stranger wrote it.
+
+use super::Error;
+use super::depth::depth;
+use crate::json;
+use crate::private::Private;
+use reqwest::StatusCode;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::time::Duration;
+
+/// What a request does at Salestrekker, which says what may be done where its answer is bad.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// A query: nothing changes.
+    None,
+    /// A mutation that leaves the same state however often it is sent.
+    Replace,
+    /// A mutation that does something anew each time.
+    Once,
+}
+
+impl Effect {
+    /// Whether the request may be sent again after this error. After [`Error::Ambiguous`] it is not even where sending
+    /// twice is harmless: somebody may have changed the ticket meanwhile, so whoever sent it reads it anew.
+    pub(super) fn may_repeat_after(self, error: &Error) -> bool {
+        let not_done = matches!(error, Error::Throttled { .. } | Error::Unavailable { .. });
+        match self {
+            Self::None | Self::Replace => not_done,
+            Self::Once => false,
+        }
+    }
+
+    /// The error for a request that was sent and not properly answered.
+    pub(super) fn unanswered(self, why: &'static str) -> Error {
+        match self {
+            Self::None => Error::Unavailable { why },
+            Self::Replace | Self::Once => Error::Ambiguous,
+        }
+    }
+}
+
+/// The answer to a request: its data, and the errors that came with it.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) data: Value,
+    pub(super) errors: Vec<GraphQlError>,
+}
+
+/// One element of an answer's `errors` (GraphQL specification, section 7.1.2).
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct GraphQlError {
+    #[serde(default)]
+    message: Private<String>,
+    #[serde(default)]
+    path: Option<Vec<Value>>,
+    #[serde(default)]
+    extensions: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct Envelope {
+    #[serde(default)]
+    data: Option<Value>,
+    #[serde(default)]
+    errors: Option<Vec<GraphQlError>>,
+}
+
+/// Refuses an answer by its status alone, where that says enough.
+pub(super) fn judge(status: StatusCode, retry_after: Option<&str>, effect: Effect) -> Result<(), Error> {
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(Error::CredentialRefused),
+        StatusCode::TOO_MANY_REQUESTS => Err(Error::Throttled { retry_after: seconds(retry_after) }),
+        // These two say that nothing was done; after any other 5xx a gateway may have passed the mutation on.
+        StatusCode::SERVICE_UNAVAILABLE => Err(Error::Unavailable { why: "it answered 503" }),
+        StatusCode::REQUEST_TIMEOUT => Err(Error::Unavailable { why: "it answered 408" }),
+        _ if status.is_server_error() => Err(effect.unanswered("it answered 5xx")),
+        _ if status.is_redirection() => {
+            Err(Error::Malformed { at: "a redirect; see the API's address".to_owned() })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The answer that these bytes are, where the status left that open.
+pub(super) fn read(status: StatusCode, body: &[u8], effect: Effect, deepest: usize) -> Result<Answer, Error> {
+    if depth(body) > deepest {
+        return Err(Error::Malformed { at: format!("an answer nested deeper than {deepest}") });
+    }
+    let Ok(envelope) = json::from_json::<Envelope>(body) else {
+        return Err(if status.is_client_error() {
+            Error::Rejected { messages: Private::default() }
+        } else {
+            effect.unanswered("its answer is no GraphQL")
+        });
+    };
+    let errors = envelope.errors.unwrap_or_default();
+    if errors.iter().any(GraphQlError::refuses_credential) {
+        return Err(Error::CredentialRefused);
+    }
+    match envelope.data {
+        Some(data) if !data.is_null() => Ok(Answer { data, errors }),
+        _ if errors.is_empty() => Err(Error::Malformed { at: "data".to_owned() }),
+        _ => Err(refusal(errors, effect)),
+    }
+}
+
+impl Answer {
+    /// The one field of the request, which every document calls `answer`.
+    pub(super) fn single<T: DeserializeOwned>(mut self, effect: Effect) -> Result<T, Error> {
+        let value = self.data.get_mut("answer").map(Value::take).unwrap_or_default();
+        // A mutation whose field has a value took effect, whatever else went wrong; a query's may lack a part.
+        if !self.errors.is_empty() && (effect == Effect::None || value.is_null()) {
+            return Err(refusal(self.errors, effect));
+        }
+        fit(value, "answer")
+    }
+
+    /// Whether every field of a mutation that somebody else wrote has a value, or nothing went wrong.
+    pub(super) fn whole(self, effect: Effect) -> Result<(), Error> {
+        let lacks = self.data.as_object().is_none_or(|fields| fields.values().any(Value::is_null));
+        if lacks && !self.errors.is_empty() { Err(refusal(self.errors, effect)) } else { Ok(()) }
+    }
+
+    /// Whether every error says which alias it belongs to. Where one does not, a value may lack a part, and none of the
+    /// batch can be believed.
+    pub(super) fn is_sortable(&self) -> bool {
+        self.errors.iter().all(|error| error.head().is_some())
+    }
+
+    /// The fields of a batch, each under its alias, in order: the thing, nothing, or an error of its own. A thing that
+    /// an error took a part of is no thing: its labels would seem to be gone.
+    pub(super) fn by_alias<T: DeserializeOwned>(
+        mut self,
+        aliases: impl IntoIterator<Item = String>,
+    ) -> Vec<Result<Option<T>, Error>> {
+        let mut results = Vec::new();
+        for alias in aliases {
+            let value = self.data.get_mut(&alias).map(Value::take).unwrap_or_default();
+            let is_own = |error: &&GraphQlError| error.head().is_none_or(|head| head == alias);
+            let own: Vec<GraphQlError> = self.errors.iter().filter(is_own).cloned().collect();
+            results.push(match value {
+                Value::Null if own.iter().all(GraphQlError::is_not_found) => Ok(None),
+                value if own.is_empty() => fit(value, &alias).map(Some),
+                _ => Err(refusal(own, Effect::None)),
+            });
+        }
+        results
+    }
+}
+
+/// A part of an answer as its type.
+fn fit<T: DeserializeOwned>(value: Value, at: &str) -> Result<T, Error> {
+    serde_path_to_error::deserialize(value)
+        .map_err(|error| Error::Malformed { at: format!("{at}.{}", json::place(error.path())) })
+}
+
+/// What errors without data mean, the vendor's words kept private. What they look like is not known
+/// (salestrekker-facts.md, section 7): these are the codes that GraphQL servers use.
+fn refusal(errors: Vec<GraphQlError>, effect: Effect) -> Error {
+    let any = |codes: &[&str]| errors.iter().any(|error| codes.contains(&error.code()));
+    if any(&["THROTTLED", "RATE_LIMITED", "TOO_MANY_REQUESTS"]) {
+        Error::Throttled { retry_after: None }
+    } else if any(&["INTERNAL_SERVER_ERROR", "SERVICE_UNAVAILABLE"]) {
+        effect.unanswered("it answered an internal error")
+    } else {
+        let messages = errors.into_iter().map(|error| error.message.reveal().clone()).collect();
+        Error::Rejected { messages: Private::new(messages) }
+    }
+}
+
+impl GraphQlError {
+    fn refuses_credential(&self) -> bool {
+        // What the vendor answers to a bad token is not known (salestrekker-facts.md, section 2): the codes and words
+        // that GraphQL servers use.
+        let message = self.message.reveal().to_ascii_lowercase();
+        matches!(self.code(), "UNAUTHENTICATED" | "UNAUTHORIZED" | "INVALID_TOKEN" | "TOKEN_EXPIRED")
+            || [
+                "unauthenticated",
+                "unauthorized",
+                "unauthorised",
+                "invalid token",
+                "token expired",
+                "jwt expired",
+            ]
+            .iter()
+            .any(|words| message.contains(words))
+    }
+
+    fn is_not_found(&self) -> bool {
+        self.code() == "NOT_FOUND"
+    }
+
+    /// The alias or field that it belongs to, where it says so.
+    fn head(&self) -> Option<&str> {
+        self.path.as_ref()?.first()?.as_str()
+    }
+
+    fn code(&self) -> &str {
+        self.extensions.as_ref().and_then(|all| all.get("code")).and_then(Value::as_str).unwrap_or_default()
+    }
+}
+
+/// `Retry-After` in seconds (RFC 9110, section 10.2.3); the form with a date is not worth a clock here.
+fn seconds(retry_after: Option<&str>) -> Option<Duration> {
+    Some(Duration::from_secs(retry_after?.trim().parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::Failure as _;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn answer(json: &Value, effect: Effect) -> Result<Answer, Error> {
+        read(StatusCode::OK, json.to_string().as_bytes(), effect, 64)
+    }
+
+    /// What a stranger's answer may be: anything. It is an answer, or an error that holds none of it.
+    #[test]
+    fn any_bytes_are_an_answer_or_a_clear_error() {
+        bolero::check!().with_type::<(u16, bool, Vec<u8>)>().for_each(|(status, changes, body)| {
+            let effect = if *changes { Effect::Once } else { Effect::None };
+            let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::OK);
+            let error = match judge(status, std::str::from_utf8(body).ok(), effect) {
+                Err(error) => error,
+                Ok(()) => match read(status, body, effect, 64) {
+                    Err(error) => error,
+                    Ok(answer) => {
+                        let found: Vec<Result<Option<Value>, Error>> = answer.by_alias(["a0".to_owned()]);
+                        assert_eq!(found.len(), 1);
+                        return;
+                    }
+                },
+            };
+            assert!(error.to_string().len() < 200, "{error}");
+            assert!(
+                effect == Effect::None || !matches!(error, Error::Unavailable { why } if why.contains("5xx"))
+            );
+        });
+    }
+
+    proptest! {
+        #[test]
+        fn each_id_of_a_batch_gets_exactly_its_own_result(fates in proptest::collection::vec(0..5_u8, 0..25)) {
+            let (mut data, mut errors) = (json!({}), Vec::new());
+            let alias = |position: usize| format!("a{position}");
+            for (position, fate) in fates.iter().enumerate() {
+                let alias = alias(position);
+                match fate {
+                    0 => data[&alias] = json!(position),
+                    1 => data[&alias] = Value::Null,
+                    2 => errors.push(json!({"message": "no", "path": [alias, "name"]})),
+                    3 => data[&alias] = json!("no number"),
+                    _ => errors.push(json!({"path": [alias], "extensions": {"code": "NOT_FOUND"}})),
+                }
+            }
+            let answer = answer(&json!({ "data": data, "errors": errors }), Effect::None).unwrap();
+            let found: Vec<Result<Option<usize>, Error>> = answer.by_alias((0..fates.len()).map(alias));
+            prop_assert_eq!(found.len(), fates.len());
+            for (position, (fate, found)) in fates.iter().zip(&found).enumerate() {
+                match fate {
+                    0 => prop_assert_eq!(found.as_ref().unwrap(), &Some(position)),
+                    2 => prop_assert!(found.as_ref().is_err_and(|error| error.kind() == "salestrekker_rejected")),
+                    3 => prop_assert!(found.as_ref().is_err_and(|error| error.kind() == "malformed_answer")),
+                    _ => prop_assert_eq!(found.as_ref().unwrap(), &None),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_error_without_a_path_may_be_anybodys() {
+        let both = json!({"data": {"a0": 7}, "errors": [{"message": "half of it failed", "path": null}]});
+        let answer = answer(&both, Effect::None).unwrap();
+        assert!(!answer.is_sortable());
+        let found: Vec<Result<Option<u8>, Error>> = answer.by_alias(["a0".to_owned(), "a1".to_owned()]);
+        assert!(found.iter().all(Result::is_err));
+    }
+
+    #[test]
+    fn a_thing_that_an_error_took_a_part_of_is_no_thing() {
+        let part = json!({"data": {"a0": {"idLabels": null}}, "errors": [{"path": ["a0", "idLabels"]}]});
+        let found: Vec<Result<Option<Value>, Error>> =
+            answer(&part, Effect::None).unwrap().by_alias(["a0".to_owned()]);
+        assert!(found[0].is_err());
+    }
+
+    #[test]
+    fn a_mutation_that_has_its_value_took_effect() {
+        let complaint = json!({"data": {"answer": "t-1"}, "errors": [{"message": "no mail was sent"}]});
+        let id: String = answer(&complaint, Effect::Once).unwrap().single(Effect::Once).unwrap();
+        assert_eq!(id, "t-1");
+        assert!(answer(&complaint, Effect::None).unwrap().single::<String>(Effect::None).is_err());
+    }
+
+    #[test]
+    fn the_vendors_words_do_not_print() {
+        let refused = json!({"data": null, "errors": [{"message": "no such client: Jane Citizen"}]});
+        let error = answer(&refused, Effect::None).unwrap_err();
+        assert!(matches!(&error, Error::Rejected { messages } if messages.reveal().len() == 1));
+        assert!(!format!("{error} {error:?}").contains("Jane"));
+    }
+
+    #[test]
+    fn what_is_not_answered_is_ambiguous_after_a_mutation_only() {
+        let page = b"<html>";
+        let read = |effect| read(StatusCode::OK, page, effect, 64).unwrap_err();
+        assert!(matches!(read(Effect::None), Error::Unavailable { .. }));
+        assert!(matches!(read(Effect::Replace), Error::Ambiguous));
+        assert!(matches!(judge(StatusCode::BAD_GATEWAY, None, Effect::Once), Err(Error::Ambiguous)));
+        let nothing_done = judge(StatusCode::SERVICE_UNAVAILABLE, None, Effect::Once);
+        assert!(matches!(nothing_done, Err(Error::Unavailable { .. })));
+    }
+
+    #[test]
+    fn each_status_and_code_asks_for_its_own_remedy() {
+        let throttled = judge(StatusCode::TOO_MANY_REQUESTS, Some("7"), Effect::None);
+        assert!(
+            matches!(throttled, Err(Error::Throttled { retry_after: Some(after) }) if after.as_secs() == 7)
+        );
+        let dated = judge(StatusCode::TOO_MANY_REQUESTS, Some("Tue, 24 Nov 2026 09:00:00 GMT"), Effect::None);
+        assert!(matches!(dated, Err(Error::Throttled { retry_after: None })));
+        let coded = |code: &str| {
+            answer(&json!({"errors": [{"extensions": {"code": code}}]}), Effect::None).unwrap_err()
+        };
+        assert!(matches!(coded("RATE_LIMITED"), Error::Throttled { .. }));
+        assert!(matches!(coded("UNAUTHENTICATED"), Error::CredentialRefused));
+        assert!(matches!(coded("INTERNAL_SERVER_ERROR"), Error::Unavailable { .. }));
+        assert!(matches!(coded("BAD_USER_INPUT"), Error::Rejected { .. }));
+        let refused = read(StatusCode::BAD_REQUEST, b"no", Effect::Once, 64);
+        assert!(matches!(refused, Err(Error::Rejected { .. })));
+    }
+
+    #[test]
+    fn an_answer_that_is_nested_too_deep_says_so() {
+        let deep = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        let error = read(StatusCode::OK, deep(65).as_bytes(), Effect::None, 64).unwrap_err();
+        assert!(error.to_string().contains("nested deeper than 64"), "{error}");
+    }
+
+    #[test]
+    fn what_is_unknown_passes() {
+        #[derive(Deserialize)]
+        struct Known {
+            id: String,
+        }
+        let more = json!({"data": {"answer": {"id": "t-1", "colour": "new"}}, "extensions": {"cost": 3}});
+        let known: Known = answer(&more, Effect::None).unwrap().single(Effect::None).unwrap();
+        assert_eq!(known.id, "t-1");
+    }
+}

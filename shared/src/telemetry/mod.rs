@@ -1,0 +1,23 @@
+//! Logs: one JSON object a line, on standard error (Lambda keeps both streams). What may stand in them is said in
+//! docs/logging.md: ids, kinds, counts and durations; never a person's data, never a body.
+
+pub mod metric;
+pub mod xray;
+
+use std::panic;
+pub use tracing::Level;
+use tracing_subscriber::fmt;
+
+/// Starts logging at this level, and telling metrics under this namespace; makes a panic log its place but not its message,
+/// which may quote data.
+pub fn start(level: Level, metrics_namespace: String) {
+    metric::start(metrics_namespace);
+    let json =
+        fmt().json().flatten_event(true).with_current_span(true).with_span_list(false).with_target(false);
+    // A second call (two tests in one process) keeps the first subscriber.
+    let _ = json.with_max_level(level).with_writer(std::io::stderr).try_init();
+    panic::set_hook(Box::new(|info| {
+        let place = info.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(place, "a panic; its message is left out as it may quote data");
+    }));
+}

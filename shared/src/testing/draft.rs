@@ -1,0 +1,192 @@
+//! Tickets and what happens to them, as sentences.
+
+use super::{event, id, ticket};
+use crate::id::{LabelId, OwnerId, StageId, TicketId, WorkflowId};
+use crate::model::event::{Event, What};
+use crate::model::ticket::{Named, Place, Ticket};
+use std::fmt::Debug;
+use std::str::FromStr;
+
+/// A ticket that a sentence describes, and that something happens to in its last word.
+///
+/// ```
+/// use automations::testing::a_ticket;
+///
+/// let event = a_ticket().in_stage("Approved").with_label("Refinance").owned_by("owner-7").worth(450_000).moves_to("Settled");
+/// assert!(event.entered_stage("Settled").is_some());
+/// ```
+#[derive(Debug, Clone)]
+pub struct Draft(Ticket);
+
+/// A ticket in the stage `Approved` of the workflow `Home loans`, without labels, clients and value.
+pub fn a_ticket() -> Draft {
+    Draft(Ticket { labels: Vec::new(), clients: Vec::new(), value: None, ..ticket() })
+}
+
+impl Draft {
+    /// With this id.
+    #[must_use]
+    pub fn with_id(mut self, ticket: &str) -> Self {
+        self.0.id = id::<TicketId>(ticket);
+        self
+    }
+
+    /// In the workflow of this name.
+    #[must_use]
+    pub fn in_workflow(mut self, name: &str) -> Self {
+        self.0.workflow = named::<WorkflowId>("workflow", name);
+        self
+    }
+
+    /// In the stage of this name.
+    #[must_use]
+    pub fn in_stage(mut self, name: &str) -> Self {
+        self.0.stage = named::<StageId>("stage", name);
+        self
+    }
+
+    /// With a label of this name more.
+    #[must_use]
+    pub fn with_label(mut self, name: &str) -> Self {
+        self.0.labels.push(named("label", name));
+        self.0.labels.sort();
+        self
+    }
+
+    /// With a client of this id more.
+    #[must_use]
+    pub fn with_client(mut self, client: &str) -> Self {
+        self.0.clients.push(id(client));
+        self.0.clients.sort();
+        self
+    }
+
+    /// Owned by the user of this id.
+    #[must_use]
+    pub fn owned_by(mut self, owner: &str) -> Self {
+        self.0.owner = Some(id(owner));
+        self
+    }
+
+    /// Owned by nobody.
+    #[must_use]
+    pub fn owned_by_nobody(mut self) -> Self {
+        self.0.owner = None;
+        self
+    }
+
+    /// With this amount.
+    #[must_use]
+    pub fn worth(mut self, value: u32) -> Self {
+        self.0.value = Some(value.into());
+        self
+    }
+
+    /// Switched off.
+    #[must_use]
+    pub fn switched_off(mut self) -> Self {
+        self.0.active = Some(false);
+        self
+    }
+
+    /// The ticket itself.
+    pub fn ticket(self) -> Ticket {
+        self.0
+    }
+
+    /// It was created just now.
+    pub fn is_created(self) -> Event {
+        event(What::TicketCreated { ticket: self.0 })
+    }
+
+    /// It was never looked at before.
+    pub fn is_first_seen(self) -> Event {
+        event(What::TicketFirstSeen { ticket: self.0 })
+    }
+
+    /// It goes to another stage of its workflow.
+    pub fn moves_to(self, stage: &str) -> Event {
+        let from = self.0.place();
+        let ticket = self.changed().in_stage(stage).0;
+        event(What::StageChanged { from, to: ticket.place(), ticket })
+    }
+
+    /// It gets a label.
+    pub fn gets_label(self, name: &str) -> Event {
+        let ticket = self.changed().with_label(name).0;
+        event(What::LabelAdded { ticket, label: named::<LabelId>("label", name) })
+    }
+
+    /// It loses a label.
+    pub fn loses_label(self, name: &str) -> Event {
+        let mut ticket = self.changed().0;
+        ticket.labels.retain(|label| !label.is_named(name));
+        event(What::LabelRemoved { ticket, label: named::<LabelId>("label", name) })
+    }
+
+    /// Another user owns it now.
+    pub fn gets_owner(self, owner: &str) -> Event {
+        let (from, to) = (self.0.owner.clone(), Some(id::<OwnerId>(owner)));
+        let ticket = Ticket { owner: to.clone(), ..self.changed().0 };
+        event(What::OwnerChanged { ticket, from, to })
+    }
+
+    /// Its amount is another now.
+    pub fn becomes_worth(self, value: u32) -> Event {
+        let from = self.0.value.clone();
+        let ticket = self.changed().worth(value).0;
+        event(What::ValueChanged { from, to: ticket.value.clone(), ticket })
+    }
+
+    /// It has stood in its stage for so many days.
+    pub fn stays_for(self, days: u16) -> Event {
+        let ticket = self.changed().0;
+        event(What::StageAged { stage: ticket.stage.clone(), ticket, days })
+    }
+
+    /// The API no longer knows it.
+    pub fn vanishes(self) -> Event {
+        event(What::Vanished { ticket: self.changed().0 })
+    }
+
+    /// The same ticket, one version later.
+    fn changed(mut self) -> Self {
+        self.0.version = self.0.version.saturating_add(1);
+        self
+    }
+}
+
+/// The place with these names, with ids made of them.
+pub(super) fn place(workflow: &str, stage: &str) -> Place {
+    Place { workflow: named("workflow", workflow), stage: named("stage", stage) }
+}
+
+/// A name with an id that is made of it, so that the same name always has the same id.
+pub(super) fn named<Id: FromStr<Err: Debug>>(kind: &str, name: &str) -> Named<Id> {
+    let slug = name.to_ascii_lowercase().replace(|letter: char| !letter.is_ascii_alphanumeric(), "-");
+    Named { id: id(&format!("{kind}-{slug}")), name: Some(name.to_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_happens_shows_the_ticket_as_it_is_afterwards() {
+        let start = || a_ticket().in_workflow("Home loans").in_stage("New lead").with_label("Refinance");
+        let moved = start().moves_to("Application");
+        assert_eq!(moved.ticket().unwrap().stage.name.as_deref(), Some("Application"));
+        assert_eq!(moved.ticket().unwrap().version, 2);
+        let lost = start().with_label("VIP").loses_label("Refinance");
+        assert_eq!(lost.ticket().unwrap().labels, [named("label", "VIP")]);
+        let worth = start().worth(1).becomes_worth(2);
+        assert_eq!(worth.ticket().unwrap().value, Some(2.into()));
+    }
+
+    #[test]
+    fn the_same_sentence_says_the_same_event() {
+        let event = || a_ticket().with_id("ticket-9").with_client("contact-3").gets_owner("owner-2");
+        assert_eq!(event(), event());
+        assert_ne!(event().id, a_ticket().with_id("ticket-8").gets_owner("owner-2").id);
+    }
+}
