@@ -65,8 +65,8 @@ impl Reader {
         let text = self.required::<String>(name)?;
         match crate::json::from_json(text.as_bytes()) {
             Ok(value) => Some(value),
-            Err(misfit) => {
-                self.problems.push(format!("{name} is set, but {misfit}"));
+            Err(decode_error) => {
+                self.problems.push(format!("{name} is set, but {decode_error}"));
                 None
             }
         }

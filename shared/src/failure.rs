@@ -1,5 +1,6 @@
 //! Errors, sorted by what the caller must do. There is no fourth thing.
 
+use crate::reason::Reason;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ pub enum Remedy {
     /// Fetch the credential anew, try once more, then as [`Remedy::Retry`].
     RefreshCredential,
     /// Put it into the dead-letter queue now, not after four more tries.
-    GiveUp,
+    DeadLetter,
 }
 
 /// An error that knows its remedy. Implementations match without `_`: a new variant must choose.
@@ -22,8 +23,8 @@ pub trait Failure: std::error::Error {
     /// What to do about it.
     fn remedy(&self) -> Remedy;
 
-    /// A fixed word for logs and the dead letter's attribute; never a value.
-    fn kind(&self) -> &'static str;
+    /// The reason code, for logs and a dead letter's attributes.
+    fn reason(&self) -> Reason;
 }
 
 /// The whole chain of an error as one text: `cannot publish: connection refused`. Printed once, where it is handled.

@@ -3,7 +3,7 @@
 //! Salestrekker's ids are opaque text: most are UUIDs, lender ids are 32 or 64 hexadecimal characters
 //! (salestrekker-facts.md, section 5). So only what a queue or a key cannot carry is refused.
 
-use crate::clock::Moment;
+use crate::clock::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -115,14 +115,14 @@ ids! {
 
 /// SQS takes a group or deduplication id of at most 128 visible ASCII characters
 /// (Amazon SQS API Reference, `SendMessage`): organisation and ticket together must fit.
-const LONGEST_KEY: usize = 128;
-const LONGEST_OPAQUE: usize = 64;
-const LONGEST_SLUG: usize = 48;
+const MAX_KEY: usize = 128;
+const MAX_OPAQUE: usize = 64;
+const MAX_SLUG: usize = 48;
 
 fn opaque_problem(text: &str) -> Option<&'static str> {
     if text.is_empty() {
         Some("it is empty")
-    } else if text.len() > LONGEST_OPAQUE {
+    } else if text.len() > MAX_OPAQUE {
         Some("it is longer than 64 characters")
     } else if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
         Some("it holds something other than visible ASCII")
@@ -134,7 +134,7 @@ fn opaque_problem(text: &str) -> Option<&'static str> {
 fn key_problem(text: &str) -> Option<&'static str> {
     if text.is_empty() {
         Some("it is empty")
-    } else if text.len() > LONGEST_KEY {
+    } else if text.len() > MAX_KEY {
         Some("it is longer than 128 characters")
     } else if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
         Some("it holds something other than visible ASCII")
@@ -151,7 +151,7 @@ fn inbound_problem(text: &str) -> Option<&'static str> {
 }
 
 fn slug_problem(text: &str) -> Option<&'static str> {
-    if text.is_empty() || text.len() > LONGEST_SLUG {
+    if text.is_empty() || text.len() > MAX_SLUG {
         Some("it is not 1 to 48 characters long")
     } else if !text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-') {
         Some("it holds something other than a-z, 0-9 and -")
@@ -229,7 +229,7 @@ impl ActionId {
         event: &EventId,
         handler: &str,
         position: usize,
-        again: Moment,
+        again: Timestamp,
     ) -> Result<Self, InvalidId> {
         Self::parse(format!("{event}.{handler}.{position}.{}", again.as_seconds()))
     }

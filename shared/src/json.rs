@@ -8,14 +8,14 @@ use serde_json::error::Category;
 use serde_path_to_error::{Path, Segment};
 
 /// What is longer is no id of ours.
-const LONGEST_ID: usize = 160;
+const MAX_ID: usize = 160;
 /// What is longer is no field's name of ours.
-const LONGEST_NAME: usize = 40;
+const MAX_NAME: usize = 40;
 
 /// Where a JSON text does not fit its type. It never holds a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("it does not fit at `{path}` (line {line}, column {column})")]
-pub struct Misfit {
+pub struct DecodeError {
     path: String,
     line: usize,
     column: usize,
@@ -24,16 +24,16 @@ pub struct Misfit {
 /// The value that these bytes are.
 ///
 /// # Errors
-/// [`Misfit`] where they are no JSON, or JSON of another shape.
-pub fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Misfit> {
+/// [`DecodeError`] where they are no JSON, or JSON of another shape.
+pub fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| Misfit {
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| DecodeError {
         // Where a text is no JSON, the way there may lead through fields that only a stranger knows.
         path: if error.inner().classify() == Category::Data { place(error.path()) } else { ".".to_owned() },
         line: error.inner().line(),
         column: error.inner().column(),
     })?;
-    reader.end().map_err(|error| Misfit {
+    reader.end().map_err(|error| DecodeError {
         path: ".".to_owned(),
         line: error.line(),
         column: error.column(),
@@ -59,7 +59,7 @@ pub(crate) fn place(path: &Path) -> String {
 
 /// Whether this is written as our fields and the vendor's are: `stage_changed`, `idTicket`.
 fn is_name(text: &str) -> bool {
-    text.len() <= LONGEST_NAME
+    text.len() <= MAX_NAME
         && text.starts_with(|first: char| first.is_ascii_lowercase())
         && text.chars().all(|letter| letter.is_ascii_alphanumeric() || "_-.".contains(letter))
 }
@@ -84,7 +84,7 @@ pub(crate) fn id_in(text: &str) -> Option<String> {
     // What EventBridge wraps has an id of its own around it.
     let id = named.detail.map_or(named.id, |detail| detail.id)?;
     let is_id = |letter: char| letter.is_ascii_alphanumeric() || "-._".contains(letter);
-    (id.len() <= LONGEST_ID && id.chars().all(is_id)).then_some(id)
+    (id.len() <= MAX_ID && id.chars().all(is_id)).then_some(id)
 }
 
 #[cfg(test)]
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[derive(Debug, Deserialize)]
-    struct Ours {}
+    struct OwnChanges {}
 
     #[test]
     fn the_error_names_no_field_that_is_not_ours_and_stays_short() {
@@ -121,7 +121,7 @@ mod tests {
             "it does not fit at `?` (line 1, column 402)"
         );
         let broken = format!(r#"{{"jane": {}"#, "[".repeat(90));
-        let told = from_json::<Ours>(broken.as_bytes()).unwrap_err().to_string();
+        let told = from_json::<OwnChanges>(broken.as_bytes()).unwrap_err().to_string();
         assert_eq!(told, "it does not fit at `.` (line 1, column 99)");
     }
 

@@ -10,17 +10,19 @@ pub mod failure;
 pub mod handler;
 mod http;
 pub mod id;
+pub mod init;
 pub mod json;
 pub mod model;
 pub mod notice;
 pub mod private;
+pub mod reason;
 pub mod salestrekker;
 pub mod store;
 pub mod telemetry;
 pub mod testing;
 
 pub use model::action::Action;
-pub use model::event::{Event, What};
+pub use model::event::{Event, EventKind};
 pub use model::ticket::Ticket;
 pub use model::{inbound, lead};
 

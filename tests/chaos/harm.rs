@@ -15,7 +15,7 @@ const FUNCTIONS: [&str; 4] = ["event-enricher", "follow-up-on-settlement", "acti
 /// So many processes are killed in a row.
 const STORM: usize = 6;
 /// So many tickets are changed at once: one request's worth.
-const MOST_AT_ONCE: usize = 25;
+const MAX_AT_ONCE: usize = 25;
 
 /// The harm that was done.
 pub(crate) struct Harm<'a> {
@@ -48,7 +48,7 @@ impl<'a> Harm<'a> {
             match self.random.u8(..4) {
                 0 => self.kill_between_effect_and_record(office).await?,
                 1 => {
-                    let own = tickets.iter().filter(|(own, _)| *own == place).take(MOST_AT_ONCE);
+                    let own = tickets.iter().filter(|(own, _)| *own == place).take(MAX_AT_ONCE);
                     let own: Vec<&str> = own.map(|(_, ticket)| ticket.as_str()).collect();
                     self.kill_between_store_and_publication(office, &own).await?;
                 }

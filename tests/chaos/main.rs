@@ -26,7 +26,7 @@ use verdict::Verdict;
 const ORGANISATIONS: usize = 3;
 /// With more messages than this on their way (or than there are tickets), the tickets rest: else most changes would be seen
 /// as one.
-const MOST_ON_THE_WAY: usize = 40;
+const MAX_ON_THE_WAY: usize = 40;
 /// Seconds after which what is still on its way never arrives: the longest retries included.
 const PATIENCE: u64 = 1_200;
 
@@ -75,7 +75,7 @@ async fn main() -> Result<ExitCode> {
             say(&format!("  … {} of {} changes", number + 1, arguments.events));
         }
         if number % 5 == 4 {
-            rest_below(&stack, MOST_ON_THE_WAY.max(tickets.len())).await?;
+            rest_below(&stack, MAX_ON_THE_WAY.max(tickets.len())).await?;
         }
     }
     harm.end().await?;

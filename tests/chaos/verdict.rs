@@ -7,7 +7,7 @@ use crate::harm::Harm;
 use anyhow::{Context as _, Result};
 use automations::json::from_json;
 use automations::store::Outcome;
-use automations::{Event, What};
+use automations::{Event, EventKind};
 use end_to_end::stack::{Organisation, Stack};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -42,7 +42,7 @@ pub(crate) struct Verdict {
 }
 
 #[derive(Default)]
-struct Letters {
+struct DeadLetterCounts {
     /// Ids of actions and events that were given up.
     ids: BTreeSet<String>,
     /// By ticket: actions that may or may not have taken effect.
@@ -57,7 +57,7 @@ impl Verdict {
         tickets: &[(usize, String)],
         harm: &Harm<'_>,
     ) -> Result<Self> {
-        let letters = Letters::of(stack).await?;
+        let letters = DeadLetterCounts::of(stack).await?;
         let due = stack.control(reqwest::Method::GET, "webhooks", &Value::Null).await?;
         let due = due.as_array().cloned().unwrap_or_default();
         let mut verdict = Self {
@@ -97,7 +97,7 @@ impl Verdict {
         office: &Organisation<'_>,
         ticket: &str,
         follow_ups: &[String],
-        letters: &Letters,
+        letters: &DeadLetterCounts,
     ) -> Result<()> {
         let journal = office.journal(ticket).await?;
         self.events += journal.len();
@@ -148,7 +148,7 @@ impl Verdict {
                 self.lost.push(format!("a version of ticket {ticket} before {}", seen.version));
             }
             version = seen.version;
-            if let What::StageChanged { from, .. } = &event.what
+            if let EventKind::StageChanged { from, .. } = &event.kind
                 && stage.as_deref().is_some_and(|stage| stage != from.stage.id.as_str())
             {
                 self.lost.push(format!("a change of ticket {ticket} before version {version}"));
@@ -163,7 +163,7 @@ impl Verdict {
     }
 }
 
-impl Letters {
+impl DeadLetterCounts {
     /// Everything that was given up.
     async fn of(stack: &Stack) -> Result<Self> {
         #[derive(Deserialize)]
@@ -181,7 +181,9 @@ impl Letters {
                 if let Ok(action) = from_json::<Action>(body.as_bytes()) {
                     letters.ids.insert(action.id);
                     let about = action.action.get("beside").or(action.action.get("ticket"));
-                    if let (Some(ticket), "ambiguous") = (about.and_then(Value::as_str), reason.as_str()) {
+                    if let (Some(ticket), "outcome_unknown") =
+                        (about.and_then(Value::as_str), reason.as_str())
+                    {
                         *letters.doubtful.entry(ticket.to_owned()).or_default() += 1;
                     }
                 } else if let Ok(event) = from_json::<Value>(body.as_bytes()) {
@@ -197,8 +199,8 @@ impl Letters {
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let line = |f: &mut fmt::Formatter<'_>, what: &str, number: &dyn fmt::Display| {
-            writeln!(f, "  {what:<46} {number:>8}")
+        let line = |f: &mut fmt::Formatter<'_>, kind: &str, number: &dyn fmt::Display| {
+            writeln!(f, "  {kind:<46} {number:>8}")
         };
         writeln!(f)?;
         line(f, "webhooks that were due", &self.webhooks)?;
@@ -214,10 +216,10 @@ impl fmt::Display for Verdict {
         for (reason, count) in &self.parked {
             line(f, &format!("dead letters in {reason}"), count)?;
         }
-        for (what, found) in
+        for (kind, found) in
             [("lost", &self.lost), ("doubled", &self.doubled), ("misordered", &self.misordered)]
         {
-            line(f, what, &found.len())?;
+            line(f, kind, &found.len())?;
             for found in found.iter().take(5) {
                 writeln!(f, "      {found}")?;
             }

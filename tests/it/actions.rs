@@ -1,10 +1,10 @@
 //! What each action does, decided by handlers of the test's own and performed by the worker.
 
-use crate::setting::{SOON, among_others, events, known_ticket, mutations, published, rest};
+use crate::support::{SOON, among_others, events, known_ticket, mutations, published, rest};
 use anyhow::{Context as _, Result, ensure};
 use automations::handler::Decide;
 use automations::id::OwnerId;
-use automations::model::lead::{Lead, LeadPlace};
+use automations::model::lead::{Lead, LeadTarget};
 use automations::private::Private;
 use automations::store::Outcome;
 use automations::{Action, Event};
@@ -54,15 +54,15 @@ async fn an_owner_is_set_and_a_label_removed_and_what_is_so_already_is_left() ->
     for position in 0..4 {
         outcomes.push(outcome(&organisation, &event, position).await?);
     }
-    assert_eq!(outcomes, [Outcome::Changed, Outcome::Changed, Outcome::AlreadySo, Outcome::AlreadySo]);
+    assert_eq!(outcomes, [Outcome::Changed, Outcome::Changed, Outcome::NoOp, Outcome::NoOp]);
     let shown = organisation.ticket(&ticket).await?;
     assert_eq!(shown["idOwner"], "another-broker");
     assert_eq!(shown["idLabels"].as_array().map(Vec::len), Some(1), "the other label is kept");
     Ok(())
 }
 
-fn jane(event: &Event, into: &LeadPlace) -> Vec<Action> {
-    if event.what.kind() != "ticket.stage_changed" {
+fn jane(event: &Event, into: &LeadTarget) -> Vec<Action> {
+    if event.kind.name() != "ticket.stage_changed" {
         return vec![];
     }
     let [first_name, family_name, email, phone_code, phone] =
@@ -80,7 +80,7 @@ async fn a_lead_whose_ticket_failed_at_first_has_one_contact() -> Result<()> {
     let ticket = known_ticket(&organisation, "Approved").await?;
     let fault = json!([{ "organisation": "lead-repeated", "on": "ticketCreate", "times": 1, "is": { "status": { "code": 429 } } }]);
     stack.control(reqwest::Method::POST, "faults", &fault).await?;
-    let event = decide(&organisation, &ticket, jane, LeadPlace::first_stage_of("Home loans")).await?;
+    let event = decide(&organisation, &ticket, jane, LeadTarget::first_stage_of("Home loans")).await?;
     let Outcome::LeadCreated { contact, .. } = outcome(&organisation, &event, 0).await? else {
         anyhow::bail!("no lead")
     };
@@ -103,7 +103,7 @@ async fn a_lead_whose_contact_has_no_answer_is_left_to_a_person() -> Result<()> 
     let fault =
         json!([{ "organisation": "lead-in-doubt", "on": "contactCreate", "times": 1, "is": "cut_after" }]);
     stack.control(reqwest::Method::POST, "faults", &fault).await?;
-    let event = decide(&organisation, &ticket, jane, LeadPlace::first_stage_of("Home loans")).await?;
+    let event = decide(&organisation, &ticket, jane, LeadTarget::first_stage_of("Home loans")).await?;
     mutations(&organisation, "contactCreate", 1).await?;
     rest(&stack).await?;
     assert_eq!(mutations(&organisation, "contactCreate", 1).await?.len(), 1);

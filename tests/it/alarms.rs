@@ -1,6 +1,6 @@
 //! Whoever is on duty hears of every queue and every function, and is told where to read on.
 
-use crate::setting::among_others;
+use crate::support::among_others;
 use crate::tidy::read;
 use anyhow::{Context as _, Result, ensure};
 use end_to_end::stack::Stack;

@@ -1,7 +1,7 @@
 //! The client against the stand-in, over real HTTP: every operation, and every way in which an answer can be bad.
 
-use crate::desk::{Desk, in_seconds, kind};
-use crate::setting::among_others;
+use crate::client_fixture::{Desk, in_seconds, kind};
+use crate::support::among_others;
 use anyhow::{Context as _, Result};
 use automations::aws::secret::{ApiToken, Credential, Secrets};
 use automations::id::{ContactId, TicketId};
@@ -155,11 +155,11 @@ async fn a_mutation_is_repeated_only_where_that_is_harmless() -> Result<()> {
     for (is, created) in [("cut_before", 0), ("cut_after", 1), ("null_data", 2)] {
         desk.fault("ticketCreate", 1, json!(is)).await?;
         let outcome = kind(session.create_ticket(&new).await);
-        assert!(outcome == "ambiguous", "{is}: {outcome}");
+        assert!(outcome == "outcome_unknown", "{is}: {outcome}");
         assert_eq!(desk.mutations("ticketCreate").await?, created, "{is}");
     }
     desk.fault("ticketUpdate", 1, json!("cut_after")).await?;
-    assert_eq!(kind(session.update_ticket(session.ticket(&ticket).await?).await), "ambiguous");
+    assert_eq!(kind(session.update_ticket(session.ticket(&ticket).await?).await), "outcome_unknown");
     Ok(())
 }
 

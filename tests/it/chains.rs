@@ -1,6 +1,6 @@
 //! Our own changes are known as such, and handlers that undo each other come to rest.
 
-use crate::setting::{SOON, among_others, events, kinds, known_ticket, mutations, rest};
+use crate::support::{SOON, among_others, events, kinds, known_ticket, mutations, rest};
 use crate::webhooks::switch_on;
 use anyhow::{Result, ensure};
 use automations::handler::Decide;
@@ -89,6 +89,6 @@ async fn a_change_of_ours_has_our_action_as_its_cause_and_a_persons_same_change_
     assert_eq!(sees(4).await?.chain().len(), 0, "a person took it away");
     organisation.change(&ticket, json!({ "labels": ["Post-settlement"] })).await?;
     let again = sees(5).await?;
-    assert_eq!((again.what.kind(), again.chain().len()), ("ticket.label_added", 0));
+    assert_eq!((again.kind.name(), again.chain().len()), ("ticket.label_added", 0));
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Each function's answer to a batch, held to AWS's rules (AWS Lambda Developer Guide, "Handling errors for an SQS event
 //! source"): the local engine takes an empty, null or unknown id, or a body that it cannot read, for success.
 
-use crate::setting::{among_others, known_ticket};
+use crate::support::{among_others, known_ticket};
 use anyhow::{Context as _, Result};
 use automations::json::from_json;
 use aws_sdk_lambda::primitives::Blob;
@@ -91,7 +91,7 @@ async fn only_what_failed_is_given_back_and_of_its_group_all_that_comes_after_it
             "organisation": organisation,
             "event": "conformance",
             "handler": "test",
-            "decided_at": 1,
+            "decided_at": "2026-11-25T09:30:00.000Z",
             "attempt": 1,
             "action": { "do": "add_label", "ticket": good, "label": "Client" },
         })
@@ -113,7 +113,7 @@ async fn only_what_failed_is_given_back_and_of_its_group_all_that_comes_after_it
             "id": format!("conformance.{number}"),
             "organisation": organisation,
             "action": "ticket-updated",
-            "received_at": 1,
+            "received_at": "2026-11-25T09:30:00.000Z",
             "ticket": good,
             "raw": null,
         })

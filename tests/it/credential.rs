@@ -1,7 +1,7 @@
 //! What the client does about a token that is refused, or that says that its time is over.
 
-use crate::desk::{Desk, kind};
-use crate::setting::among_others;
+use crate::client_fixture::{Desk, kind};
+use crate::support::among_others;
 use anyhow::Result;
 use automations::salestrekker::Limits;
 use end_to_end::stack::Stack;

@@ -1,6 +1,6 @@
 //! What was given up can be looked at, sent back, or let go; what is sent back is not done twice.
 
-use crate::setting::{alone, events, known_ticket, letters, mutations, rest};
+use crate::support::{alone, events, known_ticket, letters, mutations, rest};
 use anyhow::{Context as _, Result};
 use end_to_end::stack::{Organisation, Stack};
 use operate::{Redriven, Selection};
@@ -39,7 +39,7 @@ async fn an_action_that_was_refused_is_done_when_it_is_sent_back_and_only_once()
     let summaries = letters(&stack)?.list().await?;
     assert!(summaries.iter().any(|summary| summary.reasons.contains_key("salestrekker_rejected")));
     let redriven = letters(&stack)?.redrive(&selection, None).await?;
-    assert_eq!(redriven, Redriven { redriven: 1, in_doubt: 0 });
+    assert_eq!(redriven, Redriven { redriven: 1, on_unknown_outcome: 0 });
     mutations(&organisation, "ticketCreate", 1).await?;
     rest(&stack).await?;
     assert!(letter_about(&stack, &ticket).await.is_err(), "it is no dead letter any more");
@@ -65,12 +65,12 @@ async fn an_action_in_doubt_stays_until_a_person_says_that_it_is_to_be_done() ->
     let organisation = stack.organisation("in-doubt").await?;
     let ticket = settle_with(&organisation, "ticketCreate", json!("cut_before")).await?;
     let (selection, reason) = letter_about(&stack, &ticket).await?;
-    assert_eq!(reason, "ambiguous");
+    assert_eq!(reason, "outcome_unknown");
     let stays = letters(&stack)?.redrive(&selection, None).await?;
-    assert_eq!(stays, Redriven { redriven: 0, in_doubt: 1 });
+    assert_eq!(stays, Redriven { redriven: 0, on_unknown_outcome: 1 });
     letter_about(&stack, &ticket).await?;
     let redriven = letters(&stack)?.redrive(&selection, Some(&stack.store())).await?;
-    assert_eq!(redriven, Redriven { redriven: 1, in_doubt: 0 });
+    assert_eq!(redriven, Redriven { redriven: 1, on_unknown_outcome: 0 });
     mutations(&organisation, "ticketCreate", 1).await?;
     rest(&stack).await?;
     assert_eq!(mutations(&organisation, "ticketCreate", 1).await?.len(), 1);

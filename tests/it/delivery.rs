@@ -1,6 +1,6 @@
 //! A webhook becomes events, and events become actions at Salestrekker.
 
-use crate::setting::{SOON, among_others, events, kinds, known_ticket, mutations, organisation, stages};
+use crate::support::{SOON, among_others, events, kinds, known_ticket, mutations, organisation, stages};
 use anyhow::{Result, ensure};
 use end_to_end::stack::{Stack, eventually};
 use end_to_end::stand_in::Payload;

@@ -1,13 +1,13 @@
 //! What the template says of queues, as the deployed stack shows it.
 
-use crate::setting::{among_others, letters};
+use crate::support::{among_others, letters};
 use anyhow::{Context as _, Result, ensure};
 use automations::aws;
 use automations::id::OrganisationId;
 use aws_sdk_sqs::types::QueueAttributeName as Attribute;
 use end_to_end::stack::Stack;
 use operate::organisation::Organisations;
-use operate::{Serving, Smoke};
+use operate::{AliasCheck, Smoke};
 use std::collections::HashMap;
 
 #[tokio::test]
@@ -63,7 +63,7 @@ async fn the_smoke_test_finds_the_stack_whole_and_says_what_is_not() -> Result<(
         let endpoint = Some(stack.place.aws_endpoint_url.clone());
         let name = stack.place.stack.clone();
         let organisations = Organisations::new(&aws::load()?, name.clone(), endpoint)?;
-        let serving = Serving::new(stack.lambda.clone(), name.clone());
+        let serving = AliasCheck::new(stack.lambda.clone(), name.clone());
         let letters = letters(&stack)?;
         let organisation = Some(OrganisationId::parse(organisation)?);
         Smoke { organisations, serving, letters, organisation, webhook: true }.run().await

@@ -1,10 +1,10 @@
 //! What a handler would do can be seen without its being done.
 
-use crate::setting::{SOON, alone, among_others, events, known_ticket, rest, set_variable};
+use crate::support::{SOON, alone, among_others, events, known_ticket, rest, set_variable};
 use anyhow::{Context as _, Result, ensure};
 use automations::clock;
 use end_to_end::stack::{Stack, eventually};
-use operate::{Player, Replay, Tried};
+use operate::{HandlerUnderTest, Replay, Replayer};
 use serde_json::json;
 use std::path::Path;
 
@@ -21,11 +21,11 @@ async fn a_handler_is_tried_on_the_journal_with_other_settings_and_changes_nothi
     organisation.webhook("ticket-updated", &ticket).await?;
     let told = events(&organisation, &ticket, 2).await?;
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("no project around")?;
-    let nobody = Tried::built(root, "nobody", None);
+    let nobody = HandlerUnderTest::built(root, "nobody", None);
     assert!(nobody.is_err_and(|error| error.to_string().contains(HANDLER)), "it names those that there are");
     let settings = json!({ "stage": "Archived", "label": "Client", "follow_up_workflow": "Annual reviews" });
-    let tried = Tried::built(root, HANDLER, Some(settings.to_string()))?;
-    let player = Player {
+    let tried = HandlerUnderTest::built(root, HANDLER, Some(settings.to_string()))?;
+    let player = Replayer {
         events: stack.events.clone(),
         sqs: stack.sqs.clone(),
         store: stack.store(),
@@ -38,10 +38,10 @@ async fn a_handler_is_tried_on_the_journal_with_other_settings_and_changes_nothi
     let dry = tried.decide(told[1].clone())?;
     let kinds: Vec<_> = dry.actions.iter().map(|action| action["handler"].clone()).collect();
     assert_eq!(kinds, [HANDLER, HANDLER]);
-    let as_deployed = Tried::built(root, HANDLER, None)?.decide(told[1].clone())?;
+    let as_deployed = HandlerUnderTest::built(root, HANDLER, None)?.decide(told[1].clone())?;
     assert!(as_deployed.actions.is_empty(), "{as_deployed:?}");
-    let misfit = Tried::built(root, HANDLER, Some("{}".to_owned()))?.decide(told[1].clone());
-    assert!(misfit.is_err());
+    let decode_error = HandlerUnderTest::built(root, HANDLER, Some("{}".to_owned()))?.decide(told[1].clone());
+    assert!(decode_error.is_err());
     assert!(organisation.mutations().await?.is_empty());
     Ok(())
 }
@@ -58,7 +58,7 @@ async fn a_deployed_handler_in_its_dry_run_logs_its_actions_and_sends_none() -> 
     organisation.webhook("ticket-updated", &ticket).await?;
     let event = events(&organisation, &ticket, 2).await?.remove(1);
     let logged = eventually("two lines", SOON, async || {
-        let lines = stack.logged(HANDLER, "dry run: not sent").await?;
+        let lines = stack.logged(HANDLER, "actions.dry_run").await?;
         let own: Vec<_> = lines.into_iter().filter(|line| line.contains(event.id.as_str())).collect();
         ensure!(own.len() >= 2, "{own:?}");
         Ok(())

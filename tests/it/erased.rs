@@ -1,6 +1,6 @@
 //! What is kept of somebody can be erased, and nothing else goes with it.
 
-use crate::setting::{alone, known_ticket, letters, mutations, rest};
+use crate::support::{alone, known_ticket, letters, mutations, rest};
 use anyhow::{Result, ensure};
 use automations::id::OrganisationId;
 use end_to_end::stack::{Organisation, Stack, Where};

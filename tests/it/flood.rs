@@ -1,6 +1,6 @@
 //! No organisation starves another.
 
-use crate::setting::{SOON, alone, mutations, rest};
+use crate::support::{SOON, alone, mutations, rest};
 use anyhow::{Result, ensure};
 use end_to_end::stack::{Organisation, Stack, eventually};
 use serde_json::json;

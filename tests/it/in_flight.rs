@@ -1,7 +1,7 @@
 //! Going live on an old pipeline, and a token that is replaced while hundreds of actions are on their way.
 
 use crate::rotation::{STEPS, staged, step_of};
-use crate::setting::{alone, mutations, rest};
+use crate::support::{alone, mutations, rest};
 use anyhow::{Result, ensure};
 use automations::id::{OrganisationId, TicketId};
 use automations::salestrekker::Limits;

@@ -1,6 +1,6 @@
 //! Webhooks that are not Salestrekker's: each post becomes one event, and nobody but its handler sees what it says.
 
-use crate::setting::{SOON, alone, among_others, letters, mutations, rest};
+use crate::support::{SOON, alone, among_others, letters, mutations, rest};
 use anyhow::{Context as _, Result, ensure};
 use automations::id::OrganisationId;
 use automations::model::event::Cause;
@@ -77,7 +77,7 @@ async fn a_form_and_json_become_an_event_each_that_is_in_no_record_and_no_log() 
     let events = heard(&stack, &listener, 2).await?;
     assert_eq!(events.len(), 2);
     for event in &events {
-        assert_eq!(event.what.kind(), "inbound.survey");
+        assert_eq!(event.kind.name(), "inbound.survey");
         let fields = event.inbound("survey").context("no fields")?;
         assert_eq!(fields.text("who").context("no field")?.reveal(), "Citizen-of-forms");
         assert!(matches!(&event.cause, Cause::Webhook { action, .. } if action.as_str() == "inbound-survey"));
@@ -157,7 +157,7 @@ async fn a_body_that_cannot_be_read_is_told_and_one_that_is_too_large() -> Resul
     let organisation = stack.organisation("inbound-bodies").await?;
     let url = declared(&organisation, "survey").await?;
     let listener = stack.listen("inbound-bodies").await?;
-    let unreadable = (400, "neither_form_nor_json_object".to_owned());
+    let unreadable = (400, "unsupported_body".to_owned());
     for (kind, body) in
         [(JSON, ""), (JSON, "[1]"), (JSON, "{"), (FORM, ""), ("multipart/form-data; boundary=x", "--x--")]
     {
@@ -180,7 +180,7 @@ async fn a_body_that_cannot_be_read_is_told_and_one_that_is_too_large() -> Resul
 #[tokio::test]
 async fn an_archive_of_the_bus_takes_no_form() -> Result<()> {
     let _turn = among_others().await;
-    let template = include_str!("../../infra/store.yaml");
+    let template = include_str!("../../infra/stacks/store.yaml");
     let archive = template.split("Type: AWS::Events::Archive").nth(1).context("no archive")?;
     let line = archive.lines().find_map(|line| line.trim().strip_prefix("EventPattern: "));
     let pattern: Value = serde_norway::from_str(line.context("it takes all")?)?;
@@ -188,7 +188,7 @@ async fn an_archive_of_the_bus_takes_no_form() -> Result<()> {
     for event in one_of_each() {
         let is_form = event.inbound("website-lead").is_some();
         let taken = crate::patterns::matches(&client, &pattern.to_string(), &event).await?;
-        ensure!(taken != is_form, "{}", event.what.kind());
+        ensure!(taken != is_form, "{}", event.kind.name());
     }
     Ok(())
 }
@@ -221,8 +221,8 @@ async fn a_website_lead_has_one_contact_though_its_form_came_twice_and_its_ticke
     // The lead's first webhook tells of a ticket that we made.
     let ticket = all[1].result.as_str().context("no ticket")?;
     organisation.webhook("ticket-updated", ticket).await?;
-    let events = crate::setting::events(&organisation, ticket, 1).await?;
-    assert_eq!(events[0].what.kind(), "ticket.created");
+    let events = crate::support::events(&organisation, ticket, 1).await?;
+    assert_eq!(events[0].kind.name(), "ticket.created");
     Ok(())
 }
 
@@ -247,7 +247,7 @@ async fn a_website_lead_that_is_cut_off_between_its_steps_goes_on_behind_the_fir
     let all = letters.show(&Selection::default()).await?;
     let (letter, _) =
         all.into_iter().find(|(_, body)| body.contains("\"website-cut\"")).context("no letter")?;
-    assert_eq!(letter.reason, "ambiguous");
+    assert_eq!(letter.reason, "outcome_unknown");
     let selection = Selection { id: Some(letter.id), ..Selection::default() };
     letters.redrive(&selection, Some(&stack.store())).await?;
     mutations(&organisation, "ticketCreate", 1).await?;

@@ -2,26 +2,26 @@
 //! makes none of it: so the lines are looked at as they stand in the logs.
 
 use crate::alarms::of_type;
-use crate::setting::{SOON, among_others, known_ticket, mutations};
+use crate::support::{SOON, among_others, known_ticket, mutations};
 use crate::tidy::read;
 use anyhow::{Context as _, Result, ensure};
-use automations::telemetry::metric::{Metric, Outcome, Reason, Stage};
+use automations::telemetry::metric::{Metric, Outcome, RejectionReason, TokenStage};
 use end_to_end::stack::{Stack, eventually};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// A metric as an alarm or a widget names it: its name, then what it is told apart by and the value.
-type Named = Vec<String>;
+type MetricNames = Vec<String>;
 
-fn named(metric: Metric) -> Named {
-    let (name, _) = metric.name();
+fn named(metric: Metric) -> MetricNames {
+    let name = metric.name();
     let dimension = metric.dimension().into_iter().flat_map(|(name, value)| [name, value]);
     [name].into_iter().chain(dimension).map(str::to_owned).collect()
 }
 
 /// What the deployed alarms read of what is told.
-async fn watched(stack: &Stack) -> Result<BTreeSet<Named>> {
+async fn watched(stack: &Stack) -> Result<BTreeSet<MetricNames>> {
     let resources = stack.resources().await?;
     let alarms = of_type(&resources, "AWS::CloudWatch::Alarm").map(|(_, alarm)| alarm);
     let own = alarms.filter(|alarm| alarm["Namespace"].to_string().contains("AWS::StackName"));
@@ -35,14 +35,14 @@ async fn watched(stack: &Stack) -> Result<BTreeSet<Named>> {
 }
 
 /// What the dashboard's widgets show of it.
-fn shown() -> Result<BTreeSet<Named>> {
-    let template = read("infra/dashboard.yaml")?;
+fn shown() -> Result<BTreeSet<MetricNames>> {
+    let template = read("infra/stacks/dashboard.yaml")?;
     let body = template.split("DashboardBody: !Sub |").nth(1).context("no body")?;
     let body: Value = serde_json::from_str(body)?;
     let widgets = body["widgets"].as_array().into_iter().flatten();
     let metrics = widgets.flat_map(|widget| widget["properties"]["metrics"].as_array().into_iter().flatten());
     let metrics = metrics.filter(|metric| metric[0] == "${Application}");
-    let parts = |metric: &Value| -> Named {
+    let parts = |metric: &Value| -> MetricNames {
         let parts = metric.as_array().into_iter().flatten().skip(1);
         parts.filter_map(|part| part.as_str().map(str::to_owned)).collect()
     };
@@ -52,10 +52,10 @@ fn shown() -> Result<BTreeSet<Named>> {
 #[tokio::test]
 async fn alarms_and_widgets_read_what_is_told_and_all_of_it() -> Result<()> {
     let _turn = among_others().await;
-    let told: BTreeSet<Named> = Metric::all().into_iter().map(named).collect();
+    let told: BTreeSet<MetricNames> = Metric::all().into_iter().map(named).collect();
     let (watched, shown) = (watched(&Stack::found().await?).await?, shown()?);
-    ensure!(watched.contains(&named(Metric::Refused(Reason::Unauthorised))), "{watched:?}");
-    let read: BTreeSet<Named> = watched.union(&shown).cloned().collect();
+    ensure!(watched.contains(&named(Metric::RequestsRejected(RejectionReason::Unauthorised))), "{watched:?}");
+    let read: BTreeSet<MetricNames> = watched.union(&shown).cloned().collect();
     let unread: Vec<_> = told.difference(&read).collect();
     let untold: Vec<_> = read.difference(&told).collect();
     ensure!(unread.is_empty() && untold.is_empty(), "read by nobody {unread:?}, told by nobody {untold:?}");
@@ -74,20 +74,20 @@ pub(crate) fn check(line: &Value, stack: &str) -> Result<()> {
         };
         for metric in directive["Metrics"].as_array().context("no definitions")? {
             let is_this = |known: &&Metric| {
-                let (name, unit) = known.name();
+                let (name, unit) = (known.name(), known.unit());
                 let told_by: Vec<&str> = known.dimension().map(|(name, _)| name).into_iter().collect();
                 let is_told = known.dimension().is_none_or(|(name, value)| line[name] == value);
                 metric["Name"] == name
-                    && metric["Unit"] == unit.as_str()
+                    && metric["Unit"] == <&str>::from(unit)
                     && *dimensions == json!(told_by)
                     && is_told
             };
             let all = Metric::all();
             let known = all.iter().find(is_this).with_context(|| format!("{metric} is not ours: {line}"))?;
-            let values = &line[known.name().0];
+            let values = &line[known.name()];
             let values = values.as_array().map_or_else(|| vec![values], |values| values.iter().collect());
             ensure!((1..=100).contains(&values.len()) && values.iter().all(|value| value.is_u64()), "{line}");
-            referred.insert(known.name().0.to_owned());
+            referred.insert(known.name().to_owned());
             referred.extend(known.dimension().map(|(name, _)| name.to_owned()));
         }
     }
@@ -110,12 +110,21 @@ async fn one_webhook_is_told_by_every_function_on_its_way() -> Result<()> {
     let reconciler = format!("{}-reconciler", stack.place.stack);
     stack.lambda.invoke().function_name(reconciler).send().await?;
     let wanted = [
-        ("webhook-ingest", vec![Metric::Webhooks(Stage::Current), Metric::Refused(Reason::Unauthorised)]),
-        ("event-enricher", vec![Metric::EventsPublished, Metric::HintAge, Metric::TokenDaysLeft]),
-        ("action-worker", vec![Metric::ActionsPerformed(Outcome::Done), Metric::ActionAge]),
+        (
+            "webhook-ingest",
+            vec![
+                Metric::Webhooks(TokenStage::Current),
+                Metric::RequestsRejected(RejectionReason::Unauthorised),
+            ],
+        ),
+        (
+            "event-enricher",
+            vec![Metric::EventsPublished, Metric::WebhookToEventLatency, Metric::TokenDaysLeft],
+        ),
+        ("action-worker", vec![Metric::ActionsPerformed(Outcome::Done), Metric::DecisionToActionLatency]),
         (
             "reconciler",
-            vec![Metric::OldestUnverified, Metric::LongestDue, Metric::OutboxBacklog, Metric::OutboxAge],
+            vec![Metric::OldestCheckAge, Metric::ReconcileLag, Metric::OutboxBacklog, Metric::OutboxAge],
         ),
     ];
     for (function, metrics) in wanted {
@@ -124,7 +133,7 @@ async fn one_webhook_is_told_by_every_function_on_its_way() -> Result<()> {
                 let told = stack.told(function).await?;
                 told.iter().try_for_each(|line| check(line, &stack.place.stack))?;
                 let is_there = |line: &Value| {
-                    line.get(metric.name().0).is_some()
+                    line.get(metric.name()).is_some()
                         && metric.dimension().is_none_or(|(name, value)| line[name] == value)
                 };
                 ensure!(told.iter().any(is_there), "{function} does not tell {metric:?}: {told:?}");

@@ -1,6 +1,6 @@
 //! A notice arrives at its destination: signed, once by its id, again where the destination was not there.
 
-use crate::setting::{SOON, among_others, events, known_ticket, published};
+use crate::support::{SOON, among_others, events, known_ticket, published};
 use anyhow::{Context as _, Result, ensure};
 use automations::id::DestinationName;
 use automations::{Action, Event};

@@ -1,11 +1,11 @@
 //! The same webhook again does nothing again.
 
-use crate::setting::{SOON, among_others, events, kinds, known_ticket, mutations, organisation, rest};
+use crate::support::{SOON, among_others, events, kinds, known_ticket, mutations, organisation, rest};
 use anyhow::{Context as _, Result, ensure};
 use automations::Action;
 use automations::id::ActionId;
 use automations::json::to_json;
-use automations::model::action::Decided;
+use automations::model::action::PlannedAction;
 use automations::store::Outcome;
 use end_to_end::stack::{Stack, eventually};
 use end_to_end::stand_in::Payload;
@@ -100,7 +100,7 @@ async fn an_action_that_is_delivered_again_is_not_done_again() -> Result<()> {
     again.message_group_id(done.decided.group()).message_deduplication_id("again").send().await?;
     rest(&stack).await?;
     eventually("the second delivery", SOON, async || {
-        let logged = stack.logged("action-worker", "done_before").await?;
+        let logged = stack.logged("action-worker", "duplicate").await?;
         ensure!(logged.iter().any(|line| line.contains(done.decided.id.as_str())), "not yet");
         Ok(())
     })
@@ -129,7 +129,7 @@ async fn a_handlers_own_mutation_is_sent_once_and_a_doubtful_one_is_left_for_a_p
         let id = ActionId::of(&event.id, "own", position)?;
         let (organisation, handler) = (event.organisation.clone(), "own".to_owned());
         let (event, decided_at) = (event.id.clone(), event.observed_at);
-        Ok::<_, anyhow::Error>(Decided {
+        Ok::<_, anyhow::Error>(PlannedAction {
             id,
             organisation,
             event,

@@ -1,12 +1,12 @@
 //! An organisation from its first day on: added by one command, its webhook token replaced, its access narrowed.
 
-use crate::setting::{SOON, among_others, events, known_ticket, rest};
+use crate::support::{SOON, among_others, events, known_ticket, rest};
 use anyhow::{Context as _, Result, ensure};
 use automations::aws::secret::{self, Access, Credential, Login};
 use automations::id::OrganisationId;
 use automations::model::event::UnrecognisedReason;
 use automations::store::Outcome;
-use automations::{What, aws, clock};
+use automations::{EventKind, aws, clock};
 use end_to_end::stack::{Stack, eventually};
 use operate::organisation::{New, Organisations, Urls};
 use reqwest::Method;
@@ -97,7 +97,7 @@ async fn a_read_only_organisations_actions_are_recorded_and_not_sent() -> Result
         let done = eventually("a record", SOON, async || {
             organisation.done(&event, HANDLER, position).await?.context("not yet")
         });
-        assert_eq!(done.await?.outcome, Outcome::WouldDo);
+        assert_eq!(done.await?.outcome, Outcome::DryRun);
     }
     rest(&stack).await?;
     assert!(organisation.mutations().await?.is_empty());
@@ -117,7 +117,9 @@ async fn a_write_only_organisations_tickets_are_not_looked_at() -> Result<()> {
         listener.heard().await?.into_iter().next().context("nothing yet")
     });
     let reason = UnrecognisedReason::NoReadAccess;
-    assert!(matches!(told.await?.what, What::WebhookUnrecognised { reason: told, .. } if told == reason));
+    assert!(
+        matches!(told.await?.kind, EventKind::WebhookUnrecognised { reason: told, .. } if told == reason)
+    );
     assert!(organisation.journal(&ticket).await?.is_empty());
     Ok(())
 }

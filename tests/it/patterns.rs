@@ -1,6 +1,6 @@
 //! The patterns that the guide shows, and those of the table, as EventBridge reads them.
 
-use crate::setting::among_others;
+use crate::support::among_others;
 use anyhow::{Context as _, Result, ensure};
 use automations::testing::{a_ticket, one_of_each, stage_changed};
 use automations::{Event, json};
@@ -22,7 +22,7 @@ pub(crate) async fn matches(
 ) -> Result<bool> {
     let text = format!(
         r#"{{"id": "1", "account": "000000000000", "source": "salestrekker", "time": "2026-01-01T00:00:00Z", "region": "ap-southeast-2", "resources": [], "detail-type": "{}", "detail": {}}}"#,
-        event.what.kind(),
+        event.kind.name(),
         json::to_json(event)
     );
     let asked = client.test_event_pattern().event_pattern(pattern).event(text).send().await;
@@ -33,7 +33,7 @@ pub(crate) async fn matches(
 async fn the_ten_patterns_of_the_guide_take_what_they_say() -> Result<()> {
     let _guard = among_others().await;
     let guide = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/handlers.md"))?;
-    let table = guide.split("| `Where` | events |").nth(1).and_then(|rest| rest.split("\n\n").next());
+    let table = guide.split("| `Filter` | events |").nth(1).and_then(|rest| rest.split("\n\n").next());
     let places: Vec<&str> =
         table.context("no table")?.lines().filter_map(|line| line.split('`').nth(1)).collect();
     assert_eq!(places.len(), 10);
@@ -47,7 +47,7 @@ async fn the_ten_patterns_of_the_guide_take_what_they_say() -> Result<()> {
         let pattern = pattern(&["ticket.stage_changed", "ticket.created"], place);
         ensure!(matches(&client, &pattern, &settled).await?, "{place} does not take what it should");
         ensure!(matches(&client, &pattern, &back).await? != tells_stages, "{place}, the other way round");
-        for other in one_of_each().iter().filter(|event| event.what.kind() == "ticket.renamed") {
+        for other in one_of_each().iter().filter(|event| event.kind.name() == "ticket.renamed") {
             ensure!(!matches(&client, &pattern, other).await?, "{place} takes another kind");
         }
     }

@@ -1,7 +1,7 @@
-//! What each role may do, to the letter. A permission more in template.yaml or infra/roles.yaml fails here until this table says it too.
+//! What each role may do, to the letter. A permission more in template.yaml or infra/stacks/roles.yaml fails here until this table says it too.
 
 use crate::alarms::of_type;
-use crate::setting::among_others;
+use crate::support::among_others;
 use anyhow::{Context as _, Result};
 use end_to_end::stack::Stack;
 use serde_json::Value;
@@ -63,7 +63,7 @@ fn table() -> BTreeMap<&'static str, BTreeSet<String>> {
                 .chain([
                     own("sqs:SendMessage DeadLettersOfAHandler"),
                     own("sqs:SendMessage Store.Outputs.ActionsArn"),
-                    secret("GetSecretValue", "nothing-??????"),
+                    secret("GetSecretValue", "none-??????"),
                 ])
                 .collect(),
         ),

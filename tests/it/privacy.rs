@@ -3,9 +3,9 @@
 use crate::actions::decide;
 use crate::inbound::declared;
 use crate::metrics::check;
-use crate::setting::{among_others, events, known_ticket, mutations, rest};
+use crate::support::{among_others, events, known_ticket, mutations, rest};
 use anyhow::{Result, ensure};
-use automations::model::lead::{Lead, LeadPlace};
+use automations::model::lead::{Lead, LeadTarget};
 use automations::private::Private;
 use automations::{Action, Event};
 use end_to_end::stack::{Organisation, Stack, Where};
@@ -55,7 +55,7 @@ async fn break_with(organisation: &Organisation<'_>, on: &str, is: &Value) -> Re
     Ok(())
 }
 
-fn lead(event: &Event, into: &LeadPlace) -> Vec<Action> {
+fn lead(event: &Event, into: &LeadTarget) -> Vec<Action> {
     let text = |position: usize| Private::new(CANARIES[position].to_owned());
     let lead = Lead {
         first_name: text(0),
@@ -64,15 +64,15 @@ fn lead(event: &Event, into: &LeadPlace) -> Vec<Action> {
         phone_code: Private::new("+61".to_owned()),
         phone: text(3),
     };
-    if event.what.kind() == "ticket.stage_changed" {
+    if event.kind.name() == "ticket.stage_changed" {
         vec![Action::create_lead(lead, into, "{contact}")]
     } else {
         vec![]
     }
 }
 
-fn home_loans() -> LeadPlace {
-    LeadPlace::first_stage_of("Home loans")
+fn home_loans() -> LeadTarget {
+    LeadTarget::first_stage_of("Home loans")
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! A handler that must know more than its event carries reads it, and where it may not, its event is kept with the reason.
 
 use crate::organisations::organisations;
-use crate::setting::{SOON, among_others, events, known_ticket, published};
+use crate::support::{SOON, among_others, events, known_ticket, published};
 use anyhow::{Context as _, Result};
 use automations::aws::secret::{Access, Secrets};
 use automations::handler::Reads;
@@ -18,9 +18,9 @@ struct Settings {
 }
 
 async fn decide(event: &Event, settings: &Settings, api: &Reading<'_>) -> Result<Vec<Action>, HandlerError> {
-    let ticket = event.ticket().ok_or(HandlerError::GiveUp("no ticket"))?;
+    let ticket = event.ticket().ok_or(HandlerError::DeadLetter("no ticket"))?;
     let name = api.ticket(&ticket.id).await?.name.unwrap_or_default();
-    let is_meant = event.what.kind() == "ticket.stage_changed" && name.reveal().starts_with("Refinance");
+    let is_meant = event.kind.name() == "ticket.stage_changed" && name.reveal().starts_with("Refinance");
     Ok(is_meant.then(|| Action::add_label(ticket, &settings.label)).into_iter().collect())
 }
 
@@ -62,6 +62,9 @@ async fn where_nothing_may_be_read_the_event_is_kept_with_the_reason() -> Result
     let organisation = stack.organisation("reading-not").await?;
     let (_, given_up) = told(&organisation, Access::WriteOnly).await?;
     let reasons: Vec<&str> = given_up.iter().map(|(_, reason)| reason.as_str()).collect();
-    assert!(!reasons.is_empty() && reasons.iter().all(|reason| *reason == "handler_gave_up"), "{reasons:?}");
+    assert!(
+        !reasons.is_empty() && reasons.iter().all(|reason| *reason == "handler_rejected_event"),
+        "{reasons:?}"
+    );
     Ok(())
 }

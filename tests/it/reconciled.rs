@@ -1,14 +1,14 @@
 //! What no webhook said is found all the same, and what was stored and not published goes out.
 
-use crate::setting::{
+use crate::support::{
     SOON, alone, among_others, events, kinds, known_ticket, mutations, published, rest, set_variable,
 };
 use anyhow::{Context as _, Result, ensure};
-use automations::clock::{self, Moment};
+use automations::clock::{self, Timestamp};
 use automations::id::{OrganisationId, TicketId};
 use automations::model::event::Cause;
 use automations::store::Version;
-use automations::{Event, What};
+use automations::{Event, EventKind};
 use end_to_end::stack::{Organisation, Stack, eventually};
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -71,7 +71,7 @@ async fn a_ticket_that_no_webhook_ever_named_is_found_by_a_list_where_there_is_o
     rest(&stack).await?;
     let before = set_variable(&stack, "event-enricher", "LIST_QUERY", query).await?;
     let hint = json!({
-        "id": "list.0", "organisation": "listed", "action": null, "received_at": 1, "ticket": null, "raw": null,
+        "id": "list.0", "organisation": "listed", "action": null, "received_at": "2026-11-25T09:30:00.000Z", "ticket": null, "raw": null,
     });
     let hints = stack.queue_url(&stack.place.hints_queue).await?;
     stack.sqs.send_message().queue_url(hints).message_body(hint.to_string()).send().await?;
@@ -112,8 +112,8 @@ async fn a_ticket_that_nobody_touched_is_told_at_each_mark_once() -> Result<()> 
     reconcile(&organisation, &ticket).await?;
     let told = events(&organisation, &ticket, 3).await?;
     let marks = |told: &[Event]| -> Vec<(u16, u64)> {
-        let mark = |event: &Event| match &event.what {
-            What::StageAged { days, ticket, stage } if stage.is_named("Application") => {
+        let mark = |event: &Event| match &event.kind {
+            EventKind::StageAged { days, ticket, stage } if stage.is_named("Application") => {
                 Some((*days, ticket.version))
             }
             _ => None,
@@ -159,7 +159,7 @@ async fn events_that_were_stored_by_somebody_who_was_lost_go_out() -> Result<()>
     let mut next = known.snapshot;
     next.ticket.version = 2;
     let version = Version { snapshot: &next, events: &[], outbox: &told };
-    store.write(&id, version, Moment::from_millis(1)).await?;
+    store.write(&id, version, Timestamp::from_millis(1)).await?;
     // The reconciler that runs every minute may be faster than ours.
     reconcile(&organisation, &ticket).await?;
     let mut heard = Vec::new();

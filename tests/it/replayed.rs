@@ -1,10 +1,10 @@
 //! What happened can be published again: nothing is done twice, unless somebody asks for just that.
 
-use crate::setting::{alone, events, known_ticket, mutations, rest};
+use crate::support::{alone, events, known_ticket, mutations, rest};
 use anyhow::Result;
 use automations::clock;
 use end_to_end::stack::Stack;
-use operate::{Player, Replay};
+use operate::{Replay, Replayer};
 use serde_json::json;
 
 const HANDLER: &str = "follow-up-on-settlement";
@@ -20,7 +20,7 @@ async fn a_replay_does_nothing_again_unless_it_is_asked_to() -> Result<()> {
     organisation.webhook("ticket-updated", &ticket).await?;
     mutations(&organisation, "ticketCreate", 1).await?;
     rest(&stack).await?;
-    let player = Player {
+    let player = Replayer {
         events: stack.events.clone(),
         sqs: stack.sqs.clone(),
         store: stack.store(),

@@ -1,6 +1,6 @@
 //! The API token's rotation, step by step as Secrets Manager takes them.
 
-use crate::setting::{among_others, known_ticket, mutations};
+use crate::support::{among_others, known_ticket, mutations};
 use anyhow::{Context as _, Result, ensure};
 use automations::aws::secret::Kind;
 use aws_sdk_lambda::primitives::Blob;

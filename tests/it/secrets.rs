@@ -2,7 +2,7 @@
 
 use crate::notices::receiver;
 use crate::rotation::{STEPS, current, staged, staged_as, step_of};
-use crate::setting::{SOON, alone, known_ticket, mutations, rest};
+use crate::support::{SOON, alone, known_ticket, mutations, rest};
 use anyhow::{Context as _, Result, ensure};
 use automations::id::DestinationName;
 use automations::{Action, Event};

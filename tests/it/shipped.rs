@@ -1,7 +1,7 @@
 //! The handlers that ship, deployed as they are and switched on as a brokerage would.
 
 use crate::notices::receiver;
-use crate::setting::{SOON, alone, events, known_ticket, mutations, published, rest, set_variable};
+use crate::support::{SOON, alone, events, known_ticket, mutations, published, rest, set_variable};
 use anyhow::{Context as _, Result, ensure};
 use automations::id::OwnerId;
 use automations::store::Outcome;

@@ -1,18 +1,22 @@
 //! What the table holds two writers to, on the real DynamoDB endpoint.
 
-use crate::setting::{SOON, among_others, events, known_ticket};
+use crate::support::{SOON, among_others, events, known_ticket};
 use anyhow::{Context as _, Result, ensure};
-use automations::clock::Moment;
+use automations::clock::Timestamp;
 use automations::id::{ActionId, EventId, OrganisationId, TicketId};
 use automations::model::diff::{Seen, Snapshot, change};
 use automations::store::{Claim, Claimant, Done, Error, Outcome, SHARDS, Unpublished, Version};
 use automations::testing;
-use automations::{Action, Event, model::action::Decided};
+use automations::{Action, Event, model::action::PlannedAction};
 use end_to_end::stack::{Stack, eventually};
 use std::time::Duration;
 
 fn claimant(owner: &str, now: u64) -> Claimant<'_> {
-    Claimant { owner, now: Moment::from_millis(now), until: Moment::from_millis(now.saturating_add(100)) }
+    Claimant {
+        owner,
+        now: Timestamp::from_millis(now),
+        until: Timestamp::from_millis(now.saturating_add(100)),
+    }
 }
 
 #[tokio::test]
@@ -25,18 +29,18 @@ async fn of_two_writers_of_one_version_one_is_overtaken() -> Result<()> {
     let known = store.known(&id, std::slice::from_ref(&ticket)).await?.remove(&ticket).context("unknown")?;
     let mut next = known.snapshot.clone();
     next.ticket.version = 2;
-    let now = Moment::from_millis(1);
+    let now = Timestamp::from_millis(1);
     store.write(&id, bare(&next), now).await?;
     let late = store.write(&id, bare(&next), now).await;
-    assert!(matches!(late, Err(Error::Overtaken)), "{late:?}");
+    assert!(matches!(late, Err(Error::VersionConflict)), "{late:?}");
     let stale = store.write(&id, bare(&known.snapshot), now).await;
-    assert!(matches!(stale, Err(Error::Overtaken)), "{stale:?}");
+    assert!(matches!(stale, Err(Error::VersionConflict)), "{stale:?}");
     Ok(())
 }
 
 /// So that the reconciler finds none of them due: their organisations are no more than names.
-fn far_away() -> Moment {
-    Moment::from_millis(1_000 * 60 * 60 * 24 * 365 * 200)
+fn far_away() -> Timestamp {
+    Timestamp::from_millis(1_000 * 60 * 60 * 24 * 365 * 200)
 }
 
 fn bare(snapshot: &Snapshot) -> Version<'_> {
@@ -89,7 +93,7 @@ async fn of_a_group_of_50_those_that_were_overtaken_do_not_keep_the_others_out()
     for (place, written) in written.iter().enumerate() {
         match written {
             Ok(()) => assert!(!overtaken.contains(&place), "{place} was overtaken"),
-            Err(Error::Overtaken) => assert!(overtaken.contains(&place), "{place} was not overtaken"),
+            Err(Error::VersionConflict) => assert!(overtaken.contains(&place), "{place} was not overtaken"),
             Err(error) => anyhow::bail!("{place}: {error}"),
         }
     }
@@ -180,12 +184,12 @@ async fn the_journal_has_what_many_tickets_told_in_the_order_of_time_and_across_
             ..testing::stage_changed("Approved", "Settled")
         };
         let version = Version { snapshot, events: std::slice::from_ref(&event), outbox: &[] };
-        store.write(&id, version, Moment::from_millis(at)).await?;
+        store.write(&id, version, Timestamp::from_millis(at)).await?;
         told.push((at, event));
     }
     let (first, last) = (told[5].0, told[35].0);
     let read = eventually("all of them", SOON, async || {
-        let read = store.journal(Moment::from_millis(first), Moment::from_millis(last)).await?;
+        let read = store.journal(Timestamp::from_millis(first), Timestamp::from_millis(last)).await?;
         let own: Vec<Event> = read.into_iter().filter(|event| event.organisation == id).collect();
         ensure!(own.len() >= 30, "{} so far", own.len());
         Ok(own)
@@ -203,20 +207,27 @@ async fn a_claim_is_one_claimants_until_its_lease_ends() -> Result<()> {
     let (store, id) = (stack.store(), OrganisationId::parse("claims")?);
     let action = ActionId::parse("claims.lease.0")?;
     let [first, second] = [claimant("first", 1_000), claimant("second", 1_050)];
-    assert_eq!(store.claim(&id, &action, first).await?, Claim::Ours { in_doubt: false });
+    assert_eq!(store.claim(&id, &action, first).await?, Claim::Granted { on_unknown_outcome: false });
     assert_eq!(store.claim(&id, &action, second).await?, Claim::Held { until: first.until });
-    assert_eq!(store.claim(&id, &action, first).await?, Claim::Ours { in_doubt: false }, "its own again");
+    assert_eq!(
+        store.claim(&id, &action, first).await?,
+        Claim::Granted { on_unknown_outcome: false },
+        "its own again"
+    );
     // The first is lost before it sent anything: the action is nobody's, and nothing is in doubt.
     let third = claimant("third", 1_100);
-    assert_eq!(store.claim(&id, &action, third).await?, Claim::Ours { in_doubt: false });
+    assert_eq!(store.claim(&id, &action, third).await?, Claim::Granted { on_unknown_outcome: false });
     let late = store.sending(&id, &action, first).await;
-    assert!(matches!(late, Err(Error::Overtaken)), "who lost its lease sends nothing: {late:?}");
+    assert!(matches!(late, Err(Error::VersionConflict)), "who lost its lease sends nothing: {late:?}");
     // The third is lost after it began to send.
     store.sending(&id, &action, third).await?;
-    assert_eq!(store.claim(&id, &action, claimant("fourth", 1_300)).await?, Claim::Ours { in_doubt: true });
+    assert_eq!(
+        store.claim(&id, &action, claimant("fourth", 1_300)).await?,
+        Claim::Granted { on_unknown_outcome: true }
+    );
     assert_eq!(
         store.claim(&id, &action, claimant("fifth", 1_500)).await?,
-        Claim::Ours { in_doubt: true },
+        Claim::Granted { on_unknown_outcome: true },
         "a doubt outlives whoever did not resolve it"
     );
     store.park(&id, &action, claimant("fifth", 1_500)).await?;
@@ -232,7 +243,7 @@ async fn a_claim_that_is_given_back_is_anybodys_and_one_that_is_done_nobodys() -
     let ticket = known_ticket(&organisation, "Approved").await?;
     let event = events(&organisation, &ticket, 1).await?.remove(0);
     let (store, id) = (stack.store(), event.organisation.clone());
-    let decided = Decided {
+    let decided = PlannedAction {
         chain: vec![],
         hint: None,
         id: ActionId::of(&event.id, "test", 0)?,
@@ -247,11 +258,11 @@ async fn a_claim_that_is_given_back_is_anybodys_and_one_that_is_done_nobodys() -
     store.claim(&id, &decided.id, first).await?;
     store.sending(&id, &decided.id, first).await?;
     store.release(&id, &decided.id, first).await?;
-    assert_eq!(store.claim(&id, &decided.id, second).await?, Claim::Ours { in_doubt: false });
+    assert_eq!(store.claim(&id, &decided.id, second).await?, Claim::Granted { on_unknown_outcome: false });
     let done =
-        Done { decided: decided.clone(), outcome: Outcome::Changed, done_at: Moment::from_millis(1_020) };
+        Done { decided: decided.clone(), outcome: Outcome::Changed, done_at: Timestamp::from_millis(1_020) };
     let late = store.record(&done, first).await;
-    assert!(matches!(late, Err(Error::Overtaken)), "{late:?}");
+    assert!(matches!(late, Err(Error::VersionConflict)), "{late:?}");
     assert_eq!(store.done(&id, &decided.id).await?, None);
     store.record(&done, second).await?;
     assert_eq!(store.done(&id, &decided.id).await?, Some(done));

@@ -1,13 +1,13 @@
 //! `cargo xtask dev` on the deployed stack: a function's code is swapped while events come and none is lost, and the way of an event
 //! is told from the functions' logs.
 
-use crate::setting::{SOON, alone, events, known_ticket, mutations, rest};
+use crate::support::{SOON, alone, events, known_ticket, mutations, rest};
 use anyhow::{Context as _, Error, Result, ensure};
 use automations::{aws, clock};
 use aws_sdk_cloudwatchlogs::Client;
 use dev::swap::Swap;
 use dev::tail::Tail;
-use dev::way::Ways;
+use dev::timeline::Ways;
 use end_to_end::stack::{Organisation, Stack, eventually};
 use serde_json::json;
 use std::fs;

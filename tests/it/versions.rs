@@ -1,7 +1,7 @@
 //! What an operator sets reaches what serves.
 
 use crate::alarms::of_type;
-use crate::setting::among_others;
+use crate::support::among_others;
 use crate::tidy::read;
 use anyhow::{Context as _, Result, ensure};
 use end_to_end::stack::Stack;

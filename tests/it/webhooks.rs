@@ -1,6 +1,6 @@
 //! Webhooks as Salestrekker itself may send them: twice, out of order, late, not at all, and for our own changes too.
 
-use crate::setting::{among_others, events, kinds, mutations, rest};
+use crate::support::{among_others, events, kinds, mutations, rest};
 use anyhow::Result;
 use end_to_end::stack::{Organisation, Stack};
 use reqwest::Method;

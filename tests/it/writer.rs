@@ -1,6 +1,6 @@
 //! The worker may sign in for itself: what it reads then, the enricher cannot, nor the reverse.
 
-use crate::setting::{SOON, alone, rest, set_variable};
+use crate::support::{SOON, alone, rest, set_variable};
 use anyhow::{Context as _, Result};
 use automations::aws::secret::{self, Access, Credential, Kind, Login};
 use automations::handler::Decide;
@@ -39,7 +39,7 @@ async fn a_worker_with_a_secret_of_its_own_writes_by_it_while_the_readers_token_
     let _turn = alone().await;
     let stack = Stack::found().await?;
     let organisation = stack.organisation("own-writer").await?;
-    let ticket = crate::setting::known_ticket(&organisation, "Approved").await?;
+    let ticket = crate::support::known_ticket(&organisation, "Approved").await?;
     let good = crate::rotation::current(&organisation).await?;
     organisation.set_secret(Kind::WriterToken.as_str(), &serde_json::from_str(&good)?).await?;
     rest(&stack).await?;
@@ -50,8 +50,8 @@ async fn a_worker_with_a_secret_of_its_own_writes_by_it_while_the_readers_token_
         let hosted = organisation.host("writes", label, ()).await?;
         organisation.change(&ticket, json!({ "stage": "Archived" })).await?;
         organisation.webhook("ticket-updated", &ticket).await?;
-        let event = crate::setting::events(&organisation, &ticket, 2).await?.remove(1);
-        crate::setting::published(&organisation, &ticket).await?;
+        let event = crate::support::events(&organisation, &ticket, 2).await?.remove(1);
+        crate::support::published(&organisation, &ticket).await?;
         organisation.set_token("refused").await?;
         while hosted.work().await? > 0 {}
         eventually("the action", SOON, async || {

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 use automations::Event;
-use automations::clock::{self, Moment};
+use automations::clock::{self, Timestamp};
 use automations::model::event::Cause;
 use automations::store::{Done, Outcome};
 use clap::Parser;
@@ -23,11 +23,11 @@ struct Arguments {
 
 /// One line of the timeline.
 #[derive(Debug, Serialize)]
-struct Line {
+struct TimelineLine {
     /// Milliseconds after the webhook was sent.
     elapsed_ms: u64,
     step: &'static str,
-    what: String,
+    text: String,
 }
 
 #[tokio::main]
@@ -51,8 +51,8 @@ async fn main() -> Result<()> {
             out,
             "\n  a ticket goes from Approved to Settled at Salestrekker, and a webhook says so:\n"
         )?;
-        for Line { elapsed_ms, step, what } in timeline {
-            writeln!(out, "  {elapsed_ms:>6} ms  {step:<9} {what}")?;
+        for TimelineLine { elapsed_ms, step, text } in timeline {
+            writeln!(out, "  {elapsed_ms:>6} ms  {step:<9} {text}")?;
         }
         writeln!(out)?;
     }
@@ -60,7 +60,7 @@ async fn main() -> Result<()> {
 }
 
 /// Settles the ticket, sends the webhook, and waits until both actions have arrived.
-async fn follow(organisation: &Organisation<'_>, ticket: &str) -> Result<Vec<Line>> {
+async fn follow(organisation: &Organisation<'_>, ticket: &str) -> Result<Vec<TimelineLine>> {
     organisation.change(ticket, json!({ "stage": "Settled" })).await?;
     let sent = clock::now();
     let accepted = organisation.webhook("ticket-updated", ticket).await?;
@@ -94,22 +94,22 @@ async fn follow(organisation: &Organisation<'_>, ticket: &str) -> Result<Vec<Lin
 }
 
 fn lines(
-    sent: Moment,
-    answered: Moment,
+    sent: Timestamp,
+    answered: Timestamp,
     hint: &str,
     event: &Event,
     actions: &[Done],
     mutations: &[&Mutation],
-) -> Vec<Line> {
-    let line = |at: Moment, step, what: String| Line {
+) -> Vec<TimelineLine> {
+    let line = |at: Timestamp, step, text: String| TimelineLine {
         elapsed_ms: at.as_millis().saturating_sub(sent.as_millis()),
         step,
-        what,
+        text,
     };
     let mut lines = vec![
         line(sent, "webhook", "sent: POST /hooks/demo/ticket-updated/…".to_owned()),
         line(answered, "webhook", "accepted: 202".to_owned()),
-        line(event.observed_at, "event", format!("{} Approved → Settled, {}", event.what.kind(), event.id)),
+        line(event.observed_at, "event", format!("{} Approved → Settled, {}", event.kind.name(), event.id)),
     ];
     if let Cause::Webhook { received_at, .. } = &event.cause {
         lines.push(line(*received_at, "hint", format!("{hint} goes on the queue")));
@@ -125,15 +125,15 @@ fn lines(
     for done in actions {
         let outcome = match &done.outcome {
             Outcome::Changed | Outcome::Sent => "done",
-            Outcome::AlreadySo => "already so",
-            Outcome::WouldDo => "would be done; the organisation is read-only",
+            Outcome::NoOp => "already so",
+            Outcome::DryRun => "would be done; the organisation is read-only",
             Outcome::Created { .. } => "done: a ticket created",
             Outcome::LeadCreated { .. } => "done: a contact and a ticket created",
         };
         lines.push(line(done.done_at, "action", format!("{} {outcome}", done.decided.action.kind())));
     }
     for mutation in mutations {
-        let at = Moment::from_millis(mutation.received_at);
+        let at = Timestamp::from_millis(mutation.received_at);
         lines.push(line(at, "mutation", format!("{} arrives at Salestrekker's stand-in", mutation.mutation)));
     }
     lines

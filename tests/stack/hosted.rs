@@ -2,7 +2,7 @@
 
 use super::{Organisation, Stack};
 use anyhow::Result;
-use automations::aws::batch::Source;
+use automations::aws::batch::SourceQueue;
 use automations::aws::queue::Queue;
 use automations::aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use automations::clock;
@@ -49,12 +49,12 @@ impl Organisation<'_> {
         let dead_letters = format!("hosted-{}-{name}-dead-letters", self.name);
         let dead = stack.new_queue(&dead_letters).await?;
         let handler = Handler {
-            name,
+            name: name.to_owned(),
             decide,
             settings,
-            source: Source::new(stack.sqs.clone(), name, queue.clone(), dead),
+            source: SourceQueue::new(stack.sqs.clone(), name.to_owned(), queue.clone(), dead),
             actions: Some(Queue::new(stack.sqs.clone(), stack.queue_url(&stack.place.actions_queue).await?)),
-            longest_chain: 5,
+            max_chain: 5,
         };
         Ok(Hosted { stack, handler, queue, dead_letters })
     }

@@ -72,7 +72,7 @@ impl Listener<'_> {
             for message in messages {
                 let event: BusEvent = from_json(message.body().unwrap_or_default().as_bytes())?;
                 anyhow::ensure!(
-                    event.kind == event.detail.what.kind(),
+                    event.kind == event.detail.kind.name(),
                     "a detail-type that is not the event's kind"
                 );
                 events.push(event.detail);

@@ -23,7 +23,7 @@ const STACK_NAME: &str = "automations";
 
 /// Where a stack is; what `cargo xtask up --json` prints.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Place {
+pub struct StackAddresses {
     /// A URL to post a webhook to, with its token; the seeded organisation's.
     pub webhook_url: String,
     /// Salestrekker's stand-in: `/graphql` and `/control/...`.
@@ -56,7 +56,7 @@ pub struct Place {
 #[derive(Debug)]
 pub struct Stack {
     /// Where it is.
-    pub place: Place,
+    pub place: StackAddresses,
     pub(crate) http: reqwest::Client,
     /// A client of SQS.
     pub sqs: aws_sdk_sqs::Client,
@@ -99,7 +99,7 @@ impl Stack {
             value.with_context(|| format!("template.yaml has no output {key}"))
         };
         let queue = |key: &str| Ok::<_, anyhow::Error>(last_part(&output(key)?, '/'));
-        let place = Place {
+        let place = StackAddresses {
             webhook_url: output("WebhookUrl")?,
             salestrekker_url: variable("SALESTREKKER_URL")?,
             aws_endpoint_url: variable("AWS_ENDPOINT_URL")?,
@@ -203,7 +203,7 @@ impl Stack {
     /// `http://…/_aws/lambda-url/{id}`: the function URL in the form that every client can reach; the host of the other
     /// form, `{id}.lambda-url.…`, is one that not every resolver knows.
     pub(crate) fn ingest_url(&self) -> String {
-        let Place { webhook_url, aws_endpoint_url, .. } = &self.place;
+        let StackAddresses { webhook_url, aws_endpoint_url, .. } = &self.place;
         if let Some((before, _)) = webhook_url.split_once("/hooks/") {
             return before.to_owned();
         }
@@ -212,7 +212,7 @@ impl Stack {
         format!("{aws_endpoint_url}/_aws/lambda-url/{id}")
     }
 
-    fn at(place: Place) -> Result<Self> {
+    fn at(place: StackAddresses) -> Result<Self> {
         let config = aws::load()?;
         let http = reqwest::Client::builder().timeout(Duration::from_secs(30)).build()?;
         Ok(Self {

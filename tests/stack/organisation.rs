@@ -5,10 +5,10 @@ use crate::stand_in::Payload;
 use anyhow::{Context as _, Result, bail};
 use automations::Event;
 use automations::aws::secret::Kind;
-use automations::clock::Moment;
+use automations::clock::Timestamp;
 use automations::id::{ActionId, OrganisationId, TicketId};
 use automations::json::{from_json, to_json};
-use automations::model::check_schedule::Watch;
+use automations::model::check_schedule::CheckSchedule;
 use automations::model::diff::Snapshot;
 use automations::store::{Done, Known};
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -262,8 +262,8 @@ impl Organisation<'_> {
     pub async fn let_be_due(&self, ticket: &str) -> Result<()> {
         let Some(known) = self.known(ticket).await? else { return Ok(()) };
         let (id, ticket) = (OrganisationId::parse(self.name.as_str())?, TicketId::parse(ticket)?);
-        let long_ago = Moment::from_millis(1);
-        let watch = Watch { verified: long_ago, due: long_ago, quiet: Duration::from_hours(1) };
+        let long_ago = Timestamp::from_millis(1);
+        let watch = CheckSchedule { verified: long_ago, due: long_ago, quiet: Duration::from_hours(1) };
         let version = known.snapshot.ticket.version;
         Ok(self.stack.store().verified(&id, &ticket, version, watch).await?)
     }
@@ -272,7 +272,7 @@ impl Organisation<'_> {
     ///
     /// # Errors
     /// As a request fails, or where the ticket is not known.
-    pub async fn let_stand_since(&self, ticket: &str, since: Moment) -> Result<()> {
+    pub async fn let_stand_since(&self, ticket: &str, since: Timestamp) -> Result<()> {
         let known = self.known(ticket).await?.context("an unknown ticket")?;
         let snapshot = Snapshot { stage_since: Some(since), ..known.snapshot };
         let key = |text: String| AttributeValue::S(text);

@@ -1,7 +1,7 @@
 //! Tokens as the vendor's are: HS256, with the claims that were observed, alive for 14 days (salestrekker-facts.md,
 //! section 2).
 
-use automations::clock::Moment;
+use automations::clock::Timestamp;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +22,7 @@ pub(super) struct Claims {
 }
 
 /// A token for this organisation, from now on for so many seconds.
-pub(super) fn issue(user: &str, organisation: &str, now: Moment, lifetime: u64, serial: u64) -> String {
+pub(super) fn issue(user: &str, organisation: &str, now: Timestamp, lifetime: u64, serial: u64) -> String {
     let iat = now.as_seconds();
     let claims = Claims {
         id: user.to_owned(),
@@ -36,7 +36,7 @@ pub(super) fn issue(user: &str, organisation: &str, now: Moment, lifetime: u64, 
 }
 
 /// What a token says, where it is genuine and alive.
-pub(super) fn verify(token: &str, now: Moment) -> Option<Claims> {
+pub(super) fn verify(token: &str, now: Timestamp) -> Option<Claims> {
     let mut validation = Validation::new(Algorithm::HS256);
     validation.leeway = 0;
     validation.validate_exp = false;

@@ -145,7 +145,7 @@ impl Webhooks {
 }
 
 /// One that is to be overtaken waits for the next this long.
-const LONGEST_HOLD: Duration = Duration::from_millis(500);
+const MAX_HOLD: Duration = Duration::from_millis(500);
 
 /// So many are sent at once.
 const SENT_AT_ONCE: usize = 8;
@@ -156,7 +156,7 @@ async fn deliver(mut post: UnboundedReceiver<Delivery>, pending: Arc<AtomicUsize
     let mut held: Option<Delivery> = None;
     loop {
         let next = match &held {
-            Some(_) => timeout(LONGEST_HOLD, post.recv()).await.unwrap_or_default(),
+            Some(_) => timeout(MAX_HOLD, post.recv()).await.unwrap_or_default(),
             None => match post.recv().await {
                 Some(next) => Some(next),
                 None => return,

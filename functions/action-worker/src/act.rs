@@ -1,24 +1,24 @@
 //! What each action does at Salestrekker.
 
 use automations::id::{OwnerId, TicketId};
-use automations::model::action::{Action, InDoubt};
+use automations::model::action::{Action, OnUnknownOutcome};
 use automations::private::Private;
 use automations::salestrekker::{Error, FullTicket, NewTicket, Session};
 use automations::store::Outcome;
 
-use crate::NotDone;
+use crate::ActionError;
 use crate::lead::create_lead;
 use crate::notes::Notes;
 
 /// So often a ticket is written until it is as wanted when it is read back.
-const MOST_WRITES: u32 = 3;
+const MAX_WRITES: u32 = 3;
 
 /// Performs an action, and notes what must be known of it before anything is sent; nothing is sent where that fails.
 pub(crate) async fn act(
     session: Session<'_>,
     action: &Action,
     notes: &mut Notes<'_>,
-) -> Result<Outcome, NotDone> {
+) -> Result<Outcome, ActionError> {
     match action {
         Action::AddLabel { ticket, label } => add_label(session, ticket, label, notes).await,
         Action::RemoveLabel { ticket, label } => remove_label(session, ticket, label, notes).await,
@@ -30,9 +30,11 @@ pub(crate) async fn act(
             Ok(Outcome::Created { ticket: session.create_ticket(&ticket).await? })
         }
         Action::CreateLead { lead, into, name, .. } => create_lead(session, lead, into, name, notes).await,
-        Action::Mutate { document, variables, in_doubt, .. } => {
+        Action::Mutate { document, variables, on_unknown_outcome, .. } => {
             notes.sending().await?;
-            session.mutate(document, variables.clone(), *in_doubt == InDoubt::Retry).await?;
+            session
+                .mutate(document, variables.clone(), *on_unknown_outcome == OnUnknownOutcome::Retry)
+                .await?;
             Ok(Outcome::Sent)
         }
         // Action is non-exhaustive towards handlers; a worker older than its handlers must not guess.
@@ -48,7 +50,7 @@ async fn add_label(
     ticket: &TicketId,
     label: &str,
     notes: &mut Notes<'_>,
-) -> Result<Outcome, NotDone> {
+) -> Result<Outcome, ActionError> {
     let label = session.label_named(label).await?;
     change(session, ticket, notes, async |ticket| {
         let labels = ticket.id_labels.get_or_insert_default();
@@ -66,7 +68,7 @@ async fn remove_label(
     ticket: &TicketId,
     label: &str,
     notes: &mut Notes<'_>,
-) -> Result<Outcome, NotDone> {
+) -> Result<Outcome, ActionError> {
     let label = session.label_named(label).await?;
     change(session, ticket, notes, async |ticket| {
         let labels = ticket.id_labels.get_or_insert_default();
@@ -82,7 +84,7 @@ async fn set_owner(
     ticket: &TicketId,
     owner: &OwnerId,
     notes: &mut Notes<'_>,
-) -> Result<Outcome, NotDone> {
+) -> Result<Outcome, ActionError> {
     change(session, ticket, notes, async |ticket| {
         Ok(ticket.id_owner.replace(owner.clone()).as_ref() != Some(owner))
     })
@@ -94,7 +96,7 @@ async fn move_stage(
     ticket: &TicketId,
     stage: &str,
     notes: &mut Notes<'_>,
-) -> Result<Outcome, NotDone> {
+) -> Result<Outcome, ActionError> {
     change(session, ticket, notes, async |ticket| {
         let workflow = ticket.id_workflow.as_ref().ok_or_else(|| hidden("idWorkflow"))?;
         let stage = session.stage_named(workflow, stage).await?;
@@ -110,9 +112,9 @@ async fn change(
     id: &TicketId,
     notes: &mut Notes<'_>,
     edit: impl AsyncFn(&mut FullTicket) -> Result<bool, Error>,
-) -> Result<Outcome, NotDone> {
-    let mut outcome = Outcome::AlreadySo;
-    for _ in 0..MOST_WRITES {
+) -> Result<Outcome, ActionError> {
+    let mut outcome = Outcome::NoOp;
+    for _ in 0..MAX_WRITES {
         let before = session.ticket(id).await?;
         let mut ticket = before.clone();
         if !edit(&mut ticket).await? {

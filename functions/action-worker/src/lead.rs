@@ -1,9 +1,9 @@
 //! A lead: a contact, then a ticket for it. Each step is recorded before the next begins.
 
-use crate::NotDone;
+use crate::ActionError;
 use crate::notes::Notes;
 use automations::id::{ContactId, OwnerId, StageId, WorkflowId};
-use automations::model::lead::{Lead, LeadPlace};
+use automations::model::lead::{Lead, LeadTarget};
 use automations::private::Private;
 use automations::salestrekker::{Error, NewContact, NewTicket, Session, Who};
 use automations::store::Outcome;
@@ -12,7 +12,7 @@ use automations::store::Outcome;
 const CONTACT: &str = "contact";
 
 /// Where the ticket goes and who owns it, by id.
-struct Place {
+struct ResolvedTarget {
     workflow: WorkflowId,
     stage: StageId,
     owner: OwnerId,
@@ -22,10 +22,10 @@ struct Place {
 pub(crate) async fn create_lead(
     session: Session<'_>,
     lead: &Lead,
-    into: &LeadPlace,
+    into: &LeadTarget,
     name: &str,
     notes: &mut Notes<'_>,
-) -> Result<Outcome, NotDone> {
+) -> Result<Outcome, ActionError> {
     // What can be refused for its names is looked up before anything is created.
     let place = place(session, into).await?;
     let contact = match notes.step(CONTACT).await? {
@@ -42,21 +42,21 @@ async fn create_contact(
     lead: &Lead,
     owner: &OwnerId,
     notes: &mut Notes<'_>,
-) -> Result<ContactId, NotDone> {
+) -> Result<ContactId, ActionError> {
     notes.sending().await?;
     let contact = session.create_contact(&new_contact(lead, owner)).await?;
     // A contact that exists and stands in no record must not be made again.
-    notes.stepped(CONTACT, contact.as_str()).await.map_err(NotDone::in_doubt)?;
+    notes.stepped(CONTACT, contact.as_str()).await.map_err(ActionError::on_unknown_outcome)?;
     Ok(contact)
 }
 
-async fn place(session: Session<'_>, into: &LeadPlace) -> Result<Place, Error> {
+async fn place(session: Session<'_>, into: &LeadTarget) -> Result<ResolvedTarget, Error> {
     let (workflow, stage, owner) = match into {
-        LeadPlace::Ids { id_workflow, id_stage, id_owner } => {
+        LeadTarget::Ids { id_workflow, id_stage, id_owner } => {
             let (workflow, stage, owner) = (id_workflow.clone(), id_stage.clone(), id_owner.clone());
-            return Ok(Place { workflow, stage, owner });
+            return Ok(ResolvedTarget { workflow, stage, owner });
         }
-        LeadPlace::Names { workflow, stage, owner } => (workflow, stage, owner),
+        LeadTarget::Names { workflow, stage, owner } => (workflow, stage, owner),
     };
     let workflow = session.workflow_named(workflow).await?;
     let lacks = |what: &str| Error::NotFound { what: format!("{what} of the workflow {:?}", workflow.name) };
@@ -65,7 +65,7 @@ async fn place(session: Session<'_>, into: &LeadPlace) -> Result<Place, Error> {
         None => workflow.stages.first().cloned().ok_or_else(|| lacks("stage"))?,
     };
     let owner = owner.clone().or_else(|| workflow.id_owner.clone()).ok_or_else(|| lacks("owner"))?;
-    Ok(Place { workflow: workflow.id.clone(), stage: stage.id, owner })
+    Ok(ResolvedTarget { workflow: workflow.id.clone(), stage: stage.id, owner })
 }
 
 fn new_contact(lead: &Lead, owner: &OwnerId) -> NewContact {
@@ -74,7 +74,7 @@ fn new_contact(lead: &Lead, owner: &OwnerId) -> NewContact {
     NewContact { id_owner: owner.clone(), is_active: true, id_labels: Vec::new(), who }
 }
 
-fn new_ticket(lead: &Lead, contact: &ContactId, place: Place, name: &str) -> NewTicket {
+fn new_ticket(lead: &Lead, contact: &ContactId, place: ResolvedTarget, name: &str) -> NewTicket {
     let full_name = format!("{} {}", lead.first_name.reveal(), lead.family_name.reveal());
     NewTicket {
         id_owner: place.owner,
@@ -98,7 +98,7 @@ mod tests {
         let named = |first: &str, family: &str| {
             let [first_name, family_name] = [first, family].map(|name| Private::new(name.to_owned()));
             let lead = Lead { first_name, family_name, ..Lead::default() };
-            let place = Place {
+            let place = ResolvedTarget {
                 workflow: WorkflowId::parse("w").unwrap(),
                 stage: StageId::parse("s").unwrap(),
                 owner: OwnerId::parse("o").unwrap(),

@@ -11,16 +11,18 @@ mod notes;
 mod notify;
 
 use act::act;
-use automations::aws::batch::Trouble;
+use automations::aws::batch::MessageError;
 use automations::aws::secret::Access;
-use automations::clock::{self, Moment};
+use automations::clock::{self, Timestamp};
 use automations::failure::Remedy;
 use automations::id::{HintId, TicketId};
-use automations::model::action::{Action, Decided, InDoubt};
+use automations::model::action::{Action, OnUnknownOutcome, PlannedAction};
 use automations::notice::{self, Notices};
+use automations::reason::Reason;
 use automations::salestrekker::{Client, Error};
 use automations::store::{Claim, Claimant, Done, Error as StoreError, Outcome, Store};
-use automations::telemetry::metric::{self, Figures, Metric};
+use automations::telemetry::EventName;
+use automations::telemetry::metric::{self, Metric, Metrics};
 use automations::tracing;
 use notes::Notes;
 use notify::notify;
@@ -41,37 +43,39 @@ impl Worker {
     /// invocation's id; what came of it is added to the invocation's figures.
     ///
     /// # Errors
-    /// [`Trouble`]; where it says to try again, trying again is harmless.
+    /// [`MessageError`]; where it says to try again, trying again is harmless.
     pub async fn perform(
         &self,
-        decided: &Decided,
+        decided: &PlannedAction,
         owner: &str,
-        until: Moment,
-        figures: &Figures,
-    ) -> Result<(), Trouble> {
-        let Decided { id, organisation, action, .. } = decided;
+        until: Timestamp,
+        metrics: &Metrics,
+    ) -> Result<(), MessageError> {
+        let PlannedAction { id, organisation, action, .. } = decided;
         let claimant = Claimant { owner, now: clock::now(), until };
         match self.store.claim(organisation, id, claimant).await? {
             Claim::Done => {
-                say(decided, metric::Outcome::DoneBefore, figures);
+                say(decided, metric::Outcome::Duplicate, metrics);
                 return Ok(());
             }
             Claim::Parked => return Err(parked()),
             Claim::Held { until } => return Err(held(until, claimant.now)),
-            Claim::Ours { in_doubt: true } if action.in_doubt() == InDoubt::Park => {
+            Claim::Granted { on_unknown_outcome: true }
+                if action.on_unknown_outcome() == OnUnknownOutcome::Park =>
+            {
                 self.store.park(organisation, id, claimant).await?;
                 return Err(parked());
             }
-            Claim::Ours { .. } => {}
+            Claim::Granted { .. } => {}
         }
         let outcome = self.act(decided, claimant).await?;
         let told = told(&outcome);
-        let recorded = Decided { action: action.for_record(), ..decided.clone() };
+        let recorded = PlannedAction { action: action.for_record(), ..decided.clone() };
         let done = Done { decided: recorded, outcome, done_at: clock::now() };
         match self.store.record(&done, claimant).await {
             // Overtaken: our lease had ended, and whoever came next was allowed to do it again.
-            Ok(()) | Err(StoreError::Overtaken) => {
-                say(decided, told, figures);
+            Ok(()) | Err(StoreError::VersionConflict) => {
+                say(decided, told, metrics);
                 Ok(())
             }
             // The claim stays: what was done and not recorded is in doubt.
@@ -80,13 +84,13 @@ impl Worker {
     }
 
     /// Acts, and where that fails gives the claim back, or leaves the action to a person.
-    async fn act(&self, decided: &Decided, claimant: Claimant<'_>) -> Result<Outcome, Trouble> {
-        let Decided { id, organisation, action, .. } = decided;
+    async fn act(&self, decided: &PlannedAction, claimant: Claimant<'_>) -> Result<Outcome, MessageError> {
+        let PlannedAction { id, organisation, action, .. } = decided;
         let session = self.client.session(organisation, claimant.until);
         let mut notes = Notes { store: &self.store, decided, claimant, left: Vec::new() };
         let is_ours = matches!(action, Action::Notify { .. });
         if !is_ours && session.access().await? == Access::ReadOnly {
-            return Ok(Outcome::WouldDo);
+            return Ok(Outcome::DryRun);
         }
         let performed = match action {
             Action::Notify { destination, text, about } => {
@@ -99,8 +103,8 @@ impl Worker {
             Ok(outcome) => return Ok(outcome),
             Err(failed) => failed,
         };
-        let NotDone { trouble, is_ambiguous } = failed;
-        if is_ambiguous && action.in_doubt() == InDoubt::Park {
+        let ActionError { error, is_ambiguous } = failed;
+        if is_ambiguous && action.on_unknown_outcome() == OnUnknownOutcome::Park {
             self.store.park(organisation, id, claimant).await?;
             return Err(parked());
         }
@@ -110,55 +114,55 @@ impl Worker {
         }
         // Where this fails too, the lease ends by itself, and the next delivery waits for it.
         let _ = self.store.release(organisation, id, claimant).await;
-        Err(trouble)
+        Err(error)
     }
 }
 
 /// Why an action was not done, or perhaps not.
-struct NotDone {
-    trouble: Trouble,
+struct ActionError {
+    error: MessageError,
     is_ambiguous: bool,
 }
 
-impl From<Error> for NotDone {
+impl From<Error> for ActionError {
     fn from(error: Error) -> Self {
-        let is_ambiguous = matches!(error, Error::Ambiguous);
-        let mut trouble = Trouble::from(error);
+        let is_ambiguous = matches!(error, Error::OutcomeUnknown);
+        let mut error = MessageError::from(error);
         if is_ambiguous {
             // Where it is not parked, it is done again.
-            trouble.remedy = Remedy::Retry { after: None };
+            error.remedy = Remedy::Retry { after: None };
         }
-        Self { trouble, is_ambiguous }
+        Self { error, is_ambiguous }
     }
 }
 
-impl From<notice::Error> for NotDone {
+impl From<notice::Error> for ActionError {
     fn from(error: notice::Error) -> Self {
-        Self { trouble: error.into(), is_ambiguous: false }
+        Self { error: error.into(), is_ambiguous: false }
     }
 }
 
-impl NotDone {
+impl ActionError {
     /// What was sent could not be recorded.
-    fn in_doubt(error: StoreError) -> Self {
+    fn on_unknown_outcome(error: StoreError) -> Self {
         Self { is_ambiguous: true, ..error.into() }
     }
 }
 
-impl From<StoreError> for NotDone {
+impl From<StoreError> for ActionError {
     fn from(error: StoreError) -> Self {
-        Self { trouble: error.into(), is_ambiguous: false }
+        Self { error: error.into(), is_ambiguous: false }
     }
 }
 
-fn parked() -> Trouble {
+fn parked() -> MessageError {
     let text = "it may or may not have taken effect; look at Salestrekker before it is redriven".to_owned();
-    Trouble { kind: "ambiguous", remedy: Remedy::GiveUp, text }
+    MessageError { reason: Reason::OutcomeUnknown, remedy: Remedy::DeadLetter, text }
 }
 
-fn held(until: Moment, now: Moment) -> Trouble {
+fn held(until: Timestamp, now: Timestamp) -> MessageError {
     let text = "another invocation performs it, or was lost while it did".to_owned();
-    Trouble { kind: "held", remedy: Remedy::Retry { after: Some(until.since(now)) }, text }
+    MessageError { reason: Reason::LeaseHeld, remedy: Remedy::Retry { after: Some(until.since(now)) }, text }
 }
 
 fn told(outcome: &Outcome) -> metric::Outcome {
@@ -166,25 +170,26 @@ fn told(outcome: &Outcome) -> metric::Outcome {
         Outcome::Changed | Outcome::Sent | Outcome::LeadCreated { .. } | Outcome::Created { .. } => {
             metric::Outcome::Done
         }
-        Outcome::AlreadySo => metric::Outcome::AlreadySo,
-        Outcome::WouldDo => metric::Outcome::WouldDo,
+        Outcome::NoOp => metric::Outcome::NoOp,
+        Outcome::DryRun => metric::Outcome::DryRun,
     }
 }
 
-fn say(decided: &Decided, outcome: metric::Outcome, figures: &Figures) {
-    let Decided { id, hint, organisation, action, .. } = decided;
+fn say(decided: &PlannedAction, outcome: metric::Outcome, metrics: &Metrics) {
+    let PlannedAction { id, hint, organisation, action, .. } = decided;
     tracing::info!(
+        event_name = EventName::ActionPerformed.as_str(),
         organisation = organisation.as_str(),
         ticket.id = action.ticket().map(TicketId::as_str),
         action.id = id.as_str(),
         hint.id = hint.as_ref().map(HintId::as_str),
         action.kind = action.kind(),
-        outcome = outcome.as_str(),
-        "performed"
+        outcome = outcome.as_ref(),
+        "the action was performed"
     );
-    figures.add(Metric::ActionsPerformed(outcome), 1);
+    metrics.record(Metric::ActionsPerformed(outcome), 1);
     if outcome == metric::Outcome::Done {
-        figures.took(Metric::ActionAge, clock::now().since(decided.decided_at));
+        metrics.record_duration(Metric::DecisionToActionLatency, clock::now().since(decided.decided_at));
     }
 }
 
@@ -196,18 +201,18 @@ mod tests {
 
     #[test]
     fn what_has_no_answer_is_tried_again_where_it_is_not_parked() {
-        let ambiguous = NotDone::from(Error::Ambiguous);
-        assert!(ambiguous.is_ambiguous && ambiguous.trouble.remedy == Remedy::Retry { after: None });
-        let rejected = NotDone::from(Error::Rejected { messages: Private::default() });
-        assert!(!rejected.is_ambiguous && rejected.trouble.remedy == Remedy::GiveUp);
+        let ambiguous = ActionError::from(Error::OutcomeUnknown);
+        assert!(ambiguous.is_ambiguous && ambiguous.error.remedy == Remedy::Retry { after: None });
+        let rejected = ActionError::from(Error::Rejected { messages: Private::default() });
+        assert!(!rejected.is_ambiguous && rejected.error.remedy == Remedy::DeadLetter);
     }
 
     #[test]
     fn a_create_is_parked_in_doubt_unless_its_handler_says_otherwise() {
         let ticket = testing::ticket();
         let create = Action::create_ticket(&ticket, "Annual reviews", "x");
-        assert_eq!(create.in_doubt(), InDoubt::Park);
-        assert_eq!(create.retried_in_doubt().in_doubt(), InDoubt::Retry);
-        assert_eq!(Action::add_label(&ticket, "x").in_doubt(), InDoubt::Retry);
+        assert_eq!(create.on_unknown_outcome(), OnUnknownOutcome::Park);
+        assert_eq!(create.retry_if_unknown().on_unknown_outcome(), OnUnknownOutcome::Retry);
+        assert_eq!(Action::add_label(&ticket, "x").on_unknown_outcome(), OnUnknownOutcome::Retry);
     }
 }

@@ -1,9 +1,9 @@
 //! A notice: its text made whole, then sent.
 
-use crate::NotDone;
-use automations::clock::Moment;
+use crate::ActionError;
+use automations::clock::Timestamp;
 use automations::id::{DestinationName, TicketId};
-use automations::model::action::Decided;
+use automations::model::action::PlannedAction;
 use automations::notice::{Notice, Notices};
 use automations::private::Private;
 use automations::salestrekker::{Error, Session};
@@ -16,10 +16,10 @@ const NAME: &str = "{ticket}";
 pub(crate) async fn notify(
     session: Session<'_>,
     notices: &Notices,
-    decided: &Decided,
+    decided: &PlannedAction,
     message: (&DestinationName, &str, Option<&TicketId>),
-    until: Moment,
-) -> Result<Outcome, NotDone> {
+    until: Timestamp,
+) -> Result<Outcome, ActionError> {
     let (destination, text, about) = message;
     let text = Private::new(match about {
         Some(ticket) if text.contains(NAME) => text.replace(NAME, name(session, ticket).await?.reveal()),

@@ -3,10 +3,12 @@
 //! Each may come twice, or after a crash of the one before; none touches the version in use but the last, which moves
 //! one label. So a rotation that fails leaves the token that works.
 
-use automations::aws::rotation::{self, Rotating, Stage, Step};
+use automations::aws::rotation::{self, Rotating, Step, VersionStage};
 use automations::aws::secret::{ApiToken, Credential};
 use automations::failure::{Failure, Remedy, chain};
+use automations::reason::Reason;
 use automations::salestrekker::{self, Transport};
+use automations::telemetry::EventName;
 use automations::telemetry::metric::{self, Metric};
 use automations::tracing;
 
@@ -31,7 +33,7 @@ pub trait Version {
     ///
     /// # Errors
     /// [`rotation::Error::NotStaged`] where it stands nowhere.
-    fn stage(&self) -> Result<Stage, rotation::Error>;
+    fn stage(&self) -> Result<VersionStage, rotation::Error>;
     /// How the organisation signs in.
     ///
     /// # Errors
@@ -70,7 +72,7 @@ pub trait Vendor {
 }
 
 impl Version for Rotating {
-    fn stage(&self) -> Result<Stage, rotation::Error> {
+    fn stage(&self) -> Result<VersionStage, rotation::Error> {
         Self::stage(self)
     }
 
@@ -107,15 +109,16 @@ impl Vendor for Transport {
 /// [`Error`]; the version in use is untouched.
 pub async fn rotate(step: Step, version: &impl Version, vendor: &impl Vendor) -> Result<(), Error> {
     match (step, version.stage()?) {
-        (_, Stage::Current) => {
-            tracing::info!(?step, "this rotation was finished before");
+        (_, VersionStage::Current) => {
+            let event_name = EventName::RotationAlreadyFinished.as_str();
+            tracing::info!(event_name, ?step, "this rotation had finished before");
             Ok(())
         }
-        (Step::CreateSecret, Stage::Pending) => create(version, vendor).await,
+        (Step::CreateSecret, VersionStage::Pending) => create(version, vendor).await,
         // The vendor made the token itself in createSecret: there is nothing to tell it.
-        (Step::SetSecret, Stage::Pending) => Ok(()),
-        (Step::TestSecret, Stage::Pending) => test(version, vendor).await,
-        (Step::FinishSecret, Stage::Pending) => {
+        (Step::SetSecret, VersionStage::Pending) => Ok(()),
+        (Step::TestSecret, VersionStage::Pending) => test(version, vendor).await,
+        (Step::FinishSecret, VersionStage::Pending) => {
             // Nothing is promoted untried, in whatever order the steps come.
             test(version, vendor).await?;
             Ok(version.promote().await?)
@@ -125,20 +128,21 @@ pub async fn rotate(step: Step, version: &impl Version, vendor: &impl Vendor) ->
 
 /// The error as Lambda shall tell it to Secrets Manager: its kinds and places, no secret.
 pub fn told(step: Step, error: &Error) -> String {
-    let kind = match error {
-        Error::Secret(error) => error.kind(),
-        Error::Salestrekker(error) => error.kind(),
-        Error::NothingPending => "nothing_pending",
+    let reason = match error {
+        Error::Secret(error) => error.reason(),
+        Error::Salestrekker(error) => error.reason(),
+        Error::NothingPending => Reason::NothingPending,
     };
     if matches!(error, Error::Salestrekker(error) if error.remedy() == Remedy::RefreshCredential) {
-        metric::tell(Metric::CredentialRefused, 1);
+        metric::record(Metric::CredentialRefused, 1);
     }
     let text = chain(error);
     tracing::error!(
+        event_name = EventName::RotationStepFailed.as_str(),
         ?step,
-        failure.kind = kind,
-        failure = text,
-        "a rotation step failed; the token in use is untouched"
+        reason = reason.as_str(),
+        error = text,
+        "a rotation step failed; the token in use is unchanged"
     );
     text
 }

@@ -61,10 +61,10 @@ fn token(number: u64) -> ApiToken {
 }
 
 impl Version for At<'_> {
-    fn stage(&self) -> Result<Stage, rotation::Error> {
+    fn stage(&self) -> Result<VersionStage, rotation::Error> {
         match self.1 {
-            version if version == self.0.current.get() => Ok(Stage::Current),
-            STAGED => Ok(Stage::Pending),
+            version if version == self.0.current.get() => Ok(VersionStage::Current),
+            STAGED => Ok(VersionStage::Pending),
             _ => Err(rotation::Error::NotStaged),
         }
     }
@@ -97,7 +97,7 @@ impl Version for At<'_> {
 
 impl Vendor for World {
     async fn sign_in(&self, _: &Credential) -> Result<ApiToken, salestrekker::Error> {
-        self.call(salestrekker::Error::Ambiguous, || {
+        self.call(salestrekker::Error::OutcomeUnknown, || {
             self.given.set(self.given.get().saturating_add(1));
             Ok(token(self.given.get()))
         })
@@ -106,7 +106,7 @@ impl Vendor for World {
     async fn try_token(&self, token: &ApiToken) -> Result<(), salestrekker::Error> {
         let is_given = self.gave(token.expires.unwrap());
         let answer = || if is_given { Ok(()) } else { Err(salestrekker::Error::CredentialRefused) };
-        self.call(salestrekker::Error::Ambiguous, answer)
+        self.call(salestrekker::Error::OutcomeUnknown, answer)
     }
 }
 

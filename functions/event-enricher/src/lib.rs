@@ -10,17 +10,18 @@ mod post;
 mod publish;
 mod visit;
 
-use automations::aws::batch::{Letter, Trouble};
+use automations::aws::batch::{Message, MessageError};
 use automations::aws::bus::Bus;
-use automations::clock::Moment;
+use automations::clock::Timestamp;
 use automations::id::{OrganisationId, TicketId, WebhookAction};
 use automations::model::event::{Cause, UnrecognisedReason};
 use automations::model::hint::Hint;
-use automations::model::stage_age::Marks;
+use automations::model::stage_age::StageAgeThresholds;
 use automations::salestrekker::Client;
 use automations::store::Store;
-use automations::telemetry::metric::Figures;
-use automations::{Event, What, tracing};
+use automations::telemetry::EventName;
+use automations::telemetry::metric::Metrics;
+use automations::{Event, EventKind, tracing};
 use list::asks_for_list;
 use std::collections::{BTreeMap, HashMap};
 
@@ -39,14 +40,14 @@ pub struct Enricher {
     /// A query that lists tickets, where the vendor's schema is known to have one.
     pub list_query: Option<String>,
     /// The days in a stage that are told.
-    pub marks: Marks,
+    pub thresholds: StageAgeThresholds,
 }
 
-type Result<T> = std::result::Result<T, Trouble>;
+type Result<T> = std::result::Result<T, MessageError>;
 
 /// A ticket that hints name, and what it is like to have been named by them.
 #[derive(Debug, Clone)]
-struct Named {
+struct RequestedTicket {
     cause: Cause,
     is_new: bool,
 }
@@ -56,25 +57,27 @@ impl Enricher {
     /// the invocation's figures.
     pub async fn work(
         &self,
-        letters: Vec<Letter<Hint>>,
-        now: Moment,
-        until: Moment,
-        figures: &Figures,
-    ) -> Vec<(Letter<Hint>, Result<()>)> {
-        let mut organisations: BTreeMap<OrganisationId, BTreeMap<TicketId, Named>> = BTreeMap::new();
-        for hint in letters.iter().map(|letter| &letter.body) {
+        messages: Vec<Message<Hint>>,
+        now: Timestamp,
+        until: Timestamp,
+        metrics: &Metrics,
+    ) -> Vec<(Message<Hint>, Result<()>)> {
+        let mut organisations: BTreeMap<OrganisationId, BTreeMap<TicketId, RequestedTicket>> =
+            BTreeMap::new();
+        for hint in messages.iter().map(|message| &message.body) {
             if let Some(ticket) = &hint.ticket {
                 let named = organisations.entry(hint.organisation.clone()).or_default();
                 let is_new = hint.action.as_ref().is_some_and(says_new);
-                let first =
-                    named.entry(ticket.clone()).or_insert_with(|| Named { cause: hint.cause(), is_new });
+                let first = named
+                    .entry(ticket.clone())
+                    .or_insert_with(|| RequestedTicket { cause: hint.cause(), is_new });
                 if is_new && !first.is_new {
-                    *first = Named { cause: hint.cause(), is_new };
+                    *first = RequestedTicket { cause: hint.cause(), is_new };
                 }
             }
         }
         let mut lists = HashMap::new();
-        for hint in letters.iter().map(|letter| &letter.body).filter(|hint| asks_for_list(hint)) {
+        for hint in messages.iter().map(|message| &message.body).filter(|hint| asks_for_list(hint)) {
             let tickets = organisations.entry(hint.organisation.clone()).or_default();
             if !lists.contains_key(&hint.organisation) {
                 let listed = self.list(&hint.organisation, hint, tickets, until).await;
@@ -83,20 +86,20 @@ impl Enricher {
         }
         let mut results = HashMap::new();
         for (organisation, tickets) in organisations {
-            let visited = match Trouble::of_lateness(until) {
+            let visited = match MessageError::if_late(until) {
                 Some(late) => Err(late),
-                None => self.visit_all(&organisation, &tickets, (now, until), figures).await,
+                None => self.visit_all(&organisation, &tickets, (now, until), metrics).await,
             };
             results.insert(organisation, visited);
         }
-        let mut worked = Vec::with_capacity(letters.len());
-        for letter in letters {
-            let hint = &letter.body;
+        let mut worked = Vec::with_capacity(messages.len());
+        for message in messages {
+            let hint = &message.body;
             let result = match lists.get(&hint.organisation) {
                 Some(listed) if asks_for_list(hint) => listed.clone(),
-                _ => self.finish(hint, &results, now, figures).await,
+                _ => self.finish(hint, &results, now, metrics).await,
             };
-            worked.push((letter, result));
+            worked.push((message, result));
         }
         worked
     }
@@ -105,27 +108,27 @@ impl Enricher {
     async fn finish(
         &self,
         hint: &Hint,
-        results: &HashMap<OrganisationId, Result<HashMap<TicketId, Result<Found>>>>,
-        now: Moment,
-        figures: &Figures,
+        results: &HashMap<OrganisationId, Result<HashMap<TicketId, Result<FetchOutcome>>>>,
+        now: Timestamp,
+        metrics: &Metrics,
     ) -> Result<()> {
         let inbound = hint.action.as_ref().and_then(WebhookAction::inbound);
         if let (Some(kind), Some(post)) = (inbound, &hint.post) {
-            return self.pass_on(hint, (kind, post), now, figures).await;
+            return self.pass_on(hint, (kind, post), now, metrics).await;
         }
         let Some(ticket) = &hint.ticket else {
-            return self.unrecognised(hint, UnrecognisedReason::NoTicketId, now, figures).await;
+            return self.unrecognised(hint, UnrecognisedReason::NoTicketId, now, metrics).await;
         };
         let Some(organisation) = results.get(&hint.organisation) else { return Ok(()) };
-        let found = organisation.as_ref().map_err(Trouble::clone)?.get(ticket).cloned();
+        let found = organisation.as_ref().map_err(MessageError::clone)?.get(ticket).cloned();
         match found.transpose()? {
-            Some(Found::Hidden) => {
-                self.unrecognised(hint, UnrecognisedReason::NoReadAccess, now, figures).await
+            Some(FetchOutcome::Hidden) => {
+                self.unrecognised(hint, UnrecognisedReason::NoReadAccess, now, metrics).await
             }
-            Some(Found::Nothing) => {
-                self.unrecognised(hint, UnrecognisedReason::UnknownTicket, now, figures).await
+            Some(FetchOutcome::Nothing) => {
+                self.unrecognised(hint, UnrecognisedReason::UnknownTicket, now, metrics).await
             }
-            Some(Found::Ticket) | None => Ok(()),
+            Some(FetchOutcome::Ticket) | None => Ok(()),
         }
     }
 
@@ -133,26 +136,27 @@ impl Enricher {
         &self,
         hint: &Hint,
         reason: UnrecognisedReason,
-        now: Moment,
-        figures: &Figures,
+        now: Timestamp,
+        metrics: &Metrics,
     ) -> Result<()> {
         // The reconciler asks only for tickets that have a snapshot.
         let Some(action) = hint.action.clone() else { return Ok(()) };
-        let what = What::WebhookUnrecognised { action, reason };
-        let event = Event::of_hint(&hint.organisation, now, &hint.cause(), what);
+        let kind = EventKind::WebhookUnrecognised { action, reason };
+        let event = Event::of_hint(&hint.organisation, now, &hint.cause(), kind);
         tracing::info!(
+            event_name = EventName::WebhookUnrecognised.as_str(),
             hint.id = hint.id.as_str(),
             event.id = event.id.as_str(),
             ?reason,
-            "a webhook led to no ticket"
+            "the webhook names no ticket that exists"
         );
-        Ok(self.send_out_alone(event, figures).await?)
+        Ok(self.send_out_alone(event, metrics).await?)
     }
 }
 
 /// Whether there was a ticket to look at.
 #[derive(Debug, Clone, Copy)]
-enum Found {
+enum FetchOutcome {
     Ticket,
     Nothing,
     /// Nobody may look.

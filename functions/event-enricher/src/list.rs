@@ -1,14 +1,15 @@
 //! Tickets that nobody ever spoke of: where a query that lists tickets is configured, those that the table does not know.
 
-use crate::{Enricher, Named, Result};
-use automations::clock::Moment;
+use crate::{Enricher, RequestedTicket, Result};
+use automations::clock::Timestamp;
 use automations::id::{OrganisationId, TicketId};
 use automations::model::hint::Hint;
+use automations::telemetry::EventName;
 use automations::tracing;
 use std::collections::BTreeMap;
 
 /// So many are looked at for one hint; the next one finds the rest.
-const MOST_LISTED: usize = 500;
+const MAX_LISTED: usize = 500;
 
 /// Whether a hint asks for a list, rather than for a ticket.
 pub(crate) fn asks_for_list(hint: &Hint) -> bool {
@@ -21,8 +22,8 @@ impl Enricher {
         &self,
         organisation: &OrganisationId,
         hint: &Hint,
-        tickets: &mut BTreeMap<TicketId, Named>,
-        until: Moment,
+        tickets: &mut BTreeMap<TicketId, RequestedTicket>,
+        until: Timestamp,
     ) -> Result<()> {
         let Some(query) = &self.list_query else { return Ok(()) };
         let listed = self.client.session(organisation, until).listed_tickets(query).await?;
@@ -30,13 +31,14 @@ impl Enricher {
         let (count, mut unknown) = (listed.len(), listed);
         unknown.retain(|ticket| !known.contains_key(ticket));
         tracing::info!(
+            event_name = EventName::TicketsListed.as_str(),
             organisation = organisation.as_str(),
             listed = count,
             unknown = unknown.len(),
-            "a list came"
+            "the list query was answered"
         );
-        for ticket in unknown.into_iter().take(MOST_LISTED) {
-            tickets.entry(ticket).or_insert_with(|| Named { cause: hint.cause(), is_new: false });
+        for ticket in unknown.into_iter().take(MAX_LISTED) {
+            tickets.entry(ticket).or_insert_with(|| RequestedTicket { cause: hint.cause(), is_new: false });
         }
         Ok(())
     }

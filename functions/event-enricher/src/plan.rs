@@ -1,15 +1,15 @@
 //! What one look at a ticket leads to: pure.
 
-use crate::Named;
-use automations::clock::Moment;
+use crate::RequestedTicket;
+use automations::clock::Timestamp;
 use automations::id::OrganisationId;
-use automations::model::check_schedule::Watch;
+use automations::model::check_schedule::CheckSchedule;
 use automations::model::diff::{Seen, Snapshot, change};
 use automations::model::event::Cause;
-use automations::model::own_changes::Ours;
-use automations::model::stage_age::Marks;
+use automations::model::own_changes::OwnChanges;
+use automations::model::stage_age::StageAgeThresholds;
 use automations::store::Known;
-use automations::{Event, What};
+use automations::{Event, EventKind};
 
 /// What to store, and what to publish afterwards.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,7 +21,7 @@ pub(crate) struct Plan {
     /// The version whose outbox this is.
     pub(crate) version: u64,
     /// When to look again, where this look was due and there is nothing else to store.
-    pub(crate) verified: Option<Watch>,
+    pub(crate) verified: Option<CheckSchedule>,
 }
 
 /// The plan for a ticket that is known or seen; `None` for one that is neither.
@@ -29,22 +29,22 @@ pub(crate) fn plan(
     organisation: &OrganisationId,
     known: Option<Known>,
     seen: Option<Seen>,
-    named: &Named,
-    ours: &Ours,
-    marks: &Marks,
-    now: Moment,
+    named: &RequestedTicket,
+    ours: &OwnChanges,
+    thresholds: &StageAgeThresholds,
+    now: Timestamp,
 ) -> Option<Plan> {
     let before = known.as_ref().map(|known| &known.snapshot);
-    let found = marks.look(before, change(before, seen, named.is_new || ours.created()), now);
-    let last_look = known.as_ref().map_or(Moment::from_millis(0), |known| known.watch.verified);
-    let events = |what: Vec<What>| -> Vec<Event> {
-        let events = what.into_iter().filter_map(|what| {
-            let cause = cause_of(&what, ours, last_look, &named.cause);
-            Event::of_change(organisation, now, &cause, what)
+    let found = thresholds.look(before, change(before, seen, named.is_new || ours.created()), now);
+    let last_look = known.as_ref().map_or(Timestamp::from_millis(0), |known| known.watch.verified);
+    let events = |kind: Vec<EventKind>| -> Vec<Event> {
+        let events = kind.into_iter().filter_map(|kind| {
+            let cause = cause_of(&kind, ours, last_look, &named.cause);
+            Event::of_change(organisation, now, &cause, kind)
         });
         events.collect()
     };
-    let change = found.map(|change| (change.snapshot, events(change.what)));
+    let change = found.map(|change| (change.snapshot, events(change.kind)));
     let version = match (&change, &known) {
         (Some((snapshot, _)), _) => snapshot.ticket.version,
         (None, Some(known)) => known.snapshot.ticket.version,
@@ -53,15 +53,15 @@ pub(crate) fn plan(
     let verified = known
         .as_ref()
         .filter(|known| change.is_none() && known.outbox.is_empty() && known.watch.is_due(now))
-        .map(|known| known.watch.unchanged(&known.snapshot, marks, now));
+        .map(|known| known.watch.unchanged(&known.snapshot, thresholds, now));
     let mut outbox = known.map(|known| known.outbox).unwrap_or_default();
     outbox.extend(change.iter().flat_map(|(_, events)| events.iter().cloned()));
     Some(Plan { change, outbox, version, verified })
 }
 
 /// An action of ours where it left this trace since the last look, else what made us look.
-fn cause_of(what: &What, ours: &Ours, last_look: Moment, look: &Cause) -> Cause {
-    let chain = ours.chain_of(what, last_look).map(<[_]>::to_vec);
+fn cause_of(kind: &EventKind, ours: &OwnChanges, last_look: Timestamp, look: &Cause) -> Cause {
+    let chain = ours.chain_of(kind, last_look).map(<[_]>::to_vec);
     chain.map_or_else(|| look.clone(), |chain| Cause::Action { hint: look.hint().clone(), chain })
 }
 
@@ -69,7 +69,7 @@ fn cause_of(what: &What, ours: &Ours, last_look: Moment, look: &Cause) -> Cause 
 mod tests {
     use super::*;
     use automations::id::ActionId;
-    use automations::model::own_changes::{Left, Trace};
+    use automations::model::own_changes::{Attribution, ChangeMark};
     use automations::testing;
     use std::time::Duration;
 
@@ -81,8 +81,8 @@ mod tests {
         testing::stage_changed("a", "b").cause
     }
 
-    fn named() -> Named {
-        Named { cause: cause(), is_new: false }
+    fn named() -> RequestedTicket {
+        RequestedTicket { cause: cause(), is_new: false }
     }
 
     fn seen(stage: &str) -> Seen {
@@ -92,15 +92,23 @@ mod tests {
 
     fn known(stage: &str, outbox: Vec<Event>) -> Known {
         let snapshot = change(None, Some(seen(stage)), false).unwrap().snapshot;
-        Known { snapshot, outbox, watch: Watch::published(Moment::from_millis(0)) }
+        Known { snapshot, outbox, watch: CheckSchedule::published(Timestamp::from_millis(0)) }
     }
 
     fn planned(known: Option<Known>, seen: Option<Seen>) -> Option<Plan> {
-        plan(&north(), known, seen, &named(), &Ours::default(), &Marks::default(), Moment::from_millis(5))
+        plan(
+            &north(),
+            known,
+            seen,
+            &named(),
+            &OwnChanges::default(),
+            &StageAgeThresholds::default(),
+            Timestamp::from_millis(5),
+        )
     }
 
     fn kinds(plan: &Plan) -> Vec<&str> {
-        plan.outbox.iter().map(|event| event.what.kind()).collect()
+        plan.outbox.iter().map(|event| event.kind.name()).collect()
     }
 
     #[test]
@@ -122,14 +130,14 @@ mod tests {
     #[test]
     fn only_a_look_that_was_due_and_found_nothing_is_noted() {
         let due = |now: u64, stage: &str, outbox: Vec<Event>| {
-            let now = Moment::from_millis(now);
+            let now = Timestamp::from_millis(now);
             let known = Some(known("Approved", outbox));
-            let (ours, marks) = (Ours::default(), Marks::default());
-            plan(&north(), known, Some(seen(stage)), &named(), &ours, &marks, now).unwrap().verified
+            let (ours, thresholds) = (OwnChanges::default(), StageAgeThresholds::default());
+            plan(&north(), known, Some(seen(stage)), &named(), &ours, &thresholds, now).unwrap().verified
         };
         let hour = 3_600_000;
         assert!(
-            due(hour, "Approved", vec![]).is_some_and(|watch| watch.due == Moment::from_millis(3 * hour))
+            due(hour, "Approved", vec![]).is_some_and(|watch| watch.due == Timestamp::from_millis(3 * hour))
         );
         assert_eq!(due(hour - 1, "Approved", vec![]), None, "a duplicate webhook costs no write");
         assert_eq!(due(hour, "Settled", vec![]), None);
@@ -145,32 +153,40 @@ mod tests {
     fn a_change_of_ours_carries_the_chain_that_led_to_it_and_others_of_the_same_look_do_not() {
         let chain = vec![ActionId::parse("e.h.0").unwrap(), ActionId::parse("f.h.0").unwrap()];
         let mut after = seen("Settled");
-        let stage = Trace::stage(&after.ticket.stage.id);
+        let stage = ChangeMark::stage(&after.ticket.stage.id);
         after.ticket.owner = None;
-        let left = Left { chain: chain.clone(), at: Moment::from_millis(1) };
-        let ours = Ours([(stage, left)].into());
+        let left = Attribution { chain: chain.clone(), at: Timestamp::from_millis(1) };
+        let ours = OwnChanges([(stage, left)].into());
         let plan = plan(
             &north(),
             Some(known("Approved", vec![])),
             Some(after),
             &named(),
             &ours,
-            &Marks::default(),
-            Moment::from_millis(5),
+            &StageAgeThresholds::default(),
+            Timestamp::from_millis(5),
         );
         let outbox = plan.unwrap().outbox;
-        let chains: Vec<_> = outbox.iter().map(|event| (event.what.kind(), event.chain())).collect();
+        let chains: Vec<_> = outbox.iter().map(|event| (event.kind.name(), event.chain())).collect();
         assert_eq!(chains, [("ticket.stage_changed", &chain[..]), ("ticket.owner_changed", &[])]);
         assert_eq!(outbox[0].cause.hint(), cause().hint());
     }
 
     #[test]
     fn a_mark_that_is_passed_is_an_event_of_the_look_with_its_cause_and_is_not_told_again() {
-        let at = |days: u64| Moment::from_seconds(days * 86_400);
+        let at = |days: u64| Timestamp::from_seconds(days * 86_400);
         let look = |known: Known, stage: &str, days: u64| {
-            let marks = "3,7".parse().unwrap();
-            plan(&north(), Some(known), Some(seen(stage)), &named(), &Ours::default(), &marks, at(days))
-                .unwrap()
+            let thresholds = "3,7".parse().unwrap();
+            plan(
+                &north(),
+                Some(known),
+                Some(seen(stage)),
+                &named(),
+                &OwnChanges::default(),
+                &thresholds,
+                at(days),
+            )
+            .unwrap()
         };
         let mut start = known("Approved", vec![]);
         start.snapshot.stage_since = Some(at(0));

@@ -1,9 +1,9 @@
 //! What goes out on the bus, counted, and how long it took since its webhook.
 
 use crate::Enricher;
-use automations::aws::bus::NotPublished;
+use automations::aws::bus::PublishError;
 use automations::model::event::Cause;
-use automations::telemetry::metric::{Figures, Metric};
+use automations::telemetry::metric::{Metric, Metrics};
 use automations::{Event, clock};
 
 impl Enricher {
@@ -11,16 +11,17 @@ impl Enricher {
     pub(crate) async fn send_out(
         &self,
         groups: &[&[Event]],
-        figures: &Figures,
-    ) -> Vec<Result<(), NotPublished>> {
+        metrics: &Metrics,
+    ) -> Vec<Result<(), PublishError>> {
         let published = self.bus.publish(groups).await;
         let now = clock::now();
         for (events, published) in groups.iter().zip(&published) {
-            let metric = if published.is_ok() { Metric::EventsPublished } else { Metric::NotPublished };
+            let metric =
+                if published.is_ok() { Metric::EventsPublished } else { Metric::EventPublishFailures };
             for event in *events {
-                figures.add(metric, 1);
+                metrics.record(metric, 1);
                 if let (Ok(()), Cause::Webhook { received_at, .. }) = (published, &event.cause) {
-                    figures.took(Metric::HintAge, now.since(*received_at));
+                    metrics.record_duration(Metric::WebhookToEventLatency, now.since(*received_at));
                 }
             }
         }
@@ -28,7 +29,7 @@ impl Enricher {
     }
 
     /// Publishes one event that stands in no outbox.
-    pub(crate) async fn send_out_alone(&self, event: Event, figures: &Figures) -> Result<(), NotPublished> {
-        self.send_out(&[&[event]], figures).await.into_iter().collect()
+    pub(crate) async fn send_out_alone(&self, event: Event, metrics: &Metrics) -> Result<(), PublishError> {
+        self.send_out(&[&[event]], metrics).await.into_iter().collect()
     }
 }

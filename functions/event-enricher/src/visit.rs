@@ -1,16 +1,17 @@
 //! One visit to all the tickets that a batch names in one organisation: each step is made for all of them together.
 
 use crate::plan::{Plan, plan};
-use crate::{Enricher, Found, Named, Result};
-use automations::aws::batch::Trouble;
+use crate::{Enricher, FetchOutcome, RequestedTicket, Result};
+use automations::aws::batch::MessageError;
 use automations::aws::secret::Access;
-use automations::clock::Moment;
+use automations::clock::Timestamp;
 use automations::futures::{StreamExt as _, stream};
 use automations::id::{OrganisationId, TicketId};
 use automations::model::diff::{Seen, change};
 use automations::salestrekker;
 use automations::store::{Known, Version};
-use automations::telemetry::metric::Figures;
+use automations::telemetry::EventName;
+use automations::telemetry::metric::Metrics;
 use automations::{Event, tracing};
 use std::collections::{BTreeMap, HashMap};
 
@@ -24,14 +25,14 @@ impl Enricher {
     pub(crate) async fn visit_all(
         &self,
         organisation: &OrganisationId,
-        tickets: &BTreeMap<TicketId, Named>,
-        (now, until): (Moment, Moment),
-        figures: &Figures,
-    ) -> Result<HashMap<TicketId, Result<Found>>> {
+        tickets: &BTreeMap<TicketId, RequestedTicket>,
+        (now, until): (Timestamp, Timestamp),
+        metrics: &Metrics,
+    ) -> Result<HashMap<TicketId, Result<FetchOutcome>>> {
         let ids: Vec<TicketId> = tickets.keys().cloned().collect();
         let session = self.client.session(organisation, until);
         if session.access().await? == Access::WriteOnly {
-            return Ok(ids.into_iter().map(|id| (id, Ok(Found::Hidden))).collect());
+            return Ok(ids.into_iter().map(|id| (id, Ok(FetchOutcome::Hidden))).collect());
         }
         let mut known = self.store.known(organisation, &ids).await?;
         let looked = session.look(&ids).await?;
@@ -40,16 +41,19 @@ impl Enricher {
         let mut ours = self.store.ours(organisation, &news).await?;
         let visits = tickets.iter().zip(looked).map(|((id, named), seen)| {
             let ours = ours.remove(id).unwrap_or_default();
-            let plan =
-                seen.map(|seen| plan(organisation, known.remove(id), seen, named, &ours, &self.marks, now));
-            (id, plan.map_err(Trouble::from))
+            let plan = seen
+                .map(|seen| plan(organisation, known.remove(id), seen, named, &ours, &self.thresholds, now));
+            (id, plan.map_err(MessageError::from))
         });
         let mut visits: Vec<Visit<'_>> = visits.collect();
         self.note(organisation, &mut visits).await;
         self.store(organisation, &mut visits, now).await;
-        self.publish(organisation, &mut visits, now, figures).await;
+        self.publish(organisation, &mut visits, now, metrics).await;
         let results = visits.into_iter().map(|(id, visit)| {
-            (id.clone(), visit.map(|plan| if plan.is_some() { Found::Ticket } else { Found::Nothing }))
+            (
+                id.clone(),
+                visit.map(|plan| if plan.is_some() { FetchOutcome::Ticket } else { FetchOutcome::Nothing }),
+            )
         });
         Ok(results.collect())
     }
@@ -68,7 +72,7 @@ impl Enricher {
     }
 
     /// Stores the new versions.
-    async fn store(&self, organisation: &OrganisationId, visits: &mut [Visit<'_>], now: Moment) {
+    async fn store(&self, organisation: &OrganisationId, visits: &mut [Visit<'_>], now: Timestamp) {
         let mut places = Vec::new();
         let mut versions = Vec::new();
         for (place, (_, visit)) in visits.iter().enumerate() {
@@ -80,14 +84,15 @@ impl Enricher {
         for (version, _) in versions.iter().zip(&stored).filter(|(_, stored)| stored.is_ok()) {
             for event in version.events {
                 tracing::info!(
+                    event_name = EventName::ChangeStored.as_str(),
                     organisation = organisation.as_str(),
                     ticket.id = version.snapshot.ticket.id.as_str(),
                     ticket.version = version.snapshot.ticket.version,
                     event.id = event.id.as_str(),
-                    event.kind = event.what.kind(),
+                    event.kind = event.kind.name(),
                     cause.by = event.cause.by(),
                     hint.id = event.cause.hint().as_str(),
-                    "a change is stored"
+                    "a change was stored"
                 );
             }
         }
@@ -99,8 +104,8 @@ impl Enricher {
         &self,
         organisation: &OrganisationId,
         visits: &mut [Visit<'_>],
-        now: Moment,
-        figures: &Figures,
+        now: Timestamp,
+        metrics: &Metrics,
     ) {
         let full = visits.iter().enumerate().filter_map(|(place, (id, visit))| {
             let plan = visit.as_ref().ok()?.as_ref()?;
@@ -108,7 +113,7 @@ impl Enricher {
         });
         let full: Vec<(usize, &TicketId, &Plan)> = full.collect();
         let outboxes: Vec<&[Event]> = full.iter().map(|(_, _, plan)| plan.outbox.as_slice()).collect();
-        let published = self.send_out(&outboxes, figures).await;
+        let published = self.send_out(&outboxes, metrics).await;
         let went_out = full.iter().zip(&published).filter(|(_, published)| published.is_ok());
         let went_out: Vec<(usize, (&TicketId, u64))> =
             went_out.map(|((place, id, plan), _)| (*place, (*id, plan.version))).collect();
@@ -123,7 +128,7 @@ impl Enricher {
 /// Lets the visits at these places fail where their results say so.
 fn fail<F>(visits: &mut [Visit<'_>], results: impl IntoIterator<Item = (usize, std::result::Result<(), F>)>)
 where
-    Trouble: From<F>,
+    MessageError: From<F>,
 {
     for (place, result) in results {
         if let (Some((_, visit)), Err(error)) = (visits.get_mut(place), result) {

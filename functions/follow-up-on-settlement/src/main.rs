@@ -52,7 +52,7 @@ mod tests {
     fn nothing_else_does_anything() {
         let others = one_of_each().into_iter().chain([stage_changed("Settled", "Archived")]);
         for event in others.filter(|event| event.entered_stage("Settled").is_none()) {
-            assert!(decide(&event, &settings()).is_empty(), "{}", event.what.kind());
+            assert!(decide(&event, &settings()).is_empty(), "{}", event.kind.name());
         }
     }
 }

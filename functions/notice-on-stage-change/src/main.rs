@@ -2,7 +2,7 @@
 
 use automations::id::DestinationName;
 use automations::serde::Deserialize;
-use automations::{Action, Event, What, handler};
+use automations::{Action, Event, EventKind, handler};
 use std::process::ExitCode;
 
 /// Its settings, from its line in template.yaml. In `text`, `{id}`, `{workflow}`, `{from}` and `{stage}` stand for what the
@@ -20,7 +20,7 @@ fn main() -> ExitCode {
 
 /// What to do about one event: a message where a ticket went to another stage. Which stages, its line's `Where` says.
 fn decide(event: &Event, settings: &Settings) -> Vec<Action> {
-    let What::StageChanged { ticket, from, to } = &event.what else { return vec![] };
+    let EventKind::StageChanged { ticket, from, to } = &event.kind else { return vec![] };
     // A stage that is called `{ticket}` asks for nothing.
     let plain = |name: &Option<String>| name.as_deref().unwrap_or("?").replace(['{', '}'], "");
     let text = settings.text.replace("{id}", ticket.id.as_str());
@@ -49,7 +49,7 @@ mod tests {
 
     #[test]
     fn nothing_else_tells_anything() {
-        let others = one_of_each().into_iter().filter(|event| event.what.kind() != "ticket.stage_changed");
+        let others = one_of_each().into_iter().filter(|event| event.kind.name() != "ticket.stage_changed");
         assert!(others.map(|event| decided(&event, "x")).all(|decided| decided.is_empty()));
     }
 }

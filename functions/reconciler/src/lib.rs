@@ -1,13 +1,14 @@
 //! What nobody said: tickets that are due to be looked at become hints, the longest due first, within a budget. So a webhook
 //! that never came is made up for, and events that were stored by somebody who was lost before publishing them go out.
 
-use automations::aws::queue::{self, Message, Queue};
-use automations::clock::Moment;
+use automations::aws::queue::{self, OutgoingMessage, Queue};
+use automations::clock::Timestamp;
 use automations::failure::{Failure, chain};
 use automations::id::{HintId, OrganisationId, TicketId};
 use automations::model::hint::Hint;
 use automations::store::{self, Due, SHARDS, Store};
-use automations::telemetry::metric::{Figures, Metric};
+use automations::telemetry::EventName;
+use automations::telemetry::metric::{Metric, Metrics};
 use automations::{json, tracing};
 use std::collections::BTreeSet;
 
@@ -35,7 +36,7 @@ pub enum Error {
 
 /// What a run did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Swept {
+pub struct SweepReport {
     /// Hints that were sent.
     pub hints: usize,
     /// Whether the queue was so full that nothing was added to it.
@@ -47,7 +48,7 @@ impl Reconciler {
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn sweep(&self, request_id: &str, now: Moment) -> Result<Swept, Error> {
+    pub async fn sweep(&self, request_id: &str, now: Timestamp) -> Result<SweepReport, Error> {
         let mut due = Vec::new();
         for shard in 0..SHARDS {
             due.extend(self.store.due(shard, now, self.budget).await?);
@@ -57,8 +58,9 @@ impl Reconciler {
         // What is still on its way from the last run is still due; another hint for it would only cost a request.
         let held_back = self.hints.waiting().await? >= u64::from(self.budget);
         if held_back {
-            tracing::warn!("the queue of hints is full; nothing is added to it");
-            return Ok(Swept { hints: 0, held_back });
+            let event_name = EventName::ReconcileQueueFull.as_str();
+            tracing::warn!(event_name, "the hints queue is full; nothing was added");
+            return Ok(SweepReport { hints: 0, held_back });
         }
         let organisations: BTreeSet<OrganisationId> =
             due.iter().map(|due| due.organisation.clone()).filter(|_| is_full_hour(now)).collect();
@@ -69,36 +71,37 @@ impl Reconciler {
         let messages = wanted.filter_map(|(position, (organisation, ticket))| {
             message(organisation, ticket, request_id, position, now)
         });
-        let messages: Vec<Message> = messages.collect();
+        let messages: Vec<OutgoingMessage> = messages.collect();
         let hints = messages.len();
         self.hints.send(messages).await.into_iter().collect::<Result<(), _>>()?;
-        Ok(Swept { hints, held_back })
+        Ok(SweepReport { hints, held_back })
     }
 
     /// Tells what is due, though it were nothing: that a run tells nothing is an alarm.
-    fn tell(&self, due: &[Due], now: Moment) {
-        tracing::info!(due = due.len(), budget = self.budget, "tickets are due");
-        figures(due, now).tell();
+    fn tell(&self, due: &[Due], now: Timestamp) {
+        let event_name = EventName::ReconcileDue.as_str();
+        tracing::info!(event_name, due = due.len(), budget = self.budget, "tickets are due");
+        metrics(due, now).flush();
     }
 }
 
 /// Of what is due: since when it was not looked at and is due, and what of it waits to be published. A ticket is due two
 /// minutes after its events were stored, so what is on its way as it should be is not counted.
-fn figures(due: &[Due], now: Moment) -> Figures {
-    let figures = Figures::default();
-    let longest = |since: fn(&Due) -> Option<Moment>| {
+fn metrics(due: &[Due], now: Timestamp) -> Metrics {
+    let metrics = Metrics::default();
+    let longest = |since: fn(&Due) -> Option<Timestamp>| {
         due.iter().filter_map(since).map(|since| now.since(since)).max().unwrap_or_default()
     };
-    figures.took(Metric::OldestUnverified, longest(|due| Some(due.verified)));
-    figures.took(Metric::LongestDue, longest(|due| Some(due.due)));
-    figures.took(Metric::OutboxAge, longest(|due| Some(due.unpublished?.since)));
+    metrics.record_duration(Metric::OldestCheckAge, longest(|due| Some(due.verified)));
+    metrics.record_duration(Metric::ReconcileLag, longest(|due| Some(due.due)));
+    metrics.record_duration(Metric::OutboxAge, longest(|due| Some(due.unpublished?.since)));
     let events = due.iter().filter_map(|due| due.unpublished).map(|unpublished| unpublished.events);
-    figures.add(Metric::OutboxBacklog, events.fold(0, u64::saturating_add));
-    figures
+    metrics.record(Metric::OutboxBacklog, events.fold(0, u64::saturating_add));
+    metrics
 }
 
 /// Whether the run is the first of an hour: then each organisation that has tickets is asked for a list of them, too.
-fn is_full_hour(now: Moment) -> bool {
+fn is_full_hour(now: Timestamp) -> bool {
     (now.as_seconds() / 60).is_multiple_of(60)
 }
 
@@ -107,8 +110,8 @@ fn message(
     ticket: Option<TicketId>,
     request_id: &str,
     position: usize,
-    now: Moment,
-) -> Option<Message> {
+    now: Timestamp,
+) -> Option<OutgoingMessage> {
     let group = Some(organisation.to_string());
     let hint = Hint {
         // Lambda's own request ids are UUIDs, so that the result always fits.
@@ -121,15 +124,16 @@ fn message(
         post: None,
         trace: None,
     };
-    Some(Message { body: json::to_json(&hint), group, deduplication: None, trace: None })
+    Some(OutgoingMessage { body: json::to_json(&hint), group, deduplication: None, trace: None })
 }
 
 /// A failure as Lambda shows it: its kind, and no value.
 pub fn told(error: &Error) -> String {
-    let kind = match error {
-        Error::Store(error) => error.kind(),
-        Error::Queue(error) => error.kind(),
+    let reason = match error {
+        Error::Store(error) => error.reason(),
+        Error::Queue(error) => error.reason(),
     };
-    tracing::error!(failure.kind = kind, failure = chain(error), "a sweep failed");
-    format!("the sweep failed: {kind}")
+    let event_name = EventName::ReconcileFailed.as_str();
+    tracing::error!(event_name, reason = reason.as_str(), error = chain(error), "the run failed");
+    format!("the run failed: {reason}")
 }

@@ -1,7 +1,7 @@
 //! Makes a contact and a ticket of a form on the brokerage's website.
 
 use automations::model::inbound::Fields;
-use automations::model::lead::{Lead, LeadPlace};
+use automations::model::lead::{Lead, LeadTarget};
 use automations::private::Private;
 use automations::serde::Deserialize;
 use automations::{Action, Event, handler};
@@ -11,7 +11,7 @@ use std::process::ExitCode;
 #[derive(Deserialize)]
 #[serde(crate = "automations::serde", deny_unknown_fields)]
 struct Settings {
-    into: LeadPlace,
+    into: LeadTarget,
     name: String,
     phone_code: String,
 }

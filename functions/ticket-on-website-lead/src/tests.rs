@@ -3,7 +3,7 @@ use automations::testing::{assert_decides, one_of_each, posted};
 
 fn settings() -> Settings {
     let (name, phone_code) = ("{contact}, website".to_owned(), "+61".to_owned());
-    Settings { into: LeadPlace::first_stage_of("Home loans"), name, phone_code }
+    Settings { into: LeadTarget::first_stage_of("Home loans"), name, phone_code }
 }
 
 fn decided(fields: &[(&str, &str)]) -> Vec<Action> {
@@ -14,7 +14,7 @@ fn check(fields: &[(&str, &str)], [first, family, email, phone]: [&str; 4]) {
     let [first_name, family_name, email, phone_code, phone] =
         [first, family, email, "+61", phone].map(|text| Private::new(text.to_owned()));
     let lead = Lead { first_name, family_name, email, phone_code, phone };
-    let into = LeadPlace::first_stage_of("Home loans");
+    let into = LeadTarget::first_stage_of("Home loans");
     assert_decides(decided(fields), [Action::create_lead(lead, &into, "{contact}, website")]);
 }
 

@@ -8,24 +8,24 @@ mod post;
 mod reply;
 mod seen;
 
-use automations::aws::queue::{LARGEST_BATCH, Message, Queue};
+use automations::aws::queue::{MAX_BATCH, OutgoingMessage, Queue};
 use automations::aws::secret::{Error as SecretError, Secrets, TokenOf, TokenStage};
-use automations::clock::Moment;
+use automations::clock::Timestamp;
 use automations::failure::{Failure as _, chain};
 use automations::futures::future::join;
 use automations::id::{HintId, OrganisationId, WebhookAction};
 use automations::lambda_http::http::{Method, header::CONTENT_TYPE};
 use automations::lambda_http::{Body, Request, RequestExt as _, Response};
 use automations::model::hint::{Hint, Raw};
-use automations::telemetry::metric::{self, Metric};
+use automations::telemetry::EventName;
+use automations::telemetry::metric::{self, Metric, RejectionReason};
 use automations::telemetry::xray::TraceHeader;
 use automations::{json, model::webhook, tracing};
-pub use reply::Refusal;
 pub use seen::Seen;
 
 /// A body must fit one message with its envelope, in base 64, which makes four bytes of three.
-pub const LARGEST_BODY: usize = (LARGEST_BATCH - 4_096) / 4 * 3;
-const LONGEST_CONTENT_TYPE: usize = 200;
+pub const MAX_BODY: usize = (MAX_BATCH - 4_096) / 4 * 3;
+const MAX_CONTENT_TYPE: usize = 200;
 
 /// The door, with what it needs.
 #[derive(Debug)]
@@ -56,15 +56,16 @@ impl Ingest {
         request: Request,
         path: &str,
         request_id: &str,
-        now: Moment,
+        now: Timestamp,
     ) -> Response<Body> {
         match Box::pin(self.take(request, path, request_id, now)).await {
             Ok(accepted) => accepted,
-            Err(refusal) => {
-                let reason = refusal.reason();
-                tracing::info!(request.id = request_id, reason = reason.as_str(), "refused");
-                metric::tell(Metric::Refused(reason), 1);
-                refusal.reply(request_id)
+            Err(rejection) => {
+                let event_name = EventName::WebhookRejected.as_str();
+                let reason = rejection.reason().as_str();
+                tracing::info!(event_name, request.id = request_id, reason, "the request was rejected");
+                metric::record(Metric::RequestsRejected(rejection), 1);
+                reply::rejected(rejection, request_id)
             }
         }
     }
@@ -74,10 +75,10 @@ impl Ingest {
         request: Request,
         path: &str,
         request_id: &str,
-        now: Moment,
-    ) -> Result<Response<Body>, Refusal> {
+        now: Timestamp,
+    ) -> Result<Response<Body>, RejectionReason> {
         if request.method() != Method::GET && request.method() != Method::POST {
-            return Err(Refusal::Method);
+            return Err(RejectionReason::MethodNotAllowed);
         }
         let address = address(path)?;
         let (stage, version) = self.check(&address).await?;
@@ -90,7 +91,7 @@ impl Ingest {
         };
         let count = hints.len();
         let first = hints.first().map(|hint| hint.id.clone());
-        let messages = hints.iter().map(|hint| Message {
+        let messages = hints.iter().map(|hint| OutgoingMessage {
             body: json::to_json(hint),
             // SQS serves message groups of a standard queue fairly: one organisation's flood does not starve another.
             group: Some(hint.organisation.to_string()),
@@ -106,25 +107,32 @@ impl Ingest {
         let (sent, ()) = join(self.hints.send(messages.collect()), noted).await;
         let sent: Result<(), _> = sent.into_iter().collect();
         sent.map_err(|error| {
-            tracing::error!(request.id = request_id, failure.kind = error.kind(), "hints are not accepted");
-            Refusal::Unavailable
+            let (event_name, reason) = (EventName::WebhookEnqueueFailed.as_str(), error.reason().as_str());
+            tracing::error!(
+                event_name,
+                request.id = request_id,
+                reason,
+                "the queue does not accept the hints"
+            );
+            RejectionReason::Unavailable
         })?;
         tracing::info!(
+            event_name = EventName::WebhookAccepted.as_str(),
             request.id = request_id,
             hint.id = first.as_ref().map(HintId::as_str),
             organisation = address.organisation.as_str(),
             webhook.action = address.action.as_str(),
             hints = count,
-            token_stage = stage.told().as_str(),
-            "accepted"
+            token_stage = stage.as_ref(),
+            "the webhook was accepted"
         );
-        metric::tell(Metric::Webhooks(stage.told()), 1);
+        metric::record(Metric::Webhooks(stage), 1);
         Ok(reply::accepted(first.as_ref(), count))
     }
 
     /// Which of the organisation's tokens it is: its label and its version. A stranger cannot tell an unknown organisation,
     /// or an inbound webhook that it does not have, from a wrong token.
-    async fn check(&self, address: &Address<'_>) -> Result<(TokenStage, String), Refusal> {
+    async fn check(&self, address: &Address<'_>) -> Result<(TokenStage, String), RejectionReason> {
         let owned = |(stage, version): (TokenStage, &str)| (stage, version.to_owned());
         let Address { organisation, token, action } = address;
         let kind = TokenOf::action(action);
@@ -135,32 +143,33 @@ impl Ingest {
         // A token that is new since is not in memory yet.
         let latest = self.secrets.latest_webhook_tokens(organisation, kind).await;
         let latest = latest.map_err(|error| refused(&error))?;
-        latest.which(token).map(owned).ok_or(Refusal::Unauthorised)
+        latest.which(token).map(owned).ok_or(RejectionReason::Unauthorised)
     }
 }
 
-fn refused(error: &SecretError) -> Refusal {
+fn refused(error: &SecretError) -> RejectionReason {
     if matches!(error, SecretError::Absent { .. }) {
-        return Refusal::Unauthorised;
+        return RejectionReason::Unauthorised;
     }
-    tracing::error!(failure.kind = error.kind(), failure = chain(error), "a webhook token cannot be read");
-    Refusal::Unavailable
+    let (event_name, reason) = (EventName::WebhookTokenReadFailed.as_str(), error.reason().as_str());
+    tracing::error!(event_name, reason, error = chain(error), "the webhook tokens could not be read");
+    RejectionReason::Unavailable
 }
 
 /// `/hooks/{organisation}/{action}/{token}`. An organisation that cannot exist is refused as one that does not.
 ///
 /// # Errors
-/// [`Refusal::Path`] or [`Refusal::Unauthorised`].
-pub fn address(path: &str) -> Result<Address<'_>, Refusal> {
+/// [`RejectionReason::NotFound`] or [`RejectionReason::Unauthorised`].
+pub fn address(path: &str) -> Result<Address<'_>, RejectionReason> {
     let mut parts = path.trim_start_matches('/').split('/');
     match (parts.next(), parts.next(), parts.next(), parts.next(), parts.next()) {
         (Some("hooks"), Some(organisation), Some(action), Some(token), None) => {
             match (OrganisationId::parse(organisation), WebhookAction::parse(action)) {
                 (Ok(organisation), Ok(action)) => Ok(Address { organisation, action, token }),
-                _ => Err(Refusal::Unauthorised),
+                _ => Err(RejectionReason::Unauthorised),
             }
         }
-        _ => Err(Refusal::Path),
+        _ => Err(RejectionReason::NotFound),
     }
 }
 
@@ -169,19 +178,19 @@ fn hints(
     address: &Address<'_>,
     request: &Request,
     request_id: &str,
-    now: Moment,
-) -> Result<Vec<Hint>, Refusal> {
+    now: Timestamp,
+) -> Result<Vec<Hint>, RejectionReason> {
     let body = request.body().as_ref();
-    if body.len() > LARGEST_BODY {
-        return Err(Refusal::TooLarge);
+    if body.len() > MAX_BODY {
+        return Err(RejectionReason::TooLarge);
     }
-    let content_type = content_type(request).filter(|text| text.len() <= LONGEST_CONTENT_TYPE);
+    let content_type = content_type(request).filter(|text| text.len() <= MAX_CONTENT_TYPE);
     let mut raw = Some(Raw { body: body.to_vec(), content_type: content_type.map(str::to_owned) });
     let tickets = webhook::ticket_ids(body);
     let tickets = if tickets.is_empty() { vec![None] } else { tickets.into_iter().map(Some).collect() };
     let hints = tickets.into_iter().enumerate().map(|(position, ticket)| {
         // Lambda's own request ids are UUIDs; an id that is none would be the runtime's fault, not the sender's.
-        let id = HintId::of(request_id, position).map_err(|_invalid| Refusal::Unavailable)?;
+        let id = HintId::of(request_id, position).map_err(|_invalid| RejectionReason::Unavailable)?;
         Ok(Hint {
             id,
             organisation: address.organisation.clone(),
@@ -216,9 +225,9 @@ mod tests {
         request.body(body.into()).unwrap()
     }
 
-    fn hints_of(body: impl Into<Body>) -> Result<Vec<Hint>, Refusal> {
+    fn hints_of(body: impl Into<Body>) -> Result<Vec<Hint>, RejectionReason> {
         let address = address("/hooks/north/ticket-updated/t0ken").unwrap();
-        hints(&address, &post(body), "request-1", Moment::from_millis(1))
+        hints(&address, &post(body), "request-1", Timestamp::from_millis(1))
     }
 
     #[test]
@@ -227,10 +236,10 @@ mod tests {
         for path in
             ["/", "/hooks", "/hooks/north/x", "/hook/north/x/t", "/hooks/north/x/t/more", "/hooks/north/x/t/"]
         {
-            assert_eq!(address(path).unwrap_err(), Refusal::Path, "{path}");
+            assert_eq!(address(path).unwrap_err(), RejectionReason::NotFound, "{path}");
         }
         for path in ["/hooks/North/x/t", "/hooks//x/t", "/hooks/../x/t", "/hooks/north/X/t"] {
-            assert_eq!(address(path).unwrap_err(), Refusal::Unauthorised, "{path}");
+            assert_eq!(address(path).unwrap_err(), RejectionReason::Unauthorised, "{path}");
         }
     }
 
@@ -256,8 +265,8 @@ mod tests {
 
     #[test]
     fn the_largest_body_fits_a_message_and_one_byte_more_is_refused() {
-        let hints = hints_of(vec![b'x'; LARGEST_BODY]).unwrap();
-        assert!(json::to_json(&hints[0]).len() <= LARGEST_BATCH);
-        assert_eq!(hints_of(vec![b'x'; LARGEST_BODY + 1]).unwrap_err(), Refusal::TooLarge);
+        let hints = hints_of(vec![b'x'; MAX_BODY]).unwrap();
+        assert!(json::to_json(&hints[0]).len() <= MAX_BATCH);
+        assert_eq!(hints_of(vec![b'x'; MAX_BODY + 1]).unwrap_err(), RejectionReason::TooLarge);
     }
 }

@@ -1,13 +1,13 @@
 //! A webhook that is not Salestrekker's, such as a form on a website: its fields become a hint, or the sender is told why not.
 
-use crate::reply::Refusal;
 use crate::{Address, content_type, trace};
-use automations::clock::Moment;
+use automations::clock::Timestamp;
 use automations::id::HintId;
 use automations::lambda_http::Request;
 use automations::lambda_http::http::HeaderValue;
 use automations::model::hint::Hint;
 use automations::model::inbound::{Post, Unreadable};
+use automations::telemetry::metric::RejectionReason;
 
 /// The sender's own id of what it sends, by the Standard Webhooks specification.
 const ID: &str = "webhook-id";
@@ -17,16 +17,16 @@ pub(crate) fn hint(
     address: &Address<'_>,
     request: &Request,
     request_id: &str,
-    now: Moment,
-) -> Result<Hint, Refusal> {
+    now: Timestamp,
+) -> Result<Hint, RejectionReason> {
     let id = request.headers().get(ID).map(HeaderValue::as_bytes).filter(|id| !id.is_empty());
     let post = Post::read(request.body().as_ref(), content_type(request), id);
     let post = post.map_err(|unreadable| match unreadable {
-        Unreadable::TooLarge => Refusal::TooLarge,
-        Unreadable::NoFields => Refusal::Unreadable,
+        Unreadable::TooLarge => RejectionReason::TooLarge,
+        Unreadable::NoFields => RejectionReason::UnsupportedBody,
     })?;
     // Lambda's own request ids are UUIDs; an id that is none would be the runtime's fault, not the sender's.
-    let id = HintId::of(request_id, 0).map_err(|_invalid| Refusal::Unavailable)?;
+    let id = HintId::of(request_id, 0).map_err(|_invalid| RejectionReason::Unavailable)?;
     let (organisation, action) = (address.organisation.clone(), Some(address.action.clone()));
     let (post, trace) = (Some(post), trace(request));
     Ok(Hint { id, organisation, action, received_at: now, ticket: None, raw: None, post, trace })
@@ -35,18 +35,18 @@ pub(crate) fn hint(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use automations::aws::queue::LARGEST_BATCH;
+    use automations::aws::queue::MAX_BATCH;
     use automations::json;
     use automations::lambda_http::http;
     use automations::model::inbound::LARGEST;
 
-    fn hint_of(content_type: &str, id: Option<&str>, body: &str) -> Result<Hint, Refusal> {
+    fn hint_of(content_type: &str, id: Option<&str>, body: &str) -> Result<Hint, RejectionReason> {
         let mut request = http::Request::post("/").header("content-type", content_type);
         if let Some(id) = id {
             request = request.header(ID, id);
         }
         let address = crate::address("/hooks/north/inbound-website-lead/t0ken").unwrap();
-        hint(&address, &request.body(body.into()).unwrap(), "request-1", Moment::from_millis(1))
+        hint(&address, &request.body(body.into()).unwrap(), "request-1", Timestamp::from_millis(1))
     }
 
     #[test]
@@ -68,11 +68,14 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_told_and_what_can_fits_a_message() {
         let json = "application/json";
-        assert_eq!(hint_of(json, None, "hello").unwrap_err(), Refusal::Unreadable);
-        assert_eq!(hint_of("multipart/form-data", None, "--x").unwrap_err(), Refusal::Unreadable);
+        assert_eq!(hint_of(json, None, "hello").unwrap_err(), RejectionReason::UnsupportedBody);
+        assert_eq!(
+            hint_of("multipart/form-data", None, "--x").unwrap_err(),
+            RejectionReason::UnsupportedBody
+        );
         let body = |length: usize| format!(r#"{{"a": "{}"}}"#, "x".repeat(length));
-        assert_eq!(hint_of(json, None, &body(LARGEST)).unwrap_err(), Refusal::TooLarge);
+        assert_eq!(hint_of(json, None, &body(LARGEST)).unwrap_err(), RejectionReason::TooLarge);
         let hint = hint_of(json, None, &body(LARGEST - 20)).unwrap();
-        assert!(json::to_json(&hint).len() <= LARGEST_BATCH);
+        assert!(json::to_json(&hint).len() <= MAX_BATCH);
     }
 }

@@ -1,55 +1,25 @@
-//! The answers: small JSON, an error's name and the request's id, never what was sent.
+//! The responses: small JSON, an error's name and the request's id, never what was sent.
 
 use automations::id::{HintId, OrganisationId, WebhookAction};
 use automations::json;
 use automations::lambda_http::http::StatusCode;
 use automations::lambda_http::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use automations::lambda_http::{Body, Response};
-use automations::telemetry::metric::Reason;
+use automations::telemetry::metric::RejectionReason;
 use std::collections::BTreeMap;
 
-/// Why a request is not taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
-    /// Not a webhook's path.
-    Path,
-    /// An unknown organisation or a wrong token: the same answer.
-    Unauthorised,
-    /// Neither GET nor POST.
-    Method,
-    /// More than a message can carry.
-    TooLarge,
-    /// A post that is not Salestrekker's and holds no fields.
-    Unreadable,
-    /// The queue or the secrets do not answer.
-    Unavailable,
-}
-
-impl Refusal {
-    /// As it is told in logs and metrics, and to the sender.
-    pub(crate) fn reason(self) -> Reason {
-        match self {
-            Self::Path => Reason::NotFound,
-            Self::Unauthorised => Reason::Unauthorised,
-            Self::Method => Reason::MethodNotAllowed,
-            Self::TooLarge => Reason::TooLarge,
-            Self::Unreadable => Reason::Unreadable,
-            Self::Unavailable => Reason::Unavailable,
-        }
-    }
-
-    /// The answer. The status codes are RFC 9110's; a 405 says what is allowed, a 503 when to come back, in seconds.
-    pub(crate) fn reply(self, request_id: &str) -> Response<Body> {
-        let (status, header) = match self {
-            Self::Path => (StatusCode::NOT_FOUND, None),
-            Self::Unauthorised => (StatusCode::UNAUTHORIZED, None),
-            Self::Method => (StatusCode::METHOD_NOT_ALLOWED, Some((ALLOW, "GET, POST"))),
-            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, None),
-            Self::Unreadable => (StatusCode::BAD_REQUEST, None),
-            Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, Some((RETRY_AFTER, "5"))),
-        };
-        json(status, header, &BTreeMap::from([("error", self.reason().as_str()), ("request", request_id)]))
-    }
+/// The response to a request that is rejected. The status codes are RFC 9110's; a 405 says what is allowed, a 503 when to
+/// retry, in seconds.
+pub(crate) fn rejected(rejection: RejectionReason, request_id: &str) -> Response<Body> {
+    let (status, header) = match rejection {
+        RejectionReason::NotFound => (StatusCode::NOT_FOUND, None),
+        RejectionReason::Unauthorised => (StatusCode::UNAUTHORIZED, None),
+        RejectionReason::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, Some((ALLOW, "GET, POST"))),
+        RejectionReason::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, None),
+        RejectionReason::UnsupportedBody => (StatusCode::BAD_REQUEST, None),
+        RejectionReason::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, Some((RETRY_AFTER, "5"))),
+    };
+    json(status, header, &BTreeMap::from([("error", rejection.reason().as_str()), ("request", request_id)]))
 }
 
 /// 202: every hint is on the queue.

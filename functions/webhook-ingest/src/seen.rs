@@ -1,9 +1,11 @@
 //! Which version of a webhook token is in use: noted once a minute, so that who closes a rotation can look.
 
-use automations::clock::Moment;
+use automations::clock::Timestamp;
 use automations::failure::Failure as _;
 use automations::id::OrganisationId;
+use automations::reason::Reason;
 use automations::store::Store;
+use automations::telemetry::EventName;
 use automations::tracing;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -20,7 +22,7 @@ const MOST: usize = 1_000;
 #[derive(Debug)]
 pub struct Seen {
     store: Store,
-    noted: Mutex<HashMap<(OrganisationId, String), Moment>>,
+    noted: Mutex<HashMap<(OrganisationId, String), Timestamp>>,
 }
 
 impl Seen {
@@ -30,20 +32,21 @@ impl Seen {
     }
 
     /// Notes that a webhook came with this version of the token. A note that fails is logged: the webhook is worth more.
-    pub(crate) async fn note(&self, organisation: &OrganisationId, version: &str, now: Moment) {
+    pub(crate) async fn note(&self, organisation: &OrganisationId, version: &str, now: Timestamp) {
         if !self.is_due(organisation, version, now) {
             return;
         }
         let note = self.store.saw_token(organisation, version, now);
-        let kind = match tokio::time::timeout(PATIENCE, note).await {
+        let reason = match tokio::time::timeout(PATIENCE, note).await {
             Ok(Ok(())) => return,
-            Ok(Err(error)) => error.kind(),
-            Err(_) => "no_answer_in_time",
+            Ok(Err(error)) => error.reason(),
+            Err(_) => Reason::TimedOut,
         };
-        tracing::warn!(failure.kind = kind, "it is not noted which webhook token was seen");
+        let event_name = EventName::WebhookTokenUseNotRecorded.as_str();
+        tracing::warn!(event_name, reason = reason.as_str(), "the use of the webhook token was not recorded");
     }
 
-    fn is_due(&self, organisation: &OrganisationId, version: &str, now: Moment) -> bool {
+    fn is_due(&self, organisation: &OrganisationId, version: &str, now: Timestamp) -> bool {
         let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
         if noted.len() >= MOST {
             noted.clear();

@@ -8,8 +8,8 @@ use serde_json::Value;
 /// Every kind of event with a sample, in alphabetical order.
 pub fn samples() -> Vec<Event> {
     let mut events = testing::one_of_each();
-    events.sort_by(|one, other| one.what.kind().cmp(other.what.kind()));
-    events.dedup_by(|one, other| one.what.kind() == other.what.kind());
+    events.sort_by(|one, other| one.kind.name().cmp(other.kind.name()));
+    events.dedup_by(|one, other| one.kind.name() == other.kind.name());
     events
 }
 
@@ -20,7 +20,7 @@ pub fn samples() -> Vec<Event> {
 pub fn json() -> Result<String> {
     let by_kind: serde_json::Map<_, _> = samples()
         .iter()
-        .map(|event| Ok((event.what.kind().to_owned(), serde_json::to_value(event)?)))
+        .map(|event| Ok((event.kind.name().to_owned(), serde_json::to_value(event)?)))
         .collect::<Result<_>>()?;
     Ok(serde_json::to_string_pretty(&by_kind)?)
 }
@@ -35,7 +35,7 @@ pub fn text() -> Result<String> {
         let sample = serde_json::to_value(&event)?;
         let mut fields = Vec::new();
         collect(&sample, "", &mut fields);
-        parts.push(format!("{}\n  {}\n  {sample}", event.what.kind(), fields.join(", ")));
+        parts.push(format!("{}\n  {}\n  {sample}", event.kind.name(), fields.join(", ")));
     }
     Ok(parts.join("\n\n"))
 }
@@ -62,7 +62,7 @@ fn collect(value: &Value, path: &str, fields: &mut Vec<String>) {
 /// Where there is none, with the nearest.
 pub fn known(kind: &str) -> Result<()> {
     let samples = samples();
-    let kinds: Vec<_> = samples.iter().map(|event| event.what.kind()).collect();
+    let kinds: Vec<_> = samples.iter().map(|event| event.kind.name()).collect();
     if kinds.contains(&kind) || InboundKind::parse(kind).is_ok() {
         return Ok(());
     }
@@ -82,8 +82,8 @@ mod tests {
         let (text, json) = (text().unwrap(), json().unwrap());
         let by_kind: std::collections::BTreeMap<String, Event> = serde_json::from_str(&json).unwrap();
         for event in testing::one_of_each() {
-            let kind = event.what.kind();
-            assert_eq!(by_kind[kind].what.kind(), kind);
+            let kind = event.kind.name();
+            assert_eq!(by_kind[kind].kind.name(), kind);
             assert!(text.contains(&format!("{kind}\n  ")), "{text}");
         }
         assert!(text.contains("cause.by, ") && text.contains("ticket.labels.name"), "{text}");

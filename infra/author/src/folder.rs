@@ -62,14 +62,14 @@ impl New {
     /// Its line of the table.
     pub fn row(&self) -> Row {
         let Self { name, events, reads } = self;
-        let reads = if *reads { "api-token" } else { "nothing" };
+        let reads = if *reads { "api-token" } else { "none" };
         let columns = [
-            ("Folder", name.clone()),
+            ("Name", name.clone()),
             ("Code", format!("functions/{name}")),
             ("Events", format!("[{}]", events.join(", "))),
             ("Causes", "[webhook, reconciler]".to_owned()),
-            ("Where", r#"'"id": [{"exists": true}]'"#.to_owned()),
-            ("Reads", reads.to_owned()),
+            ("Filter", r#"'"id": [{"exists": true}]'"#.to_owned()),
+            ("ApiAccess", reads.to_owned()),
             ("DryRun", r#""false""#.to_owned()),
             ("Settings", "'{\"label\": \"Refinance\"}'".to_owned()),
         ];
@@ -295,7 +295,7 @@ mod tests {
         let row = new.unwrap().row();
         assert_eq!(row.id, "LabelOn2ndTicket");
         assert_eq!(row.list("Events"), ["ticket.created"]);
-        assert_eq!(row.text("Reads").unwrap(), "api-token");
+        assert_eq!(row.text("ApiAccess").unwrap(), "api-token");
         assert_eq!(row.text("Code").unwrap(), "functions/label-on-2nd-ticket");
     }
 }

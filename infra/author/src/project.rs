@@ -15,7 +15,7 @@ pub fn add(root: &Path, new: &New) -> Result<()> {
     let (folder, template, lock) =
         (folder(root, new), read(root, "template.yaml")?, read(root, "Cargo.lock")?);
     let row = new.row();
-    let name = row.text("Folder").unwrap_or_default();
+    let name = row.text("Name").unwrap_or_default();
     if folder.exists() {
         bail!("functions/{name} exists already; choose another name");
     }
@@ -63,9 +63,9 @@ pub fn remove(root: &Path, name: &str, force: bool) -> Result<()> {
 /// Where the table has none.
 pub fn row(template: &str, name: &str) -> Result<Row> {
     let rows = table::rows(template)?;
-    let names: Vec<_> = rows.iter().filter_map(|row| row.text("Folder")).collect();
+    let names: Vec<_> = rows.iter().filter_map(|row| row.text("Name")).collect();
     let missing = || format!("template.yaml has no handler `{name}`; it has {}", names.join(", "));
-    rows.iter().find(|row| row.text("Folder").as_deref() == Some(name)).cloned().with_context(missing)
+    rows.iter().find(|row| row.text("Name").as_deref() == Some(name)).cloned().with_context(missing)
 }
 
 /// A file of the project.
@@ -77,13 +77,13 @@ pub fn read(root: &Path, path: &str) -> Result<String> {
 }
 
 fn folder(root: &Path, new: &New) -> PathBuf {
-    root.join("functions").join(new.row().text("Folder").unwrap_or_default())
+    root.join("functions").join(new.row().text("Name").unwrap_or_default())
 }
 
 /// The first file in a handler's folder that is not as it was written, one too many or one too few.
 fn first_edited(folder: &Path, row: &Row) -> Result<Option<String>> {
-    let name = row.text("Folder").unwrap_or_default();
-    let reads = row.text("Reads").as_deref() == Some("api-token");
+    let name = row.text("Name").unwrap_or_default();
+    let reads = row.text("ApiAccess").as_deref() == Some("api-token");
     let Ok(new) = New::parse(&name, &row.list("Events"), reads) else {
         return Ok(Some("src/main.rs".to_owned()));
     };

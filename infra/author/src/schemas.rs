@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use automations::Event;
-use automations::model::action::Decided;
+use automations::model::action::PlannedAction;
 use schemars::{Schema, schema_for};
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ use std::path::Path;
 /// # Errors
 /// Where a schema is no JSON.
 pub fn files() -> Result<[(&'static str, String); 2]> {
-    Ok([("event.json", text(&schema_for!(Event))?), ("action.json", text(&schema_for!(Decided))?)])
+    Ok([("event.json", text(&schema_for!(Event))?), ("action.json", text(&schema_for!(PlannedAction))?)])
 }
 
 /// Writes them into the project.

@@ -39,7 +39,7 @@ impl Row {
     /// Its subscription, as the loop makes it of the columns.
     pub fn pattern(&self) -> String {
         let all = |column| self.list(column).join("\", \"");
-        let (events, causes, place) = (all("Events"), all("Causes"), self.text("Where").unwrap_or_default());
+        let (events, causes, place) = (all("Events"), all("Causes"), self.text("Filter").unwrap_or_default());
         format!(
             r#"{{"source": ["salestrekker"], "detail-type": ["{events}"], "detail": {{"cause": {{"by": ["{causes}"]}}, {place}}}}}"#
         )
@@ -182,9 +182,9 @@ Mappings:
   Handler:
     # of B
     Bee: # by hand
-      Folder: bee
+      Name: bee
     Dee:
-      Folder: dee # kept too
+      Name: dee # kept too
       Events: [ticket.created, ticket.renamed]
       Settings: '{\"it''s\": 1}'
 
@@ -195,20 +195,20 @@ Resources:
 ";
 
     fn row(id: &str) -> Row {
-        Row { id: id.to_owned(), columns: vec![("Folder".to_owned(), id.to_lowercase())] }
+        Row { id: id.to_owned(), columns: vec![("Name".to_owned(), id.to_lowercase())] }
     }
 
     #[test]
     fn a_row_goes_to_its_place_and_nothing_else_moves() {
         let template = TEMPLATE.replace("Bee: # by hand", "Bee:");
         let first = with(&template, &row("Ant")).unwrap();
-        assert!(first.contains("  Handler:\n    Ant:\n      Folder: ant\n    # of B\n    Bee:\n"), "{first}");
+        assert!(first.contains("  Handler:\n    Ant:\n      Name: ant\n    # of B\n    Bee:\n"), "{first}");
         assert!(first.contains("- [Ant, Bee,  Dee] # kept\n"), "{first}");
         let between = with(&template, &row("Cow")).unwrap();
-        assert!(between.contains("      Folder: bee\n    Cow:\n      Folder: cow\n    Dee:\n"), "{between}");
+        assert!(between.contains("      Name: bee\n    Cow:\n      Name: cow\n    Dee:\n"), "{between}");
         assert!(between.contains("- [Bee,  Cow, Dee] # kept\n"), "{between}");
         let last = with(&template, &row("Eel")).unwrap();
-        assert!(last.contains("1}'\n    Eel:\n      Folder: eel\n\nResources"), "{last}");
+        assert!(last.contains("1}'\n    Eel:\n      Name: eel\n\nResources"), "{last}");
     }
 
     #[test]
@@ -229,7 +229,7 @@ Resources:
     proptest! {
         #[test]
         fn new_then_remove_is_the_identity(there in proptest::collection::btree_set("[A-C][a-c]{0,2}", 0..5), new in "[A-C][a-c]{0,2}") {
-            let mut template = TEMPLATE.replace("    Bee: # by hand\n      Folder: bee\n", "").replace("[Bee,  Dee]", "[Dee]");
+            let mut template = TEMPLATE.replace("    Bee: # by hand\n      Name: bee\n", "").replace("[Bee,  Dee]", "[Dee]");
             for id in there.iter().filter(|id| **id != new) {
                 template = with(&template, &row(id)).unwrap();
             }

@@ -3,7 +3,7 @@
 //! A duration is waiting and working. Waiting is what was measured by the clock less what was measured on the CPU; working
 //! takes longer with less memory, as Lambda gives a function a CPU's share by its memory.
 
-use crate::figures::large;
+use crate::metrics::large;
 use crate::pipeline::Stages;
 use crate::report::Table;
 use crate::stage::Used;

@@ -5,7 +5,7 @@ use anyhow::Result;
 use automations::clock;
 use automations::id::{ActionId, HintId, OrganisationId, TicketId, WebhookAction};
 use automations::json::to_json;
-use automations::model::action::{Action, Decided};
+use automations::model::action::{Action, PlannedAction};
 use automations::model::hint::Hint;
 use automations::testing;
 use axum::body::Bytes;
@@ -59,7 +59,7 @@ pub(crate) fn events(count: usize) -> Bytes {
 pub(crate) fn actions(tickets: &[String], serial: usize) -> Result<Bytes> {
     let event = testing::stage_changed("Approved", "Settled");
     let actions = tickets.iter().enumerate().map(|(position, ticket)| {
-        let decided = Decided {
+        let decided = PlannedAction {
             chain: Vec::new(),
             hint: None,
             id: ActionId::of(&event.id, &format!("bench-{serial}"), position)?,

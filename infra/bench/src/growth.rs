@@ -1,10 +1,10 @@
 //! How cost grows: with the number of hints, of distinct tickets, and with the size of a ticket.
 
 use crate::events::hints;
-use crate::figures::{at, large, ms, number};
+use crate::metrics::{at, large, ms, number};
 use crate::pipeline::warmed;
 use crate::report::{Bound, Table};
-use crate::stage::{Stage, Used};
+use crate::stage::{Bench, Used};
 use anyhow::Result;
 use axum::body::Bytes;
 use std::time::Duration;
@@ -14,7 +14,7 @@ const COLUMNS: [&str; 7] =
     ["", "took ms", "CPU µs each", "API requests", "AWS calls", "calls each", "peak MiB"];
 
 /// From one hint to `most`, each on a ticket of its own that was never seen.
-pub(crate) async fn hints_and_tickets(stage: &Stage, most: usize) -> Result<(Vec<Table>, Vec<Bound>)> {
+pub(crate) async fn hints_and_tickets(stage: &Bench, most: usize) -> Result<(Vec<Table>, Vec<Bound>)> {
     stage.answer_after(Duration::ZERO, Duration::ZERO);
     let tickets = stage.vendor.tickets(most, 20).await?;
     let note = "One instance, batches of at most 100, nobody far away.";
@@ -54,7 +54,7 @@ pub(crate) async fn hints_and_tickets(stage: &Stage, most: usize) -> Result<(Vec
 }
 
 /// Batches of 25 tickets of growing size.
-pub(crate) async fn ticket_sizes(stage: &Stage) -> Result<Table> {
+pub(crate) async fn ticket_sizes(stage: &Bench) -> Result<Table> {
     stage.answer_after(Duration::ZERO, Duration::ZERO);
     let note = "25 tickets never seen, one API request. The size is in what the enricher asks for and does not keep.";
     let mut table = Table::new("larger tickets", &COLUMNS, note);
@@ -71,9 +71,9 @@ pub(crate) async fn ticket_sizes(stage: &Stage) -> Result<Table> {
 
 fn row(table: &mut Table, name: &str, used: &Used, cpu: f64, count: usize, peak_kib: u64) {
     let calls = large(used.all_calls());
-    let figures =
+    let metrics =
         [ms(used.took), cpu, large(used.requests), calls, calls / number(count), large(peak_kib) / 1_024.0];
-    table.row(name, figures);
+    table.row(name, metrics);
 }
 
 fn batches<'a>(tickets: impl Iterator<Item = &'a String>) -> Result<Vec<Bytes>> {

@@ -5,9 +5,9 @@ mod aws;
 mod cost;
 mod counts;
 mod events;
-mod figures;
 mod growth;
 mod lambda;
+mod metrics;
 mod pipeline;
 mod report;
 mod stage;
@@ -18,7 +18,7 @@ mod vendor;
 use anyhow::Result;
 use clap::Parser;
 use report::Report;
-use stage::Stage;
+use stage::Bench;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -70,7 +70,7 @@ async fn main() -> ExitCode {
 
 async fn measure(arguments: &Arguments) -> Result<Report> {
     let Arguments { short, hints, binaries, stand_in, logs, .. } = arguments;
-    let stage = Stage::set(binaries, stand_in, logs).await?;
+    let stage = Bench::set(binaries, stand_in, logs).await?;
     let mut report = Report::default();
     let mut add = |(table, bounds): (report::Table, Vec<report::Bound>)| {
         report.tables.push(table);

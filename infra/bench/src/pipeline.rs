@@ -1,10 +1,10 @@
 //! The functions at work, each for itself: how fast, with how many requests and calls, at how much CPU.
 
 use crate::events::{actions, events, hints, request};
-use crate::figures::{large, ms, number};
 use crate::lambda::Instance;
+use crate::metrics::{large, ms, number};
 use crate::report::{Bound, Table};
-use crate::stage::{AWS_TIME, Stage, Used};
+use crate::stage::{AWS_TIME, Bench, Used};
 use anyhow::Result;
 use axum::body::Bytes;
 use std::fmt::Write as _;
@@ -29,7 +29,7 @@ pub(crate) struct Stages {
 }
 
 /// The enricher's batches at several distances of the API.
-pub(crate) async fn enricher(stage: &Stage, distances: &[u64]) -> Result<(Table, Vec<Bound>)> {
+pub(crate) async fn enricher(stage: &Bench, distances: &[u64]) -> Result<(Table, Vec<Bound>)> {
     let columns = [
         "event-enricher, a batch of 100",
         "API ms",
@@ -51,23 +51,23 @@ pub(crate) async fn enricher(stage: &Stage, distances: &[u64]) -> Result<(Table,
         let all = [hints(&tickets)?];
         let row = |name: &str, used: &Used| {
             let rate = number(BATCH) / used.took.as_secs_f64();
-            let figures =
+            let metrics =
                 [large(distance), ms(used.took), rate, large(used.requests), large(used.all_calls())];
-            (name.to_owned(), figures.into_iter().chain([ms(used.cpu)]).collect::<Vec<_>>())
+            (name.to_owned(), metrics.into_iter().chain([ms(used.cpu)]).collect::<Vec<_>>())
         };
         let seen = stage.used(&mut instance, &all).await?;
-        let (name, figures) = row("100 tickets, first seen", &seen);
-        table.row(name, figures);
+        let (name, metrics) = row("100 tickets, first seen", &seen);
+        table.row(name, metrics);
         stage.vendor.change(&tickets, value).await?;
         let changed = stage.used(&mut instance, &all).await?;
-        let (name, figures) = row("100 tickets, all changed", &changed);
-        table.row(name, figures);
+        let (name, metrics) = row("100 tickets, all changed", &changed);
+        table.row(name, metrics);
         let same = stage.used(&mut instance, &all).await?;
-        let (name, figures) = row("100 tickets, unchanged", &same);
-        table.row(name, figures);
+        let (name, metrics) = row("100 tickets, unchanged", &same);
+        table.row(name, metrics);
         let on_few = stage.used(&mut instance, &[hints(&few)?]).await?;
-        let (name, figures) = row("10 tickets, unchanged", &on_few);
-        table.row(name, figures);
+        let (name, metrics) = row("10 tickets, unchanged", &on_few);
+        table.row(name, metrics);
         if distance == distances.last().copied().unwrap_or_default() {
             bounds = vec![
                 Bound::stable(
@@ -105,7 +105,7 @@ pub(crate) async fn enricher(stage: &Stage, distances: &[u64]) -> Result<(Table,
 }
 
 /// Each stage with one message and with a full batch; AWS answers after 5 ms, the API after 200 ms.
-pub(crate) async fn stages(stage: &Stage) -> Result<(Table, Stages)> {
+pub(crate) async fn stages(stage: &Bench) -> Result<(Table, Stages)> {
     stage.aws.forget();
     stage.answer_after(Duration::from_millis(200), AWS_TIME);
     let tickets = stage.vendor.tickets(BATCH, 20).await?;
@@ -152,7 +152,7 @@ pub(crate) async fn stages(stage: &Stage) -> Result<(Table, Stages)> {
     ];
     for (name, used, count) in rows {
         let each = number(count);
-        let figures = [
+        let metrics = [
             ms(used.took),
             each / used.took.as_secs_f64(),
             ms(used.cpu) / each,
@@ -160,7 +160,7 @@ pub(crate) async fn stages(stage: &Stage) -> Result<(Table, Stages)> {
             large(used.all_calls()) / each,
             large(used.logged) / each,
         ];
-        table.row(name, figures);
+        table.row(name, metrics);
     }
     let mut calls = String::from(" AWS calls of 100 changed tickets:");
     for (operation, count) in &stages.enricher[1].calls {
@@ -171,7 +171,7 @@ pub(crate) async fn stages(stage: &Stage) -> Result<(Table, Stages)> {
 }
 
 /// An enricher that has worked on one ticket, so that it knows names and has its connections.
-pub(crate) async fn warmed(stage: &Stage) -> Result<Instance> {
+pub(crate) async fn warmed(stage: &Bench) -> Result<Instance> {
     let mut instance = stage.start("event-enricher").await?;
     let event: Bytes = hints(&stage.vendor.tickets(BATCH, 20).await?)?;
     instance.invoke(&event).await?;

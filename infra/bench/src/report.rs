@@ -72,9 +72,9 @@ impl Table {
     }
 
     /// Adds a row: its name and its figures.
-    pub(crate) fn row(&mut self, name: impl Into<String>, figures: impl IntoIterator<Item = f64>) {
+    pub(crate) fn row(&mut self, name: impl Into<String>, metrics: impl IntoIterator<Item = f64>) {
         let mut row = vec![Cell::Text(name.into())];
-        row.extend(figures.into_iter().map(Cell::Number));
+        row.extend(metrics.into_iter().map(Cell::Number));
         self.rows.push(row);
     }
 

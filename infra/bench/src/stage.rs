@@ -15,7 +15,7 @@ pub(crate) const AWS_TIME: Duration = Duration::from_millis(5);
 
 /// Everything that a function needs to run.
 #[derive(Debug)]
-pub(crate) struct Stage {
+pub(crate) struct Bench {
     binaries: PathBuf,
     logs: PathBuf,
     /// The AWS services.
@@ -42,7 +42,7 @@ pub(crate) struct Used {
     pub(crate) logged: u64,
 }
 
-impl Stage {
+impl Bench {
     /// Starts what the functions talk to. Logs go into `logs`.
     pub(crate) async fn set(binaries: &Path, stand_in: &Path, logs: &Path) -> Result<Self> {
         std::fs::create_dir_all(logs)?;

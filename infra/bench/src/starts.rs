@@ -1,9 +1,9 @@
 //! Starts, first and warm invocations, memory and sizes, beside the smallest functions that there can be.
 
 use crate::events::{actions, events, hints, request};
-use crate::figures::{at, ms, number};
+use crate::metrics::{at, ms, number};
 use crate::report::{Bound, Table};
-use crate::stage::Stage;
+use crate::stage::Bench;
 use anyhow::{Context as _, Result};
 use axum::body::Bytes;
 use flate2::Compression;
@@ -26,7 +26,7 @@ const FUNCTIONS: [(&str, &str); 8] = [
 const MB: f64 = 1_000_000.0;
 
 /// The medians of a number of starts of every function, interleaved, so that a noisy moment is everybody's.
-pub(crate) async fn starts(stage: &Stage, rounds: usize) -> Result<(Table, Vec<Bound>)> {
+pub(crate) async fn starts(stage: &Bench, rounds: usize) -> Result<(Table, Vec<Bound>)> {
     let tickets = stage.vendor.tickets(1, 20).await?;
     let mut ready: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
     let mut first: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
@@ -63,7 +63,7 @@ pub(crate) async fn starts(stage: &Stage, rounds: usize) -> Result<(Table, Vec<B
 }
 
 /// Warm invocations of the door, interleaved with the echo's.
-pub(crate) async fn warm(stage: &Stage, invocations: usize) -> Result<(Table, Vec<Bound>)> {
+pub(crate) async fn warm(stage: &Bench, invocations: usize) -> Result<(Table, Vec<Bound>)> {
     let (visit, webhook) = (request("GET", ""), request("POST", r#"{"id": "t-1"}"#));
     let mut echo = stage.start("echo-http").await?;
     let mut ingest = stage.start("webhook-ingest").await?;
@@ -89,7 +89,7 @@ pub(crate) async fn warm(stage: &Stage, invocations: usize) -> Result<(Table, Ve
 }
 
 /// The most memory of each function after batches of 100 messages, and the sizes of its binary and its package.
-pub(crate) async fn sizes(stage: &Stage) -> Result<(Table, Vec<Bound>)> {
+pub(crate) async fn sizes(stage: &Bench) -> Result<(Table, Vec<Bound>)> {
     let tickets = stage.vendor.tickets(100, 20).await?;
     let columns = ["function", "binary MB", "zipped MB", "peak MiB"];
     let note = "Memory is VmHWM after three batches of 100 messages, where the function takes batches.";

@@ -2,7 +2,7 @@
 //! event through them, and a function's new code in the place of the old.
 
 pub mod line;
-pub mod look;
+pub mod log_format;
 pub mod swap;
 pub mod tail;
-pub mod way;
+pub mod timeline;

@@ -1,12 +1,12 @@
 //! One log line of a function.
 
-use automations::telemetry::Level;
+use automations::telemetry::{EventName, Level};
 use aws_sdk_cloudwatchlogs::primitives::{DateTime, DateTimeFormat};
 use serde_json::{Map, Value, json};
 
 /// What a function, or the engine that runs it, said.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Line {
+pub struct LogLine {
     /// The function's folder.
     pub function: String,
     /// When, in milliseconds since 1970.
@@ -19,7 +19,7 @@ pub struct Line {
     pub fields: Map<String, Value>,
 }
 
-impl Line {
+impl LogLine {
     /// A line as `CloudWatch` Logs keeps it. What is no JSON comes from the engine (`START`, `END`, `REPORT`), which matters
     /// only to whoever asks for everything, or from a function that could not even start, which matters most. A line of metrics is for `CloudWatch`.
     pub fn read(function: &str, kept_at: i64, text: &str) -> Self {
@@ -53,6 +53,11 @@ impl Line {
             message,
             fields,
         }
+    }
+
+    /// What it reports, if it is one of ours.
+    pub fn event_name(&self) -> Option<EventName> {
+        self.text("event_name")?.parse().ok()
     }
 
     /// A field that is text.
@@ -102,17 +107,17 @@ mod tests {
     #[test]
     fn a_line_of_ours_is_taken_apart() {
         let text = r#"{"timestamp":"2026-11-25T00:46:52.123456Z","level":"WARN","message":"a message comes again","failure.kind":"rate","message.receives":2}"#;
-        let line = Line::read("action-worker", 5, text);
+        let line = LogLine::read("action-worker", 5, text);
         assert_eq!((line.level, line.message.as_str()), (Level::WARN, "a message comes again"));
         assert_eq!((line.text("failure.kind"), line.count("message.receives")), (Some("rate"), Some(2)));
         assert_eq!(time_of_day(line.at), "00:46:52.123");
         assert_eq!(line.json()["timestamp"], "2026-11-25T00:46:52.123Z");
-        assert_eq!(Line::read("action-worker", 5, &line.json().to_string()).json(), line.json());
+        assert_eq!(LogLine::read("action-worker", 5, &line.json().to_string()).json(), line.json());
     }
 
     #[test]
     fn the_engine_is_quiet_and_a_function_that_cannot_start_is_not() {
-        let level = |text| Line::read("reconciler", 5, text).level;
+        let level = |text| LogLine::read("reconciler", 5, text).level;
         assert_eq!(level("START RequestId: 1 Version: $LATEST"), Level::DEBUG);
         assert_eq!(level("the function's environment is not usable: TABLE_NAME is not set"), Level::ERROR);
         assert_eq!(level(r#"{"no": "message"}"#), Level::ERROR);
@@ -122,7 +127,7 @@ mod tests {
     #[test]
     fn metrics_are_shown_to_whoever_asks_for_everything() {
         let text = r#"{"_aws":{"Timestamp":1,"CloudWatchMetrics":[]},"Webhooks":1,"Stage":"current"}"#;
-        let line = Line::read("webhook-ingest", 5, text);
+        let line = LogLine::read("webhook-ingest", 5, text);
         assert_eq!((line.level, line.message.as_str(), line.at), (Level::DEBUG, "metrics", 5));
         assert_eq!((line.count("Webhooks"), line.text("Stage")), (Some(1), Some("current")));
         assert_eq!(line.fields.len(), 2, "{line:?}");
@@ -137,7 +142,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_a_line(text: String, at: i64) {
-            let line = Line::read("reconciler", at, &text);
+            let line = LogLine::read("reconciler", at, &text);
             prop_assert!(serde_json::from_str::<Value>(&line.json().to_string()).is_ok());
             let _ = time_of_day(line.at);
         }

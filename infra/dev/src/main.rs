@@ -5,10 +5,10 @@ use automations::config::Reader;
 use automations::telemetry::Level;
 use automations::{aws, clock};
 use clap::{Parser, Subcommand};
-use dev::look::Look;
+use dev::log_format::LogFormatter;
 use dev::swap::Swap;
 use dev::tail::Tail;
-use dev::way::Ways;
+use dev::timeline::Ways;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -19,7 +19,7 @@ const EVERY: Duration = Duration::from_millis(250);
 /// After so many times it is asked which functions there are.
 const LOOK_AGAIN_AFTER: u32 = 8;
 /// So many times in a row the engine may not answer, as when it is deployed to.
-const MOST_FAILURES: u32 = 40;
+const MAX_FAILURES: u32 = 40;
 
 /// What `cargo xtask dev` shows and swaps, on the local stack only
 #[derive(Parser)]
@@ -71,7 +71,7 @@ async fn run(Arguments { command, stack }: Arguments) -> Result<()> {
             let colour = !no_colour && std::io::stdout().is_terminal();
             let client = aws_sdk_cloudwatchlogs::Client::new(&config);
             let tail = Tail::new(client, &stack, now());
-            show(tail, &Look { only, level, text, json, colour }).await
+            show(tail, &LogFormatter { only, level, text, json, colour }).await
         }
         Command::Swap { function, program } => {
             let swap = Swap { lambda: aws_sdk_lambda::Client::new(&config), sqs: aws::sqs(&config) };
@@ -81,7 +81,7 @@ async fn run(Arguments { command, stack }: Arguments) -> Result<()> {
 }
 
 /// Shows lines until the engine is gone.
-async fn show(mut tail: Tail, look: &Look) -> Result<()> {
+async fn show(mut tail: Tail, look: &LogFormatter) -> Result<()> {
     let mut ways = Ways::default();
     let mut failures: u32 = 0;
     for round in 0_u32.. {
@@ -93,7 +93,7 @@ async fn show(mut tail: Tail, look: &Look) -> Result<()> {
         };
         let lines = match lines.await {
             Ok(lines) => lines,
-            Err(error) if failures >= MOST_FAILURES => return Err(error.context("the logs cannot be read")),
+            Err(error) if failures >= MAX_FAILURES => return Err(error.context("the logs cannot be read")),
             Err(_) => {
                 failures = failures.saturating_add(1);
                 Vec::new()

@@ -12,7 +12,7 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 /// So long an invocation that runs is let come to its end. What it held then comes again after the visibility timeout.
-const LONGEST_REST: Duration = Duration::from_secs(3);
+const MAX_REST: Duration = Duration::from_secs(3);
 
 /// Clients of the engine that the functions run on.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub struct Swap {
 }
 
 /// What feeds a function: a mapping of Lambda's, and the queue that it reads, by name.
-struct Source {
+struct FeedingQueue {
     mapping: String,
     queue: String,
 }
@@ -44,7 +44,7 @@ impl Swap {
         swapped
     }
 
-    async fn rest_and_put(&self, function: &str, sources: &[Source], package: Vec<u8>) -> Result<()> {
+    async fn rest_and_put(&self, function: &str, sources: &[FeedingQueue], package: Vec<u8>) -> Result<()> {
         for source in sources {
             self.rest(&source.queue).await?;
         }
@@ -62,7 +62,7 @@ impl Swap {
         Ok(())
     }
 
-    async fn sources(&self, function: &str) -> Result<Vec<Source>> {
+    async fn sources(&self, function: &str) -> Result<Vec<FeedingQueue>> {
         let answer = self.lambda.list_event_source_mappings().send().await?;
         let mappings = answer.event_source_mappings.unwrap_or_default().into_iter();
         let own = mappings.filter(|mapping| {
@@ -71,13 +71,13 @@ impl Swap {
         });
         let source = |mapping: aws_sdk_lambda::types::EventSourceMappingConfiguration| {
             let queue = mapping.event_source_arn?.rsplit(':').next()?.to_owned();
-            Some(Source { mapping: mapping.uuid?, queue })
+            Some(FeedingQueue { mapping: mapping.uuid?, queue })
         };
         Ok(own.filter_map(source).collect())
     }
 
-    async fn feed(&self, sources: &[Source], enabled: bool) -> Result<()> {
-        for Source { mapping, queue } in sources {
+    async fn feed(&self, sources: &[FeedingQueue], enabled: bool) -> Result<()> {
+        for FeedingQueue { mapping, queue } in sources {
             let request = self.lambda.update_event_source_mapping().uuid(mapping).enabled(enabled);
             request.send().await.with_context(|| format!("what feeds from {queue} cannot be changed"))?;
         }
@@ -87,7 +87,7 @@ impl Swap {
     /// Waits until no message of the queue is held.
     async fn rest(&self, queue: &str) -> Result<()> {
         let url = self.sqs.get_queue_url().queue_name(queue).send().await?.queue_url.unwrap_or_default();
-        let until = clock::now().later(LONGEST_REST);
+        let until = clock::now().later(MAX_REST);
         loop {
             let request = self.sqs.get_queue_attributes().queue_url(&url).attribute_names(Held);
             let held = request.send().await?.attributes.and_then(|all| all.get(&Held).cloned());

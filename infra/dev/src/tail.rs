@@ -1,6 +1,6 @@
 //! Every function's log lines as they come, from `CloudWatch` Logs.
 
-use crate::line::Line;
+use crate::line::LogLine;
 use anyhow::Result;
 use aws_sdk_cloudwatchlogs::Client;
 use aws_sdk_cloudwatchlogs::error::SdkError;
@@ -19,7 +19,7 @@ pub struct Tail {
     /// When lines were asked for last.
     asked: i64,
     /// Lines that were read and not yet handed out.
-    unsaid: Vec<Line>,
+    unsaid: Vec<LogLine>,
     /// By log group: the lines that were read, by id, with the time that they are kept under.
     read: BTreeMap<String, HashMap<String, i64>>,
 }
@@ -56,7 +56,7 @@ impl Tail {
     ///
     /// # Errors
     /// As a request fails.
-    pub async fn next(&mut self, now: i64) -> Result<Vec<Line>> {
+    pub async fn next(&mut self, now: i64) -> Result<Vec<LogLine>> {
         let from = self.asked.saturating_sub(LATENESS_MS).max(self.since);
         for (group, read) in &mut self.read {
             let request = self.client.filter_log_events().log_group_name(group).start_time(from);
@@ -76,7 +76,7 @@ impl Tail {
                     let id = event.event_id.unwrap_or_else(|| format!("{stream} {text}"));
                     if read.insert(id, at).is_none() {
                         let function = group.strip_prefix(&self.prefix).unwrap_or(group);
-                        self.unsaid.push(Line::read(function, at, text.trim_end()));
+                        self.unsaid.push(LogLine::read(function, at, text.trim_end()));
                     }
                 }
             }

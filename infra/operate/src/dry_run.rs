@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 
 /// A handler that is tried.
 #[derive(Debug)]
-pub struct Tried {
+pub struct HandlerUnderTest {
     program: PathBuf,
     settings: String,
     row: Row,
@@ -21,14 +21,14 @@ pub struct Tried {
 
 /// What it would do about one event.
 #[derive(Debug, Serialize)]
-pub struct Dry {
+pub struct DryRunResult {
     /// The event.
     pub event: Event,
     /// The actions, as they would be sent.
     pub actions: Vec<Value>,
 }
 
-impl Tried {
+impl HandlerUnderTest {
     /// The handler of this name in the project around this folder, built anew, with the settings of its line in
     /// template.yaml, or with these.
     ///
@@ -37,9 +37,9 @@ impl Tried {
     pub fn built(root: &Path, name: &str, settings: Option<String>) -> Result<Self> {
         let template = std::fs::read_to_string(root.join("template.yaml"))?;
         let mut rows = table::rows(&template)?;
-        let is_it = |row: &Row| row.text("Folder").as_deref() == Some(name);
+        let is_it = |row: &Row| row.text("Name").as_deref() == Some(name);
         let Some(place) = rows.iter().position(is_it) else {
-            let names: Vec<String> = rows.iter().filter_map(|row| row.text("Folder")).collect();
+            let names: Vec<String> = rows.iter().filter_map(|row| row.text("Name")).collect();
             bail!("there is no handler {name}; there are {}", names.join(", "));
         };
         let row = rows.swap_remove(place);
@@ -50,7 +50,7 @@ impl Tried {
     /// The same, which may read by the secrets of this stack where its line says that it reads.
     #[must_use]
     pub fn with_secrets_of(self, stack: &str) -> Self {
-        let reads = self.row.text("Reads").is_some_and(|reads| reads != "nothing");
+        let reads = self.row.text("ApiAccess").is_some_and(|access| access != "none");
         Self { reads_by: reads.then(|| stack.to_owned()), ..self }
     }
 
@@ -61,14 +61,14 @@ impl Tried {
 
     /// Whether its subscription names this kind of event; which of them it lets through, only EventBridge can say.
     pub fn is_told_of(&self, event: &Event) -> bool {
-        self.row.list("Events").iter().any(|kind| kind == event.what.kind())
+        self.row.list("Events").iter().any(|kind| kind == event.kind.name())
     }
 
     /// What it would do about an event.
     ///
     /// # Errors
     /// Where its settings do not fit, or it panics.
-    pub fn decide(&self, event: Event) -> Result<Dry> {
+    pub fn decide(&self, event: Event) -> Result<DryRunResult> {
         let mut program = Command::new(&self.program);
         program.env("SETTINGS", &self.settings);
         if let Some(stack) = &self.reads_by {
@@ -84,7 +84,10 @@ impl Tried {
         }
         let lines = answer.stdout.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
         let actions = lines.map(serde_json::from_slice).collect::<Result<_, _>>();
-        Ok(Dry { event, actions: actions.context("the handler prints something else than actions")? })
+        Ok(DryRunResult {
+            event,
+            actions: actions.context("the handler prints something else than actions")?,
+        })
     }
 }
 

@@ -3,7 +3,7 @@
 //! A contact stands by its id in the snapshots and events of its tickets; these tickets are erased whole. What is erased of a
 //! ticket that is still at Salestrekker begins anew with its next webhook, as `ticket.first_seen`.
 
-use crate::letters::{Letters, Selection};
+use crate::letters::{DeadLetterQueues, Selection};
 use anyhow::{Context as _, Result};
 use automations::Event;
 use automations::id::OrganisationId;
@@ -33,12 +33,12 @@ pub struct Eraser {
     /// The table's name.
     pub table: String,
     /// What was given up.
-    pub letters: Letters,
+    pub letters: DeadLetterQueues,
 }
 
 /// What is kept of a subject.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct Found {
+pub struct StoredData {
     /// The tickets, by id.
     pub tickets: BTreeSet<String>,
     /// How many items of the table: snapshots, journal entries, what our actions left, records of actions.
@@ -56,7 +56,7 @@ impl Eraser {
     ///
     /// # Errors
     /// As a request fails.
-    pub async fn find(&self, organisation: &OrganisationId, subject: &Subject) -> Result<Found> {
+    pub async fn find(&self, organisation: &OrganisationId, subject: &Subject) -> Result<StoredData> {
         let tickets_prefix = format!("TICKET#{organisation}#");
         let actions_prefix = format!("ACTION#{organisation}#");
         let request = self.dynamodb.scan().table_name(&self.table).consistent_read(true);
@@ -71,7 +71,7 @@ impl Eraser {
                 item.context("the table cannot be read; is this the right account, region and stack?")?,
             );
         }
-        let mut found = Found::default();
+        let mut found = StoredData::default();
         match subject {
             Subject::Ticket(id) => found.tickets.extend([id.clone()]),
             Subject::Contact(id) => {
@@ -115,7 +115,7 @@ impl Eraser {
     ///
     /// # Errors
     /// As a request fails; what is not erased then is found again.
-    pub async fn erase(&self, found: &Found) -> Result<()> {
+    pub async fn erase(&self, found: &StoredData) -> Result<()> {
         for id in &found.letter_ids {
             self.letters.drop(&Selection { id: Some(id.clone()), ..Selection::default() }).await?;
         }
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_letter_that_carries_a_webhook_is_looked_into() {
-        let hint = r#"{"id":"r.0","organisation":"north","action":"ticket-updated","received_at":1,"ticket":null,"raw":{"body":"eyJjb250YWN0IjoiYy03In0=","content_type":null}}"#;
+        let hint = r#"{"id":"r.0","organisation":"north","action":"ticket-updated","received_at":"2026-11-25T09:30:00.000Z","ticket":null,"raw":{"body":"eyJjb250YWN0IjoiYy03In0=","content_type":null}}"#;
         assert!(says(hint, "c-7") && !says(hint, "c-8"));
     }
 }

@@ -14,7 +14,7 @@ const LOOK: i32 = 60;
 
 /// The dead-letter queues of a stack.
 #[derive(Debug)]
-pub struct Letters {
+pub struct DeadLetterQueues {
     pub(crate) sqs: Client,
     pub(crate) cloudformation: aws_sdk_cloudformation::Client,
     pub(crate) stack: String,
@@ -23,7 +23,7 @@ pub struct Letters {
 
 /// One dead letter, without what it says.
 #[derive(Debug, Clone, Serialize)]
-pub struct Letter {
+pub struct DeadLetter {
     /// The dead-letter queue.
     pub queue: String,
     /// The message's id.
@@ -75,7 +75,7 @@ pub struct Selection {
 }
 
 impl Selection {
-    fn takes(&self, letter: &Letter) -> bool {
+    fn takes(&self, letter: &DeadLetter) -> bool {
         let is =
             |wanted: &Option<String>, value: &str| wanted.as_deref().is_none_or(|wanted| wanted == value);
         is(&self.reason, &letter.reason) && is(&self.id, &letter.id) && self.takes_queue(&letter.queue)
@@ -86,7 +86,7 @@ impl Selection {
     }
 }
 
-impl Letters {
+impl DeadLetterQueues {
     /// The dead letters of this stack; `now` is in seconds since 1970 began.
     pub fn new(config: &SdkConfig, stack: String, now: u64) -> Self {
         let cloudformation = aws_sdk_cloudformation::Client::new(config);
@@ -131,7 +131,7 @@ impl Letters {
     ///
     /// # Errors
     /// As a request fails.
-    pub async fn show(&self, selection: &Selection) -> Result<Vec<(Letter, String)>> {
+    pub async fn show(&self, selection: &Selection) -> Result<Vec<(DeadLetter, String)>> {
         let letters = self.select(selection).await?;
         let shown = letters.iter().map(|letter| (letter.clone(), letter.body.clone())).collect();
         self.put_back(letters).await?;
@@ -158,24 +158,24 @@ impl Letters {
     }
 
     /// Takes the letters that are meant; the others are put back.
-    pub(crate) async fn select(&self, selection: &Selection) -> Result<Vec<Letter>> {
+    pub(crate) async fn select(&self, selection: &Selection) -> Result<Vec<DeadLetter>> {
         let mut selected = Vec::new();
         for queue in self.queues().await?.iter().filter(|queue| selection.takes_queue(&queue.name)) {
             let (taken, others) =
                 self.take(queue).await?.into_iter().partition(|letter| selection.takes(letter));
-            selected.extend::<Vec<Letter>>(taken);
+            selected.extend::<Vec<DeadLetter>>(taken);
             self.put_back(others).await?;
         }
         Ok(selected)
     }
 
-    pub(crate) async fn delete(&self, letter: &Letter) -> Result<()> {
+    pub(crate) async fn delete(&self, letter: &DeadLetter) -> Result<()> {
         let request = self.sqs.delete_message().queue_url(&letter.url).receipt_handle(&letter.receipt);
         request.send().await.context("a letter cannot be deleted")?;
         Ok(())
     }
 
-    pub(crate) async fn put_back(&self, letters: Vec<Letter>) -> Result<()> {
+    pub(crate) async fn put_back(&self, letters: Vec<DeadLetter>) -> Result<()> {
         for letter in letters {
             let request = self.sqs.change_message_visibility().queue_url(letter.url);
             request.receipt_handle(letter.receipt).visibility_timeout(0).send().await?;
@@ -191,7 +191,7 @@ impl Letters {
         count.context("a queue without a count")
     }
 
-    async fn take(&self, queue: &Queue) -> Result<Vec<Letter>> {
+    async fn take(&self, queue: &Queue) -> Result<Vec<DeadLetter>> {
         let mut letters = Vec::new();
         let mut seen = BTreeSet::new();
         loop {
@@ -200,11 +200,11 @@ impl Letters {
                 request.visibility_timeout(LOOK).wait_time_seconds(1).message_attribute_names("All");
             let request = request.message_system_attribute_names(System::All);
             let messages = request.send().await?.messages.unwrap_or_default();
-            let taken: Vec<Letter> =
+            let taken: Vec<DeadLetter> =
                 messages.into_iter().map(|message| self.letter(queue, message)).collect();
             // One that comes again was looked at for too long: the queue has gone round.
             let is_over = taken.is_empty() || taken.iter().any(|letter| !seen.insert(letter.id.clone()));
-            letters.retain(|letter: &Letter| !taken.iter().any(|again| again.id == letter.id));
+            letters.retain(|letter: &DeadLetter| !taken.iter().any(|again| again.id == letter.id));
             letters.extend(taken);
             if is_over {
                 return Ok(letters);
@@ -212,7 +212,7 @@ impl Letters {
         }
     }
 
-    fn letter(&self, queue: &Queue, message: Message) -> Letter {
+    fn letter(&self, queue: &Queue, message: Message) -> DeadLetter {
         let attribute = |name: &str| {
             let value = message.message_attributes().and_then(|all| all.get(name)?.string_value());
             value.unwrap_or_default().to_owned()
@@ -220,10 +220,10 @@ impl Letters {
         let system = |name: &System| message.attributes().and_then(|all| all.get(name)).cloned();
         let sent = system(&System::SentTimestamp).and_then(|millis| millis.parse::<u64>().ok());
         let reason = attribute("reason");
-        Letter {
+        DeadLetter {
             queue: queue.name.clone(),
             id: message.message_id().unwrap_or_default().to_owned(),
-            reason: if reason.is_empty() { "moved_by_the_queue".to_owned() } else { reason },
+            reason: if reason.is_empty() { "max_receives_exceeded".to_owned() } else { reason },
             function: attribute("function"),
             first_failure: attribute("first_failure"),
             last_failure: attribute("last_failure"),

@@ -15,12 +15,12 @@ mod serving;
 mod smoke;
 
 pub use account::Account;
-pub use dry_run::{Dry, Tried, events};
+pub use dry_run::{DryRunResult, HandlerUnderTest, events};
 pub use ending::ending;
-pub use erase::{Eraser, Found, Subject};
-pub use letters::{Letter, Letters, Selection, Summary};
+pub use erase::{Eraser, StoredData, Subject};
+pub use letters::{DeadLetter, DeadLetterQueues, Selection, Summary};
 pub use moment::moment;
 pub use redrive::Redriven;
-pub use replay::{Player, Replay};
-pub use serving::Serving;
+pub use replay::{Replay, Replayer};
+pub use serving::AliasCheck;
 pub use smoke::{Check, Smoke};

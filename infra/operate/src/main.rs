@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use automations::store::Store;
 use automations::{aws, clock};
 use clap::{Args, Parser, Subcommand};
-use operate::{Account, Letters, Selection, ending};
+use operate::{Account, DeadLetterQueues, Selection, ending};
 use serde_json::json;
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -75,7 +75,7 @@ async fn run(arguments: Arguments) -> Result<()> {
     let Arguments { command, account } = arguments;
     let config = account.config().await?;
     let table = Store::new(aws::dynamodb(&config), account.table());
-    let letters = Letters::new(&config, account.stack, clock::now().as_seconds());
+    let letters = DeadLetterQueues::new(&config, account.stack, clock::now().as_seconds());
     let json = account.json;
     let mut out = std::io::stdout().lock();
     match command {
@@ -108,9 +108,13 @@ async fn run(arguments: Arguments) -> Result<()> {
                 return Ok(writeln!(out, "{}", serde_json::to_string(&redriven)?)?);
             }
             writeln!(out, "{} sent back", redriven.redriven)?;
-            if redriven.in_doubt > 0 {
+            if redriven.on_unknown_outcome > 0 {
                 let next = "look at Salestrekker whether they took effect, then `drop` them, or `redrive --redo-in-doubt`";
-                writeln!(out, "{} stay, as their actions may have taken effect: {next}", redriven.in_doubt)?;
+                writeln!(
+                    out,
+                    "{} stay, as their actions may have taken effect: {next}",
+                    redriven.on_unknown_outcome
+                )?;
             }
         }
         Command::Drop { which } => {

@@ -1,7 +1,7 @@
 //! A stack's dead-letter queues: those that it made, and not those whose names begin alike. `automations-dev` may stand beside
 //! `automations`.
 
-use crate::letters::Letters;
+use crate::letters::DeadLetterQueues;
 use anyhow::{Context as _, Result};
 
 /// A dead-letter queue.
@@ -11,7 +11,7 @@ pub(crate) struct Queue {
     pub(crate) url: String,
 }
 
-impl Letters {
+impl DeadLetterQueues {
     /// Those of the stack and of the stacks nested in it, by name.
     pub(crate) async fn queues(&self) -> Result<Vec<Queue>> {
         let mut queues = Vec::new();

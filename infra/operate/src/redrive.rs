@@ -1,15 +1,15 @@
 //! Dead letters sent back to the queue that they came from, as they were: the ids in them are the same, so that what was
 //! done is not done again.
 
-use crate::letters::{Letter, Letters, Selection};
+use crate::letters::{DeadLetter, DeadLetterQueues, Selection};
 use anyhow::{Context as _, Result};
 use automations::json::from_json;
-use automations::model::action::Decided;
+use automations::model::action::PlannedAction;
 use automations::store::Store;
 use serde::Serialize;
 
 /// The reason of an action that may or may not have taken effect.
-const IN_DOUBT: &str = "ambiguous";
+const IN_DOUBT: &str = "outcome_unknown";
 
 /// What was sent back.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -17,10 +17,10 @@ pub struct Redriven {
     /// Letters that are on their way again.
     pub redriven: usize,
     /// Letters that stay: their actions may have taken effect.
-    pub in_doubt: usize,
+    pub on_unknown_outcome: usize,
 }
 
-impl Letters {
+impl DeadLetterQueues {
     /// Sends these letters back. Those in doubt stay, unless `redo` says that their actions are to be done (again); `redo`
     /// is the table that remembers that they were left to a person.
     ///
@@ -33,7 +33,7 @@ impl Letters {
             let round = self.redrive_round(selection, redo).await?;
             redriven.redriven = redriven.redriven.saturating_add(round.redriven);
             if round.redriven == 0 {
-                return Ok(Redriven { in_doubt: round.in_doubt, ..redriven });
+                return Ok(Redriven { on_unknown_outcome: round.on_unknown_outcome, ..redriven });
             }
         }
     }
@@ -44,11 +44,11 @@ impl Letters {
         for letter in self.select(selection).await? {
             if letter.reason == IN_DOUBT {
                 let Some(store) = redo else {
-                    redriven.in_doubt = redriven.in_doubt.saturating_add(1);
+                    redriven.on_unknown_outcome = redriven.on_unknown_outcome.saturating_add(1);
                     stay.push(letter);
                     continue;
                 };
-                let decided: Decided =
+                let decided: PlannedAction =
                     from_json(letter.body.as_bytes()).context("a letter that is no action")?;
                 store.unpark(&decided.organisation, &decided.id).await?;
             }
@@ -60,7 +60,7 @@ impl Letters {
     }
 
     /// First to the queue, then out of the dead letters: a loss in between makes two of it, which its ids make one.
-    async fn send_back(&self, letter: &Letter) -> Result<()> {
+    async fn send_back(&self, letter: &DeadLetter) -> Result<()> {
         let source = letter.url.replacen("-dead-letters", "", 1);
         let is_fifo = source.rsplit('.').next() == Some("fifo");
         let request = self.sqs.send_message().queue_url(source).message_body(&letter.body);

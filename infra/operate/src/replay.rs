@@ -3,8 +3,8 @@
 use anyhow::{Context as _, Result, bail};
 use automations::Event;
 use automations::aws::bus::Bus;
-use automations::aws::queue::{Message, Queue};
-use automations::clock::Moment;
+use automations::aws::queue::{OutgoingMessage, Queue};
+use automations::clock::Timestamp;
 use automations::json;
 use automations::model::event::SOURCE;
 use automations::store::Store;
@@ -17,20 +17,20 @@ use serde_json::json;
 #[derive(Debug, Clone)]
 pub struct Replay {
     /// Events stored from then on.
-    pub since: Moment,
+    pub since: Timestamp,
     /// Events stored before then.
-    pub until: Moment,
+    pub until: Timestamp,
     /// Only this ticket's.
     pub ticket: Option<String>,
     /// Only to this handler, by its folder.
     pub handler: Option<String>,
     /// Have them answered anew: what was done is done again.
-    pub again: Option<Moment>,
+    pub again: Option<Timestamp>,
 }
 
 /// A stack whose journal is replayed.
 #[derive(Debug)]
-pub struct Player {
+pub struct Replayer {
     /// A client of EventBridge.
     pub events: EventBridge,
     /// A client of SQS.
@@ -41,7 +41,7 @@ pub struct Player {
     pub stack: String,
 }
 
-impl Player {
+impl Replayer {
     /// The events that are meant, oldest first, as they would be published.
     ///
     /// # Errors
@@ -86,7 +86,7 @@ impl Player {
             return published.map(drop).context("not all events were published; run the same command again");
         };
         let queue = Queue::new(self.sqs.clone(), self.queue_url(handler).await?);
-        let messages = events.iter().map(|event| Message {
+        let messages = events.iter().map(|event| OutgoingMessage {
             body: json::to_json(&as_on_the_bus(event)),
             group: None,
             deduplication: None,
@@ -142,7 +142,7 @@ fn as_on_the_bus(event: &Event) -> serde_json::Value {
     json!({
         "version": "0",
         "id": event.id,
-        "detail-type": event.what.kind(),
+        "detail-type": event.kind.name(),
         "source": SOURCE,
         "account": "000000000000",
         "time": "1970-01-01T00:00:00Z",

@@ -14,12 +14,12 @@ const FUNCTIONS: [&str; 3] = ["webhook-ingest", "event-enricher", "action-worker
 
 /// The functions of a stack that serve by an alias.
 #[derive(Debug)]
-pub struct Serving {
+pub struct AliasCheck {
     lambda: Client,
     stack: String,
 }
 
-impl Serving {
+impl AliasCheck {
     /// Those of this stack.
     pub fn new(lambda: Client, stack: String) -> Self {
         Self { lambda, stack }

@@ -1,8 +1,8 @@
 //! Whether a stack is whole, serves what was deployed, and its door answers. It changes nothing, unless a test webhook is asked for.
 
-use crate::letters::Letters;
+use crate::letters::DeadLetterQueues;
 use crate::organisation::Organisations;
-use crate::serving::Serving;
+use crate::serving::AliasCheck;
 use anyhow::{Context as _, Result};
 use automations::id::OrganisationId;
 use reqwest::{Client, Method, StatusCode};
@@ -15,9 +15,9 @@ pub struct Smoke {
     /// Where it is.
     pub organisations: Organisations,
     /// Its functions.
-    pub serving: Serving,
+    pub serving: AliasCheck,
     /// What was given up.
-    pub letters: Letters,
+    pub letters: DeadLetterQueues,
     /// An organisation whose webhook URL is tried too.
     pub organisation: Option<OrganisationId>,
     /// Whether a webhook is sent to it, which names a ticket that does not exist: it costs one request to the API and makes

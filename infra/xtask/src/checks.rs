@@ -48,7 +48,7 @@ pub(crate) fn run() -> Result<()> {
         "see .local/log/test-ministack.log for what the functions said",
     )?;
     // Alone, as it changes what all tests look at.
-    running.deploy_with("LogLevel=debug WorkTimeout=50 StageAgeDays=5")?;
+    running.deploy_with("LogLevel=DEBUG WorkTimeout=50 StageAgeDays=5")?;
     let mut smoke = cargo(&["run", "--quiet", "--locked", "--package", "operate", "--bin", "smoke"]);
     found_by(&mut smoke, &running.place());
     check("what an operator changes in a parameter reaches what serves", smoke, "see docs/decisions/0030")?;

@@ -68,7 +68,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     let level = options.level.to_possible_value().map(|level| level.get_name().to_owned());
     let level = level.unwrap_or_default();
-    let log_level = if options.level == Level::Debug { " LogLevel=debug" } else { "" };
+    let log_level = if options.level == Level::Debug { " LogLevel=DEBUG" } else { "" };
     // What is saved while it starts is taken up when it has started.
     let watched = Watched::new();
     let running = Running::start("dev", options.ports, &format!("{PARAMETERS}{log_level}"))?;

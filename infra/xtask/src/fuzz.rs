@@ -1,6 +1,6 @@
-//! `cargo xtask fuzz`: the targets of `fuzz/`, and the one beside the reader of the API's answers, by libFuzzer. What is found
-//! stands in the `crashes` folder beside the target's kept corpus, which every `cargo test` tries again. What it grows of that
-//! corpus stands in `.local/fuzz/corpus`, where the next run begins.
+//! `cargo xtask fuzz`: the targets of tests/fuzz by libFuzzer. An input that fails is written to the `crashes` folder beside
+//! the target's kept corpus, which every `cargo test` tries again. The corpus that it grows is in `.local/fuzz/corpus`, where
+//! the next run begins.
 
 use crate::project::{command, local, root};
 use crate::steps::{say, step};
@@ -12,39 +12,25 @@ use std::process::Stdio;
 
 const TOOL: &str = "cargo-bolero";
 const VERSION: &str = "0.13.5";
-/// A target, its package, and the folder of its file.
-const TARGETS: [(&str, &str, &str); 5] = [
-    ("targets::webhook_body", "fuzz", "fuzz/src"),
-    ("targets::webhook_path", "fuzz", "fuzz/src"),
-    ("targets::message", "fuzz", "fuzz/src"),
-    ("targets::difference", "fuzz", "fuzz/src"),
-    (
-        "salestrekker::response::tests::any_bytes_are_an_answer_or_a_clear_error",
-        "automations",
-        "shared/src/salestrekker",
-    ),
-];
+const TARGETS: [&str; 5] = ["webhook_body", "webhook_path", "message", "difference", "response"];
 
 /// Runs these targets, or all of them, so many minutes each.
 pub(crate) fn run(minutes: u64, names: &[String]) -> Result<()> {
-    let unknown =
-        names.iter().find(|name| !TARGETS.iter().any(|(target, ..)| target.contains(name.as_str())));
-    if let Some(unknown) = unknown {
-        bail!("there is no target {unknown}; there are {}", TARGETS.map(|(target, ..)| target).join(", "));
+    if let Some(unknown) = names.iter().find(|name| !TARGETS.contains(&name.as_str())) {
+        bail!("there is no target {unknown}; there are {}", TARGETS.join(", "));
     }
     let tool = install_by_cargo(TOOL, VERSION)?.join(TOOL);
-    for (target, package, folder) in TARGETS {
-        if !names.is_empty() && !names.iter().any(|name| target.contains(name.as_str())) {
-            continue;
-        }
-        let corpus = corpus(target, folder)?;
+    for target in
+        TARGETS.into_iter().filter(|target| names.is_empty() || names.iter().any(|name| name == target))
+    {
+        let corpus = corpus(target)?;
         let mut bolero = command(&tool);
         bolero.args([
             "bolero",
             "test",
-            target,
+            &format!("targets::{target}"),
             "--package",
-            package,
+            "fuzz",
             "--rustc-bootstrap",
             "--sanitizer",
             "NONE",
@@ -66,12 +52,12 @@ pub(crate) fn run(minutes: u64, names: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// The folder of what this target has grown, with what is kept for it.
-fn corpus(target: &str, folder: &str) -> Result<PathBuf> {
-    let name = target.replace("::", "__");
+/// The folder of the corpus that this target has grown, with the one that is kept in the project copied into it.
+fn corpus(target: &str) -> Result<PathBuf> {
+    let name = format!("targets__{target}");
     let grown = local().join("fuzz").join("corpus").join(&name);
     fs::create_dir_all(&grown)?;
-    let kept = root().join(folder).join("__fuzz__").join(name).join("corpus");
+    let kept = root().join("tests/fuzz/__fuzz__").join(name).join("corpus");
     if kept.is_dir() {
         copy(&kept, &grown).with_context(|| format!("{} cannot be copied", kept.display()))?;
     }

@@ -65,5 +65,5 @@ pub(crate) fn deploy(name: &str, aws: u16, parameters: &str) -> Result<()> {
 /// its own poller as text, and then polls no queue.
 fn parameters_here() -> String {
     let host = if env!("HOST_TRIPLE").starts_with("aarch64") { "arm64" } else { "x86_64" };
-    format!("Architecture={host} MaximumConcurrency=0 Protected=false Tracing=Active")
+    format!("Architecture={host} MaximumConcurrency=0 DeletionProtection=false Tracing=Active")
 }

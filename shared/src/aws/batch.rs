@@ -1,12 +1,14 @@
-//! One SQS batch in, one partial batch response out. Every message ends acknowledged after its work, back on the queue,
-//! or in the dead-letter queue with its reason: nothing is dropped.
+//! One SQS batch in, one partial batch response out. Every message is acknowledged after its work, goes back to the queue,
+//! or is moved to the dead-letter queue with its reason: no message is dropped.
 
-use crate::cache::ttl::Kept;
-use crate::clock::{self, Moment};
+use crate::cache::ttl::TtlCache;
+use crate::clock::{self, Timestamp};
 use crate::failure::{Failure, Remedy, chain};
 use crate::json;
-use crate::telemetry::metric::{Figures, Metric};
-use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use crate::reason::Reason;
+use crate::telemetry::EventName;
+use crate::telemetry::metric::{Metric, Metrics};
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::MessageAttributeValue;
 use futures::{StreamExt as _, stream};
@@ -14,33 +16,33 @@ use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// The queue that a function works through, and the one for what it gives up.
+/// The queue that a function receives from, and its dead-letter queue.
 #[derive(Debug)]
-pub struct Source {
+pub struct SourceQueue {
     client: Client,
-    function: &'static str,
+    function: String,
     queue: String,
     dead_letters: String,
-    /// By message: the kind of its first failure, as far as this instance saw it.
-    first_failures: Kept<String, &'static str>,
+    /// By message id: the reason of its first failure, as far as this instance saw it.
+    first_failures: TtlCache<String, Reason>,
 }
 
-/// A message that was received so often without success is given up. One receive less than the queues' own
-/// `maxReceiveCount` in template.yaml, so that a dead letter says why it is one; what crashes the function every time is
-/// moved by the queue itself, and says nothing. With the growing delays, an outage of some five hours is waited out.
-pub const MOST_RECEIVES: u32 = 29;
+/// After this many receives without success a message is dead-lettered. It is one less than the queues' `maxReceiveCount`
+/// in template.yaml, so that the function moves the message and names the reason; a message that crashes the function each
+/// time is moved by SQS, without a reason. With the growing delays, an outage of some five hours is waited out.
+pub const MAX_RECEIVES: u32 = 29;
 
-/// So many groups are worked on at once.
+/// Message groups that are worked on at the same time.
 const GROUPS_AT_ONCE: usize = 4;
-/// With less time than this before the deadline, nothing is begun.
-const LEAST_TIME: Duration = Duration::from_secs(2);
+/// With less time than this before the deadline, no further message is begun.
+const MIN_TIME: Duration = Duration::from_secs(2);
 
-/// One message, parsed.
+/// A received message, parsed.
 #[derive(Debug, Clone)]
-pub struct Letter<T> {
-    /// What it says.
+pub struct Message<T> {
+    /// The body.
     pub body: T,
-    /// How often it was received: 1 the first time.
+    /// Delivery attempt, starting at 1.
     pub receives: u32,
     envelope: Envelope,
 }
@@ -54,214 +56,229 @@ struct Envelope {
     receives: u32,
 }
 
-/// Why a message's work did not succeed.
+/// Why the work on a message did not succeed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trouble {
-    /// A fixed word for logs and the dead letter's attribute.
-    pub kind: &'static str,
+pub struct MessageError {
+    /// The reason code.
+    pub reason: Reason,
     /// What to do.
     pub remedy: Remedy,
-    /// The chain of errors, without a person's data.
+    /// The chain of errors, without personal data.
     pub text: String,
 }
 
-impl Trouble {
-    /// Where so little is left before `until`, the invocation's deadline, that nothing more should be begun.
-    pub fn of_lateness(until: Moment) -> Option<Self> {
-        (until.since(clock::now()) < LEAST_TIME).then(out_of_time)
+impl MessageError {
+    /// An error if so little time is left before `until`, the invocation's deadline, that no further message should be begun.
+    pub fn if_late(until: Timestamp) -> Option<Self> {
+        (until.since(clock::now()) < MIN_TIME).then(out_of_time)
     }
 }
 
-impl<F: Failure> From<F> for Trouble {
+impl<F: Failure> From<F> for MessageError {
     fn from(failure: F) -> Self {
-        Self { kind: failure.kind(), remedy: failure.remedy(), text: chain(&failure) }
+        Self { reason: failure.reason(), remedy: failure.remedy(), text: chain(&failure) }
     }
 }
 
-/// A batch that Lambda must deliver again as a whole, as its messages cannot even be named.
+/// A record had no message id, so the whole batch is retried.
 #[derive(Debug, thiserror::Error)]
-#[error("a message of the batch has no id or no receipt; nothing of the batch was done")]
-pub struct Unnameable;
+#[error("a record of the batch has no message id or no receipt handle; the whole batch is retried")]
+pub struct MissingMessageId;
 
-/// A message and what became of it.
-type Worked<T> = (Letter<T>, Result<(), Trouble>);
+/// A message and the result of the work on it.
+type Worked<T> = (Message<T>, Result<(), MessageError>);
 
-impl Source {
-    /// A function's queue and its dead-letter queue, by their URLs; the function, by its folder.
-    pub fn new(client: Client, function: &'static str, queue: String, dead_letters: String) -> Self {
-        let first_failures = Kept::new(10_000);
+impl SourceQueue {
+    /// A function's queue and its dead-letter queue by their URLs; the function by its folder's name.
+    pub fn new(client: Client, function: String, queue: String, dead_letters: String) -> Self {
+        let first_failures = TtlCache::new(10_000);
         Self { client, function, queue, dead_letters, first_failures }
     }
 
-    /// Does `work` on all messages together. It answers for each message that it was given, and may add to the invocation's
-    /// figures.
+    /// Does `work` on all messages together. It returns a result for each message, and may add to the invocation's metrics.
     ///
     /// # Errors
-    /// [`Unnameable`], before anything is done.
+    /// [`MissingMessageId`], before any work is done.
     pub async fn together<T: DeserializeOwned>(
         &self,
         event: SqsEvent,
-        work: impl AsyncFnOnce(Vec<Letter<T>>, &Figures) -> Vec<Worked<T>>,
-    ) -> Result<SqsBatchResponse, Unnameable> {
-        let figures = Figures::default();
-        let (letters, mut failed) = self.open(event, &figures).await?;
-        for (letter, result) in work(letters, &figures).await {
-            failed.extend(self.settle(&letter.envelope, result, &figures).await);
+        work: impl AsyncFnOnce(Vec<Message<T>>, &Metrics) -> Vec<Worked<T>>,
+    ) -> Result<SqsBatchResponse, MissingMessageId> {
+        let metrics = Metrics::default();
+        let (messages, mut failed) = self.open(event, &metrics).await?;
+        for (message, result) in work(messages, &metrics).await {
+            failed.extend(self.settle(&message.envelope, result, &metrics).await);
         }
-        figures.tell();
+        metrics.flush();
         Ok(respond(failed))
     }
 
-    /// Does `work` on one message after the other of each group, and on several groups at once. Where a message of a group
-    /// must be tried again, the later ones of that group wait for it. What cannot be begun well before `until`, the
-    /// invocation's deadline, comes again.
+    /// Does `work` on the messages of a group one after the other, and on several groups at the same time. If a message must
+    /// be retried, the later ones of its group wait for it. What cannot be begun well before `until`, the invocation's
+    /// deadline, is retried.
     ///
     /// # Errors
-    /// [`Unnameable`], before anything is done.
+    /// [`MissingMessageId`], before any work is done.
     pub async fn by_group<T: DeserializeOwned>(
         &self,
         event: SqsEvent,
-        until: Moment,
-        work: impl AsyncFn(&Letter<T>, &Figures) -> Result<(), Trouble>,
-    ) -> Result<SqsBatchResponse, Unnameable> {
-        let figures = Figures::default();
-        let (letters, mut failed) = self.open(event, &figures).await?;
-        let (work, told) = (&work, &figures);
-        let groups = grouped(letters).into_iter().map(async |letters| {
+        until: Timestamp,
+        work: impl AsyncFn(&Message<T>, &Metrics) -> Result<(), MessageError>,
+    ) -> Result<SqsBatchResponse, MissingMessageId> {
+        let metrics = Metrics::default();
+        let (messages, mut failed) = self.open(event, &metrics).await?;
+        let (work, metrics_of_all) = (&work, &metrics);
+        let groups = grouped(messages).into_iter().map(async |messages| {
             let mut failed = Vec::new();
-            let mut ahead: Option<Duration> = None;
-            for letter in letters {
-                let result = match (ahead, Trouble::of_lateness(until)) {
-                    (Some(delay), _) => Err(behind(delay)),
+            let mut blocked_for: Option<Duration> = None;
+            for message in messages {
+                let result = match (blocked_for, MessageError::if_late(until)) {
+                    (Some(delay), _) => Err(blocked(delay)),
                     (None, Some(late)) => Err(late),
-                    (None, None) => work(&letter, told).await,
+                    (None, None) => work(&message, metrics_of_all).await,
                 };
-                if let (Err(trouble), None) = (&result, ahead) {
-                    ahead = delay(trouble.remedy, letter.receives, &letter.envelope.id);
+                if let (Err(error), None) = (&result, blocked_for) {
+                    blocked_for = delay(error.remedy, message.receives, &message.envelope.id);
                 }
-                failed.extend(self.settle(&letter.envelope, result, told).await);
+                failed.extend(self.settle(&message.envelope, result, metrics_of_all).await);
             }
             failed
         });
         let rest: Vec<Vec<String>> = stream::iter(groups).buffer_unordered(GROUPS_AT_ONCE).collect().await;
         failed.extend(rest.into_iter().flatten());
-        figures.tell();
+        metrics.flush();
         Ok(respond(failed))
     }
 
     async fn open<T: DeserializeOwned>(
         &self,
         event: SqsEvent,
-        figures: &Figures,
-    ) -> Result<(Vec<Letter<T>>, Vec<String>), Unnameable> {
+        metrics: &Metrics,
+    ) -> Result<(Vec<Message<T>>, Vec<String>), MissingMessageId> {
         let envelopes: Option<Vec<Envelope>> = event.records.into_iter().map(envelope).collect();
-        let mut letters = Vec::new();
+        let mut messages = Vec::new();
         let mut failed = Vec::new();
-        for envelope in envelopes.ok_or(Unnameable)? {
+        for envelope in envelopes.ok_or(MissingMessageId)? {
             match json::from_json(envelope.text.as_bytes()) {
-                Ok(body) => letters.push(Letter { body, receives: envelope.receives, envelope }),
-                Err(misfit) => {
-                    let trouble = Trouble {
-                        kind: "malformed_message",
-                        remedy: Remedy::GiveUp,
-                        text: misfit.to_string(),
-                    };
-                    failed.extend(self.settle(&envelope, Err(trouble), figures).await);
+                Ok(body) => messages.push(Message { body, receives: envelope.receives, envelope }),
+                Err(error) => {
+                    let (reason, remedy) = (Reason::MalformedMessage, Remedy::DeadLetter);
+                    let error = MessageError { reason, remedy, text: error.to_string() };
+                    failed.extend(self.settle(&envelope, Err(error), metrics).await);
                 }
             }
         }
-        Ok((letters, failed))
+        Ok((messages, failed))
     }
 
-    /// Does what a result asks for; the message's id where Lambda must not acknowledge it.
+    /// Does what a result asks for; returns the message's id if Lambda must not acknowledge it.
     async fn settle(
         &self,
         envelope: &Envelope,
-        result: Result<(), Trouble>,
-        figures: &Figures,
+        result: Result<(), MessageError>,
+        metrics: &Metrics,
     ) -> Option<String> {
-        let trouble = result.err()?;
-        if trouble.remedy == Remedy::RefreshCredential {
-            figures.add(Metric::CredentialRefused, 1);
+        let error = result.err()?;
+        if error.remedy == Remedy::RefreshCredential {
+            metrics.record(Metric::CredentialRefused, 1);
         }
         let Envelope { id, receives, .. } = envelope;
         let subject = json::id_in(&envelope.text);
-        let first = self.first_failures.get(id.as_str()).unwrap_or(trouble.kind);
-        self.first_failures.put(id.clone(), first, LONGEST_MEMORY);
-        let delay = delay(trouble.remedy, *receives, id).filter(|_| *receives < MOST_RECEIVES);
+        let first = self.first_failures.get(id.as_str()).unwrap_or(error.reason);
+        self.first_failures.put(id.clone(), first, MAX_MEMORY);
+        let delay = delay(error.remedy, *receives, id).filter(|_| *receives < MAX_RECEIVES);
         if let Some(delay) = delay {
             tracing::warn!(
+                event_name = EventName::MessageRetried.as_str(),
                 message.id = id,
                 message.receives = receives,
                 subject,
-                failure.kind = trouble.kind,
-                failure = trouble.text,
+                reason = error.reason.as_str(),
+                error = error.text,
                 retry_ms = millis(delay),
-                "a message comes again"
+                "the message will be retried"
             );
-            self.postpone(envelope, delay).await;
+            self.delay(envelope, delay).await;
             return Some(id.clone());
         }
-        let reason = if trouble.remedy == Remedy::GiveUp { trouble.kind } else { "tried_too_often" };
-        if self.bury(envelope, reason, first, trouble.kind).await {
-            figures.add(Metric::GivenUp, 1);
+        let reason = if error.remedy == Remedy::DeadLetter { error.reason } else { Reason::RetriesExhausted };
+        if self.dead_letter(envelope, reason, first, &error).await {
+            metrics.record(Metric::MessagesDeadLettered, 1);
             tracing::error!(
+                event_name = EventName::MessageDeadLettered.as_str(),
                 message.id = id,
                 message.receives = receives,
                 subject,
-                failure.kind = trouble.kind,
-                failure = trouble.text,
-                reason,
-                "a message is given up; it stands in the dead-letter queue"
+                reason = reason.as_str(),
+                last_failure = error.reason.as_str(),
+                error = error.text,
+                "the message was moved to the dead-letter queue"
             );
             return None;
         }
         tracing::error!(
+            event_name = EventName::MessageDeadLetterFailed.as_str(),
             message.id = id,
-            failure.kind = trouble.kind,
-            failure = trouble.text,
-            "a message should be given up, but the dead-letter queue does not accept it; it comes again"
+            reason = reason.as_str(),
+            error = error.text,
+            "the dead-letter queue does not accept the message; it will be retried"
         );
         Some(id.clone())
     }
 
-    /// Lets a message come again after `delay` rather than after the queue's whole visibility timeout. Where that
-    /// fails, the timeout holds, so nothing is lost.
-    async fn postpone(&self, envelope: &Envelope, delay: Duration) {
+    /// Has a message delivered again after `delay` instead of after the queue's whole visibility timeout. If that fails, the
+    /// timeout applies, so nothing is lost.
+    async fn delay(&self, envelope: &Envelope, delay: Duration) {
         let seconds = i32::try_from(delay.as_secs()).unwrap_or(i32::MAX);
         let request = self.client.change_message_visibility().queue_url(&self.queue);
-        let answer = request.receipt_handle(&envelope.receipt).visibility_timeout(seconds).send().await;
-        if answer.is_err() {
+        let response = request.receipt_handle(&envelope.receipt).visibility_timeout(seconds).send().await;
+        if response.is_err() {
             tracing::warn!(
+                event_name = EventName::MessageDelayNotChanged.as_str(),
                 message.id = envelope.id,
-                "the delay of a message cannot be changed; the queue's own holds"
+                "the delay of the message could not be changed; the queue's visibility timeout applies"
             );
         }
     }
 
-    /// Puts a message into the dead-letter queue as it was sent, with why; whether that succeeded.
-    async fn bury(&self, envelope: &Envelope, reason: &str, first: &str, last: &str) -> bool {
+    /// Sends a message to the dead-letter queue as it was received, with the reason; whether that succeeded.
+    async fn dead_letter(
+        &self,
+        envelope: &Envelope,
+        reason: Reason,
+        first: Reason,
+        error: &MessageError,
+    ) -> bool {
         let mut request =
             self.client.send_message().queue_url(&self.dead_letters).message_body(&envelope.text);
         let receives = envelope.receives.to_string();
-        let why = [
-            ("reason", reason),
-            ("function", self.function),
-            ("first_failure", first),
-            ("last_failure", last),
+        let attributes = [
+            ("reason", reason.as_str()),
+            ("function", self.function.as_str()),
+            ("first_failure", first.as_str()),
+            ("last_failure", error.reason.as_str()),
             ("receives", &receives),
+            ("error", &attribute_value(&error.text)),
         ];
-        for (name, value) in why {
+        for (name, value) in attributes {
             let value = MessageAttributeValue::builder().data_type("String").string_value(value).build();
             let Ok(value) = value else { return false };
             request = request.message_attributes(name, value);
         }
-        // A FIFO queue's dead-letter queue is FIFO too; the message's id keeps a second burial from doubling it.
+        // A FIFO queue's dead-letter queue is FIFO too; the message's id keeps a second attempt from sending it twice.
         let fifo = self.dead_letters.rsplit('.').next() == Some("fifo");
         let request = request.set_message_deduplication_id(fifo.then(|| envelope.id.clone()));
         let group = envelope.group.clone().or_else(|| fifo.then(|| envelope.id.clone()));
         request.set_message_group_id(group).send().await.is_ok()
     }
+}
+
+/// An error's text as an attribute: not empty, at most 500 characters, and only those that SQS permits in a message (Amazon
+/// SQS API Reference, `SendMessage`).
+fn attribute_value(text: &str) -> String {
+    let text: String =
+        text.chars().map(|c| if c.is_control() || c > '\u{D7FF}' { ' ' } else { c }).take(500).collect();
+    if text.trim().is_empty() { "-".to_owned() } else { text }
 }
 
 fn envelope(record: SqsMessage) -> Option<Envelope> {
@@ -273,53 +290,57 @@ fn envelope(record: SqsMessage) -> Option<Envelope> {
     Some(Envelope { id, receipt, text: record.body.unwrap_or_default(), group, receives })
 }
 
-/// The letters of each group, in their order. A message without a group is one by itself.
-fn grouped<T>(letters: Vec<Letter<T>>) -> Vec<Vec<Letter<T>>> {
-    let mut groups: Vec<Vec<Letter<T>>> = Vec::new();
-    let mut places: HashMap<String, usize> = HashMap::new();
-    for letter in letters {
-        let known = letter.envelope.group.as_ref().and_then(|group| places.get(group));
-        if let Some(group) = known.and_then(|place| groups.get_mut(*place)) {
-            group.push(letter);
+/// The messages of each group, in their order. A message without a group is a group of its own.
+fn grouped<T>(messages: Vec<Message<T>>) -> Vec<Vec<Message<T>>> {
+    let mut groups: Vec<Vec<Message<T>>> = Vec::new();
+    let mut positions: HashMap<String, usize> = HashMap::new();
+    for message in messages {
+        let known = message.envelope.group.as_ref().and_then(|group| positions.get(group));
+        if let Some(group) = known.and_then(|position| groups.get_mut(*position)) {
+            group.push(message);
         } else {
-            places.extend(letter.envelope.group.clone().map(|group| (group, groups.len())));
-            groups.push(vec![letter]);
+            positions.extend(message.envelope.group.clone().map(|group| (group, groups.len())));
+            groups.push(vec![message]);
         }
     }
     groups
 }
 
-fn out_of_time() -> Trouble {
-    let text = "the invocation's time is nearly over".to_owned();
-    Trouble { kind: "out_of_time", remedy: Remedy::Retry { after: Some(Duration::ZERO) }, text }
+fn out_of_time() -> MessageError {
+    let text = "the invocation's deadline is near".to_owned();
+    MessageError { reason: Reason::OutOfTime, remedy: Remedy::Retry { after: Some(Duration::ZERO) }, text }
 }
 
-fn behind(delay: Duration) -> Trouble {
-    let text = "an earlier message of its group comes again first".to_owned();
-    Trouble { kind: "behind_a_failure", remedy: Remedy::Retry { after: Some(delay) }, text }
+fn blocked(delay: Duration) -> MessageError {
+    let text = "an earlier message of the same group is retried first".to_owned();
+    MessageError {
+        reason: Reason::BlockedByEarlierMessage,
+        remedy: Remedy::Retry { after: Some(delay) },
+        text,
+    }
 }
 
 /// How long the first failure of a message is remembered.
-const LONGEST_MEMORY: Duration = Duration::from_hours(6);
+const MAX_MEMORY: Duration = Duration::from_hours(6);
 
-/// SQS forgets a receipt after 12 hours; a quarter of an hour keeps an operator's patience.
-const LONGEST_DELAY: Duration = Duration::from_mins(15);
+/// SQS permits 12 hours; a quarter of an hour lets an operator see a fix take effect.
+const MAX_DELAY: Duration = Duration::from_mins(15);
 
-/// When a message comes again: as advised, else 2 s doubled at each receive, up to 15 minutes, plus up to a quarter,
-/// which differs by message, so that what failed together does not come back together. `None`: never.
+/// When a message is retried: as advised, else 2 s doubled at each receive, up to 15 minutes, plus up to a quarter that
+/// differs by message, so that messages that failed together are not retried together. `None`: never.
 fn delay(remedy: Remedy, receives: u32, message: &str) -> Option<Duration> {
     match remedy {
-        Remedy::GiveUp => None,
-        Remedy::Retry { after: Some(after) } => Some(after.min(LONGEST_DELAY)),
+        Remedy::DeadLetter => None,
+        Remedy::Retry { after: Some(after) } => Some(after.min(MAX_DELAY)),
         Remedy::Retry { after: None } | Remedy::RefreshCredential => {
             let base = 2_u64
                 .checked_shl(receives.saturating_sub(1))
                 .filter(|seconds| *seconds > 0)
                 .unwrap_or(u64::MAX);
-            let base = Duration::from_secs(base).min(LONGEST_DELAY);
+            let base = Duration::from_secs(base).min(MAX_DELAY);
             let spread =
                 message.bytes().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
-            Some(base.saturating_add(base.mul_f64(f64::from(spread % 256) / 1_024.0)).min(LONGEST_DELAY))
+            Some(base.saturating_add(base.mul_f64(f64::from(spread % 256) / 1_024.0)).min(MAX_DELAY))
         }
     }
 }
@@ -330,14 +351,7 @@ fn millis(duration: Duration) -> u64 {
 
 fn respond(failed: Vec<String>) -> SqsBatchResponse {
     let mut response = SqsBatchResponse::default();
-    response.batch_item_failures = failed
-        .into_iter()
-        .map(|id| {
-            let mut failure = BatchItemFailure::default();
-            failure.item_identifier = id;
-            failure
-        })
-        .collect();
+    response.set_failures(failed);
     response
 }
 
@@ -365,14 +379,21 @@ mod tests {
         assert_eq!(seconds, [2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900]);
         let advised = Remedy::Retry { after: Some(Duration::from_secs(7)) };
         assert_eq!(delay(advised, 5, "m"), Some(Duration::from_secs(7)));
-        assert_eq!(delay(Remedy::GiveUp, 1, "m"), None);
+        assert_eq!(delay(Remedy::DeadLetter, 1, "m"), None);
+    }
+
+    #[test]
+    fn an_attribute_holds_what_sqs_takes() {
+        assert_eq!(attribute_value("no such label \u{1}\u{FFFF}x"), "no such label   x");
+        assert_eq!(attribute_value(""), "-");
+        assert_eq!(attribute_value(&"é".repeat(600)).chars().count(), 500);
     }
 
     proptest! {
         #[test]
         fn a_delay_is_never_more_than_a_quarter_of_an_hour(receives: u32, message: String) {
             let delay = delay(Remedy::RefreshCredential, receives, &message).unwrap();
-            prop_assert!(delay >= Duration::from_secs(2) && delay <= LONGEST_DELAY);
+            prop_assert!(delay >= Duration::from_secs(2) && delay <= MAX_DELAY);
         }
     }
 }

@@ -4,6 +4,7 @@ use crate::aws::batching::packs;
 use crate::failure::{Failure, Remedy};
 use crate::json;
 use crate::model::event::{Event, SOURCE};
+use crate::reason::Reason;
 use crate::telemetry::xray::TraceHeader;
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
@@ -11,8 +12,8 @@ use futures::{StreamExt as _, stream};
 use std::collections::BTreeSet;
 
 /// A request may hold this many entries and bytes (Amazon EventBridge API Reference, `PutEvents`).
-const MOST_IN_REQUEST: usize = 10;
-const LARGEST_REQUEST: usize = 256 * 1024;
+const MAX_IN_REQUEST: usize = 10;
+const MAX_REQUEST: usize = 256 * 1024;
 /// So many requests are on their way at once.
 const LANES_AT_ONCE: usize = 8;
 
@@ -35,15 +36,15 @@ struct Entry<'a> {
 /// Why events were not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("EventBridge does not accept the events now")]
-pub struct NotPublished;
+pub struct PublishError;
 
-impl Failure for NotPublished {
+impl Failure for PublishError {
     fn remedy(&self) -> Remedy {
         Remedy::Retry { after: None }
     }
 
-    fn kind(&self) -> &'static str {
-        "not_published"
+    fn reason(&self) -> Reason {
+        Reason::PublishFailed
     }
 }
 
@@ -55,11 +56,11 @@ impl Bus {
 
     /// Publishes events, each group's in its order, in as few calls as `EventBridge` allows. One result for each group:
     /// whether all of its events were accepted.
-    pub async fn publish(&self, groups: &[&[Event]]) -> Vec<Result<(), NotPublished>> {
+    pub async fn publish(&self, groups: &[&[Event]]) -> Vec<Result<(), PublishError>> {
         let lanes = lanes(groups).into_iter().map(|lane| self.put_in_order(lane));
         let failed: Vec<BTreeSet<usize>> = stream::iter(lanes).buffered(LANES_AT_ONCE).collect().await;
         let failed: BTreeSet<usize> = failed.into_iter().flatten().collect();
-        let result = |group| if failed.contains(&group) { Err(NotPublished) } else { Ok(()) };
+        let result = |group| if failed.contains(&group) { Err(PublishError) } else { Ok(()) };
         (0..groups.len()).map(result).collect()
     }
 
@@ -98,7 +99,7 @@ fn lanes<'a>(groups: &[&'a [Event]]) -> Vec<Vec<Vec<Entry<'a>>>> {
     let entries = groups.iter().enumerate().flat_map(|(group, events)| {
         events.iter().map(move |event| Entry {
             group,
-            kind: event.what.kind(),
+            kind: event.kind.name(),
             detail: json::to_json(event),
             trace: event.cause.trace().cloned(),
         })
@@ -106,7 +107,7 @@ fn lanes<'a>(groups: &[&'a [Event]]) -> Vec<Vec<Vec<Entry<'a>>>> {
     let size =
         |entry: &Entry<'_>| entry.detail.len().saturating_add(entry.kind.len()).saturating_add(SOURCE.len());
     let mut lanes: Vec<Vec<Vec<Entry<'_>>>> = Vec::new();
-    for request in packs(entries, MOST_IN_REQUEST, LARGEST_REQUEST, size) {
+    for request in packs(entries, MAX_IN_REQUEST, MAX_REQUEST, size) {
         let first = request.first().map(|entry| entry.group);
         match lanes.last_mut() {
             Some(lane) if lane.last().and_then(|before| Some(before.last()?.group)) == first => {
@@ -137,7 +138,7 @@ mod tests {
             let groups: Vec<&[Event]> = groups.iter().map(Vec::as_slice).collect();
             let lanes = lanes(&groups);
             let count: usize = lengths.iter().sum();
-            prop_assert_eq!(lanes.iter().map(Vec::len).sum::<usize>(), count.div_ceil(MOST_IN_REQUEST));
+            prop_assert_eq!(lanes.iter().map(Vec::len).sum::<usize>(), count.div_ceil(MAX_IN_REQUEST));
             let mut seen = BTreeSet::new();
             for lane in &lanes {
                 let own: BTreeSet<usize> = lane.iter().flatten().map(|entry| entry.group).collect();
@@ -157,7 +158,7 @@ mod tests {
         let config = aws::stub::answered_by(move |request| {
             let count = request["Entries"].as_array().unwrap().len();
             seen.lock().unwrap().push(count);
-            let refused = |place| count == MOST_IN_REQUEST && place == 2;
+            let refused = |place| count == MAX_IN_REQUEST && place == 2;
             let entry =
                 |place| if refused(place) { json!({ "ErrorCode": "x" }) } else { json!({ "EventId": "e" }) };
             let entries: Vec<_> = (0..count).map(entry).collect();
@@ -166,7 +167,7 @@ mod tests {
         let bus = Bus::new(aws::eventbridge(&config), "b".to_owned());
         let event = stage_changed("a", "b");
         let [long, short] = [vec![event.clone(); 12], vec![event]];
-        assert_eq!(bus.publish(&[&long, &short]).await, [Err(NotPublished), Ok(())]);
+        assert_eq!(bus.publish(&[&long, &short]).await, [Err(PublishError), Ok(())]);
         assert_eq!(*requests.lock().unwrap(), [10, 1], "the long one's other two are kept back");
     }
 

@@ -94,19 +94,19 @@ pub(crate) fn is_refusal<E>(error: &aws_sdk_sqs::error::SdkError<E>) -> bool {
 
 /// What the SDK sends its requests by, all of them over this client's connections.
 fn over(client: reqwest::Client) -> SharedHttpClient {
-    SharedHttpClient::new(Over(client))
+    SharedHttpClient::new(ReqwestConnector(client))
 }
 
 #[derive(Debug, Clone)]
-struct Over(reqwest::Client);
+struct ReqwestConnector(reqwest::Client);
 
-impl HttpClient for Over {
+impl HttpClient for ReqwestConnector {
     fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
         SharedHttpConnector::new(self.clone())
     }
 }
 
-impl HttpConnector for Over {
+impl HttpConnector for ReqwestConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let client = self.0.clone();
         HttpConnectorFuture::new(async move { exchange(&client, request).await })

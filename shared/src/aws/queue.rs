@@ -2,6 +2,7 @@
 
 use crate::aws::batching::packs;
 use crate::failure::{Failure, Remedy};
+use crate::reason::Reason;
 use crate::telemetry::xray::TraceHeader;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{
@@ -11,9 +12,9 @@ use aws_sdk_sqs::types::{
 use std::collections::HashMap;
 
 /// A message and a batch may each be this many bytes (Amazon SQS Developer Guide, "Amazon SQS message quotas").
-pub const LARGEST_BATCH: usize = 1024 * 1024;
+pub const MAX_BATCH: usize = 1024 * 1024;
 /// Messages in a batch (the same page).
-const MOST_IN_BATCH: usize = 10;
+const MAX_IN_BATCH: usize = 10;
 
 /// One queue to send to.
 #[derive(Debug, Clone)]
@@ -24,7 +25,7 @@ pub struct Queue {
 
 /// A message to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
+pub struct OutgoingMessage {
     /// Its text.
     pub body: String,
     /// Its message group; required on a FIFO queue, a fair share on a standard one.
@@ -54,10 +55,10 @@ impl Failure for Error {
         }
     }
 
-    fn kind(&self) -> &'static str {
+    fn reason(&self) -> Reason {
         match self {
-            Self::Unavailable => "queue_unavailable",
-            Self::Refused => "queue_refused",
+            Self::Unavailable => Reason::QueueUnavailable,
+            Self::Refused => Reason::QueueRejected,
         }
     }
 }
@@ -69,9 +70,9 @@ impl Queue {
     }
 
     /// Sends messages in as few calls as SQS allows; one result for each, in their order.
-    pub async fn send(&self, messages: Vec<Message>) -> Vec<Result<(), Error>> {
+    pub async fn send(&self, messages: Vec<OutgoingMessage>) -> Vec<Result<(), Error>> {
         let mut results = Vec::with_capacity(messages.len());
-        for batch in packs(messages, MOST_IN_BATCH, LARGEST_BATCH, |message| message.body.len()) {
+        for batch in packs(messages, MAX_IN_BATCH, MAX_BATCH, |message| message.body.len()) {
             results.extend(self.send_batch(batch).await);
         }
         results
@@ -92,7 +93,7 @@ impl Queue {
         count.ok_or(Error::Unavailable)
     }
 
-    async fn send_batch(&self, batch: Vec<Message>) -> Vec<Result<(), Error>> {
+    async fn send_batch(&self, batch: Vec<OutgoingMessage>) -> Vec<Result<(), Error>> {
         let count = batch.len();
         let entries = batch.into_iter().enumerate().filter_map(|(position, message)| {
             SendMessageBatchRequestEntry::builder()

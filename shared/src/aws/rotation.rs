@@ -3,6 +3,7 @@
 use crate::aws::secret::{self, ApiToken, Kind};
 use crate::failure::{Failure, Remedy};
 use crate::json;
+use crate::reason::Reason;
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -40,7 +41,7 @@ pub enum Step {
 
 /// Where a version stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
+pub enum VersionStage {
     /// In use: this rotation was finished before.
     Current,
     /// Being made.
@@ -55,7 +56,7 @@ pub enum Error {
     NotStaged,
     /// The secret is not named as an organisation's API token is.
     #[error("the secret is no organisation's API token; see shared/src/aws/secret/mod.rs for the names")]
-    Misnamed,
+    UnknownSecretName,
     /// A secret does not hold what it should.
     #[error("the {kind} is not usable")]
     Unusable {
@@ -63,7 +64,7 @@ pub enum Error {
         kind: &'static str,
         /// Where it does not fit.
         #[source]
-        misfit: json::Misfit,
+        decode_error: json::DecodeError,
     },
     /// Secrets Manager did not answer, or refused.
     #[error("Secrets Manager did not {0}; see the function's role in template.yaml")]
@@ -73,17 +74,17 @@ pub enum Error {
 impl Failure for Error {
     fn remedy(&self) -> Remedy {
         match self {
-            Self::NotStaged | Self::Misnamed | Self::Unusable { .. } => Remedy::GiveUp,
+            Self::NotStaged | Self::UnknownSecretName | Self::Unusable { .. } => Remedy::DeadLetter,
             Self::Refused(_) => Remedy::Retry { after: None },
         }
     }
 
-    fn kind(&self) -> &'static str {
+    fn reason(&self) -> Reason {
         match self {
-            Self::NotStaged => "not_staged",
-            Self::Misnamed => "misnamed",
-            Self::Unusable { .. } => "secret_unusable",
-            Self::Refused(_) => "secrets_manager_refused",
+            Self::NotStaged => Reason::VersionNotPending,
+            Self::UnknownSecretName => Reason::UnknownSecretName,
+            Self::Unusable { .. } => Reason::SecretInvalid,
+            Self::Refused(_) => Reason::SecretsManagerRejected,
         }
     }
 }
@@ -119,7 +120,7 @@ impl Rotating {
     ///
     /// # Errors
     /// [`Error::NotStaged`] where it stands nowhere.
-    pub fn stage(&self) -> Result<Stage, Error> {
+    pub fn stage(&self) -> Result<VersionStage, Error> {
         stage(self.stages.get(&self.version).map(Vec::as_slice).unwrap_or_default())
     }
 
@@ -128,7 +129,7 @@ impl Rotating {
     /// # Errors
     /// [`Error`].
     pub async fn credential(&self) -> Result<secret::Credential, Error> {
-        let (name, kind) = key_of(&self.name).ok_or(Error::Misnamed)?;
+        let (name, kind) = key_of(&self.name).ok_or(Error::UnknownSecretName)?;
         let answer = self.client.get_secret_value().secret_id(name).send().await;
         let text = answer
             .ok()
@@ -191,19 +192,20 @@ fn key_of(token: &str) -> Option<(String, Kind)> {
     Some((format!("{before}/{}", key.as_str()), key))
 }
 
-fn stage(stages: &[String]) -> Result<Stage, Error> {
+fn stage(stages: &[String]) -> Result<VersionStage, Error> {
     let has = |wanted| stages.iter().any(|stage| stage == wanted);
     if has(CURRENT) {
-        Ok(Stage::Current)
+        Ok(VersionStage::Current)
     } else if has(PENDING) {
-        Ok(Stage::Pending)
+        Ok(VersionStage::Pending)
     } else {
         Err(Error::NotStaged)
     }
 }
 
 fn parse<T: serde::de::DeserializeOwned>(text: String, kind: Kind) -> Result<T, Error> {
-    secret::parse(&SecretString::from(text)).map_err(|misfit| Error::Unusable { kind: kind.as_str(), misfit })
+    secret::parse(&SecretString::from(text))
+        .map_err(|decode_error| Error::Unusable { kind: kind.as_str(), decode_error })
 }
 
 #[cfg(test)]
@@ -230,9 +232,9 @@ mod tests {
     #[test]
     fn a_version_stands_somewhere_or_is_refused() {
         let stages = |names: &[&str]| stage(&names.iter().map(ToString::to_string).collect::<Vec<_>>());
-        assert_eq!(stages(&[PENDING]).unwrap(), Stage::Pending);
-        assert_eq!(stages(&[CURRENT]).unwrap(), Stage::Current);
-        assert_eq!(stages(&[CURRENT, PENDING]).unwrap(), Stage::Current);
+        assert_eq!(stages(&[PENDING]).unwrap(), VersionStage::Pending);
+        assert_eq!(stages(&[CURRENT]).unwrap(), VersionStage::Current);
+        assert_eq!(stages(&[CURRENT, PENDING]).unwrap(), VersionStage::Current);
         assert!(matches!(stages(&[]), Err(Error::NotStaged)));
         assert!(matches!(stages(&["AWSPREVIOUS"]), Err(Error::NotStaged)));
     }

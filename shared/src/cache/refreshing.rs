@@ -20,7 +20,7 @@ pub(crate) struct Bounds {
 
 /// Values by name.
 #[derive(Debug)]
-pub(crate) struct Fresh<T> {
+pub(crate) struct RefreshingCache<T> {
     bounds: Bounds,
     cells: Mutex<HashMap<String, Arc<Cell<T>>>>,
 }
@@ -29,13 +29,13 @@ type Cell<T> = tokio::sync::Mutex<State<T>>;
 
 #[derive(Debug)]
 struct State<T> {
-    held: Option<Held<T>>,
+    held: Option<Entry<T>>,
     /// The last attempt that failed.
     failed: Option<Instant>,
 }
 
 #[derive(Debug)]
-struct Held<T> {
+struct Entry<T> {
     value: T,
     since: Instant,
     keep_for: Duration,
@@ -43,34 +43,34 @@ struct Held<T> {
 
 /// A value, and how it was come by.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Got<T> {
+pub(crate) struct Cached<T> {
     /// The value.
     pub(crate) value: T,
     /// Whether it was asked for just now, kept, or is too old.
-    pub(crate) how: How,
+    pub(crate) how: Freshness,
 }
 
 /// How a value was come by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum How {
+pub(crate) enum Freshness {
     /// Asked for.
     Fetched,
     /// Young enough.
-    Kept,
+    Cached,
     /// Too old by now, as nobody answered; its age.
     Stale(Duration),
 }
 
 /// Why nothing was given.
 #[derive(Debug)]
-pub(crate) enum Denied<E> {
+pub(crate) enum RefreshError<E> {
     /// Nobody answered: what is kept is served, within its bound.
-    Outage(E),
+    Unavailable(E),
     /// An answer, and it is no: what is kept is forgotten.
-    Refusal(E),
+    Rejected(E),
 }
 
-impl<T: Clone> Fresh<T> {
+impl<T: Clone> RefreshingCache<T> {
     pub(crate) fn new(bounds: Bounds) -> Self {
         Self { bounds, cells: Mutex::default() }
     }
@@ -82,8 +82,8 @@ impl<T: Clone> Fresh<T> {
         name: &str,
         at_most: Duration,
         now: Instant,
-        ask: impl AsyncFnOnce(bool) -> Result<(T, Duration), Denied<E>>,
-    ) -> Result<Got<T>, E> {
+        ask: impl AsyncFnOnce(bool) -> Result<(T, Duration), RefreshError<E>>,
+    ) -> Result<Cached<T>, E> {
         let cell = self.cell(name);
         let state = cell.lock().await;
         self.get_locked(state, at_most, now, ask).await
@@ -96,13 +96,13 @@ impl<T: Clone> Fresh<T> {
         name: &str,
         apart: Duration,
         now: Instant,
-        ask: impl AsyncFnOnce(bool) -> Result<(T, Duration), Denied<E>>,
-    ) -> Result<Got<T>, E> {
+        ask: impl AsyncFnOnce(bool) -> Result<(T, Duration), RefreshError<E>>,
+    ) -> Result<Cached<T>, E> {
         let cell = self.cell(name);
         let state = cell.lock().await;
         match &state.held {
             Some(held) if held.since > now => {
-                return Ok(Got { value: held.value.clone(), how: How::Kept });
+                return Ok(Cached { value: held.value.clone(), how: Freshness::Cached });
             }
             Some(held) => wait(apart.saturating_sub(held.since.elapsed())).await,
             None => {}
@@ -115,17 +115,17 @@ impl<T: Clone> Fresh<T> {
         mut cell: MutexGuard<'_, State<T>>,
         at_most: Duration,
         now: Instant,
-        ask: impl AsyncFnOnce(bool) -> Result<(T, Duration), Denied<E>>,
-    ) -> Result<Got<T>, E> {
+        ask: impl AsyncFnOnce(bool) -> Result<(T, Duration), RefreshError<E>>,
+    ) -> Result<Cached<T>, E> {
         let stale = match &cell.held {
             Some(held) => {
                 let age = now.saturating_duration_since(held.since);
                 let value = held.value.clone();
                 if age < held.keep_for.min(at_most) {
-                    return Ok(Got { value, how: How::Kept });
+                    return Ok(Cached { value, how: Freshness::Cached });
                 }
-                let how = if age < held.keep_for { How::Kept } else { How::Stale(age) };
-                (age < held.keep_for.saturating_add(self.bounds.grace)).then_some(Got { value, how })
+                let how = if age < held.keep_for { Freshness::Cached } else { Freshness::Stale(age) };
+                (age < held.keep_for.saturating_add(self.bounds.grace)).then_some(Cached { value, how })
             }
             None => None,
         };
@@ -135,15 +135,15 @@ impl<T: Clone> Fresh<T> {
             (Some(stale), true) => Ok(stale),
             (stale, _) => match ask(stale.is_some()).await {
                 Ok((value, keep_for)) => {
-                    let held = Held { value: value.clone(), since: now, keep_for };
+                    let held = Entry { value: value.clone(), since: now, keep_for };
                     *cell = State { held: Some(held), failed: None };
-                    Ok(Got { value, how: How::Fetched })
+                    Ok(Cached { value, how: Freshness::Fetched })
                 }
-                Err(Denied::Outage(error)) => {
+                Err(RefreshError::Unavailable(error)) => {
                     cell.failed = Some(now);
                     stale.ok_or(error)
                 }
-                Err(Denied::Refusal(error)) => {
+                Err(RefreshError::Rejected(error)) => {
                     *cell = State { held: None, failed: None };
                     Err(error)
                 }
@@ -179,10 +179,10 @@ mod tests {
 
     /// What is got at `now`, where asking has this result.
     async fn got(
-        fresh: &Fresh<u8>,
+        fresh: &RefreshingCache<u8>,
         at_most: Duration,
         now: Instant,
-        answer: Result<u8, Denied<()>>,
+        answer: Result<u8, RefreshError<()>>,
     ) -> (Result<u8, ()>, bool) {
         let mut asked = false;
         let result = fresh.get("x", at_most, now, async |_| {
@@ -195,7 +195,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_value_is_asked_for_once_until_it_is_too_old() {
-        let (fresh, start) = (Fresh::new(BOUNDS), Instant::now());
+        let (fresh, start) = (RefreshingCache::new(BOUNDS), Instant::now());
         assert_eq!(got(&fresh, KEEP, start, Ok(1)).await, (Ok(1), true));
         assert_eq!(
             got(&fresh, KEEP, (start + KEEP).checked_sub(SECOND).unwrap(), Ok(2)).await,
@@ -206,7 +206,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_refused_value_is_asked_for_anew_but_once_a_second() {
-        let (fresh, start) = (Fresh::new(BOUNDS), Instant::now());
+        let (fresh, start) = (RefreshingCache::new(BOUNDS), Instant::now());
         got(&fresh, KEEP, start, Ok(1)).await.0.unwrap();
         assert_eq!(got(&fresh, SECOND, start + SECOND / 2, Ok(2)).await, (Ok(1), false));
         assert_eq!(got(&fresh, SECOND, start + SECOND, Ok(2)).await, (Ok(2), true));
@@ -215,9 +215,9 @@ mod tests {
 
     #[tokio::test]
     async fn an_outage_is_bridged_within_a_bound_and_not_hammered() {
-        let (fresh, start) = (Fresh::new(BOUNDS), Instant::now());
+        let (fresh, start) = (RefreshingCache::new(BOUNDS), Instant::now());
         got(&fresh, KEEP, start, Ok(1)).await.0.unwrap();
-        let outage = || Err(Denied::Outage(()));
+        let outage = || Err(RefreshError::Unavailable(()));
         assert_eq!(got(&fresh, KEEP, start + KEEP, outage()).await, (Ok(1), true));
         assert_eq!(got(&fresh, KEEP, start + KEEP + SECOND, outage()).await, (Ok(1), false), "it pauses");
         assert_eq!(got(&fresh, KEEP, start + KEEP + BOUNDS.pause, outage()).await, (Ok(1), true));
@@ -227,32 +227,35 @@ mod tests {
 
     #[tokio::test]
     async fn a_refusal_is_believed_at_once() {
-        let (fresh, start) = (Fresh::new(BOUNDS), Instant::now());
+        let (fresh, start) = (RefreshingCache::new(BOUNDS), Instant::now());
         got(&fresh, KEEP, start, Ok(1)).await.0.unwrap();
-        assert_eq!(got(&fresh, KEEP, start + KEEP, Err(Denied::Refusal(()))).await, (Err(()), true));
-        assert_eq!(got(&fresh, KEEP, start + KEEP, Err(Denied::Outage(()))).await, (Err(()), true));
+        assert_eq!(got(&fresh, KEEP, start + KEEP, Err(RefreshError::Rejected(()))).await, (Err(()), true));
+        assert_eq!(
+            got(&fresh, KEEP, start + KEEP, Err(RefreshError::Unavailable(()))).await,
+            (Err(()), true)
+        );
     }
 
     #[tokio::test]
     async fn a_stale_value_says_so() {
-        let (fresh, start) = (Fresh::new(BOUNDS), Instant::now());
+        let (fresh, start) = (RefreshingCache::new(BOUNDS), Instant::now());
         got(&fresh, KEEP, start, Ok(1)).await.0.unwrap();
         let stale = fresh.get("x", KEEP, start + KEEP, async |has_other| {
             assert!(has_other);
-            Err(Denied::Outage(()))
+            Err(RefreshError::Unavailable(()))
         });
-        assert_eq!(stale.await.unwrap().how, How::Stale(KEEP));
+        assert_eq!(stale.await.unwrap().how, Freshness::Stale(KEEP));
     }
 
     #[tokio::test]
     async fn many_at_once_ask_once() {
-        let (fresh, now) = (Fresh::new(BOUNDS), Instant::now());
+        let (fresh, now) = (RefreshingCache::new(BOUNDS), Instant::now());
         let asked = std::cell::Cell::new(0);
         let one = async || {
             let ask = async |_: bool| {
                 asked.set(asked.get() + 1);
                 tokio::task::yield_now().await;
-                Ok::<_, Denied<()>>((1, KEEP))
+                Ok::<_, RefreshError<()>>((1, KEEP))
             };
             fresh.get("x", KEEP, now, ask).await.unwrap().value
         };
@@ -262,14 +265,14 @@ mod tests {
 
     #[tokio::test]
     async fn renewals_are_apart_and_shared_by_those_who_wait() {
-        let (fresh, start) = (Fresh::new(BOUNDS), Instant::now());
+        let (fresh, start) = (RefreshingCache::new(BOUNDS), Instant::now());
         got(&fresh, KEEP, start, Ok(1)).await.0.unwrap();
         let apart = Duration::from_millis(50);
         let asked = std::cell::Cell::new(1);
         let one = async || {
             let ask = async |_: bool| {
                 asked.set(asked.get() + 1);
-                Ok::<_, Denied<()>>((asked.get(), KEEP))
+                Ok::<_, RefreshError<()>>((asked.get(), KEEP))
             };
             fresh.renew("x", apart, Instant::now(), ask).await.unwrap().value
         };
@@ -279,9 +282,12 @@ mod tests {
 
     #[tokio::test]
     async fn it_keeps_a_bounded_number() {
-        let fresh: Fresh<u8> = Fresh::new(BOUNDS);
+        let fresh: RefreshingCache<u8> = RefreshingCache::new(BOUNDS);
         for name in ["a", "b", "c"] {
-            fresh.get(name, KEEP, Instant::now(), async |_| Ok::<_, Denied<()>>((1, KEEP))).await.unwrap();
+            fresh
+                .get(name, KEEP, Instant::now(), async |_| Ok::<_, RefreshError<()>>((1, KEEP)))
+                .await
+                .unwrap();
         }
         assert!(fresh.cells.lock().unwrap().len() <= 2);
     }

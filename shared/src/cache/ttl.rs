@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 /// A map that forgets what is too old, and all of it where too much of it is young.
 #[derive(Debug)]
-pub(crate) struct Kept<K, V> {
+pub(crate) struct TtlCache<K, V> {
     most: usize,
     entries: Mutex<HashMap<K, Entry<V>>>,
 }
@@ -26,7 +26,7 @@ impl<V> Entry<V> {
     }
 }
 
-impl<K: Eq + Hash, V: Clone> Kept<K, V> {
+impl<K: Eq + Hash, V: Clone> TtlCache<K, V> {
     /// A map of at most this many entries.
     pub(crate) fn new(most: usize) -> Self {
         Self { most, entries: Mutex::default() }
@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn what_is_too_old_is_forgotten() {
-        let kept = Kept::new(2);
+        let kept = TtlCache::new(2);
         kept.put("old", 1, Duration::ZERO);
         kept.put("young", 2, LONG);
         assert_eq!((kept.get("old"), kept.get("young")), (None, Some(2)));
@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn the_old_make_room_before_the_young_do() {
-        let kept = Kept::new(2);
+        let kept = TtlCache::new(2);
         kept.put("old", 1, Duration::ZERO);
         kept.put("young", 2, LONG);
         kept.put("new", 3, LONG);

@@ -2,9 +2,9 @@
 
 use super::{AnyError, Decide};
 use crate::aws;
-use crate::aws::batch::Trouble;
+use crate::aws::batch::MessageError;
 use crate::aws::secret::Secrets;
-use crate::clock::Moment;
+use crate::clock::Timestamp;
 use crate::handler::reading::{HandlerError, Reading};
 use crate::model::action::Action;
 use crate::model::event::Event;
@@ -17,12 +17,21 @@ pub trait Decides<Settings> {
     ///
     /// # Errors
     /// Where it cannot decide now, or at all.
-    async fn decide(&self, event: &Event, settings: &Settings, until: Moment)
-    -> Result<Vec<Action>, Trouble>;
+    async fn decide(
+        &self,
+        event: &Event,
+        settings: &Settings,
+        until: Timestamp,
+    ) -> Result<Vec<Action>, MessageError>;
 }
 
 impl<Settings> Decides<Settings> for Decide<Settings> {
-    async fn decide(&self, event: &Event, settings: &Settings, _: Moment) -> Result<Vec<Action>, Trouble> {
+    async fn decide(
+        &self,
+        event: &Event,
+        settings: &Settings,
+        _: Timestamp,
+    ) -> Result<Vec<Action>, MessageError> {
         Ok(self(event, settings))
     }
 }
@@ -50,8 +59,8 @@ where
         &self,
         event: &Event,
         settings: &Settings,
-        until: Moment,
-    ) -> Result<Vec<Action>, Trouble> {
+        until: Timestamp,
+    ) -> Result<Vec<Action>, MessageError> {
         let session = self.client.as_ref().map(|client| client.session(&event.organisation, until));
         let reading = session.map_or_else(Reading::nothing, Reading::of);
         Ok((self.decide)(event, settings, &reading).await?)
@@ -59,13 +68,13 @@ where
 }
 
 /// Where an organisation's secrets are, and what its API is granted.
-pub(super) struct Place {
+pub(super) struct AwsContext {
     pub(super) config: aws_config::SdkConfig,
     pub(super) secrets: String,
     pub(super) limits: Limits,
 }
 
-impl Place {
+impl AwsContext {
     pub(super) fn client(self) -> Result<Client, AnyError> {
         let Self { config, secrets, limits } = self;
         Ok(Client::new(Secrets::new(aws::secrets_manager(&config), secrets), limits)?)

@@ -5,6 +5,7 @@ use crate::failure::{Failure, Remedy, chain};
 use crate::id::{ContactId, TicketId};
 use crate::model::ticket::Ticket;
 use crate::private::Private;
+use crate::reason::Reason;
 use crate::salestrekker::{Contact, Error, FullTicket, Session, Values};
 use std::collections::BTreeMap;
 
@@ -14,9 +15,9 @@ pub enum HandlerError {
     /// The event comes again, later.
     #[error("the handler asks for another try: {0}")]
     Retry(&'static str),
-    /// The event goes to the handler's dead-letter queue.
+    /// The event goes to the handler's dead-message queue.
     #[error("the handler gives the event up: {0}")]
-    GiveUp(&'static str),
+    DeadLetter(&'static str),
     /// Something could not be read; what happens to the event is what that error says.
     #[error("the handler cannot read what it needs: {}", chain(.0))]
     Salestrekker(Error),
@@ -32,26 +33,26 @@ impl Failure for HandlerError {
     fn remedy(&self) -> Remedy {
         match self {
             Self::Retry(_) => Remedy::Retry { after: None },
-            Self::GiveUp(_) => Remedy::GiveUp,
+            Self::DeadLetter(_) => Remedy::DeadLetter,
             Self::Salestrekker(error) => error.remedy(),
         }
     }
 
-    fn kind(&self) -> &'static str {
+    fn reason(&self) -> Reason {
         match self {
-            Self::Retry(_) => "handler_retries",
-            Self::GiveUp(_) => "handler_gave_up",
-            Self::Salestrekker(error) => error.kind(),
+            Self::Retry(_) => Reason::HandlerRequestedRetry,
+            Self::DeadLetter(_) => Reason::HandlerRejectedEvent,
+            Self::Salestrekker(error) => error.reason(),
         }
     }
 }
 
 /// The organisation's things at Salestrekker as they are now, which may be later than the event. It cannot write.
 #[derive(Debug, Clone, Copy)]
-pub struct Reading<'a>(Source<'a>);
+pub struct Reading<'a>(ReadSource<'a>);
 
 #[derive(Debug, Clone, Copy)]
-enum Source<'a> {
+enum ReadSource<'a> {
     Salestrekker(Session<'a>),
     Memory(&'a Memory),
     Nothing,
@@ -60,12 +61,12 @@ enum Source<'a> {
 impl<'a> Reading<'a> {
     /// From Salestrekker.
     pub(crate) fn of(session: Session<'a>) -> Self {
-        Self(Source::Salestrekker(session))
+        Self(ReadSource::Salestrekker(session))
     }
 
     /// From nowhere: a dry run without an API.
     pub(crate) fn nothing() -> Self {
-        Self(Source::Nothing)
+        Self(ReadSource::Nothing)
     }
 
     /// A ticket, with its name.
@@ -74,9 +75,9 @@ impl<'a> Reading<'a> {
     /// [`Error::NotFound`] where there is none; else as the request failed.
     pub async fn ticket(&self, id: &TicketId) -> Result<FullTicket, HandlerError> {
         match self.0 {
-            Source::Salestrekker(session) => Ok(allowed(session).await?.ticket(id).await?),
-            Source::Memory(memory) => remembered(memory.tickets.get(id), "ticket"),
-            Source::Nothing => Err(no_api()),
+            ReadSource::Salestrekker(session) => Ok(allowed(session).await?.ticket(id).await?),
+            ReadSource::Memory(memory) => remembered(memory.tickets.get(id), "ticket"),
+            ReadSource::Nothing => Err(no_api()),
         }
     }
 
@@ -86,9 +87,9 @@ impl<'a> Reading<'a> {
     /// [`Error::NotFound`] where there is none; else as the request failed.
     pub async fn contact(&self, id: &ContactId) -> Result<Contact, HandlerError> {
         match self.0 {
-            Source::Salestrekker(session) => Ok(allowed(session).await?.contact(id).await?),
-            Source::Memory(memory) => remembered(memory.contacts.get(id), "contact"),
-            Source::Nothing => Err(no_api()),
+            ReadSource::Salestrekker(session) => Ok(allowed(session).await?.contact(id).await?),
+            ReadSource::Memory(memory) => remembered(memory.contacts.get(id), "contact"),
+            ReadSource::Nothing => Err(no_api()),
         }
     }
 }
@@ -130,7 +131,7 @@ impl Memory {
 
     /// As a handler reads it.
     pub fn reading(&self) -> Reading<'_> {
-        Reading(Source::Memory(self))
+        Reading(ReadSource::Memory(self))
     }
 }
 
@@ -138,7 +139,7 @@ impl Memory {
 async fn allowed(session: Session<'_>) -> Result<Session<'_>, HandlerError> {
     match session.access().await? {
         Access::ReadWrite | Access::ReadOnly => Ok(session),
-        Access::WriteOnly => Err(HandlerError::GiveUp("nothing may be read in this organisation")),
+        Access::WriteOnly => Err(HandlerError::DeadLetter("nothing may be read in this organisation")),
     }
 }
 
@@ -148,7 +149,7 @@ fn remembered<T: Clone>(found: Option<&T>, what: &str) -> Result<T, HandlerError
 }
 
 fn no_api() -> HandlerError {
-    HandlerError::GiveUp(
+    HandlerError::DeadLetter(
         "a dry run has no API unless SECRETS_PREFIX names a stack; `cargo xtask dry-run` does",
     )
 }

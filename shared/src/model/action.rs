@@ -1,8 +1,8 @@
 //! What to do: a plain value that a handler returns and the action worker performs.
 
-use crate::clock::Moment;
+use crate::clock::Timestamp;
 use crate::id::{ActionId, DestinationName, EventId, HintId, OrganisationId, OwnerId, TicketId};
-use crate::model::lead::{Lead, LeadPlace};
+use crate::model::lead::{Lead, LeadTarget};
 use crate::model::ticket::Ticket;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -54,19 +54,19 @@ pub enum Action {
         name: String,
         /// Where nobody knows whether it was created.
         #[serde(default)]
-        in_doubt: InDoubt,
+        on_unknown_outcome: OnUnknownOutcome,
     },
     /// Create a contact and a ticket for it: two steps, each recorded, so that a repetition makes no second contact.
     CreateLead {
         /// Who it is. It travels in encrypted queues and stands in no record of what was done.
         lead: Lead,
         /// Where the ticket goes.
-        into: LeadPlace,
+        into: LeadTarget,
         /// The ticket's name, in which `{contact}` stands for the contact's.
         name: String,
         /// Where nobody knows whether a step was done.
         #[serde(default)]
-        in_doubt: InDoubt,
+        on_unknown_outcome: OnUnknownOutcome,
     },
     /// Send a signed message to somewhere else: Slack, Teams, any URL. See [`crate::notice`].
     Notify {
@@ -88,7 +88,7 @@ pub enum Action {
         variables: Value,
         /// Where nobody knows whether it took effect.
         #[serde(default)]
-        in_doubt: InDoubt,
+        on_unknown_outcome: OnUnknownOutcome,
     },
 }
 
@@ -96,7 +96,7 @@ pub enum Action {
 /// sent it was lost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum InDoubt {
+pub enum OnUnknownOutcome {
     /// Leave it to a person, in the dead-letter queue: better late than twice.
     #[default]
     Park,
@@ -128,8 +128,13 @@ impl Action {
     }
 
     /// Create a contact and a ticket for it; `{contact}` in `name` stands for the contact's name.
-    pub fn create_lead(lead: Lead, into: &LeadPlace, name: &str) -> Self {
-        Self::CreateLead { lead, into: into.clone(), name: name.to_owned(), in_doubt: InDoubt::Park }
+    pub fn create_lead(lead: Lead, into: &LeadTarget, name: &str) -> Self {
+        Self::CreateLead {
+            lead,
+            into: into.clone(),
+            name: name.to_owned(),
+            on_unknown_outcome: OnUnknownOutcome::Park,
+        }
     }
 
     /// Move this ticket to a stage of its workflow, by its name.
@@ -145,7 +150,7 @@ impl Action {
             workflow: workflow.to_owned(),
             stage: None,
             name: name.to_owned(),
-            in_doubt: InDoubt::Park,
+            on_unknown_outcome: OnUnknownOutcome::Park,
         }
     }
 
@@ -161,33 +166,33 @@ impl Action {
     /// ```
     pub fn mutate(ticket: &Ticket, document: &str, variables: Value) -> Self {
         let (ticket, document) = (ticket.id.clone(), document.to_owned());
-        Self::Mutate { ticket, document, variables, in_doubt: InDoubt::Park }
+        Self::Mutate { ticket, document, variables, on_unknown_outcome: OnUnknownOutcome::Park }
     }
 
     /// The same action, done again where nobody knows whether it was: for one that does no harm twice.
     #[must_use]
-    pub fn retried_in_doubt(mut self) -> Self {
-        if let Self::CreateTicket { in_doubt, .. }
-        | Self::CreateLead { in_doubt, .. }
-        | Self::Mutate { in_doubt, .. } = &mut self
+    pub fn retry_if_unknown(mut self) -> Self {
+        if let Self::CreateTicket { on_unknown_outcome, .. }
+        | Self::CreateLead { on_unknown_outcome, .. }
+        | Self::Mutate { on_unknown_outcome, .. } = &mut self
         {
-            *in_doubt = InDoubt::Retry;
+            *on_unknown_outcome = OnUnknownOutcome::Retry;
         }
         self
     }
 
     /// What to do with it in doubt. A change of a ticket is read first and read back, and a notice has an id by which its
     /// receiver can tell a repetition, so these are always done again.
-    pub fn in_doubt(&self) -> InDoubt {
+    pub fn on_unknown_outcome(&self) -> OnUnknownOutcome {
         match self {
             Self::AddLabel { .. }
             | Self::RemoveLabel { .. }
             | Self::SetOwner { .. }
             | Self::MoveStage { .. }
-            | Self::Notify { .. } => InDoubt::Retry,
-            Self::CreateTicket { in_doubt, .. }
-            | Self::CreateLead { in_doubt, .. }
-            | Self::Mutate { in_doubt, .. } => *in_doubt,
+            | Self::Notify { .. } => OnUnknownOutcome::Retry,
+            Self::CreateTicket { on_unknown_outcome, .. }
+            | Self::CreateLead { on_unknown_outcome, .. }
+            | Self::Mutate { on_unknown_outcome, .. } => *on_unknown_outcome,
         }
     }
 
@@ -209,8 +214,8 @@ impl Action {
     #[must_use]
     pub fn for_record(&self) -> Self {
         match self.clone() {
-            Self::CreateLead { into, name, in_doubt, .. } => {
-                Self::CreateLead { lead: Lead::default(), into, name, in_doubt }
+            Self::CreateLead { into, name, on_unknown_outcome, .. } => {
+                Self::CreateLead { lead: Lead::default(), into, name, on_unknown_outcome }
             }
             other => other,
         }
@@ -233,7 +238,7 @@ impl Action {
 
 /// An action on its way to the worker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Decided {
+pub struct PlannedAction {
     /// Deterministic: the idempotency key.
     pub id: ActionId,
     /// The brokerage.
@@ -249,14 +254,14 @@ pub struct Decided {
     /// The handler that decided it.
     pub handler: String,
     /// When.
-    pub decided_at: Moment,
+    pub decided_at: Timestamp,
     /// The how-manieth delivery of the event to the handler it was: 1 for the first.
     pub attempt: u32,
     /// What to do.
     pub action: Action,
 }
 
-impl Decided {
+impl PlannedAction {
     /// The actions that lead to whatever this one changes: those before it, and itself.
     pub fn links(&self) -> Vec<ActionId> {
         self.chain.iter().chain([&self.id]).cloned().collect()
@@ -281,9 +286,9 @@ mod tests {
     use crate::private::Private;
     use crate::testing;
 
-    fn decided(action: Action) -> Decided {
+    fn decided(action: Action) -> PlannedAction {
         let event = testing::stage_changed("Approved", "Settled");
-        Decided {
+        PlannedAction {
             id: ActionId::of(&event.id, "h", 0).unwrap(),
             organisation: event.organisation.clone(),
             event: event.id.clone(),
@@ -298,7 +303,7 @@ mod tests {
 
     fn lead() -> Action {
         let lead = Lead { first_name: Private::new("Jane".to_owned()), ..Lead::default() };
-        Action::create_lead(lead, &LeadPlace::first_stage_of("Home loans"), "{contact}")
+        Action::create_lead(lead, &LeadTarget::first_stage_of("Home loans"), "{contact}")
     }
 
     #[test]

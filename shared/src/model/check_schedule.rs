@@ -1,9 +1,9 @@
 //! When a ticket is looked at again though nobody asked: soon where events of it may be unpublished, else ever more
 //! rarely while nothing changes.
 
-use crate::clock::Moment;
+use crate::clock::Timestamp;
 use crate::model::diff::Snapshot;
-use crate::model::stage_age::Marks;
+use crate::model::stage_age::StageAgeThresholds;
 use std::time::Duration;
 
 /// Events that were stored and not published within this time wait for somebody who was lost.
@@ -13,42 +13,42 @@ const FIRST: Duration = Duration::from_hours(1);
 /// A ticket that people work on is looked at at least so often.
 const LONGEST: Duration = Duration::from_hours(24);
 /// One that is switched off, or that the API no longer knows.
-const LONGEST_OVER: Duration = Duration::from_hours(30 * 24);
+const MAX_OVER: Duration = Duration::from_hours(30 * 24);
 
 /// When a ticket was last looked at, and when it is again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Watch {
+pub struct CheckSchedule {
     /// The last look.
-    pub verified: Moment,
+    pub verified: Timestamp,
     /// The next one, at the latest.
-    pub due: Moment,
+    pub due: Timestamp,
     /// How long nothing had to happen before it.
     pub quiet: Duration,
 }
 
-impl Watch {
+impl CheckSchedule {
     /// After a look that found a change, which is stored and not yet published.
-    pub fn unpublished(now: Moment) -> Self {
+    pub fn unpublished(now: Timestamp) -> Self {
         Self { verified: now, due: now.later(UNPUBLISHED_FOR), quiet: FIRST }
     }
 
     /// After everything was published.
-    pub fn published(now: Moment) -> Self {
+    pub fn published(now: Timestamp) -> Self {
         Self { verified: now, due: now.later(FIRST), quiet: FIRST }
     }
 
     /// After a look that was due and found nothing: twice as long as the last time, or until the next mark, so that it is
     /// told in time.
     #[must_use]
-    pub fn unchanged(self, snapshot: &Snapshot, marks: &Marks, now: Moment) -> Self {
-        let longest = if snapshot.is_over() { LONGEST_OVER } else { LONGEST };
+    pub fn unchanged(self, snapshot: &Snapshot, thresholds: &StageAgeThresholds, now: Timestamp) -> Self {
+        let longest = if snapshot.is_over() { MAX_OVER } else { LONGEST };
         let quiet = self.quiet.saturating_mul(2).clamp(FIRST, longest);
-        let due = marks.next(snapshot).map_or(now.later(quiet), |mark| mark.min(now.later(quiet)));
+        let due = thresholds.next(snapshot).map_or(now.later(quiet), |mark| mark.min(now.later(quiet)));
         Self { verified: now, due, quiet }
     }
 
     /// Whether the next look is due.
-    pub fn is_due(self, now: Moment) -> bool {
+    pub fn is_due(self, now: Timestamp) -> bool {
         self.due <= now
     }
 }
@@ -67,9 +67,10 @@ mod tests {
     #[test]
     fn a_ticket_that_does_not_change_is_looked_at_ever_more_rarely_up_to_a_bound() {
         let hours = |active: bool| -> Vec<u64> {
-            let (mut watch, snapshot) = (Watch::published(Moment::from_millis(0)), snapshot(active));
+            let (mut watch, snapshot) =
+                (CheckSchedule::published(Timestamp::from_millis(0)), snapshot(active));
             let look = |_| {
-                watch = watch.unchanged(&snapshot, &Marks::default(), watch.due);
+                watch = watch.unchanged(&snapshot, &StageAgeThresholds::default(), watch.due);
                 watch.due.since(watch.verified).as_secs() / 3_600
             };
             (0..12).map(look).collect()
@@ -80,9 +81,9 @@ mod tests {
 
     #[test]
     fn a_mark_is_not_waited_past() {
-        let hours = |hours: u64| Moment::from_seconds(hours * 3_600);
+        let hours = |hours: u64| Timestamp::from_seconds(hours * 3_600);
         let snapshot = Snapshot { stage_since: Some(hours(0)), ..snapshot(true) };
-        let watch = Watch { verified: hours(0), due: hours(0), quiet: Duration::from_hours(24) };
+        let watch = CheckSchedule { verified: hours(0), due: hours(0), quiet: Duration::from_hours(24) };
         let due = |now: u64, active: bool| {
             let ticket = crate::Ticket { active: Some(active), ..snapshot.ticket.clone() };
             watch.unchanged(&Snapshot { ticket, ..snapshot.clone() }, &"3".parse().unwrap(), hours(now)).due
@@ -93,8 +94,8 @@ mod tests {
 
     #[test]
     fn what_may_be_unpublished_is_looked_at_soon() {
-        let now = Moment::from_millis(1_000);
-        let watch = Watch::unpublished(now);
+        let now = Timestamp::from_millis(1_000);
+        let watch = CheckSchedule::unpublished(now);
         assert!(!watch.is_due(now) && watch.is_due(now.later(UNPUBLISHED_FOR)));
     }
 }

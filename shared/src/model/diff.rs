@@ -1,7 +1,7 @@
 //! Two looks at a ticket to what happened in between: pure, with no clock and no network.
 
-use crate::clock::Moment;
-use crate::model::event::What;
+use crate::clock::Timestamp;
+use crate::model::event::EventKind;
 use crate::model::ticket::{Named, Ticket};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -18,7 +18,7 @@ pub struct Snapshot {
     pub gone: bool,
     /// When it was first seen in the stage that it is in; not known of one that was stored before this was kept.
     #[serde(default)]
-    pub stage_since: Option<Moment>,
+    pub stage_since: Option<Timestamp>,
     /// The most days in that stage that were told; see [`crate::model::stage_age`].
     #[serde(default)]
     pub aged: u16,
@@ -52,7 +52,7 @@ pub struct Change {
     /// The snapshot that replaces the old one, its version one greater.
     pub snapshot: Snapshot,
     /// What happened; [`change`] finds nothing where that is empty.
-    pub what: Vec<What>,
+    pub kind: Vec<EventKind>,
 }
 
 /// A digest of a ticket's name that tells whether it changed. The ticket's id goes into it, so that equal names of two
@@ -71,20 +71,20 @@ pub fn change(before: Option<&Snapshot>, seen: Option<Seen>, is_new: bool) -> Op
         (Some(before), None) if before.gone => None,
         (Some(before), None) => {
             let snapshot = Snapshot { gone: true, ..before.next() };
-            let what = vec![What::Vanished { ticket: snapshot.ticket.clone() }];
-            Some(Change { snapshot, what })
+            let kind = vec![EventKind::Vanished { ticket: snapshot.ticket.clone() }];
+            Some(Change { snapshot, kind })
         }
         (before, Some(seen)) => {
             let ticket = Ticket { version, ..seen.ticket };
             let stays = before.filter(|before| !before.gone && is_same_place(&before.ticket, &ticket));
             let (stage_since, aged) = stays.map_or((None, 0), |before| (before.stage_since, before.aged));
             let after = Snapshot { ticket, name_digest: seen.name_digest, gone: false, stage_since, aged };
-            let what = match before {
+            let kind = match before {
                 Some(before) if !before.gone => differences(before, &after),
-                None if is_new => vec![What::TicketCreated { ticket: after.ticket.clone() }],
-                _ => vec![What::TicketFirstSeen { ticket: after.ticket.clone() }],
+                None if is_new => vec![EventKind::TicketCreated { ticket: after.ticket.clone() }],
+                _ => vec![EventKind::TicketFirstSeen { ticket: after.ticket.clone() }],
             };
-            (!what.is_empty()).then_some(Change { snapshot: after, what })
+            (!kind.is_empty()).then_some(Change { snapshot: after, kind })
         }
     }
 }
@@ -93,45 +93,56 @@ fn is_same_place(one: &Ticket, other: &Ticket) -> bool {
     (&one.workflow.id, &one.stage.id) == (&other.workflow.id, &other.stage.id)
 }
 
-fn differences(before: &Snapshot, after: &Snapshot) -> Vec<What> {
+fn differences(before: &Snapshot, after: &Snapshot) -> Vec<EventKind> {
     let (old, new) = (&before.ticket, &after.ticket);
     let ticket = || new.clone();
-    let mut what = Vec::new();
+    let mut kind = Vec::new();
     if old.workflow.id != new.workflow.id {
-        what.push(What::WorkflowChanged {
+        kind.push(EventKind::WorkflowChanged {
             ticket: ticket(),
             from: old.workflow.clone(),
             to: new.workflow.clone(),
         });
     }
     if !is_same_place(old, new) {
-        what.push(What::StageChanged { ticket: ticket(), from: old.place(), to: new.place() });
+        kind.push(EventKind::StageChanged { ticket: ticket(), from: old.place(), to: new.place() });
     }
     if old.owner != new.owner {
-        what.push(What::OwnerChanged { ticket: ticket(), from: old.owner.clone(), to: new.owner.clone() });
+        kind.push(EventKind::OwnerChanged {
+            ticket: ticket(),
+            from: old.owner.clone(),
+            to: new.owner.clone(),
+        });
     }
     let removed =
-        only_in(&old.labels, &new.labels).map(|label| What::LabelRemoved { ticket: ticket(), label });
-    what.extend(removed);
-    what.extend(only_in(&new.labels, &old.labels).map(|label| What::LabelAdded { ticket: ticket(), label }));
+        only_in(&old.labels, &new.labels).map(|label| EventKind::LabelRemoved { ticket: ticket(), label });
+    kind.extend(removed);
+    kind.extend(
+        only_in(&new.labels, &old.labels).map(|label| EventKind::LabelAdded { ticket: ticket(), label }),
+    );
     let (had, has): (BTreeSet<_>, BTreeSet<_>) = (old.clients.iter().collect(), new.clients.iter().collect());
     let left = had
         .difference(&has)
-        .map(|client| What::ClientRemoved { ticket: ticket(), client: (*client).clone() });
-    what.extend(left);
-    let came =
-        has.difference(&had).map(|client| What::ClientAdded { ticket: ticket(), client: (*client).clone() });
-    what.extend(came);
+        .map(|client| EventKind::ClientRemoved { ticket: ticket(), client: (*client).clone() });
+    kind.extend(left);
+    let came = has
+        .difference(&had)
+        .map(|client| EventKind::ClientAdded { ticket: ticket(), client: (*client).clone() });
+    kind.extend(came);
     if old.value != new.value {
-        what.push(What::ValueChanged { ticket: ticket(), from: old.value.clone(), to: new.value.clone() });
+        kind.push(EventKind::ValueChanged {
+            ticket: ticket(),
+            from: old.value.clone(),
+            to: new.value.clone(),
+        });
     }
     if old.active != new.active {
-        what.push(What::ActiveChanged { ticket: ticket(), from: old.active, to: new.active });
+        kind.push(EventKind::ActiveChanged { ticket: ticket(), from: old.active, to: new.active });
     }
     if before.name_digest != after.name_digest {
-        what.push(What::Renamed { ticket: ticket() });
+        kind.push(EventKind::Renamed { ticket: ticket() });
     }
-    what
+    kind
 }
 
 /// The elements of `left` whose id is not in `right`, each once. A label that was only renamed is in both.
@@ -151,7 +162,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn kinds(change: Option<&Change>) -> Vec<&str> {
-        change.map(|change| change.what.iter().map(What::kind).collect()).unwrap_or_default()
+        change.map(|change| change.kind.iter().map(EventKind::name).collect()).unwrap_or_default()
     }
 
     fn seen() -> Seen {
@@ -202,19 +213,19 @@ mod tests {
     }
 
     /// Does to a ticket what an event says was done to it.
-    fn apply(ticket: &mut Ticket, digest: &mut String, what: &What, after: &Snapshot) {
-        match what {
-            What::StageChanged { to, .. } => {
+    fn apply(ticket: &mut Ticket, digest: &mut String, kind: &EventKind, after: &Snapshot) {
+        match kind {
+            EventKind::StageChanged { to, .. } => {
                 (ticket.workflow, ticket.stage) = (to.workflow.clone(), to.stage.clone());
             }
-            What::OwnerChanged { to, .. } => ticket.owner.clone_from(to),
-            What::LabelAdded { label, .. } => ticket.labels.push(label.clone()),
-            What::LabelRemoved { label, .. } => ticket.labels.retain(|had| had.id != label.id),
-            What::ClientAdded { client, .. } => ticket.clients.push(client.clone()),
-            What::ClientRemoved { client, .. } => ticket.clients.retain(|had| had != client),
-            What::ValueChanged { to, .. } => ticket.value.clone_from(to),
-            What::ActiveChanged { to, .. } => ticket.active = *to,
-            What::Renamed { .. } => digest.clone_from(&after.name_digest),
+            EventKind::OwnerChanged { to, .. } => ticket.owner.clone_from(to),
+            EventKind::LabelAdded { label, .. } => ticket.labels.push(label.clone()),
+            EventKind::LabelRemoved { label, .. } => ticket.labels.retain(|had| had.id != label.id),
+            EventKind::ClientAdded { client, .. } => ticket.clients.push(client.clone()),
+            EventKind::ClientRemoved { client, .. } => ticket.clients.retain(|had| had != client),
+            EventKind::ValueChanged { to, .. } => ticket.value.clone_from(to),
+            EventKind::ActiveChanged { to, .. } => ticket.active = *to,
+            EventKind::Renamed { .. } => digest.clone_from(&after.name_digest),
             _ => {}
         }
         ticket.labels.sort();
@@ -255,8 +266,8 @@ mod tests {
             let found = change(Some(&before), Some(new.clone()), false);
             let (mut ticket, mut digest) = (before.ticket.clone(), before.name_digest.clone());
             if let Some(found) = &found {
-                for what in &found.what {
-                    apply(&mut ticket, &mut digest, what, &found.snapshot);
+                for kind in &found.kind {
+                    apply(&mut ticket, &mut digest, kind, &found.snapshot);
                 }
                 prop_assert_eq!(found.snapshot.ticket.version, 2);
             }
@@ -268,8 +279,8 @@ mod tests {
         fn two_changes_of_one_version_never_share_an_event_id(old in any_seen(), new in any_seen()) {
             let before = change(None, Some(old), false).unwrap().snapshot;
             if let Some(found) = change(Some(&before), Some(new), false) {
-                let keys: BTreeSet<_> = found.what.iter().map(|what| (what.kind(), what.subject().into_owned())).collect();
-                prop_assert_eq!(keys.len(), found.what.len());
+                let keys: BTreeSet<_> = found.kind.iter().map(|kind| (kind.name(), kind.subject().into_owned())).collect();
+                prop_assert_eq!(keys.len(), found.kind.len());
             }
         }
     }

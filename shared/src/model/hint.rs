@@ -1,6 +1,6 @@
 //! What webhook-ingest and the reconciler put on the `hints` queue: look at this ticket.
 
-use crate::clock::Moment;
+use crate::clock::Timestamp;
 use crate::id::{HintId, OrganisationId, TicketId, WebhookAction};
 use crate::model::event::Cause;
 use crate::model::inbound::Post;
@@ -17,7 +17,7 @@ pub struct Hint {
     /// The webhook's action, from the URL; none where no webhook came and the reconciler asks.
     pub action: Option<WebhookAction>,
     /// When the webhook came, or the reconciler asked.
-    pub received_at: Moment,
+    pub received_at: Timestamp,
     /// The ticket to look at; none where the body held no usable id, or where the reconciler asks for a list.
     pub ticket: Option<TicketId>,
     /// What the webhook brought; only the first hint of a webhook carries it, the others would repeat it.
@@ -85,7 +85,7 @@ mod tests {
                 id: HintId::parse("r.0").unwrap(),
                 organisation: OrganisationId::parse("north").unwrap(),
                 action: Some(WebhookAction::parse("ticket-updated").unwrap()),
-                received_at: Moment::from_millis(1),
+                received_at: Timestamp::from_millis(1),
                 ticket: None,
                 raw: Some(Raw { body, content_type: None }),
                 post: None,

@@ -21,7 +21,7 @@ pub struct Lead {
 /// Where a lead's ticket goes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
-pub enum LeadPlace {
+pub enum LeadTarget {
     /// By id, for a brokerage whose credential may write and not read: nothing is looked up.
     Ids {
         /// The workflow.
@@ -42,7 +42,7 @@ pub enum LeadPlace {
     },
 }
 
-impl LeadPlace {
+impl LeadTarget {
     /// The first stage of the workflow of this name, for its owner.
     pub fn first_stage_of(workflow: &str) -> Self {
         Self::Names { workflow: workflow.to_owned(), stage: None, owner: None }
@@ -55,10 +55,10 @@ mod tests {
 
     #[test]
     fn a_place_is_names_or_ids() {
-        let names: LeadPlace = serde_json::from_str(r#"{"workflow": "Home loans"}"#).unwrap();
-        assert_eq!(names, LeadPlace::first_stage_of("Home loans"));
+        let names: LeadTarget = serde_json::from_str(r#"{"workflow": "Home loans"}"#).unwrap();
+        assert_eq!(names, LeadTarget::first_stage_of("Home loans"));
         let ids = r#"{"id_workflow": "w", "id_stage": "s", "id_owner": "o"}"#;
-        assert!(matches!(serde_json::from_str(ids).unwrap(), LeadPlace::Ids { .. }));
-        assert!(serde_json::from_str::<LeadPlace>(r#"{"id_workflow": "w"}"#).is_err());
+        assert!(matches!(serde_json::from_str(ids).unwrap(), LeadTarget::Ids { .. }));
+        assert!(serde_json::from_str::<LeadTarget>(r#"{"id_workflow": "w"}"#).is_err());
     }
 }

@@ -3,17 +3,17 @@
 //! A trace is made twice: by the worker from what it is about to write, and by the enricher from the difference that it
 //! found. Where the two are equal, and the trace is younger than the last look, the change is our own.
 
-use crate::clock::Moment;
+use crate::clock::Timestamp;
 use crate::id::{ActionId, ContactId, LabelId, OwnerId, StageId, WorkflowId};
-use crate::model::event::What;
+use crate::model::event::EventKind;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 /// One change of a ticket, by its kind and what it set; never an amount or a name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Trace(String);
+pub struct ChangeMark(String);
 
-impl Trace {
+impl ChangeMark {
     /// The ticket exists.
     pub fn created() -> Self {
         Self("created".to_owned())
@@ -55,24 +55,24 @@ impl Trace {
     }
 
     /// The trace of what happened; none for what no action of ours does.
-    pub fn of(what: &What) -> Option<Self> {
-        match what {
-            What::TicketCreated { .. } => Some(Self::created()),
-            What::StageChanged { to, .. } => Some(Self::stage(&to.stage.id)),
-            What::WorkflowChanged { to, .. } => Some(Self::workflow(&to.id)),
-            What::OwnerChanged { to, .. } => Some(Self::owner(to.as_ref())),
-            What::LabelAdded { label, .. } => Some(Self::label_added(&label.id)),
-            What::LabelRemoved { label, .. } => Some(Self::label_removed(&label.id)),
-            What::ClientAdded { client, .. } => Some(Self::client_added(client)),
-            What::ClientRemoved { client, .. } => Some(Self::client_removed(client)),
-            What::TicketFirstSeen { .. }
-            | What::ValueChanged { .. }
-            | What::ActiveChanged { .. }
-            | What::Renamed { .. }
-            | What::StageAged { .. }
-            | What::Vanished { .. }
-            | What::Inbound { .. }
-            | What::WebhookUnrecognised { .. } => None,
+    pub fn of(kind: &EventKind) -> Option<Self> {
+        match kind {
+            EventKind::TicketCreated { .. } => Some(Self::created()),
+            EventKind::StageChanged { to, .. } => Some(Self::stage(&to.stage.id)),
+            EventKind::WorkflowChanged { to, .. } => Some(Self::workflow(&to.id)),
+            EventKind::OwnerChanged { to, .. } => Some(Self::owner(to.as_ref())),
+            EventKind::LabelAdded { label, .. } => Some(Self::label_added(&label.id)),
+            EventKind::LabelRemoved { label, .. } => Some(Self::label_removed(&label.id)),
+            EventKind::ClientAdded { client, .. } => Some(Self::client_added(client)),
+            EventKind::ClientRemoved { client, .. } => Some(Self::client_removed(client)),
+            EventKind::TicketFirstSeen { .. }
+            | EventKind::ValueChanged { .. }
+            | EventKind::ActiveChanged { .. }
+            | EventKind::Renamed { .. }
+            | EventKind::StageAged { .. }
+            | EventKind::Vanished { .. }
+            | EventKind::Inbound { .. }
+            | EventKind::WebhookUnrecognised { .. } => None,
         }
     }
 
@@ -81,7 +81,7 @@ impl Trace {
         &self.0
     }
 
-    /// As [`Trace::as_str`] gave it.
+    /// As [`ChangeMark::as_str`] gave it.
     pub(crate) fn stored(text: String) -> Self {
         Self(text)
     }
@@ -89,28 +89,28 @@ impl Trace {
 
 /// Who left a trace, and when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Left {
+pub struct Attribution {
     /// The actions that led to it, oldest first; the last one left it.
     pub chain: Vec<ActionId>,
     /// Just before it was sent.
-    pub at: Moment,
+    pub at: Timestamp,
 }
 
 /// What our actions left at one ticket, the last one of each trace.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Ours(pub HashMap<Trace, Left>);
+pub struct OwnChanges(pub HashMap<ChangeMark, Attribution>);
 
-impl Ours {
+impl OwnChanges {
     /// The actions that led to this change, where the last one made it after `last_look`; else none.
-    pub fn chain_of(&self, what: &What, last_look: Moment) -> Option<&[ActionId]> {
-        let left = self.0.get(&Trace::of(what)?)?;
+    pub fn chain_of(&self, kind: &EventKind, last_look: Timestamp) -> Option<&[ActionId]> {
+        let left = self.0.get(&ChangeMark::of(kind)?)?;
         // An older one was seen by then: whoever does the same again now is somebody else.
         (left.at >= last_look).then_some(left.chain.as_slice())
     }
 
     /// Whether an action of ours created the ticket.
     pub fn created(&self) -> bool {
-        self.0.contains_key(&Trace::created())
+        self.0.contains_key(&ChangeMark::created())
     }
 }
 
@@ -119,25 +119,27 @@ mod tests {
     use super::*;
     use crate::testing;
 
-    fn left(what: &What, at: u64) -> Ours {
-        let left = Left { chain: vec![ActionId::parse("a.h.0").unwrap()], at: Moment::from_millis(at) };
-        Ours(HashMap::from([(Trace::of(what).unwrap(), left)]))
+    fn left(kind: &EventKind, at: u64) -> OwnChanges {
+        let left =
+            Attribution { chain: vec![ActionId::parse("a.h.0").unwrap()], at: Timestamp::from_millis(at) };
+        OwnChanges(HashMap::from([(ChangeMark::of(kind).unwrap(), left)]))
     }
 
     #[test]
     fn a_change_is_ours_where_its_trace_is_younger_than_the_last_look() {
-        let what = testing::stage_changed("Approved", "Settled").what;
-        let look = Moment::from_millis(5);
-        assert_eq!(left(&what, 5).chain_of(&what, look).map(<[_]>::len), Some(1));
-        assert_eq!(left(&what, 4).chain_of(&what, look), None, "seen before");
-        let other = testing::stage_changed("Settled", "Approved").what;
-        assert_eq!(left(&what, 9).chain_of(&other, look), None, "another stage");
-        assert_eq!(Ours::default().chain_of(&what, look), None);
+        let kind = testing::stage_changed("Approved", "Settled").kind;
+        let look = Timestamp::from_millis(5);
+        assert_eq!(left(&kind, 5).chain_of(&kind, look).map(<[_]>::len), Some(1));
+        assert_eq!(left(&kind, 4).chain_of(&kind, look), None, "seen before");
+        let other = testing::stage_changed("Settled", "Approved").kind;
+        assert_eq!(left(&kind, 9).chain_of(&other, look), None, "another stage");
+        assert_eq!(OwnChanges::default().chain_of(&kind, look), None);
     }
 
     #[test]
     fn no_two_kinds_of_change_leave_the_same_trace() {
-        let all: Vec<_> = testing::one_of_each().iter().filter_map(|event| Trace::of(&event.what)).collect();
+        let all: Vec<_> =
+            testing::one_of_each().iter().filter_map(|event| ChangeMark::of(&event.kind)).collect();
         let distinct: std::collections::BTreeSet<_> = all.iter().collect();
         assert_eq!(distinct.len(), all.len(), "{all:?}");
     }

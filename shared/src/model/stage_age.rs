@@ -1,45 +1,45 @@
-//! How long a ticket has stood in its stage, and which day marks it passed there: pure, with the clock handed in.
+//! How long a ticket has stood in its stage, and which day thresholds it passed there: pure, with the clock handed in.
 
-use crate::clock::Moment;
+use crate::clock::Timestamp;
 use crate::model::diff::{Change, Snapshot};
-use crate::model::event::What;
+use crate::model::event::EventKind;
 use std::collections::BTreeSet;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// The day marks, such as 3, 7 and 14: for each one, `ticket.stage_aged` is told once in a ticket's stay in a stage. What is
+/// The day thresholds, such as 3, 7 and 14: for each one, `ticket.stage_aged` is told once in a ticket's stay in a stage. What is
 /// switched off or gone does not age.
 ///
 /// ```
-/// use automations::model::stage_age::Marks;
+/// use automations::model::stage_age::StageAgeThresholds;
 ///
-/// assert!("3, 7,14".parse::<Marks>().is_ok() && "".parse::<Marks>().is_ok());
-/// assert!("3,0".parse::<Marks>().is_err() && "a week".parse::<Marks>().is_err());
+/// assert!("3, 7,14".parse::<StageAgeThresholds>().is_ok() && "".parse::<StageAgeThresholds>().is_ok());
+/// assert!("3,0".parse::<StageAgeThresholds>().is_err() && "a week".parse::<StageAgeThresholds>().is_err());
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Marks(BTreeSet<u16>);
+pub struct StageAgeThresholds(BTreeSet<u16>);
 
-/// Why a text is no list of marks.
+/// Why a text is no list of thresholds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a mark is a number of days from 1 to 65535; marks are parted by commas")]
+#[error("a mark is a number of days from 1 to 65535; thresholds are parted by commas")]
 pub struct NoMark;
 
-impl FromStr for Marks {
+impl FromStr for StageAgeThresholds {
     type Err = NoMark;
 
     fn from_str(text: &str) -> Result<Self, NoMark> {
         let parts = text.split(',').map(str::trim).filter(|_| !text.trim().is_empty());
-        let marks = parts.map(|part| part.parse().ok().filter(|days| *days > 0).ok_or(NoMark));
-        Ok(Self(marks.collect::<Result<_, _>>()?))
+        let thresholds = parts.map(|part| part.parse().ok().filter(|days| *days > 0).ok_or(NoMark));
+        Ok(Self(thresholds.collect::<Result<_, _>>()?))
     }
 }
 
-impl Marks {
-    /// What a look found, and what time did meanwhile: the marks that were passed since they were last told become events of
+impl StageAgeThresholds {
+    /// What a look found, and what time did meanwhile: the thresholds that were passed since they were last told become events of
     /// the same version. A ticket of which it is not known since when it stands in its stage stands there from now on.
-    pub fn look(&self, before: Option<&Snapshot>, found: Option<Change>, now: Moment) -> Option<Change> {
-        let (mut snapshot, mut what) = match (found, before) {
-            (Some(change), _) => (change.snapshot, change.what),
+    pub fn look(&self, before: Option<&Snapshot>, found: Option<Change>, now: Timestamp) -> Option<Change> {
+        let (mut snapshot, mut kind) = match (found, before) {
+            (Some(change), _) => (change.snapshot, change.kind),
             (None, Some(before)) if self.has_news(before, now) => (before.next(), Vec::new()),
             _ => return None,
         };
@@ -47,24 +47,24 @@ impl Marks {
         for days in self.passed(&snapshot, now) {
             snapshot.aged = days;
             let (ticket, stage) = (snapshot.ticket.clone(), snapshot.ticket.stage.clone());
-            what.push(What::StageAged { ticket, stage, days });
+            kind.push(EventKind::StageAged { ticket, stage, days });
         }
-        Some(Change { snapshot, what })
+        Some(Change { snapshot, kind })
     }
 
     /// When the next mark is passed; never for what does not age.
-    pub fn next(&self, snapshot: &Snapshot) -> Option<Moment> {
+    pub fn next(&self, snapshot: &Snapshot) -> Option<Timestamp> {
         let since = snapshot.stage_since.filter(|_| !snapshot.is_over())?;
         Some(after(since, *self.untold(snapshot).next()?))
     }
 
     /// Whether there is something to store though the ticket did not change.
-    fn has_news(&self, snapshot: &Snapshot, now: Moment) -> bool {
+    fn has_news(&self, snapshot: &Snapshot, now: Timestamp) -> bool {
         let begins = snapshot.stage_since.is_none() && !snapshot.is_over() && !self.0.is_empty();
         begins || !self.passed(snapshot, now).is_empty()
     }
 
-    fn passed(&self, snapshot: &Snapshot, now: Moment) -> Vec<u16> {
+    fn passed(&self, snapshot: &Snapshot, now: Timestamp) -> Vec<u16> {
         let Some(since) = snapshot.stage_since.filter(|_| !snapshot.is_over()) else { return Vec::new() };
         self.untold(snapshot).copied().take_while(|days| after(since, *days) <= now).collect()
     }
@@ -76,7 +76,7 @@ impl Marks {
     }
 }
 
-fn after(since: Moment, days: u16) -> Moment {
+fn after(since: Timestamp, days: u16) -> Timestamp {
     since.later(Duration::from_hours(24).saturating_mul(days.into()))
 }
 
@@ -91,35 +91,41 @@ mod tests {
     const NONE: [u16; 0] = [];
 
     /// A look at `at` at a ticket in this stage; what was told, and the snapshot that is stored now.
-    fn look(before: &mut Option<Snapshot>, stage: &str, active: bool, marks: &Marks, at: u64) -> Vec<u16> {
+    fn look(
+        before: &mut Option<Snapshot>,
+        stage: &str,
+        active: bool,
+        thresholds: &StageAgeThresholds,
+        at: u64,
+    ) -> Vec<u16> {
         let draft = a_ticket().in_stage(stage);
         let ticket = if active { draft } else { draft.switched_off() }.ticket();
         let seen = Seen { ticket, name_digest: "d".to_owned() };
         let found = change(before.as_ref(), Some(seen), false);
-        let Some(change) = marks.look(before.as_ref(), found, Moment::from_millis(at)) else {
+        let Some(change) = thresholds.look(before.as_ref(), found, Timestamp::from_millis(at)) else {
             return Vec::new();
         };
-        let aged = |what: &What| match what {
-            What::StageAged { days, ticket, .. } => {
+        let aged = |kind: &EventKind| match kind {
+            EventKind::StageAged { days, ticket, .. } => {
                 assert_eq!(ticket.version, change.snapshot.ticket.version);
                 Some(*days)
             }
             _ => None,
         };
-        let told = change.what.iter().filter_map(aged).collect();
+        let told = change.kind.iter().filter_map(aged).collect();
         *before = Some(change.snapshot);
         told
     }
 
     #[test]
     fn a_snapshot_that_does_not_know_since_when_begins_now_and_without_marks_nothing_is_stored() {
-        let marks: Marks = "3".parse().unwrap();
+        let thresholds: StageAgeThresholds = "3".parse().unwrap();
         let old = change(None, Some(Seen { ticket: a_ticket().ticket(), name_digest: "d".into() }), false);
         let old = old.unwrap().snapshot;
-        assert_eq!(Marks::default().look(Some(&old), None, Moment::from_millis(1)), None);
-        let begun = marks.look(Some(&old), None, Moment::from_millis(5)).unwrap();
-        assert_eq!((begun.snapshot.stage_since, begun.what.len()), (Some(Moment::from_millis(5)), 0));
-        assert_eq!(marks.look(Some(&begun.snapshot), None, Moment::from_millis(9)), None, "once");
+        assert_eq!(StageAgeThresholds::default().look(Some(&old), None, Timestamp::from_millis(1)), None);
+        let begun = thresholds.look(Some(&old), None, Timestamp::from_millis(5)).unwrap();
+        assert_eq!((begun.snapshot.stage_since, begun.kind.len()), (Some(Timestamp::from_millis(5)), 0));
+        assert_eq!(thresholds.look(Some(&begun.snapshot), None, Timestamp::from_millis(9)), None, "once");
         let text = crate::json::to_json(&old).replace(r#","stage_since":null,"aged":0"#, "");
         assert_eq!(
             crate::json::from_json::<Snapshot>(text.as_bytes()).unwrap(),
@@ -130,27 +136,31 @@ mod tests {
 
     #[test]
     fn marks_that_are_passed_at_once_are_told_at_once_and_a_new_stage_begins_anew() {
-        let (marks, mut known) = ("7,3,14".parse().unwrap(), None);
-        assert_eq!(look(&mut known, "a", true, &marks, 0), NONE);
-        assert_eq!(marks.next(known.as_ref().unwrap()), Some(Moment::from_millis(3 * DAY)));
-        assert_eq!(look(&mut known, "a", true, &marks, 8 * DAY), [3, 7]);
-        assert_eq!(look(&mut known, "a", true, &marks, 14 * DAY - 1), NONE);
-        assert_eq!(look(&mut known, "a", true, &marks, 14 * DAY), [14]);
-        assert_eq!(marks.next(known.as_ref().unwrap()), None);
-        assert_eq!(look(&mut known, "b", true, &marks, 15 * DAY), NONE);
-        assert_eq!(look(&mut known, "b", true, &marks, 18 * DAY), [3]);
-        assert_eq!(look(&mut known, "a", true, &marks, 30 * DAY), NONE, "it did not age while it was away");
+        let (thresholds, mut known) = ("7,3,14".parse().unwrap(), None);
+        assert_eq!(look(&mut known, "a", true, &thresholds, 0), NONE);
+        assert_eq!(thresholds.next(known.as_ref().unwrap()), Some(Timestamp::from_millis(3 * DAY)));
+        assert_eq!(look(&mut known, "a", true, &thresholds, 8 * DAY), [3, 7]);
+        assert_eq!(look(&mut known, "a", true, &thresholds, 14 * DAY - 1), NONE);
+        assert_eq!(look(&mut known, "a", true, &thresholds, 14 * DAY), [14]);
+        assert_eq!(thresholds.next(known.as_ref().unwrap()), None);
+        assert_eq!(look(&mut known, "b", true, &thresholds, 15 * DAY), NONE);
+        assert_eq!(look(&mut known, "b", true, &thresholds, 18 * DAY), [3]);
+        assert_eq!(
+            look(&mut known, "a", true, &thresholds, 30 * DAY),
+            NONE,
+            "it did not age while it was away"
+        );
     }
 
     proptest! {
-        /// Whatever looks there are, and whenever: after each one, exactly the marks that the stay has passed were told,
+        /// Whatever looks there are, and whenever: after each one, exactly the thresholds that the stay has passed were told,
         /// each of them once.
         #[test]
         fn each_mark_is_told_once_in_each_stay(
-            marks in proptest::collection::btree_set(1_u16..20, 0..5),
+            thresholds in proptest::collection::btree_set(1_u16..20, 0..5),
             looks in proptest::collection::vec((0_u64..6 * DAY, "[ab]", proptest::bool::weighted(0.8)), 1..40),
         ) {
-            let marks = Marks(marks);
+            let thresholds = StageAgeThresholds(thresholds);
             let (mut known, mut now, mut since, mut told) = (None, 0_u64, 0, BTreeSet::new());
             let mut last = String::new();
             for (gap, stage, active) in looks {
@@ -159,9 +169,9 @@ mod tests {
                     (since, last) = (now, stage.clone());
                     told.clear();
                 }
-                let newly = look(&mut known, &stage, active, &marks, now);
+                let newly = look(&mut known, &stage, active, &thresholds, now);
                 if !active {
-                    prop_assert_eq!((newly.len(), marks.next(known.as_ref().unwrap())), (0, None));
+                    prop_assert_eq!((newly.len(), thresholds.next(known.as_ref().unwrap())), (0, None));
                 }
                 for days in newly {
                     prop_assert!(told.insert(days), "{days} is told twice");
@@ -169,11 +179,11 @@ mod tests {
                 let at = |days: &u16| DAY.saturating_mul(u64::from(*days)).saturating_add(since);
                 let passed = |days: &u16| at(days) <= now;
                 if active {
-                    let expected: BTreeSet<u16> = marks.0.iter().copied().filter(passed).collect();
+                    let expected: BTreeSet<u16> = thresholds.0.iter().copied().filter(passed).collect();
                     prop_assert_eq!(&told, &expected);
-                    let next = marks.0.iter().find(|days| !passed(days));
-                    let next = next.map(|days| Moment::from_millis(at(days)));
-                    prop_assert_eq!(marks.next(known.as_ref().unwrap()), next);
+                    let next = thresholds.0.iter().find(|days| !passed(days));
+                    let next = next.map(|days| Timestamp::from_millis(at(days)));
+                    prop_assert_eq!(thresholds.next(known.as_ref().unwrap()), next);
                 }
             }
         }

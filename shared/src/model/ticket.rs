@@ -47,7 +47,7 @@ impl<Id> Named<Id> {
 
 /// Where a ticket stands: a stage means something only within its workflow, as names of stages repeat.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Place {
+pub struct WorkflowStage {
     /// The workflow.
     pub workflow: Named<WorkflowId>,
     /// The stage within it.
@@ -56,8 +56,8 @@ pub struct Place {
 
 impl Ticket {
     /// Where it stands.
-    pub fn place(&self) -> Place {
-        Place { workflow: self.workflow.clone(), stage: self.stage.clone() }
+    pub fn place(&self) -> WorkflowStage {
+        WorkflowStage { workflow: self.workflow.clone(), stage: self.stage.clone() }
     }
 
     /// The one of these that falls to this ticket: the same whenever it is asked, as it is made of the ticket's id, and each

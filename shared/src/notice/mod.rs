@@ -10,13 +10,14 @@ mod signature;
 pub use body::Format;
 
 use crate::aws::secret::{self, Secrets};
-use crate::clock::{self, Moment};
+use crate::clock::{self, Timestamp};
 use crate::endpoint::Endpoint;
 use crate::failure::{Failure, Remedy};
 use crate::http;
 use crate::id::DestinationName;
-use crate::model::action::Decided;
+use crate::model::action::PlannedAction;
 use crate::private::Private;
+use crate::reason::Reason;
 use reqwest::{Response, StatusCode, header};
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -38,7 +39,7 @@ pub struct Notices {
 #[derive(Debug)]
 pub struct Notice<'a> {
     /// The action that asks for it; its id is the message's.
-    pub decided: &'a Decided,
+    pub decided: &'a PlannedAction,
     /// Where it goes.
     pub destination: &'a DestinationName,
     /// What it says. It may hold a client's name, where the handler asked for that.
@@ -95,17 +96,17 @@ impl Failure for Error {
             // An operator mends the secret while the message waits.
             Self::NoKey { .. } | Self::Unavailable { .. } => Remedy::Retry { after: None },
             Self::Throttled { after } => Remedy::Retry { after: *after },
-            Self::Refused { .. } => Remedy::GiveUp,
+            Self::Refused { .. } => Remedy::DeadLetter,
         }
     }
 
-    fn kind(&self) -> &'static str {
+    fn reason(&self) -> Reason {
         match self {
-            Self::Secret(error) => error.kind(),
-            Self::NoKey { .. } => "destination_unusable",
-            Self::Refused { .. } => "destination_refused",
-            Self::Throttled { .. } => "destination_throttled",
-            Self::Unavailable { .. } => "destination_unavailable",
+            Self::Secret(error) => error.reason(),
+            Self::NoKey { .. } => Reason::DestinationInvalid,
+            Self::Refused { .. } => Reason::DestinationRejected,
+            Self::Throttled { .. } => Reason::DestinationThrottled,
+            Self::Unavailable { .. } => Reason::DestinationUnavailable,
         }
     }
 }
@@ -129,7 +130,7 @@ impl Notices {
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn send(&self, notice: &Notice<'_>, until: Moment) -> Result<(), Error> {
+    pub async fn send(&self, notice: &Notice<'_>, until: Timestamp) -> Result<(), Error> {
         let Notice { decided, destination, .. } = notice;
         let last = format!("destination-{destination}");
         let Destination { url, secrets, format } = self.secrets.named(&decided.organisation, &last).await?;
@@ -196,7 +197,7 @@ mod tests {
     fn an_answer_says_whether_to_come_again() {
         assert!(judged(200, None).is_ok() && judged(204, None).is_ok());
         for status in [301, 400, 401, 404, 410] {
-            assert_eq!(judged(status, None).unwrap_err().remedy(), Remedy::GiveUp, "{status}");
+            assert_eq!(judged(status, None).unwrap_err().remedy(), Remedy::DeadLetter, "{status}");
         }
         for status in [408, 500, 502, 503] {
             assert_eq!(judged(status, None).unwrap_err().remedy(), Remedy::Retry { after: None }, "{status}");

@@ -4,8 +4,8 @@ use super::name_cache::Names;
 use super::rate_limit::Pace;
 use super::{Limits, Session, Transport};
 use crate::aws::secret::{ApiToken, Secrets};
-use crate::cache::ttl::Kept;
-use crate::clock::Moment;
+use crate::cache::ttl::TtlCache;
+use crate::clock::Timestamp;
 use crate::id::OrganisationId;
 
 /// The client. One per process: it keeps connections, tokens, names and each organisation's pace.
@@ -16,7 +16,7 @@ pub struct Client {
     pub(super) names: Names,
     pub(super) pace: Pace,
     /// By organisation: the token that was refused last, and the deadline of the invocation in which it was.
-    pub(super) refused: Kept<OrganisationId, (Moment, ApiToken)>,
+    pub(super) refused: TtlCache<OrganisationId, (Timestamp, ApiToken)>,
 }
 
 impl Client {
@@ -26,12 +26,12 @@ impl Client {
     /// As [`Transport::new`]; fatal in init.
     pub fn new(secrets: Secrets, limits: Limits) -> Result<Self, reqwest::Error> {
         let (names, pace) = (Names::new(&limits), Pace::new(&limits));
-        let refused = Kept::new(1_000);
+        let refused = TtlCache::new(1_000);
         Ok(Self { transport: Transport::new(limits)?, secrets, names, pace, refused })
     }
 
     /// Requests in this organisation's name, which end before `until`: the invocation's deadline.
-    pub fn session<'a>(&'a self, organisation: &'a OrganisationId, until: Moment) -> Session<'a> {
+    pub fn session<'a>(&'a self, organisation: &'a OrganisationId, until: Timestamp) -> Session<'a> {
         Session { client: self, organisation, until }
     }
 }

@@ -3,6 +3,7 @@
 use crate::aws::secret;
 use crate::failure::{Failure, Remedy};
 use crate::private::Private;
+use crate::reason::Reason;
 use std::time::Duration;
 
 /// Why a request to Salestrekker led to nothing. No text of it holds a token or a person's data: the vendor's own
@@ -41,7 +42,7 @@ pub enum Error {
     },
     /// A mutation was sent and no answer came: whether it took effect is not known.
     #[error("Salestrekker did not answer a mutation; it may or may not have taken effect")]
-    Ambiguous,
+    OutcomeUnknown,
     /// The answer does not fit what is known of the API.
     #[error("Salestrekker's answer does not fit at `{at}`; compare shared/schema with the vendor's schema")]
     Malformed {
@@ -57,22 +58,22 @@ impl Failure for Error {
             Self::Unavailable { .. } => Remedy::Retry { after: None },
             Self::CredentialRefused => Remedy::RefreshCredential,
             Self::Credential(error) => error.remedy(),
-            Self::Rejected { .. } | Self::NotFound { .. } | Self::Ambiguous | Self::Malformed { .. } => {
-                Remedy::GiveUp
+            Self::Rejected { .. } | Self::NotFound { .. } | Self::OutcomeUnknown | Self::Malformed { .. } => {
+                Remedy::DeadLetter
             }
         }
     }
 
-    fn kind(&self) -> &'static str {
+    fn reason(&self) -> Reason {
         match self {
-            Self::Throttled { .. } => "salestrekker_throttled",
-            Self::Unavailable { .. } => "salestrekker_unavailable",
-            Self::CredentialRefused => "credential_refused",
-            Self::Credential(error) => error.kind(),
-            Self::Rejected { .. } => "salestrekker_rejected",
-            Self::NotFound { .. } => "not_found",
-            Self::Ambiguous => "ambiguous",
-            Self::Malformed { .. } => "malformed_answer",
+            Self::Throttled { .. } => Reason::SalestrekkerThrottled,
+            Self::Unavailable { .. } => Reason::SalestrekkerUnavailable,
+            Self::CredentialRefused => Reason::CredentialRefused,
+            Self::Credential(error) => error.reason(),
+            Self::Rejected { .. } => Reason::SalestrekkerRejected,
+            Self::NotFound { .. } => Reason::NotFound,
+            Self::OutcomeUnknown => Reason::OutcomeUnknown,
+            Self::Malformed { .. } => Reason::InvalidResponse,
         }
     }
 }

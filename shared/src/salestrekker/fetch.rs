@@ -1,7 +1,7 @@
 //! Looking at tickets: what the API shows, as the part that we keep, with names for ids.
 
 use super::model::shown;
-use super::{Error, Found, FullTicket, Label, Session, Workflow};
+use super::{Error, FullTicket, Label, Lookup, Session, Workflow};
 use crate::id::{LabelId, TicketId, WorkflowId};
 use crate::model::diff::{Seen, name_digest};
 use crate::model::ticket::{Named, Ticket};
@@ -49,7 +49,7 @@ impl Session<'_> {
 
 fn seen(
     asked: &TicketId,
-    found: Found<FullTicket>,
+    found: Lookup<FullTicket>,
     workflows: &HashMap<WorkflowId, Arc<Workflow>>,
     labels: &[Label],
 ) -> Result<Option<Seen>, Error> {

@@ -26,8 +26,10 @@ pub use contact::{
 pub use error::Error;
 pub use limits::Limits;
 pub use model::{
-    Address, AsReceived, Asset, FullTicket, Label, Membership, NameOnly, NewTicket, Stage, TicketExtras,
+    Address, AsReceived, Asset, FullTicket, Label, Membership, NameOnly, NewTicket, StageName, TicketExtras,
     TicketRole, Values, Workflow, WorkflowName,
 };
-pub use session::{Found, Session};
+#[doc(hidden)]
+pub use response::read_any_response;
+pub use session::{Lookup, Session};
 pub use transport::Transport;

@@ -110,7 +110,7 @@ pub struct Workflow {
     /// Its name.
     pub name: String,
     /// Its stages in board order.
-    pub stages: Vec<Stage>,
+    pub stages: Vec<StageName>,
     /// The user who owns it; an observed caller makes that the owner of a new ticket.
     pub id_owner: Option<OwnerId>,
     /// Whether it is a project's.
@@ -126,7 +126,7 @@ pub struct Workflow {
 
 /// A stage of a workflow.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Stage {
+pub struct StageName {
     /// Its id.
     pub id: StageId,
     /// Its name, free text and not unique beyond its workflow.

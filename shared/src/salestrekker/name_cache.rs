@@ -1,7 +1,7 @@
 //! Names of workflows, stages and labels, kept for a while: they change rarely, and every event carries them.
 
 use super::{Error, Label, Limits, Session, Workflow};
-use crate::cache::ttl::Kept;
+use crate::cache::ttl::TtlCache;
 use crate::id::{LabelId, OrganisationId, WorkflowId};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,15 +10,15 @@ use std::time::Duration;
 /// What is kept.
 #[derive(Debug)]
 pub(super) struct Names {
-    workflows: Kept<(OrganisationId, WorkflowId), Arc<Workflow>>,
-    labels: Kept<OrganisationId, Arc<Vec<Label>>>,
+    workflows: TtlCache<(OrganisationId, WorkflowId), Arc<Workflow>>,
+    labels: TtlCache<OrganisationId, Arc<Vec<Label>>>,
     keep_for: Duration,
 }
 
 impl Names {
     pub(super) fn new(limits: &Limits) -> Self {
         let most = limits.names_kept.get();
-        Self { workflows: Kept::new(most), labels: Kept::new(most), keep_for: limits.names() }
+        Self { workflows: TtlCache::new(most), labels: TtlCache::new(most), keep_for: limits.names() }
     }
 }
 
@@ -67,7 +67,7 @@ impl Session<'_> {
     ///
     /// # Errors
     /// [`Error::NotFound`] where there is none; else as the request failed.
-    pub async fn stage_named(&self, workflow: &WorkflowId, name: &str) -> Result<super::Stage, Error> {
+    pub async fn stage_named(&self, workflow: &WorkflowId, name: &str) -> Result<super::StageName, Error> {
         let has = |workflow: &Workflow| workflow.stages.iter().any(|stage| stage.name == name);
         let workflows = self.named_workflows(std::slice::from_ref(workflow), has).await?;
         let stage = workflows

@@ -4,7 +4,7 @@ use super::contact::{Contact, NewContact, Who};
 use super::document as documents;
 use super::model::{FullTicket, Membership, NewTicket, TicketExtras, TicketUpdate, Workflow, WorkflowName};
 use super::response::Effect;
-use super::session::Found;
+use super::session::Lookup;
 use super::transport::Request;
 use super::{Error, Label, Session};
 use crate::id::{ContactId, TicketId, WorkflowId};
@@ -17,7 +17,7 @@ impl Session<'_> {
     ///
     /// # Errors
     /// Where a whole request failed; a single ticket's error is its own.
-    pub async fn tickets(&self, ids: &[TicketId]) -> Result<Vec<Found<FullTicket>>, Error> {
+    pub async fn tickets(&self, ids: &[TicketId]) -> Result<Vec<Lookup<FullTicket>>, Error> {
         let ids: Vec<&str> = ids.iter().map(TicketId::as_str).collect();
         self.ask_each(&documents::TICKET, &ids).await
     }
@@ -42,7 +42,7 @@ impl Session<'_> {
     ///
     /// # Errors
     /// Where a whole request failed; a single contact's error is its own.
-    pub async fn contacts(&self, ids: &[ContactId]) -> Result<Vec<Found<Contact>>, Error> {
+    pub async fn contacts(&self, ids: &[ContactId]) -> Result<Vec<Lookup<Contact>>, Error> {
         let ids: Vec<&str> = ids.iter().map(ContactId::as_str).collect();
         self.ask_each(&documents::CONTACT, &ids).await
     }
@@ -59,7 +59,7 @@ impl Session<'_> {
     ///
     /// # Errors
     /// Where a whole request failed; a single workflow's error is its own.
-    pub async fn workflows(&self, ids: &[WorkflowId]) -> Result<Vec<Found<Workflow>>, Error> {
+    pub async fn workflows(&self, ids: &[WorkflowId]) -> Result<Vec<Lookup<Workflow>>, Error> {
         let ids: Vec<&str> = ids.iter().map(WorkflowId::as_str).collect();
         self.ask_each(&documents::WORKFLOW, &ids).await
     }
@@ -123,11 +123,11 @@ impl Session<'_> {
     /// # Errors
     /// As the request failed.
     pub async fn introspect(&self) -> Result<Value, Error> {
-        let schema: Value = self.ask(documents::INTROSPECTION, json!({}), Effect::None).await?;
+        let schema: Value = self.ask(documents::INTROSPECTION, json!({}), Effect::ReadOnly).await?;
         Ok(json!({ "data": { "__schema": schema } }))
     }
 
-    /// Creates a ticket and tells its id. Not idempotent: after [`Error::Ambiguous`] there may be one.
+    /// Creates a ticket and tells its id. Not idempotent: after [`Error::OutcomeUnknown`] there may be one.
     ///
     /// # Errors
     /// As the request failed.
@@ -135,7 +135,7 @@ impl Session<'_> {
         self.create(documents::TICKET_CREATE, ticket).await
     }
 
-    /// Creates a contact and tells its id. Not idempotent: after [`Error::Ambiguous`] there may be one.
+    /// Creates a contact and tells its id. Not idempotent: after [`Error::OutcomeUnknown`] there may be one.
     ///
     /// # Errors
     /// As the request failed.
@@ -147,14 +147,14 @@ impl Session<'_> {
         self.create(document, contact).await
     }
 
-    /// Replaces a ticket by this one. Sending it twice is harmless, but after [`Error::Ambiguous`] read the ticket anew:
+    /// Replaces a ticket by this one. Sending it twice is harmless, but after [`Error::OutcomeUnknown`] read the ticket anew:
     /// somebody may have changed it meanwhile.
     ///
     /// # Errors
     /// [`Error::Malformed`] where the ticket lacks what an update must send; else as the request failed.
     pub async fn update_ticket(&self, ticket: FullTicket) -> Result<(), Error> {
         let variables = variables(&TicketUpdate::try_from(ticket)?)?;
-        let _: Value = self.ask(documents::TICKET_UPDATE, variables, Effect::Replace).await?;
+        let _: Value = self.ask(documents::TICKET_UPDATE, variables, Effect::Idempotent).await?;
         Ok(())
     }
 
@@ -163,7 +163,7 @@ impl Session<'_> {
     /// # Errors
     /// As the request failed.
     pub async fn mutate(&self, document: &str, variables: Value, repeatable: bool) -> Result<(), Error> {
-        let effect = if repeatable { Effect::Replace } else { Effect::Once };
+        let effect = if repeatable { Effect::Idempotent } else { Effect::NonIdempotent };
         let document = documents::Document::of_handler(document.to_owned());
         self.send(&Request { document, variables, effect }).await?.whole(effect)
     }
@@ -173,10 +173,10 @@ impl Session<'_> {
         document: documents::Document,
         input: &impl Serialize,
     ) -> Result<Id, Error> {
-        let answer = self.ask(document, variables(input)?, Effect::Once).await;
+        let answer = self.ask(document, variables(input)?, Effect::NonIdempotent).await;
         // The thing exists, so an id that cannot be read must not lead to a second one.
         answer.map_err(|error| match error {
-            Error::Malformed { .. } => Error::Ambiguous,
+            Error::Malformed { .. } => Error::OutcomeUnknown,
             other => other,
         })
     }
@@ -187,7 +187,7 @@ impl Session<'_> {
         document: documents::Document,
         variables: Value,
     ) -> Result<Vec<T>, Error> {
-        let list: Option<Vec<T>> = self.ask(document, variables, Effect::None).await?;
+        let list: Option<Vec<T>> = self.ask(document, variables, Effect::ReadOnly).await?;
         Ok(list.unwrap_or_default())
     }
 }
@@ -197,7 +197,7 @@ fn variables(input: &impl Serialize) -> Result<Value, Error> {
     serde_json::to_value(input).map_err(|_unserialisable| Error::Malformed { at: "the input".to_owned() })
 }
 
-fn one<T>(what: &str, found: Vec<Found<T>>) -> Result<T, Error> {
+fn one<T>(what: &str, found: Vec<Lookup<T>>) -> Result<T, Error> {
     let found = found.into_iter().next().transpose()?.flatten();
     found.ok_or_else(|| Error::NotFound { what: what.to_owned() })
 }

@@ -11,7 +11,7 @@ use retry_policies::{Jitter, RetryDecision, RetryPolicy as _};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 /// The longest pause that the growing ones grow to.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const MAX_PAUSE: Duration = Duration::from_secs(5);
 /// The first pause is at most this long.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
@@ -28,7 +28,7 @@ impl Pace {
     pub(super) fn new(limits: &Limits) -> Self {
         let quota = Quota::per_second(limits.requests_per_second).allow_burst(limits.burst);
         let backoff = ExponentialBackoff::builder()
-            .retry_bounds(FIRST_PAUSE, LONGEST_PAUSE)
+            .retry_bounds(FIRST_PAUSE, MAX_PAUSE)
             .jitter(Jitter::Full)
             .build_with_max_retries(limits.repetitions);
         Self { buckets: RateLimiter::hashmap(quota), backoff }

@@ -6,7 +6,7 @@ use super::response::{Answer, Effect};
 use super::transport::Request;
 use super::{Client, Error};
 use crate::aws::secret::{Access, ApiToken};
-use crate::clock::{self, Moment};
+use crate::clock::{self, Timestamp};
 use crate::id::OrganisationId;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde::de::DeserializeOwned;
@@ -24,11 +24,11 @@ const REFUSAL_KEPT_FOR: Duration = Duration::from_mins(15);
 pub struct Session<'a> {
     pub(super) client: &'a Client,
     pub(super) organisation: &'a OrganisationId,
-    pub(super) until: Moment,
+    pub(super) until: Timestamp,
 }
 
 /// What became of one id of a batch: the thing, nothing there, or an error of its own.
-pub type Found<T> = Result<Option<T>, Error>;
+pub type Lookup<T> = Result<Option<T>, Error>;
 
 impl Session<'_> {
     /// The answer to a request whose one field is called `answer`.
@@ -49,10 +49,10 @@ impl Session<'_> {
         &self,
         document: &Document,
         ids: &[&str],
-    ) -> Result<Vec<Found<T>>, Error> {
+    ) -> Result<Vec<Lookup<T>>, Error> {
         let limits = self.client.transport.limits();
         let chunks = ids.chunks(limits.ids_per_request.get()).map(|ids| self.ask_chunk(document, ids));
-        let chunks: Vec<Vec<Found<T>>> =
+        let chunks: Vec<Vec<Lookup<T>>> =
             stream::iter(chunks).buffered(limits.requests_at_once.get()).try_collect().await?;
         Ok(chunks.into_iter().flatten().collect())
     }
@@ -61,7 +61,7 @@ impl Session<'_> {
         &self,
         document: &Document,
         ids: &[&str],
-    ) -> Result<Vec<Found<T>>, Error> {
+    ) -> Result<Vec<Lookup<T>>, Error> {
         let answer = self.ask_together(document, ids).await?;
         if answer.is_sortable() || ids.len() == 1 {
             return Ok(answer.by_alias((0..ids.len()).map(alias)));
@@ -79,7 +79,7 @@ impl Session<'_> {
         let variables: Map<String, Value> =
             ids.iter().enumerate().map(|(position, id)| (variable(position), json!(id))).collect();
         let document = document.batch(ids.len());
-        self.send(&Request { document, variables: variables.into(), effect: Effect::None }).await
+        self.send(&Request { document, variables: variables.into(), effect: Effect::ReadOnly }).await
     }
 
     /// Sends a request, in the organisation's turn, and again where that is harmless and there is time. A token that is

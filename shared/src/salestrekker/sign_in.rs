@@ -48,10 +48,10 @@ impl Transport {
     /// # Errors
     /// [`Error::CredentialRefused`] where it does not; else as the request failed.
     pub async fn try_token(&self, token: &ApiToken) -> Result<(), Error> {
-        let request = Request { document: documents::LABELS, variables: json!({}), effect: Effect::None };
+        let request = Request { document: documents::LABELS, variables: json!({}), effect: Effect::ReadOnly };
         let time = self.limits().request();
         let answer = self.send(&token.endpoint, Some(&token.token), &request, time).await?;
-        let _: Value = answer.single(Effect::None)?;
+        let _: Value = answer.single(Effect::ReadOnly)?;
         Ok(())
     }
 
@@ -74,8 +74,8 @@ impl Transport {
         variables: Value,
     ) -> Result<SecretString, Error> {
         // A token that nobody received is of no use to anybody, so asking twice is harmless.
-        let request = Request { document, variables, effect: Effect::None };
+        let request = Request { document, variables, effect: Effect::ReadOnly };
         let answer = self.send(endpoint, token, &request, self.limits().request()).await?;
-        Ok(answer.single::<Authentication>(Effect::None)?.token)
+        Ok(answer.single::<Authentication>(Effect::ReadOnly)?.token)
     }
 }

@@ -10,11 +10,11 @@
 
 use super::transaction::Unit;
 use super::{Error, Item, Store, decode, key, number, text, unavailable};
-use crate::clock::Moment;
+use crate::clock::Timestamp;
 use crate::id::{ActionId, ContactId, OrganisationId, TicketId};
 use crate::json;
-use crate::model::action::Decided;
-use crate::model::own_changes::Left;
+use crate::model::action::PlannedAction;
+use crate::model::own_changes::Attribution;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use serde::{Deserialize, Serialize};
 
@@ -22,11 +22,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Done {
     /// The action as it was decided.
-    pub decided: Decided,
+    pub decided: PlannedAction,
     /// What came of it.
     pub outcome: Outcome,
     /// When.
-    pub done_at: Moment,
+    pub done_at: Timestamp,
 }
 
 /// What came of an action.
@@ -36,9 +36,9 @@ pub enum Outcome {
     /// The ticket was changed.
     Changed,
     /// The ticket was already as wanted; nothing was sent.
-    AlreadySo,
+    NoOp,
     /// The organisation is read-only: nothing was sent, and nothing will be for this action.
-    WouldDo,
+    DryRun,
     /// A handler's own mutation, or a notice, was sent and not refused.
     Sent,
     /// A contact and a ticket for it were created.
@@ -61,18 +61,18 @@ pub struct Claimant<'a> {
     /// The invocation's id.
     pub owner: &'a str,
     /// When it asks.
-    pub now: Moment,
+    pub now: Timestamp,
     /// When its invocation is over, whatever happens to it.
-    pub until: Moment,
+    pub until: Timestamp,
 }
 
 /// What became of the wish to perform an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Claim {
     /// It is the claimant's until the lease ends.
-    Ours {
+    Granted {
         /// An earlier claimant was lost after it had begun to send what must not happen twice.
-        in_doubt: bool,
+        on_unknown_outcome: bool,
     },
     /// It was done before.
     Done,
@@ -81,7 +81,7 @@ pub enum Claim {
     /// Somebody else performs it.
     Held {
         /// Until then at most.
-        until: Moment,
+        until: Timestamp,
     },
 }
 
@@ -126,8 +126,8 @@ impl Store {
             .await;
         match answer {
             Ok(answer) => {
-                let in_doubt = answer.attributes.is_some_and(|before| before.contains_key("sent"));
-                Ok(Claim::Ours { in_doubt })
+                let on_unknown_outcome = answer.attributes.is_some_and(|before| before.contains_key("sent"));
+                Ok(Claim::Granted { on_unknown_outcome })
             }
             Err(error) => match error.as_service_error() {
                 Some(refusal) if refusal.is_conditional_check_failed_exception() => {
@@ -141,7 +141,7 @@ impl Store {
     /// Says that what must not happen twice is about to be sent: from now on, losing the claimant leaves a doubt.
     ///
     /// # Errors
-    /// [`Error::Overtaken`] where the claim is another's by now, so that nothing may be sent; else [`Error`].
+    /// [`Error::VersionConflict`] where the claim is another's by now, so that nothing may be sent; else [`Error`].
     pub async fn sending(
         &self,
         organisation: &OrganisationId,
@@ -175,7 +175,7 @@ impl Store {
     /// Leaves an action to a person: it may or may not have taken effect.
     ///
     /// # Errors
-    /// [`Error::Overtaken`] where the claim is another's by now; else [`Error`].
+    /// [`Error::VersionConflict`] where the claim is another's by now; else [`Error`].
     pub async fn park(
         &self,
         organisation: &OrganisationId,
@@ -214,9 +214,9 @@ impl Store {
     /// Records that an action was done, and where it created a ticket, that the ticket is ours: in one transaction.
     ///
     /// # Errors
-    /// [`Error::Overtaken`] where the claim is another's by now; else [`Error`].
+    /// [`Error::VersionConflict`] where the claim is another's by now; else [`Error`].
     pub async fn record(&self, done: &Done, claimant: Claimant<'_>) -> Result<(), Error> {
-        let Decided { id, organisation, .. } = &done.decided;
+        let PlannedAction { id, organisation, .. } = &done.decided;
         let mut result = action_key(organisation, id);
         result.insert("state".to_owned(), text("done"));
         result.insert("result".to_owned(), text(json::to_json(done)));
@@ -231,10 +231,10 @@ impl Store {
         let result = Unit::default().put(result);
         let all = match &done.outcome {
             Outcome::Created { ticket } | Outcome::LeadCreated { ticket, .. } => {
-                let left = Left { chain: done.decided.links(), at: done.done_at };
+                let left = Attribution { chain: done.decided.links(), at: done.done_at };
                 result.update(self.created(organisation, ticket, &left))
             }
-            Outcome::Changed | Outcome::AlreadySo | Outcome::WouldDo | Outcome::Sent => result,
+            Outcome::Changed | Outcome::NoOp | Outcome::DryRun | Outcome::Sent => result,
         };
         Ok(self.transact(all).await?)
     }
@@ -265,7 +265,9 @@ impl Store {
         match request.send().await {
             Ok(_) => Ok(()),
             Err(error) => match error.as_service_error() {
-                Some(refusal) if refusal.is_conditional_check_failed_exception() => Err(Error::Overtaken),
+                Some(refusal) if refusal.is_conditional_check_failed_exception() => {
+                    Err(Error::VersionConflict)
+                }
                 _ => Err(unavailable(&error)),
             },
         }
@@ -277,20 +279,20 @@ impl Store {
         action: &ActionId,
         claimant: Claimant<'_>,
     ) -> Result<Claim, Error> {
-        let Some(item) = self.action(organisation, action).await? else { return Err(Error::Overtaken) };
+        let Some(item) = self.action(organisation, action).await? else { return Err(Error::VersionConflict) };
         match state(&item) {
             Some("done") => Ok(Claim::Done),
             Some("parked") => Ok(Claim::Parked),
             // Our own: the answer to the claim was lost, and the SDK asked again.
             Some("claimed") if field(&item, "owner") == Some(claimant.owner) => {
-                Ok(Claim::Ours { in_doubt: item.contains_key("sent") })
+                Ok(Claim::Granted { on_unknown_outcome: item.contains_key("sent") })
             }
             Some("claimed") => {
                 let lease = item.get("lease").and_then(|lease| lease.as_n().ok()?.parse().ok());
-                let lease = lease.ok_or(Error::Unusable { attribute: "lease", misfit: None })?;
-                Ok(Claim::Held { until: Moment::from_millis(lease) })
+                let lease = lease.ok_or(Error::Unusable { attribute: "lease", decode_error: None })?;
+                Ok(Claim::Held { until: Timestamp::from_millis(lease) })
             }
-            _ => Err(Error::Unusable { attribute: "state", misfit: None }),
+            _ => Err(Error::Unusable { attribute: "state", decode_error: None }),
         }
     }
 

@@ -5,7 +5,7 @@ use super::snapshots::{ticket_key, ticket_prefix};
 use super::{Error, Item, Store, key, text, unavailable};
 use crate::id::{OrganisationId, TicketId};
 use crate::json;
-use crate::model::own_changes::{Left, Ours, Trace};
+use crate::model::own_changes::{Attribution, ChangeMark, OwnChanges};
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Update};
 use std::collections::HashMap;
@@ -23,13 +23,13 @@ impl Store {
         &self,
         organisation: &OrganisationId,
         tickets: &[TicketId],
-    ) -> Result<HashMap<TicketId, Ours>, Error> {
+    ) -> Result<HashMap<TicketId, OwnChanges>, Error> {
         let items = self.items(organisation, tickets, OURS).await?;
         let prefix = ticket_prefix(organisation);
         let ours = items.iter().map(|item| {
             let pk = item.get("pk").and_then(|pk| pk.as_s().ok()?.strip_prefix(&prefix));
             let ticket = pk.and_then(|pk| TicketId::parse(pk).ok());
-            Ok((ticket.ok_or(Error::Unusable { attribute: "pk", misfit: None })?, ours(item)?))
+            Ok((ticket.ok_or(Error::Unusable { attribute: "pk", decode_error: None })?, ours(item)?))
         });
         ours.collect()
     }
@@ -42,8 +42,8 @@ impl Store {
         &self,
         organisation: &OrganisationId,
         ticket: &TicketId,
-        traces: &[Trace],
-        left: &Left,
+        traces: &[ChangeMark],
+        left: &Attribution,
     ) -> Result<(), Error> {
         self.change_traces(organisation, ticket, traces, Some(left)).await
     }
@@ -56,7 +56,7 @@ impl Store {
         &self,
         organisation: &OrganisationId,
         ticket: &TicketId,
-        traces: &[Trace],
+        traces: &[ChangeMark],
     ) -> Result<(), Error> {
         self.change_traces(organisation, ticket, traces, None).await
     }
@@ -66,8 +66,8 @@ impl Store {
         &self,
         organisation: &OrganisationId,
         ticket: &TicketId,
-        traces: &[Trace],
-        left: Option<&Left>,
+        traces: &[ChangeMark],
+        left: Option<&Attribution>,
     ) -> Result<(), Error> {
         if traces.is_empty() {
             return Ok(());
@@ -92,29 +92,29 @@ impl Store {
         &self,
         organisation: &OrganisationId,
         ticket: &TicketId,
-        left: &Left,
+        left: &Attribution,
     ) -> UpdateBuilder {
         Update::builder()
             .table_name(&self.table)
             .set_key(Some(key(ticket_key(organisation, ticket), OURS)))
             .update_expression("SET #created = :left")
-            .expression_attribute_names("#created", Trace::created().as_str())
+            .expression_attribute_names("#created", ChangeMark::created().as_str())
             .expression_attribute_values(":left", value(left))
     }
 }
 
 /// What an item says that our actions left.
-fn ours(item: &Item) -> Result<Ours, Error> {
+fn ours(item: &Item) -> Result<OwnChanges, Error> {
     let traces = item.iter().filter(|(name, _)| !["pk", "sk"].contains(&name.as_str()));
     let traces = traces.map(|(name, value)| {
-        let unusable = |misfit| Error::Unusable { attribute: OURS, misfit };
+        let unusable = |decode_error| Error::Unusable { attribute: OURS, decode_error };
         let left = value.as_s().map_err(|_no_text| unusable(None))?;
-        let left = json::from_json(left.as_bytes()).map_err(|misfit| unusable(Some(misfit)))?;
-        Ok((Trace::stored(name.clone()), left))
+        let left = json::from_json(left.as_bytes()).map_err(|decode_error| unusable(Some(decode_error)))?;
+        Ok((ChangeMark::stored(name.clone()), left))
     });
-    Ok(Ours(traces.collect::<Result<_, Error>>()?))
+    Ok(OwnChanges(traces.collect::<Result<_, Error>>()?))
 }
 
-fn value(left: &Left) -> AttributeValue {
+fn value(left: &Attribution) -> AttributeValue {
     text(json::to_json(left))
 }

@@ -1,9 +1,9 @@
 //! The index of tickets by when they are due: a snapshot's `sweep`, one of a few shards, and `due`.
 
 use super::{Error, Item, Store, number, text, unavailable};
-use crate::clock::Moment;
+use crate::clock::Timestamp;
 use crate::id::{OrganisationId, TicketId};
-use crate::model::check_schedule::Watch;
+use crate::model::check_schedule::CheckSchedule;
 use crate::model::event::Event;
 use aws_sdk_dynamodb::types::AttributeValue;
 use std::time::Duration;
@@ -21,9 +21,9 @@ pub struct Due {
     /// The ticket.
     pub ticket: TicketId,
     /// The last look.
-    pub verified: Moment,
+    pub verified: Timestamp,
     /// Since when it is due.
-    pub due: Moment,
+    pub due: Timestamp,
     /// Its events that wait to be published.
     pub unpublished: Option<Unpublished>,
 }
@@ -34,7 +34,7 @@ pub struct Unpublished {
     /// So many.
     pub events: u64,
     /// Since when the oldest does.
-    pub since: Moment,
+    pub since: Timestamp,
 }
 
 impl Store {
@@ -42,7 +42,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn due(&self, shard: u32, now: Moment, most: u16) -> Result<Vec<Due>, Error> {
+    pub async fn due(&self, shard: u32, now: Timestamp, most: u16) -> Result<Vec<Due>, Error> {
         let answer = self
             .client
             .query()
@@ -73,7 +73,7 @@ pub(super) fn unpublished(outbox: &[Event]) -> Option<[(&'static str, AttributeV
 }
 
 /// A watch as an item's attributes.
-pub(super) fn numbers(watch: Watch) -> [(&'static str, AttributeValue); 3] {
+pub(super) fn numbers(watch: CheckSchedule) -> [(&'static str, AttributeValue); 3] {
     let quiet = u64::try_from(watch.quiet.as_millis()).unwrap_or(u64::MAX);
     [
         ("verified", number(watch.verified.as_millis())),
@@ -83,16 +83,16 @@ pub(super) fn numbers(watch: Watch) -> [(&'static str, AttributeValue); 3] {
 }
 
 /// An item's watch.
-pub(super) fn watch(item: &Item) -> Result<Watch, Error> {
-    Ok(Watch {
-        verified: Moment::from_millis(whole(item, "verified")?),
-        due: Moment::from_millis(whole(item, "due")?),
+pub(super) fn watch(item: &Item) -> Result<CheckSchedule, Error> {
+    Ok(CheckSchedule {
+        verified: Timestamp::from_millis(whole(item, "verified")?),
+        due: Timestamp::from_millis(whole(item, "due")?),
         quiet: Duration::from_millis(whole(item, "quiet")?),
     })
 }
 
 fn due(item: &Item) -> Result<Due, Error> {
-    let unusable = || Error::Unusable { attribute: "pk", misfit: None };
+    let unusable = || Error::Unusable { attribute: "pk", decode_error: None };
     let pk = item.get("pk").and_then(|pk| pk.as_s().ok()).ok_or_else(unusable)?;
     // An organisation holds no `#`, a ticket's id may.
     let parts = pk.strip_prefix("TICKET#").and_then(|rest| rest.split_once('#'));
@@ -100,18 +100,18 @@ fn due(item: &Item) -> Result<Due, Error> {
     Ok(Due {
         organisation: OrganisationId::parse(organisation).map_err(|_invalid| unusable())?,
         ticket: TicketId::parse(ticket).map_err(|_invalid| unusable())?,
-        verified: Moment::from_millis(whole(item, "verified")?),
-        due: Moment::from_millis(whole(item, "due")?),
+        verified: Timestamp::from_millis(whole(item, "verified")?),
+        due: Timestamp::from_millis(whole(item, "due")?),
         unpublished: item.contains_key("unpublished").then(|| waiting(item)).transpose()?,
     })
 }
 
 fn waiting(item: &Item) -> Result<Unpublished, Error> {
-    let since = Moment::from_millis(whole(item, "unpublished_since")?);
+    let since = Timestamp::from_millis(whole(item, "unpublished_since")?);
     Ok(Unpublished { events: whole(item, "unpublished")?, since })
 }
 
 fn whole(item: &Item, attribute: &'static str) -> Result<u64, Error> {
     let value = item.get(attribute).and_then(|value| value.as_n().ok()?.parse().ok());
-    value.ok_or(Error::Unusable { attribute, misfit: None })
+    value.ok_or(Error::Unusable { attribute, decode_error: None })
 }

@@ -2,7 +2,7 @@
 
 use super::due_index::{SHARDS, shard};
 use super::{Error, Item, KEYS_PER_REQUEST, Store, decode, number, text, unavailable};
-use crate::clock::Moment;
+use crate::clock::Timestamp;
 use crate::id::TicketId;
 use crate::model::event::Event;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -14,7 +14,7 @@ const DAY: u64 = 24 * 60 * 60;
 const QUERIES_AT_ONCE: usize = 8;
 
 /// The index's key of a ticket's change: the days since 1970 began, in UTC, and the ticket's shard.
-pub(super) fn told_on(at: Moment, ticket: &TicketId) -> AttributeValue {
+pub(super) fn told_on(at: Timestamp, ticket: &TicketId) -> AttributeValue {
     text(part(at.as_seconds() / DAY, &shard(ticket)))
 }
 
@@ -28,7 +28,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn journal(&self, since: Moment, until: Moment) -> Result<Vec<Event>, Error> {
+    pub async fn journal(&self, since: Timestamp, until: Timestamp) -> Result<Vec<Event>, Error> {
         if since >= until {
             return Ok(Vec::new());
         }
@@ -45,7 +45,7 @@ impl Store {
         for entry in &entries {
             let at = entry.get("at").and_then(|at| at.as_n().ok()?.parse().ok());
             events.push((
-                at.ok_or(Error::Unusable { attribute: "at", misfit: None })?,
+                at.ok_or(Error::Unusable { attribute: "at", decode_error: None })?,
                 decode(entry, "events")?,
             ));
         }
@@ -55,7 +55,7 @@ impl Store {
     }
 
     /// The keys of the entries of a part of one day.
-    async fn entries(&self, part: String, since: Moment, until: Moment) -> Result<Vec<Item>, Error> {
+    async fn entries(&self, part: String, since: Timestamp, until: Timestamp) -> Result<Vec<Item>, Error> {
         let request = self
             .client
             .query()

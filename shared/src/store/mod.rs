@@ -29,6 +29,7 @@ pub use token_usage::Sighting;
 
 use crate::failure::{Failure, Remedy};
 use crate::json;
+use crate::reason::Reason;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
@@ -37,7 +38,7 @@ use std::collections::HashMap;
 /// `BatchGetItem` takes this many keys (Amazon DynamoDB API Reference).
 const KEYS_PER_REQUEST: usize = 100;
 /// So often what DynamoDB left out of an answer is asked for again before the batch is retried as a whole.
-const MOST_ROUNDS: usize = 5;
+const MAX_ROUNDS: usize = 5;
 
 /// The table.
 #[derive(Debug, Clone)]
@@ -51,7 +52,7 @@ pub struct Store {
 pub enum Error {
     /// Somebody else wrote meanwhile; look again.
     #[error("the item is another's by now: a newer snapshot, or somebody else's claim")]
-    Overtaken,
+    VersionConflict,
     /// No answer, or too many requests.
     #[error("DynamoDB does not answer now")]
     Unavailable,
@@ -65,25 +66,25 @@ pub enum Error {
         attribute: &'static str,
         /// Where it does not fit.
         #[source]
-        misfit: Option<json::Misfit>,
+        decode_error: Option<json::DecodeError>,
     },
 }
 
 impl Failure for Error {
     fn remedy(&self) -> Remedy {
         match self {
-            Self::Overtaken => Remedy::Retry { after: Some(std::time::Duration::ZERO) },
+            Self::VersionConflict => Remedy::Retry { after: Some(std::time::Duration::ZERO) },
             Self::Unavailable | Self::Refused => Remedy::Retry { after: None },
-            Self::Unusable { .. } => Remedy::GiveUp,
+            Self::Unusable { .. } => Remedy::DeadLetter,
         }
     }
 
-    fn kind(&self) -> &'static str {
+    fn reason(&self) -> Reason {
         match self {
-            Self::Overtaken => "overtaken",
-            Self::Unavailable => "store_unavailable",
-            Self::Refused => "store_refused",
-            Self::Unusable { .. } => "store_unusable",
+            Self::VersionConflict => Reason::VersionConflict,
+            Self::Unavailable => Reason::TableUnavailable,
+            Self::Refused => Reason::TableRejected,
+            Self::Unusable { .. } => Reason::TableItemInvalid,
         }
     }
 }
@@ -102,7 +103,7 @@ impl Store {
         let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
         let Ok(wanted) = wanted else { return Err(Error::Refused) };
         let mut wanted = Some(HashMap::from([(self.table.clone(), wanted)]));
-        for _ in 0..MOST_ROUNDS {
+        for _ in 0..MAX_ROUNDS {
             let Some(request) = wanted.take() else { break };
             let answer = self.client.batch_get_item().set_request_items(Some(request)).send().await;
             let answer = answer.map_err(|error| unavailable(&error))?;
@@ -131,8 +132,9 @@ fn number(value: u64) -> AttributeValue {
 /// The value that the JSON in an item's attribute is.
 fn decode<T: serde::de::DeserializeOwned>(item: &Item, attribute: &'static str) -> Result<T, Error> {
     let text = item.get(attribute).and_then(|value| value.as_s().ok());
-    let text = text.ok_or(Error::Unusable { attribute, misfit: None })?;
-    json::from_json(text.as_bytes()).map_err(|misfit| Error::Unusable { attribute, misfit: Some(misfit) })
+    let text = text.ok_or(Error::Unusable { attribute, decode_error: None })?;
+    json::from_json(text.as_bytes())
+        .map_err(|decode_error| Error::Unusable { attribute, decode_error: Some(decode_error) })
 }
 
 fn unavailable<E>(error: &SdkError<E>) -> Error {

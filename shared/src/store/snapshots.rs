@@ -4,10 +4,10 @@ use super::due_index::{numbers, shard, unpublished, watch};
 use super::journal::told_on;
 use super::transaction::{Unit, Unwritten};
 use super::{Error, Item, KEYS_PER_REQUEST, Store, decode, key, number, text, unavailable};
-use crate::clock::Moment;
+use crate::clock::Timestamp;
 use crate::id::{OrganisationId, TicketId};
 use crate::json;
-use crate::model::check_schedule::Watch;
+use crate::model::check_schedule::CheckSchedule;
 use crate::model::diff::Snapshot;
 use crate::model::event::Event;
 use aws_sdk_dynamodb::types::Update;
@@ -25,7 +25,7 @@ pub struct Known {
     /// Events that were stored and perhaps not published.
     pub outbox: Vec<Event>,
     /// When it is looked at again.
-    pub watch: Watch,
+    pub watch: CheckSchedule,
 }
 
 /// A ticket's new version, as it is stored.
@@ -41,10 +41,10 @@ pub struct Version<'a> {
 
 /// A look at a version of a ticket that changed nothing of it.
 #[derive(Clone, Copy)]
-struct Look<'a> {
+struct Check<'a> {
     ticket: &'a TicketId,
     version: u64,
-    watch: Watch,
+    watch: CheckSchedule,
     is_published: bool,
 }
 
@@ -68,13 +68,13 @@ impl Store {
     }
 
     /// Stores new versions, each with its journal entry in one transaction, on condition that the version before it is
-    /// still the stored one: about 50 to a call. One result for each, in their order, where [`Error::Overtaken`] says that it
+    /// still the stored one: about 50 to a call. One result for each, in their order, where [`Error::VersionConflict`] says that it
     /// is not, and nothing is half written.
     pub async fn write_each(
         &self,
         organisation: &OrganisationId,
         versions: &[Version<'_>],
-        at: Moment,
+        at: Timestamp,
     ) -> Vec<Result<(), Error>> {
         let units = versions.iter().map(|version| self.version(organisation, version, at)).collect();
         let written = self.transact_each(units).await.into_iter();
@@ -84,17 +84,17 @@ impl Store {
     /// Stores one new version; see [`Self::write_each`].
     ///
     /// # Errors
-    /// [`Error::Overtaken`] where another one is stored; else [`Error`]. Nothing is half written.
+    /// [`Error::VersionConflict`] where another one is stored; else [`Error`]. Nothing is half written.
     pub async fn write(
         &self,
         organisation: &OrganisationId,
         version: Version<'_>,
-        at: Moment,
+        at: Timestamp,
     ) -> Result<(), Error> {
         Ok(self.transact(self.version(organisation, &version, at)).await?)
     }
 
-    fn version(&self, organisation: &OrganisationId, version: &Version<'_>, at: Moment) -> Unit {
+    fn version(&self, organisation: &OrganisationId, version: &Version<'_>, at: Timestamp) -> Unit {
         let Version { snapshot, events, outbox } = version;
         let ticket = &snapshot.ticket;
         let mut current = key(ticket_key(organisation, &ticket.id), SNAPSHOT);
@@ -102,8 +102,9 @@ impl Store {
         current.insert("snapshot".to_owned(), text(json::to_json(snapshot)));
         current.insert("outbox".to_owned(), text(json::to_json(outbox)));
         current.insert("sweep".to_owned(), text(shard(&ticket.id)));
-        for (name, value) in
-            numbers(Watch::unpublished(at)).into_iter().chain(unpublished(outbox).into_iter().flatten())
+        for (name, value) in numbers(CheckSchedule::unpublished(at))
+            .into_iter()
+            .chain(unpublished(outbox).into_iter().flatten())
         {
             current.insert(name.to_owned(), value);
         }
@@ -127,10 +128,14 @@ impl Store {
         &self,
         organisation: &OrganisationId,
         versions: &[(&TicketId, u64)],
-        now: Moment,
+        now: Timestamp,
     ) -> Vec<Result<(), Error>> {
-        let look =
-            |&(ticket, version)| Look { ticket, version, watch: Watch::published(now), is_published: true };
+        let look = |&(ticket, version)| Check {
+            ticket,
+            version,
+            watch: CheckSchedule::published(now),
+            is_published: true,
+        };
         if let [version] = versions {
             // A transaction of one costs twice as much as this.
             return vec![self.watched(organisation, look(version)).await];
@@ -155,12 +160,12 @@ impl Store {
         organisation: &OrganisationId,
         ticket: &TicketId,
         version: u64,
-        watch: Watch,
+        watch: CheckSchedule,
     ) -> Result<(), Error> {
-        self.watched(organisation, Look { ticket, version, watch, is_published: false }).await
+        self.watched(organisation, Check { ticket, version, watch, is_published: false }).await
     }
 
-    async fn watched(&self, organisation: &OrganisationId, look: Look<'_>) -> Result<(), Error> {
+    async fn watched(&self, organisation: &OrganisationId, look: Check<'_>) -> Result<(), Error> {
         let update = self.update(organisation, look);
         let request = self
             .client
@@ -180,7 +185,7 @@ impl Store {
     }
 
     /// What a look that changed nothing leaves in the snapshot's item.
-    fn update(&self, organisation: &OrganisationId, look: Look<'_>) -> UpdateBuilder {
+    fn update(&self, organisation: &OrganisationId, look: Check<'_>) -> UpdateBuilder {
         let mut update = Update::builder()
             .table_name(&self.table)
             .set_key(Some(key(ticket_key(organisation, look.ticket), SNAPSHOT)))

@@ -23,7 +23,7 @@ impl Store {
     /// Records that a step was done and what came of it. With it the doubt that [`Store::sending`] left is over.
     ///
     /// # Errors
-    /// [`Error::Overtaken`] where the claim is another's by now; else [`Error`]. The doubt stays.
+    /// [`Error::VersionConflict`] where the claim is another's by now; else [`Error`]. The doubt stays.
     pub async fn stepped(
         &self,
         organisation: &OrganisationId,

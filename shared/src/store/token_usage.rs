@@ -1,7 +1,7 @@
 //! When a webhook token was last seen: who closes a rotation must know that nobody uses the old one any more.
 
 use super::{Error, Store, key, number, text, unavailable};
-use crate::clock::Moment;
+use crate::clock::Timestamp;
 use crate::id::OrganisationId;
 use aws_sdk_dynamodb::types::AttributeValue;
 
@@ -11,7 +11,7 @@ pub struct Sighting {
     /// The secret's version.
     pub version: String,
     /// When, within a minute.
-    pub at: Moment,
+    pub at: Timestamp,
 }
 
 /// Seconds after which a sighting is deleted: by then nobody asks whether the token is still in use.
@@ -26,7 +26,7 @@ impl Store {
         &self,
         organisation: &OrganisationId,
         version: &str,
-        at: Moment,
+        at: Timestamp,
     ) -> Result<(), Error> {
         let mut item = key(organisation_key(organisation), format!("TOKEN#{version}"));
         item.insert("version".to_owned(), text(version));
@@ -54,9 +54,9 @@ impl Store {
             let at = item.get("at").and_then(|at| AttributeValue::as_n(at).ok()?.parse().ok());
             match (version, at) {
                 (Some(version), Some(at)) => {
-                    Ok(Sighting { version: version.clone(), at: Moment::from_millis(at) })
+                    Ok(Sighting { version: version.clone(), at: Timestamp::from_millis(at) })
                 }
-                _ => Err(Error::Unusable { attribute: "at", misfit: None }),
+                _ => Err(Error::Unusable { attribute: "at", decode_error: None }),
             }
         });
         sightings.collect()

@@ -11,13 +11,13 @@ use futures::{StreamExt as _, stream};
 
 /// A transaction may hold so many items and bytes, and an item so many bytes (Amazon DynamoDB Developer Guide,
 /// "Constraints"); a little is left for what our own sum does not see.
-const MOST_ITEMS: usize = 100;
-const LARGEST_TRANSACTION: usize = 4_000_000;
-const LARGEST_ITEM: usize = 400_000;
+const MAX_ITEMS: usize = 100;
+const MAX_TRANSACTION: usize = 4_000_000;
+const MAX_ITEM: usize = 400_000;
 /// So many transactions are on their way at once.
 const AT_ONCE: usize = 4;
 /// So often what an answer found nothing wrong with is sent again without the rest; each time there is less of the rest.
-const MOST_ROUNDS: usize = 5;
+const MAX_ROUNDS: usize = 5;
 
 /// What is written whole or not at all: one ticket's items.
 #[derive(Debug, Clone, Default)]
@@ -53,7 +53,7 @@ enum Verdict {
 impl From<Unwritten> for Error {
     fn from(unwritten: Unwritten) -> Self {
         match unwritten {
-            Unwritten::Condition | Unwritten::Conflict => Self::Overtaken,
+            Unwritten::Condition | Unwritten::Conflict => Self::VersionConflict,
             Unwritten::Refused => Self::Refused,
             Unwritten::Unavailable => Self::Unavailable,
         }
@@ -83,7 +83,7 @@ impl Unit {
 
     /// An item that is too large for DynamoDB takes a whole transaction, so that its refusal is its own.
     fn add(&mut self, write: TransactWriteItem, bytes: usize) {
-        let bytes = if bytes > LARGEST_ITEM { LARGEST_TRANSACTION } else { bytes };
+        let bytes = if bytes > MAX_ITEM { MAX_TRANSACTION } else { bytes };
         self.bytes = self.bytes.saturating_add(bytes);
         self.writes.push(write);
     }
@@ -98,8 +98,8 @@ impl Store {
     /// Writes each unit, all of about as many items; one result for each, in their order.
     pub(super) async fn transact_each(&self, units: Vec<Unit>) -> Vec<Result<(), Unwritten>> {
         let longest = units.iter().map(|unit| unit.writes.len()).max().unwrap_or_default().max(1);
-        let most = MOST_ITEMS.checked_div(longest).unwrap_or(1);
-        let groups = packs(units, most, LARGEST_TRANSACTION, |unit| unit.bytes);
+        let most = MAX_ITEMS.checked_div(longest).unwrap_or(1);
+        let groups = packs(units, most, MAX_TRANSACTION, |unit| unit.bytes);
         let written = groups.into_iter().map(|group| self.write_group(group));
         stream::iter(written).buffered(AT_ONCE).collect::<Vec<_>>().await.concat()
     }
@@ -110,7 +110,7 @@ impl Store {
         let mut results = vec![Err(Unwritten::Conflict); group.len()];
         let mut left: Vec<(Unit, &mut Result<(), Unwritten>)> = group.into_iter().zip(&mut results).collect();
         let mut alone = Vec::new();
-        for _ in 0..MOST_ROUNDS {
+        for _ in 0..MAX_ROUNDS {
             if left.is_empty() {
                 break;
             }
@@ -296,12 +296,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_request_is_within_the_bounds_and_what_is_too_large_stands_alone() {
-        let size = |number| if number == 9 { LARGEST_ITEM + 1 } else { 200_000 };
+        let size = |number| if number == 9 { MAX_ITEM + 1 } else { 200_000 };
         let units = (0..30).map(|number| unit(&number.to_string(), size(number))).collect();
         let (results, requests) = written(units, |_| (200, json!({}))).await;
         assert!(results.iter().all(Result::is_ok));
         assert!(requests.contains(&vec!["9".to_owned()]), "{requests:?}");
-        assert!(requests.iter().all(|names| names.len() * 200_000 <= LARGEST_TRANSACTION), "{requests:?}");
+        assert!(requests.iter().all(|names| names.len() * 200_000 <= MAX_TRANSACTION), "{requests:?}");
         let many = (0..101).map(|number| unit(&number.to_string(), 1)).collect();
         let (_, requests) = written(many, |_| (200, json!({}))).await;
         let mut lengths: Vec<_> = requests.iter().map(Vec::len).collect();

@@ -1,8 +1,11 @@
 //! Logs: one JSON object a line, on standard error (Lambda keeps both streams). What may stand in them is said in
 //! docs/logging.md: ids, kinds, counts and durations; never a person's data, never a body.
 
+mod event_name;
 pub mod metric;
 pub mod xray;
+
+pub use event_name::EventName;
 
 use std::panic;
 pub use tracing::Level;
@@ -18,6 +21,10 @@ pub fn start(level: Level, metrics_namespace: String) {
     let _ = json.with_max_level(level).with_writer(std::io::stderr).try_init();
     panic::set_hook(Box::new(|info| {
         let place = info.location().map(ToString::to_string).unwrap_or_default();
-        tracing::error!(place, "a panic; its message is left out as it may quote data");
+        tracing::error!(
+            event_name = EventName::FunctionPanicked.as_str(),
+            place,
+            "the function panicked; the message is left out, as it may quote data"
+        );
     }));
 }

@@ -2,8 +2,8 @@
 
 use super::{event, id, ticket};
 use crate::id::{LabelId, OwnerId, StageId, TicketId, WorkflowId};
-use crate::model::event::{Event, What};
-use crate::model::ticket::{Named, Place, Ticket};
+use crate::model::event::{Event, EventKind};
+use crate::model::ticket::{Named, Ticket, WorkflowStage};
 use std::fmt::Debug;
 use std::str::FromStr;
 
@@ -96,57 +96,57 @@ impl Draft {
 
     /// It was created just now.
     pub fn is_created(self) -> Event {
-        event(What::TicketCreated { ticket: self.0 })
+        event(EventKind::TicketCreated { ticket: self.0 })
     }
 
     /// It was never looked at before.
     pub fn is_first_seen(self) -> Event {
-        event(What::TicketFirstSeen { ticket: self.0 })
+        event(EventKind::TicketFirstSeen { ticket: self.0 })
     }
 
     /// It goes to another stage of its workflow.
     pub fn moves_to(self, stage: &str) -> Event {
         let from = self.0.place();
         let ticket = self.changed().in_stage(stage).0;
-        event(What::StageChanged { from, to: ticket.place(), ticket })
+        event(EventKind::StageChanged { from, to: ticket.place(), ticket })
     }
 
     /// It gets a label.
     pub fn gets_label(self, name: &str) -> Event {
         let ticket = self.changed().with_label(name).0;
-        event(What::LabelAdded { ticket, label: named::<LabelId>("label", name) })
+        event(EventKind::LabelAdded { ticket, label: named::<LabelId>("label", name) })
     }
 
     /// It loses a label.
     pub fn loses_label(self, name: &str) -> Event {
         let mut ticket = self.changed().0;
         ticket.labels.retain(|label| !label.is_named(name));
-        event(What::LabelRemoved { ticket, label: named::<LabelId>("label", name) })
+        event(EventKind::LabelRemoved { ticket, label: named::<LabelId>("label", name) })
     }
 
     /// Another user owns it now.
     pub fn gets_owner(self, owner: &str) -> Event {
         let (from, to) = (self.0.owner.clone(), Some(id::<OwnerId>(owner)));
         let ticket = Ticket { owner: to.clone(), ..self.changed().0 };
-        event(What::OwnerChanged { ticket, from, to })
+        event(EventKind::OwnerChanged { ticket, from, to })
     }
 
     /// Its amount is another now.
     pub fn becomes_worth(self, value: u32) -> Event {
         let from = self.0.value.clone();
         let ticket = self.changed().worth(value).0;
-        event(What::ValueChanged { from, to: ticket.value.clone(), ticket })
+        event(EventKind::ValueChanged { from, to: ticket.value.clone(), ticket })
     }
 
     /// It has stood in its stage for so many days.
     pub fn stays_for(self, days: u16) -> Event {
         let ticket = self.changed().0;
-        event(What::StageAged { stage: ticket.stage.clone(), ticket, days })
+        event(EventKind::StageAged { stage: ticket.stage.clone(), ticket, days })
     }
 
     /// The API no longer knows it.
     pub fn vanishes(self) -> Event {
-        event(What::Vanished { ticket: self.changed().0 })
+        event(EventKind::Vanished { ticket: self.changed().0 })
     }
 
     /// The same ticket, one version later.
@@ -157,8 +157,8 @@ impl Draft {
 }
 
 /// The place with these names, with ids made of them.
-pub(super) fn place(workflow: &str, stage: &str) -> Place {
-    Place { workflow: named("workflow", workflow), stage: named("stage", stage) }
+pub(super) fn place(workflow: &str, stage: &str) -> WorkflowStage {
+    WorkflowStage { workflow: named("workflow", workflow), stage: named("stage", stage) }
 }
 
 /// A name with an id that is made of it, so that the same name always has the same id.

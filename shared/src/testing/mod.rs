@@ -6,10 +6,10 @@ mod draft;
 pub use decided::assert_decides;
 pub use draft::{Draft, a_ticket};
 
-use crate::clock::Moment;
+use crate::clock::Timestamp;
 use crate::id::{ContactId, HintId, OrganisationId, OwnerId, WebhookAction};
-use crate::model::event::{Cause, Event, UnrecognisedReason, What};
-use crate::model::ticket::{Named, Place, Ticket};
+use crate::model::event::{Cause, Event, EventKind, UnrecognisedReason};
+use crate::model::ticket::{Named, Ticket, WorkflowStage};
 use crate::salestrekker::Contact;
 use futures::FutureExt as _;
 use serde_json::json;
@@ -35,7 +35,7 @@ pub fn ticket() -> Ticket {
 pub fn stage_changed(from: &str, to: &str) -> Event {
     let to = stage(to);
     let ticket = Ticket { version: 2, stage: to.stage.clone(), ..ticket() };
-    event(What::StageChanged { ticket, from: stage(from), to })
+    event(EventKind::StageChanged { ticket, from: stage(from), to })
 }
 
 /// An event of every kind.
@@ -44,46 +44,52 @@ pub fn one_of_each() -> Vec<Event> {
     let label = Named { id: id("label-2"), name: Some("Settled".to_owned()) };
     let client: ContactId = id("contact-2");
     let other: Option<OwnerId> = Some(id("owner-2"));
-    let what = [
-        What::TicketCreated { ticket: ticket.clone() },
-        What::TicketFirstSeen { ticket: ticket.clone() },
-        What::WorkflowChanged {
+    let kind = [
+        EventKind::TicketCreated { ticket: ticket.clone() },
+        EventKind::TicketFirstSeen { ticket: ticket.clone() },
+        EventKind::WorkflowChanged {
             ticket: ticket.clone(),
             from: ticket.workflow.clone(),
             to: ticket.workflow.clone(),
         },
-        What::OwnerChanged { ticket: ticket.clone(), from: ticket.owner.clone(), to: other },
-        What::LabelAdded { ticket: ticket.clone(), label: label.clone() },
-        What::LabelRemoved { ticket: ticket.clone(), label },
-        What::ClientAdded { ticket: ticket.clone(), client: client.clone() },
-        What::ClientRemoved { ticket: ticket.clone(), client },
-        What::ValueChanged { ticket: ticket.clone(), from: None, to: ticket.value.clone() },
-        What::ActiveChanged { ticket: ticket.clone(), from: None, to: Some(true) },
-        What::Renamed { ticket: ticket.clone() },
-        What::StageAged { ticket: ticket.clone(), stage: ticket.stage.clone(), days: 14 },
-        What::Vanished { ticket },
-        posted("website-lead", &[("name", "Jane Citizen"), ("email", "jane@example.com")]).what,
-        What::WebhookUnrecognised { action: id("ticket-updated"), reason: UnrecognisedReason::NoTicketId },
+        EventKind::OwnerChanged { ticket: ticket.clone(), from: ticket.owner.clone(), to: other },
+        EventKind::LabelAdded { ticket: ticket.clone(), label: label.clone() },
+        EventKind::LabelRemoved { ticket: ticket.clone(), label },
+        EventKind::ClientAdded { ticket: ticket.clone(), client: client.clone() },
+        EventKind::ClientRemoved { ticket: ticket.clone(), client },
+        EventKind::ValueChanged { ticket: ticket.clone(), from: None, to: ticket.value.clone() },
+        EventKind::ActiveChanged { ticket: ticket.clone(), from: None, to: Some(true) },
+        EventKind::Renamed { ticket: ticket.clone() },
+        EventKind::StageAged { ticket: ticket.clone(), stage: ticket.stage.clone(), days: 14 },
+        EventKind::Vanished { ticket },
+        posted("website-lead", &[("name", "Jane Citizen"), ("email", "jane@example.com")]).kind,
+        EventKind::WebhookUnrecognised {
+            action: id("ticket-updated"),
+            reason: UnrecognisedReason::NoTicketId,
+        },
     ];
-    let mut events: Vec<_> = what.into_iter().map(event).collect();
+    let mut events: Vec<_> = kind.into_iter().map(event).collect();
     events.push(stage_changed("Approved", "Settled"));
     events
 }
 
 /// An event of the organisation `north`, as a webhook would have caused it.
-pub fn event(what: What) -> Event {
+pub fn event(kind: EventKind) -> Event {
     let organisation: OrganisationId = id("north");
-    let observed_at = Moment::from_millis(1_790_000_000_000);
+    let observed_at = Timestamp::from_millis(1_790_000_000_000);
     let hint: HintId = id("request-1.0");
     let action: WebhookAction = id("ticket-updated");
     let cause = Cause::Webhook { hint: hint.clone(), action, received_at: observed_at, trace: None };
-    let event = Event::of_change(&organisation, observed_at, &cause, what.clone());
-    event.unwrap_or_else(|| Event::of_hint(&organisation, observed_at, &cause, what))
+    let event = Event::of_change(&organisation, observed_at, &cause, kind.clone());
+    event.unwrap_or_else(|| Event::of_hint(&organisation, observed_at, &cause, kind))
 }
 
 /// A form with these fields came through the inbound webhook of this name.
 pub fn posted(name: &str, fields: &[(&str, &str)]) -> Event {
-    event(What::Inbound { kind: id(&format!("inbound.{name}")), fields: fields.iter().copied().collect() })
+    event(EventKind::Inbound {
+        kind: id(&format!("inbound.{name}")),
+        fields: fields.iter().copied().collect(),
+    })
 }
 
 /// A person, as Salestrekker's API shows one.
@@ -108,9 +114,9 @@ pub fn at_once<T>(decision: impl Future<Output = T>) -> T {
     decision.now_or_never().expect("a handler waits for nothing but what it reads")
 }
 
-fn stage(name: &str) -> Place {
+fn stage(name: &str) -> WorkflowStage {
     let place = draft::place("Home loans", name);
-    Place { workflow: Named { id: id("workflow-1"), ..place.workflow }, stage: place.stage }
+    WorkflowStage { workflow: Named { id: id("workflow-1"), ..place.workflow }, stage: place.stage }
 }
 
 #[expect(clippy::expect_used, reason = "examples are written here, and each is used in a test")]

@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use automations::store::Store;
 use automations::{Event, aws, clock};
 use clap::{ArgGroup, Parser};
-use operate::{Account, Dry, Player, Replay, Tried, ending, events, moment};
+use operate::{Account, DryRunResult, HandlerUnderTest, Replay, Replayer, ending, events, moment};
 use serde_json::json;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -44,21 +44,22 @@ async fn main() -> ExitCode {
 async fn run(arguments: Arguments) -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).context("no project around")?;
     let (handler, is_json) = (arguments.handler.clone(), arguments.account.json);
-    let tried = Tried::built(root, &handler, arguments.settings.clone())?;
+    let tried = HandlerUnderTest::built(root, &handler, arguments.settings.clone())?;
     let tried = tried.with_secrets_of(&arguments.account.stack);
     let events = match &arguments.event {
         Some(file) => of_file(file, &tried)?,
         None => of_journal(arguments, &tried).await?,
     };
-    let answers = events.into_iter().map(|event| tried.decide(event)).collect::<Result<Vec<Dry>>>()?;
+    let answers =
+        events.into_iter().map(|event| tried.decide(event)).collect::<Result<Vec<DryRunResult>>>()?;
     let mut out = std::io::stdout().lock();
     if is_json {
         return Ok(writeln!(out, "{}", json!({ "handler": handler, "events": answers }))?);
     }
     let mut count = 0_usize;
-    for Dry { event, actions } in &answers {
+    for DryRunResult { event, actions } in &answers {
         let ticket = event.ticket_id().map(ToString::to_string).unwrap_or_default();
-        writeln!(out, "{}  {:<24} {ticket}", event.observed_at, event.what.kind())?;
+        writeln!(out, "{}  {:<24} {ticket}", event.observed_at, event.kind.name())?;
         for action in actions {
             writeln!(out, "    {}", action.get("action").unwrap_or(action))?;
         }
@@ -67,7 +68,7 @@ async fn run(arguments: Arguments) -> Result<()> {
     Ok(writeln!(out, "{} events, {count} actions; nothing was sent", answers.len())?)
 }
 
-fn of_file(file: &Path, tried: &Tried) -> Result<Vec<Event>> {
+fn of_file(file: &Path, tried: &HandlerUnderTest) -> Result<Vec<Event>> {
     let mut text = String::new();
     if file == Path::new("-") {
         std::io::stdin().read_to_string(&mut text).context("standard input is no text")?;
@@ -77,7 +78,7 @@ fn of_file(file: &Path, tried: &Tried) -> Result<Vec<Event>> {
     }
     let events = events(&text)?;
     for event in events.iter().filter(|event| !tried.is_told_of(event)) {
-        let kind = event.what.kind();
+        let kind = event.kind.name();
         writeln!(
             std::io::stderr(),
             "note: its line in template.yaml does not name {kind}; deployed, it would not get it"
@@ -87,10 +88,10 @@ fn of_file(file: &Path, tried: &Tried) -> Result<Vec<Event>> {
 }
 
 /// What the journal has of it and its subscription, as it stands in template.yaml, would let through.
-async fn of_journal(arguments: Arguments, tried: &Tried) -> Result<Vec<Event>> {
+async fn of_journal(arguments: Arguments, tried: &HandlerUnderTest) -> Result<Vec<Event>> {
     let now = clock::now();
     let config = arguments.account.config().await?;
-    let player = Player {
+    let player = Replayer {
         events: aws::eventbridge(&config),
         sqs: aws::sqs(&config),
         store: Store::new(aws::dynamodb(&config), arguments.account.table()),

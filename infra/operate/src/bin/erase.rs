@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use automations::id::OrganisationId;
 use automations::{aws, clock};
 use clap::{ArgGroup, Parser};
-use operate::{Account, Eraser, Letters, Subject, ending};
+use operate::{Account, DeadLetterQueues, Eraser, Subject, ending};
 use serde_json::json;
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -46,7 +46,7 @@ async fn run(arguments: Arguments) -> Result<()> {
     let eraser = Eraser {
         dynamodb: aws::dynamodb(&config),
         table: arguments.account.table(),
-        letters: Letters::new(&config, arguments.account.stack, clock::now().as_seconds()),
+        letters: DeadLetterQueues::new(&config, arguments.account.stack, clock::now().as_seconds()),
     };
     let found = eraser.find(&organisation, &subject).await?;
     if arguments.yes {

@@ -5,7 +5,7 @@ use automations::clock;
 use automations::store::Store;
 use automations::{Event, aws};
 use clap::Parser;
-use operate::{Account, Player, Replay, ending, moment};
+use operate::{Account, Replay, Replayer, ending, moment};
 use serde_json::json;
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -51,7 +51,7 @@ async fn run(arguments: Arguments) -> Result<()> {
         again: arguments.again.then_some(now),
     };
     let config = arguments.account.config().await?;
-    let player = Player {
+    let player = Replayer {
         events: aws::eventbridge(&config),
         sqs: aws::sqs(&config),
         store: Store::new(aws::dynamodb(&config), arguments.account.table()),
@@ -69,15 +69,15 @@ async fn run(arguments: Arguments) -> Result<()> {
     for event in &events {
         writeln!(out, "{}", line(event))?;
     }
-    let what = match (arguments.dry_run, arguments.again) {
+    let text = match (arguments.dry_run, arguments.again) {
         (true, _) => "would be published; nothing was",
         (false, false) => "published again; what was done about them is not done again",
         (false, true) => "published again, to be answered anew: what was done about them is done again",
     };
-    Ok(writeln!(out, "{} events {what}", events.len())?)
+    Ok(writeln!(out, "{} events {text}", events.len())?)
 }
 
 fn line(event: &Event) -> String {
     let ticket = event.ticket_id().map(ToString::to_string).unwrap_or_default();
-    format!("{}  {:<24} {}  {ticket}", event.observed_at, event.what.kind(), event.id)
+    format!("{}  {:<24} {}  {ticket}", event.observed_at, event.kind.name(), event.id)
 }

@@ -5,7 +5,7 @@ use automations::clock;
 use automations::id::OrganisationId;
 use clap::Parser;
 use operate::organisation::Organisations;
-use operate::{Account, Letters, Serving, Smoke, ending};
+use operate::{Account, AliasCheck, DeadLetterQueues, Smoke, ending};
 use serde_json::json;
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -34,8 +34,8 @@ async fn run(arguments: Arguments) -> Result<ExitCode> {
     let config = arguments.account.config().await?;
     let smoke = Smoke {
         organisations: Organisations::new(&config, stack.clone(), arguments.account.local_endpoint())?,
-        serving: Serving::new(aws_sdk_lambda::Client::new(&config), stack.clone()),
-        letters: Letters::new(&config, stack, clock::now().as_seconds()),
+        serving: AliasCheck::new(aws_sdk_lambda::Client::new(&config), stack.clone()),
+        letters: DeadLetterQueues::new(&config, stack, clock::now().as_seconds()),
         organisation: arguments.organisation,
         webhook: arguments.webhook,
     };

@@ -3,7 +3,7 @@
 use super::Organisations;
 use anyhow::Result;
 use automations::aws::secret::{self, Access, ApiToken, Kind, TokenStage};
-use automations::clock::Moment;
+use automations::clock::Timestamp;
 use automations::failure::Failure as _;
 use automations::id::OrganisationId;
 use automations::salestrekker::Error;
@@ -44,7 +44,7 @@ impl Organisations {
     ///
     /// # Errors
     /// As a request to AWS fails; what is wrong with the organisation stands in the report.
-    pub async fn check(&self, organisation: &OrganisationId, now: Moment) -> Result<Report> {
+    pub async fn check(&self, organisation: &OrganisationId, now: Timestamp) -> Result<Report> {
         let mut report = Report {
             organisation: organisation.clone(),
             host: None,
@@ -60,7 +60,7 @@ impl Organisations {
             let value = self.value(organisation, kind).await?;
             match value.and_then(|value| secret::parse::<ApiToken>(&value).ok()) {
                 Some(token) => self.try_token(&token, now, &mut report).await,
-                None => report.refuse("secret_unusable"),
+                None => report.refuse("secret_invalid"),
             }
         }
         // Nothing was asked that could have answered.
@@ -73,13 +73,13 @@ impl Organisations {
         Ok(report)
     }
 
-    async fn try_token(&self, token: &ApiToken, now: Moment, report: &mut Report) {
+    async fn try_token(&self, token: &ApiToken, now: Timestamp, report: &mut Report) {
         report.host = token.endpoint.url().host_str().map(str::to_owned);
         report.days_left = report.days_left.into_iter().chain(token.days_left(now)).min();
         report.access = token.access;
         if let Err(error) = self.transport.try_token(token).await {
-            report.answers &= !matches!(error, Error::Unavailable { .. } | Error::Ambiguous);
-            report.refuse(error.kind());
+            report.answers &= !matches!(error, Error::Unavailable { .. } | Error::OutcomeUnknown);
+            report.refuse(error.reason().into());
         }
     }
 
@@ -87,7 +87,7 @@ impl Organisations {
         for stage in TokenStage::ALL {
             let labelled = self.version_of(organisation, Kind::WebhookToken, stage.label()).await?;
             if labelled.as_deref() == Some(version) {
-                return Ok(stage.told().as_str());
+                return Ok(stage.into());
             }
         }
         Ok("closed")

@@ -71,7 +71,7 @@ impl Organisations {
                             match self.store.write(organisation, version, now).await {
                                 Ok(()) => &mut progress.stored,
                                 // A webhook was faster.
-                                Err(StoreError::Overtaken) => &mut progress.known,
+                                Err(StoreError::VersionConflict) => &mut progress.known,
                                 Err(error) => bail!("a snapshot cannot be stored: {}", chain(&error)),
                             }
                         }

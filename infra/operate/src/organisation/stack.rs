@@ -7,9 +7,9 @@ use aws_sdk_cloudformation::error::ProvideErrorMetadata as _;
 use aws_sdk_cloudformation::types::{OnFailure, Parameter, Stack};
 use std::time::Duration;
 
-const TEMPLATE: &str = include_str!("../../../organisation.yaml");
+const TEMPLATE: &str = include_str!("../../../stacks/organisation.yaml");
 /// So often it is looked, a second apart, whether a change of a stack is over.
-const MOST_LOOKS: u32 = 600;
+const MAX_LOOKS: u32 = 600;
 
 /// What the application's stack says of itself.
 #[derive(Debug)]
@@ -111,7 +111,7 @@ impl Organisations {
 
     /// The stack once nothing changes it any more; none where it is gone.
     async fn settled(&self, name: &str) -> Result<Option<Stack>> {
-        for _ in 0..MOST_LOOKS {
+        for _ in 0..MAX_LOOKS {
             let Some(stack) = self.described(name).await? else { return Ok(None) };
             let status = stack.stack_status().map(|status| status.as_str().to_owned()).unwrap_or_default();
             if !status.ends_with("IN_PROGRESS") {

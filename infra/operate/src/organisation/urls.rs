@@ -3,7 +3,7 @@
 use super::{Organisations, values};
 use anyhow::{Context as _, Result, bail};
 use automations::aws::secret::{self, Kind, TokenStage, WebhookToken};
-use automations::clock::Moment;
+use automations::clock::Timestamp;
 use automations::id::OrganisationId;
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
@@ -57,7 +57,12 @@ impl Organisations {
     ///
     /// # Errors
     /// Where no rotation is on its way, or the old token is in use and `force` is not said.
-    pub async fn finish_urls(&self, organisation: &OrganisationId, force: bool, now: Moment) -> Result<()> {
+    pub async fn finish_urls(
+        &self,
+        organisation: &OrganisationId,
+        force: bool,
+        now: Timestamp,
+    ) -> Result<()> {
         let kind = Kind::WebhookToken;
         let pending = self.usable(organisation, TokenStage::Pending).await?;
         let old = if pending.is_some() { TokenStage::Current } else { TokenStage::Previous };

@@ -14,12 +14,13 @@ mod webhook;
 pub use read::Secrets;
 pub use webhook::{TokenOf, TokenStage, WebhookToken, WebhookTokens};
 
-use crate::clock::Moment;
+use crate::clock::Timestamp;
 use crate::endpoint::Endpoint;
 use crate::failure::{Failure, Remedy};
 use crate::id::MembershipId;
 use crate::json;
 use crate::private::Private;
+use crate::reason::Reason;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -149,7 +150,7 @@ impl ApiToken {
     /// A token that was just come by with this credential.
     pub fn of(credential: &Credential, token: SecretString) -> Self {
         #[expect(clippy::disallowed_methods, reason = "only when it expires is read from it")]
-        let expires = expiry(token.expose_secret()).map(Moment::as_seconds);
+        let expires = expiry(token.expose_secret()).map(Timestamp::as_seconds);
         Self { endpoint: credential.endpoint.clone(), token, expires, access: credential.access }
     }
 
@@ -169,20 +170,20 @@ impl ApiToken {
     }
 
     /// When the token expires, by what it says of itself; else by what was stored beside it.
-    pub fn expires(&self) -> Option<Moment> {
+    pub fn expires(&self) -> Option<Timestamp> {
         #[expect(clippy::disallowed_methods, reason = "only when it expires is read from it")]
         let own = expiry(self.token.expose_secret());
-        own.or(self.expires.map(Moment::from_seconds))
+        own.or(self.expires.map(Timestamp::from_seconds))
     }
 
     /// Whole days until it expires, where it says so.
-    pub fn days_left(&self, now: Moment) -> Option<u64> {
+    pub fn days_left(&self, now: Timestamp) -> Option<u64> {
         Some(self.expires()?.since(now).as_secs() / 86_400)
     }
 
     /// Whether the token says of itself that its time is over: reason enough to look for a newer one, not to believe it.
     /// A token that says nothing has not expired.
-    pub fn has_expired(&self, now: Moment) -> bool {
+    pub fn has_expired(&self, now: Timestamp) -> bool {
         self.expires().is_some_and(|expires| expires <= now)
     }
 
@@ -195,14 +196,14 @@ impl ApiToken {
 }
 
 /// The claim `exp` of a JWT (RFC 7519, section 4.1.4), its signature not looked at.
-fn expiry(token: &str) -> Option<Moment> {
+fn expiry(token: &str) -> Option<Timestamp> {
     #[derive(Deserialize)]
     struct Claims {
         exp: u64,
     }
     let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
     let claims: Claims = json::from_json(&claims).ok()?;
-    Some(Moment::from_seconds(claims.exp))
+    Some(Timestamp::from_seconds(claims.exp))
 }
 
 /// Why a secret cannot be had.
@@ -233,7 +234,7 @@ pub enum Error {
         name: String,
         /// Where it does not fit.
         #[source]
-        misfit: json::Misfit,
+        decode_error: json::DecodeError,
     },
 }
 
@@ -247,12 +248,12 @@ impl Failure for Error {
         }
     }
 
-    fn kind(&self) -> &'static str {
+    fn reason(&self) -> Reason {
         match self {
-            Self::Absent { .. } => "secret_absent",
-            Self::Unavailable { .. } => "secret_unavailable",
-            Self::Refused { .. } => "secret_refused",
-            Self::Unusable { .. } => "secret_unusable",
+            Self::Absent { .. } => Reason::SecretNotFound,
+            Self::Unavailable { .. } => Reason::SecretUnavailable,
+            Self::Refused { .. } => Reason::SecretAccessDenied,
+            Self::Unusable { .. } => Reason::SecretInvalid,
         }
     }
 }
@@ -260,8 +261,8 @@ impl Failure for Error {
 /// A secret's text as what it should hold.
 ///
 /// # Errors
-/// [`json::Misfit`], which says where it does not fit and quotes nothing.
-pub fn parse<T: DeserializeOwned>(value: &SecretString) -> Result<T, json::Misfit> {
+/// [`json::DecodeError`], which says where it does not fit and quotes nothing.
+pub fn parse<T: DeserializeOwned>(value: &SecretString) -> Result<T, json::DecodeError> {
     #[expect(clippy::disallowed_methods, reason = "the secret becomes a typed secret here")]
     json::from_json(value.expose_secret().as_bytes())
 }
@@ -289,8 +290,8 @@ mod tests {
     #[test]
     fn a_token_expires_when_it_says_so() {
         let token = jwt(r#"{"id": "u", "iat": 1000, "exp": 1209}"#);
-        assert!(!token.has_expired(Moment::from_seconds(1208)));
-        assert!(token.has_expired(Moment::from_seconds(1209)));
+        assert!(!token.has_expired(Timestamp::from_seconds(1208)));
+        assert!(token.has_expired(Timestamp::from_seconds(1209)));
     }
 
     #[test]
@@ -301,20 +302,20 @@ mod tests {
         let token = ApiToken::of(&credential, jwt(&format!(r#"{{"exp": {}}}"#, 14 * day)).token);
         let again: ApiToken = parse(&token.stored()).unwrap();
         assert_eq!((again.expires, again.access), (Some(14 * day), Access::ReadOnly));
-        assert_eq!(again.days_left(Moment::from_seconds(10 * day + 1)), Some(3));
+        assert_eq!(again.days_left(Timestamp::from_seconds(10 * day + 1)), Some(3));
         // What was stored before there was an expiry beside it.
         let old = r#"{"endpoint": "https://app.example.com/graphql", "token": "t"}"#;
         let old: ApiToken = parse(&old.into()).unwrap();
-        assert_eq!((old.days_left(Moment::from_seconds(1)), old.access), (None, Access::ReadWrite));
+        assert_eq!((old.days_left(Timestamp::from_seconds(1)), old.access), (None, Access::ReadWrite));
     }
 
     #[test]
     fn a_token_that_says_nothing_has_not_expired() {
         for claims in ["{}", "", "no JSON", r#"{"exp": "soon"}"#, r#"{"exp": -1}"#] {
-            assert!(!jwt(claims).has_expired(Moment::from_seconds(u64::MAX / 2_000)), "{claims}");
+            assert!(!jwt(claims).has_expired(Timestamp::from_seconds(u64::MAX / 2_000)), "{claims}");
         }
         let bare = ApiToken { token: "opaque".into(), ..jwt("{}") };
-        assert!(!bare.has_expired(Moment::from_seconds(1)));
+        assert!(!bare.has_expired(Timestamp::from_seconds(1)));
     }
 
     #[test]

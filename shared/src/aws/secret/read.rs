@@ -1,9 +1,10 @@
 //! Reading secrets: kept for a while, read anew after a refusal, and served a while longer where Secrets Manager is out.
 
 use super::{ApiToken, Error, Kind, TokenOf, TokenStage, WebhookToken, WebhookTokens, parse};
-use crate::cache::refreshing::{Bounds, Denied, Fresh, Got, How};
+use crate::cache::refreshing::{Bounds, Cached, Freshness, RefreshError, RefreshingCache};
 use crate::clock;
 use crate::id::OrganisationId;
+use crate::telemetry::EventName;
 use crate::telemetry::metric::{self, Metric};
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::error::SdkError;
@@ -34,17 +35,17 @@ pub struct Secrets {
     client: Client,
     prefix: String,
     api_token: Kind,
-    api_tokens: Fresh<Option<SecretString>>,
-    webhook_tokens: Fresh<Option<WebhookTokens>>,
-    others: Fresh<Option<SecretString>>,
+    api_tokens: RefreshingCache<Option<SecretString>>,
+    webhook_tokens: RefreshingCache<Option<WebhookTokens>>,
+    others: RefreshingCache<Option<SecretString>>,
 }
 
 impl Secrets {
     /// Secrets whose names begin with `prefix`.
     pub fn new(client: Client, prefix: String) -> Self {
-        let [api_tokens, others] = [Fresh::new(BOUNDS), Fresh::new(BOUNDS)];
+        let [api_tokens, others] = [RefreshingCache::new(BOUNDS), RefreshingCache::new(BOUNDS)];
         let api_token = Kind::ApiToken;
-        Self { client, prefix, api_token, api_tokens, webhook_tokens: Fresh::new(BOUNDS), others }
+        Self { client, prefix, api_token, api_tokens, webhook_tokens: RefreshingCache::new(BOUNDS), others }
     }
 
     /// The same, with another kind of secret for the API token.
@@ -117,7 +118,7 @@ impl Secrets {
         let name = format!("{}/{organisation}/{last}", self.prefix);
         let ask = async |has_other| self.one(&name, has_other).await;
         let got = Box::pin(self.others.get(&name, Duration::MAX, Instant::now(), ask)).await?;
-        if let How::Stale(age) = got.how {
+        if let Freshness::Stale(age) = got.how {
             stale(&name, age);
         }
         open(&name, got.value)
@@ -126,26 +127,27 @@ impl Secrets {
     fn api_token_of(
         organisation: &OrganisationId,
         name: &str,
-        got: Got<Option<SecretString>>,
+        got: Cached<Option<SecretString>>,
     ) -> Result<ApiToken, Error> {
         let token: ApiToken = open(name, got.value)?;
         match got.how {
-            How::Fetched => {
+            Freshness::Fetched => {
                 if let Some(days) = token.days_left(clock::now()) {
-                    metric::tell(Metric::TokenDaysLeft, days);
+                    metric::record(Metric::TokenDaysLeft, days);
                     tracing::info!(
+                        event_name = EventName::SecretTokenRead.as_str(),
                         organisation = organisation.as_str(),
                         token_days_left = days,
-                        "the API token is read"
+                        "an API token was read"
                     );
                 }
             }
             // What has expired is of no use to anybody, though nobody answers who could tell of another.
-            How::Stale(_) if token.has_expired(clock::now()) => {
+            Freshness::Stale(_) if token.has_expired(clock::now()) => {
                 return Err(Error::Unavailable { name: name.to_owned() });
             }
-            How::Stale(age) => stale(name, age),
-            How::Kept => {}
+            Freshness::Stale(age) => stale(name, age),
+            Freshness::Cached => {}
         }
         Ok(token)
     }
@@ -159,7 +161,7 @@ impl Secrets {
         let name = format!("{}/{organisation}/{}", self.prefix, of.as_str());
         let ask = async |has_other| self.three(&name, has_other).await;
         let got = Box::pin(self.webhook_tokens.get(&name, at_most, Instant::now(), ask)).await?;
-        if let How::Stale(age) = got.how {
+        if let Freshness::Stale(age) = got.how {
             stale(&name, age);
         }
         got.value.ok_or(Error::Absent { name })
@@ -173,7 +175,7 @@ impl Secrets {
         &self,
         name: &str,
         has_other: bool,
-    ) -> Result<(Option<SecretString>, Duration), Denied<Error>> {
+    ) -> Result<(Option<SecretString>, Duration), RefreshError<Error>> {
         let value = self.fetch(name, TokenStage::Current, has_other).await?;
         let value = value.and_then(|answer| answer.secret_string).map(SecretString::from);
         let keep_for = if value.is_some() { KEPT_FOR } else { ABSENCE_KEPT_FOR };
@@ -186,12 +188,13 @@ impl Secrets {
         &self,
         name: &str,
         has_other: bool,
-    ) -> Result<(Option<WebhookTokens>, Duration), Denied<Error>> {
+    ) -> Result<(Option<WebhookTokens>, Duration), RefreshError<Error>> {
         let [current, pending, previous] = TokenStage::ALL.map(|stage| self.fetch(name, stage, has_other));
         let (current, pending, previous) = futures::join!(current, pending, previous);
         let Some(current) = current? else { return Ok((None, ABSENCE_KEPT_FOR)) };
-        let mut tokens =
-            vec![version::<WebhookToken>(name, TokenStage::Current, current).map_err(Denied::Refusal)?];
+        let mut tokens = vec![
+            version::<WebhookToken>(name, TokenStage::Current, current).map_err(RefreshError::Rejected)?,
+        ];
         for (stage, answer) in [(TokenStage::Pending, pending?), (TokenStage::Previous, previous?)] {
             tokens.extend(answer.and_then(|answer| version(name, stage, answer).ok()));
         }
@@ -203,9 +206,9 @@ impl Secrets {
         name: &str,
         stage: TokenStage,
         has_other: bool,
-    ) -> Result<Option<GetSecretValueOutput>, Denied<Error>> {
+    ) -> Result<Option<GetSecretValueOutput>, RefreshError<Error>> {
         let request = self.client.get_secret_value().secret_id(name).version_stage(stage.label()).send();
-        let unavailable = || Denied::Outage(Error::Unavailable { name: name.to_owned() });
+        let unavailable = || RefreshError::Unavailable(Error::Unavailable { name: name.to_owned() });
         let answer = if has_other {
             tokio::time::timeout(PATIENCE, request).await.map_err(|_elapsed| unavailable())?
         } else {
@@ -215,7 +218,7 @@ impl Secrets {
             Ok(answer) => Ok(Some(answer)),
             Err(error) if is_absent(&error) => Ok(None),
             Err(error) if crate::aws::is_refusal(&error) && !is_throttled(&error) => {
-                Err(Denied::Refusal(Error::Refused { name: name.to_owned() }))
+                Err(RefreshError::Rejected(Error::Refused { name: name.to_owned() }))
             }
             Err(_) => Err(unavailable()),
         }
@@ -224,11 +227,12 @@ impl Secrets {
 
 fn stale(name: &str, age: Duration) {
     let secret_stale_s = age.as_secs();
-    metric::tell(Metric::SecretStale, secret_stale_s);
+    metric::record(Metric::StaleSecretAge, secret_stale_s);
     tracing::warn!(
+        event_name = EventName::SecretStaleUsed.as_str(),
         secret = name,
         secret_stale_s,
-        "Secrets Manager does not answer; a kept secret is used past its time"
+        "Secrets Manager does not respond; a cached secret is used past its time"
     );
 }
 
@@ -244,7 +248,7 @@ fn version<T: DeserializeOwned>(
 fn open<T: DeserializeOwned>(name: &str, value: Option<SecretString>) -> Result<T, Error> {
     let name = name.to_owned();
     let Some(value) = value else { return Err(Error::Absent { name }) };
-    parse(&value).map_err(|misfit| Error::Unusable { name, misfit })
+    parse(&value).map_err(|decode_error| Error::Unusable { name, decode_error })
 }
 
 fn is_absent(error: &SdkError<GetSecretValueError>) -> bool {

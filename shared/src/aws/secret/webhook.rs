@@ -2,7 +2,7 @@
 
 use super::Kind;
 use crate::id::WebhookAction;
-use crate::telemetry::metric::Stage;
+pub use crate::telemetry::metric::TokenStage;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use subtle::{Choice, ConditionallySelectable as _, ConstantTimeEq as _};
@@ -39,29 +39,9 @@ impl<'a> TokenOf<'a> {
     }
 }
 
-/// By which label of Secrets Manager a token is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum TokenStage {
-    /// `AWSCURRENT`: in use.
-    Current,
-    /// `AWSPENDING`: to be pasted at Salestrekker, and then in use.
-    Pending,
-    /// `AWSPREVIOUS`: in use until the last rotation, and not closed yet.
-    Previous,
-}
-
 impl TokenStage {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Current, Self::Pending, Self::Previous];
-
-    /// As it is told in logs and metrics.
-    pub fn told(self) -> Stage {
-        match self {
-            Self::Current => Stage::Current,
-            Self::Pending => Stage::Pending,
-            Self::Previous => Stage::Previous,
-        }
-    }
 
     /// As Secrets Manager calls it.
     pub fn label(self) -> &'static str {

@@ -1,6 +1,6 @@
 //! Why somebody looked, and so came to tell an event.
 
-use crate::clock::Moment;
+use crate::clock::Timestamp;
 use crate::id::{ActionId, HintId, WebhookAction};
 use crate::telemetry::xray::TraceHeader;
 use schemars::JsonSchema;
@@ -18,7 +18,7 @@ pub enum Cause {
         /// The action in its URL.
         action: WebhookAction,
         /// When it came.
-        received_at: Moment,
+        received_at: Timestamp,
         /// The trace of X-Ray that it is part of.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         trace: Option<TraceHeader>,
@@ -28,7 +28,7 @@ pub enum Cause {
         /// The hint.
         hint: HintId,
         /// When it asked.
-        asked_at: Moment,
+        asked_at: Timestamp,
     },
     /// An action of ours made the change; the hint is what made us look.
     Action {

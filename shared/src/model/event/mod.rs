@@ -4,13 +4,13 @@ mod cause;
 
 pub use cause::Cause;
 
-use crate::clock::Moment;
+use crate::clock::Timestamp;
 use crate::id::{
     ActionId, ContactId, EventId, InboundKind, InvalidId, LabelId, OrganisationId, OwnerId, StageId,
     TicketId, WebhookAction, WorkflowId,
 };
 use crate::model::inbound::Fields;
-use crate::model::ticket::{Named, Place, Ticket};
+use crate::model::ticket::{Named, Ticket, WorkflowStage};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -26,22 +26,22 @@ pub struct Event {
     /// The brokerage it happened in.
     pub organisation: OrganisationId,
     /// When we saw it; Salestrekker does not say when it happened.
-    pub observed_at: Moment,
+    pub observed_at: Timestamp,
     /// What made us look.
     pub cause: Cause,
     /// When somebody asked for it to be answered anew, whatever was done about it before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub again: Option<Moment>,
+    pub again: Option<Timestamp>,
     /// What happened. On the wire its fields stand beside the others, with its kind as `type`.
     #[serde(flatten)]
-    pub what: What,
+    pub kind: EventKind,
 }
 
 /// What happened. Names are past tense and stand as they are in the `detail-type` on the bus.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type")]
 #[non_exhaustive]
-pub enum What {
+pub enum EventKind {
     /// A new ticket: its webhook said so, or we created it.
     #[serde(rename = "ticket.created")]
     TicketCreated {
@@ -60,9 +60,9 @@ pub enum What {
         /// The ticket afterwards.
         ticket: Ticket,
         /// Where it stood when we last looked. Stages passed in between are not known.
-        from: Place,
+        from: WorkflowStage,
         /// Where it stands.
-        to: Place,
+        to: WorkflowStage,
     },
     /// It moved to another workflow; `ticket.stage_changed` comes with it.
     #[serde(rename = "ticket.workflow_changed")]
@@ -189,9 +189,9 @@ pub enum UnrecognisedReason {
     UnknownTicket,
 }
 
-impl What {
+impl EventKind {
     /// The kind, as in the `detail-type` on the bus.
-    pub fn kind(&self) -> &str {
+    pub fn name(&self) -> &str {
         match self {
             Self::Inbound { kind, .. } => kind.as_str(),
             Self::TicketCreated { .. } => "ticket.created",
@@ -247,7 +247,7 @@ impl What {
 impl Event {
     /// The ticket that it happened to; none for `inbound.…` and `webhook.unrecognised`.
     pub fn ticket(&self) -> Option<&Ticket> {
-        self.what.ticket()
+        self.kind.ticket()
     }
 
     /// The id of the action at `position` of what `handler` decides on it: the same each time, unless somebody asked
@@ -279,8 +279,8 @@ impl Event {
     /// assert!(event.entered_stage("Approved").is_none());
     /// ```
     pub fn entered_stage(&self, name: &str) -> Option<&Ticket> {
-        match &self.what {
-            What::StageChanged { ticket, to, .. } if to.stage.is_named(name) => Some(ticket),
+        match &self.kind {
+            EventKind::StageChanged { ticket, to, .. } if to.stage.is_named(name) => Some(ticket),
             _ => None,
         }
     }
@@ -292,8 +292,8 @@ impl Event {
     /// assert!(event.aged(14).is_some() && event.aged(7).is_none());
     /// ```
     pub fn aged(&self, mark: u16) -> Option<&Ticket> {
-        match &self.what {
-            What::StageAged { ticket, days, .. } if *days == mark => Some(ticket),
+        match &self.kind {
+            EventKind::StageAged { ticket, days, .. } if *days == mark => Some(ticket),
             _ => None,
         }
     }
@@ -308,8 +308,8 @@ impl Event {
         let is_above = |value: &Option<serde_json::Number>| {
             value.as_ref().and_then(serde_json::Number::as_f64).is_some_and(|value| value > limit)
         };
-        match &self.what {
-            What::ValueChanged { ticket, from, to } if is_above(to) && !is_above(from) => Some(ticket),
+        match &self.kind {
+            EventKind::ValueChanged { ticket, from, to } if is_above(to) && !is_above(from) => Some(ticket),
             _ => None,
         }
     }
@@ -317,27 +317,32 @@ impl Event {
     /// The ticket change with this content, in this organisation, by this cause.
     pub fn of_change(
         organisation: &OrganisationId,
-        observed_at: Moment,
+        observed_at: Timestamp,
         cause: &Cause,
-        what: What,
+        kind: EventKind,
     ) -> Option<Self> {
-        let ticket = what.ticket()?;
-        let id = EventId::of_change(organisation, &ticket.id, ticket.version, what.kind(), &what.subject());
+        let ticket = kind.ticket()?;
+        let id = EventId::of_change(organisation, &ticket.id, ticket.version, kind.name(), &kind.subject());
         Some(Self {
             id,
             organisation: organisation.clone(),
             observed_at,
             cause: cause.clone(),
             again: None,
-            what,
+            kind,
         })
     }
 
     /// The event of this content that a hint makes by itself, with no ticket behind it.
-    pub fn of_hint(organisation: &OrganisationId, observed_at: Moment, cause: &Cause, what: What) -> Self {
-        let id = EventId::of_hint(organisation, cause.hint(), what.kind());
+    pub fn of_hint(
+        organisation: &OrganisationId,
+        observed_at: Timestamp,
+        cause: &Cause,
+        kind: EventKind,
+    ) -> Self {
+        let id = EventId::of_hint(organisation, cause.hint(), kind.name());
         let (organisation, cause) = (organisation.clone(), cause.clone());
-        Self { id, organisation, observed_at, cause, again: None, what }
+        Self { id, organisation, observed_at, cause, again: None, kind }
     }
 
     /// What came through the inbound webhook of this name, where this is its event.
@@ -348,8 +353,8 @@ impl Event {
     /// assert!(event.inbound("newsletter").is_none());
     /// ```
     pub fn inbound(&self, name: &str) -> Option<&Fields> {
-        match &self.what {
-            What::Inbound { kind, fields } if kind.as_str().strip_prefix("inbound.") == Some(name) => {
+        match &self.kind {
+            EventKind::Inbound { kind, fields } if kind.as_str().strip_prefix("inbound.") == Some(name) => {
                 Some(fields)
             }
             _ => None,
@@ -372,7 +377,7 @@ mod tests {
         for event in testing::one_of_each() {
             let text = crate::json::to_json(&event);
             let json: serde_json::Value = serde_json::from_str(&text).unwrap();
-            let kind = if event.inbound("website-lead").is_some() { "inbound" } else { event.what.kind() };
+            let kind = if event.inbound("website-lead").is_some() { "inbound" } else { event.kind.name() };
             assert_eq!(json["type"], kind);
             assert_eq!(crate::json::from_json::<Event>(text.as_bytes()).unwrap(), event);
         }

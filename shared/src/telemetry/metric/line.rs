@@ -2,17 +2,17 @@
 //! metric and what it is told apart by (Amazon `CloudWatch` User Guide, "Specification: Embedded metric format").
 
 use super::Metric;
-use crate::clock::Moment;
+use crate::clock::Timestamp;
 use crate::json;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// A metric may have this many values in a line.
-const MOST_VALUES: usize = 100;
+const MAX_VALUES: usize = 100;
 
 /// One line, in the making.
 #[derive(Debug, Serialize)]
-pub(super) struct Line<'a> {
+pub(super) struct EmfLine<'a> {
     #[serde(rename = "_aws")]
     metadata: Metadata<'a>,
     #[serde(flatten)]
@@ -51,12 +51,16 @@ enum Member<'a> {
     Values(&'a [u64]),
 }
 
-impl<'a> Line<'a> {
+impl<'a> EmfLine<'a> {
     /// These figures in as few lines as can be: a root holds one value of a dimension, and a metric once.
-    pub(super) fn all(figures: &'a BTreeMap<Metric, Vec<u64>>, namespace: &'a str, at: Moment) -> Vec<Self> {
+    pub(super) fn all(
+        metrics: &'a BTreeMap<Metric, Vec<u64>>,
+        namespace: &'a str,
+        at: Timestamp,
+    ) -> Vec<Self> {
         let mut lines: Vec<Self> = Vec::new();
-        for (metric, values) in figures {
-            for values in values.chunks(MOST_VALUES) {
+        for (metric, values) in metrics {
+            for values in values.chunks(MAX_VALUES) {
                 if let Some(line) = lines.iter_mut().find(|line| line.has_room_for(*metric)) {
                     line.put(*metric, values, namespace);
                 } else {
@@ -79,12 +83,12 @@ impl<'a> Line<'a> {
 
     fn has_room_for(&self, metric: Metric) -> bool {
         let is_free = |(name, word)| self.root.get(name).is_none_or(|has| *has == Member::Word(word));
-        !self.root.contains_key(metric.name().0) && metric.dimension().is_none_or(is_free)
+        !self.root.contains_key(metric.name()) && metric.dimension().is_none_or(is_free)
     }
 
     fn put(&mut self, metric: Metric, values: &'a [u64], namespace: &'a str) {
-        let (name, unit) = metric.name();
-        let definition = Definition { name, unit: unit.as_str() };
+        let name = metric.name();
+        let definition = Definition { name, unit: metric.unit().into() };
         let dimensions = [metric.dimension().map(|(name, _)| name).into_iter().collect()];
         let directives = &mut self.metadata.cloud_watch_metrics;
         match directives.iter_mut().find(|directive| directive.dimensions == dimensions) {
@@ -99,21 +103,22 @@ impl<'a> Line<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Outcome, Stage, Unit};
+    use super::super::{Outcome, TokenStage, Unit};
     use super::*;
     use proptest::prelude::*;
     use serde_json::{Value, json};
     use std::collections::BTreeSet;
 
-    fn written(figures: &[(Metric, Vec<u64>)]) -> Vec<Value> {
-        let figures = figures.iter().cloned().collect();
-        let lines = Line::all(&figures, "north", Moment::from_millis(1_565_375_354_953));
+    fn written(metrics: &[(Metric, Vec<u64>)]) -> Vec<Value> {
+        let metrics = metrics.iter().cloned().collect();
+        let lines = EmfLine::all(&metrics, "north", Timestamp::from_millis(1_565_375_354_953));
         lines.iter().map(|line| serde_json::from_str(&line.text()).unwrap()).collect()
     }
 
     #[test]
     fn a_line_is_as_the_specification_shows_it() {
-        let figures = [(Metric::Webhooks(Stage::Pending), vec![2]), (Metric::HintAge, vec![5, 7])];
+        let metrics =
+            [(Metric::Webhooks(TokenStage::Pending), vec![2]), (Metric::WebhookToEventLatency, vec![5, 7])];
         let expected = json!({
             "_aws": {
                 "Timestamp": 1_565_375_354_953_u64,
@@ -126,16 +131,16 @@ mod tests {
                     {
                         "Namespace": "north",
                         "Dimensions": [[]],
-                        "Metrics": [{ "Name": "HintAge", "Unit": "Milliseconds" }],
+                        "Metrics": [{ "Name": "WebhookToEventLatency", "Unit": "Milliseconds" }],
                     },
                 ],
             },
             "Stage": "pending",
             "Webhooks": 2,
-            "HintAge": [5, 7],
+            "WebhookToEventLatency": [5, 7],
         });
-        assert_eq!(written(&figures), [expected]);
-        let text = Line::all(&figures.into_iter().collect(), "north", Moment::from_millis(1))[0].text();
+        assert_eq!(written(&metrics), [expected]);
+        let text = EmfLine::all(&metrics.into_iter().collect(), "north", Timestamp::from_millis(1))[0].text();
         assert!(text.ends_with("}\n") && text.lines().count() == 1, "{text:?}");
     }
 
@@ -144,20 +149,20 @@ mod tests {
         let performed = Metric::ActionsPerformed;
         let lines = written(&[
             (performed(Outcome::Done), vec![3]),
-            (performed(Outcome::WouldDo), vec![1]),
-            (Metric::ActionAge, (0..250).collect()),
+            (performed(Outcome::DryRun), vec![1]),
+            (Metric::DecisionToActionLatency, (0..250).collect()),
         ]);
         assert_eq!(lines.len(), 3, "{lines:?}");
         assert_eq!((&lines[0]["Outcome"], &lines[0]["ActionsPerformed"]), (&json!("done"), &json!(3)));
-        assert_eq!((&lines[1]["Outcome"], &lines[1]["ActionsPerformed"]), (&json!("would_do"), &json!(1)));
-        let lengths = lines.iter().map(|line| line["ActionAge"].as_array().unwrap().len());
+        assert_eq!((&lines[1]["Outcome"], &lines[1]["ActionsPerformed"]), (&json!("dry_run"), &json!(1)));
+        let lengths = lines.iter().map(|line| line["DecisionToActionLatency"].as_array().unwrap().len());
         assert_eq!(lengths.collect::<Vec<_>>(), [100, 100, 50]);
         assert_eq!(written(&[]), Vec::<Value>::new());
     }
 
     /// The rules of the specification's JSON schema, and that the root holds what is referred to and nothing else.
     fn check(line: &Value) {
-        let units = [Unit::Count, Unit::Milliseconds, Unit::Seconds, Unit::None].map(Unit::as_str);
+        let units = [Unit::Count, Unit::Milliseconds, Unit::Seconds, Unit::None].map(<&str>::from);
         let root = line.as_object().unwrap();
         let metadata = root["_aws"].as_object().unwrap();
         assert!(metadata["Timestamp"].is_u64() && metadata.len() == 2, "{line}");
@@ -186,7 +191,7 @@ mod tests {
                         && metric.as_object().unwrap().len() == 2
                 );
                 let own = metric["Name"].as_str().unwrap();
-                let known = Metric::all().into_iter().map(|metric| metric.name().0).find(|name| *name == own);
+                let known = Metric::all().into_iter().map(Metric::name).find(|name| *name == own);
                 assert!(is_new(known.unwrap(), own), "{line}");
                 match &root[own] {
                     Value::Array(values) => {
@@ -202,19 +207,19 @@ mod tests {
     proptest! {
         #[test]
         fn every_line_of_any_figures_is_in_the_format_and_no_value_is_lost(
-            figures in proptest::collection::btree_map(
+            metrics in proptest::collection::btree_map(
                 proptest::sample::select(Metric::all()),
                 proptest::collection::vec(any::<u64>(), 1..230),
                 0..20,
             )
         ) {
-            let lines = written(&figures.clone().into_iter().collect::<Vec<_>>());
+            let lines = written(&metrics.clone().into_iter().collect::<Vec<_>>());
             lines.iter().for_each(check);
             let count = |value: &Value| value.as_array().map_or(1, Vec::len);
-            let names: BTreeSet<_> = figures.keys().map(|metric| metric.name().0).collect();
+            let names: BTreeSet<_> = metrics.keys().map(|metric| metric.name()).collect();
             let told: usize =
                 lines.iter().flat_map(|line| names.iter().filter_map(|name| line.get(*name))).map(count).sum();
-            prop_assert_eq!(told, figures.values().map(Vec::len).sum::<usize>());
+            prop_assert_eq!(told, metrics.values().map(Vec::len).sum::<usize>());
         }
     }
 }

@@ -1,98 +1,107 @@
-//! What is counted and measured, for alarms and the dashboard. docs/logging.md says who tells what, and what reads it.
+//! Metrics for alarms and the dashboard. docs/logging.md says which function records each and what reads it.
 //!
-//! Every metric stands here, with its unit and the few values that it is told apart by. All of it are enums: no other name can
-//! be written, and no text that came from outside, such as the id of an organisation or a ticket, gets into one. So no figure
-//! says anything of a person, and their number, which is what `CloudWatch` charges for, is known.
+//! Every metric is a variant of [`Metric`], with its unit and a dimension of a few fixed values. A metric name or a dimension
+//! value can therefore hold nothing that came from outside, such as the id of an organisation or a ticket: no metric says
+//! anything about a person, and the number of metrics, which is what `CloudWatch` charges for, is known.
 
 mod line;
 
 use crate::clock;
-use line::Line;
+use crate::reason::Reason;
+use line::EmfLine;
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
+use strum::{AsRefStr, EnumIter, IntoEnumIterator as _, IntoStaticStr};
 
-/// A metric, told apart by at most one thing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// A metric, with at most one dimension.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, IntoStaticStr, EnumIter)]
 pub enum Metric {
-    /// Webhooks that were accepted, by the label of the token in their URL.
-    Webhooks(Stage),
-    /// Requests that the door did not take.
-    Refused(Reason),
-    /// Secrets Manager does not answer, and a secret that is so much older than it may be is used.
-    SecretStale,
-    /// Days until an API token that was just read expires.
+    /// Webhooks accepted, by the version stage of the token in their URL.
+    Webhooks(TokenStage),
+    /// Requests that webhook-ingest rejected.
+    RequestsRejected(RejectionReason),
+    /// How long a cached secret is past its time while Secrets Manager does not respond, in seconds.
+    StaleSecretAge,
+    /// Days until the API token that was just read expires.
     TokenDaysLeft,
-    /// Salestrekker refused an organisation's credential.
+    /// Requests in which Salestrekker refused an organisation's credential.
     CredentialRefused,
-    /// Events that the bus took.
+    /// Events that the bus accepted.
     EventsPublished,
-    /// Events that the bus did not take.
-    NotPublished,
-    /// From a webhook to each event that was published because of it.
-    HintAge,
-    /// Since the last look at the ticket that was longest not looked at, of those that are due.
-    OldestUnverified,
-    /// Since the ticket that is longest due is due.
-    LongestDue,
-    /// Events that stand in outboxes though their tickets are due: who was to publish them was lost, or the bus did not take them.
+    /// Events that the bus did not accept.
+    EventPublishFailures,
+    /// From a webhook to the publication of an event that it led to, in milliseconds.
+    WebhookToEventLatency,
+    /// Time since the last check of the ticket that has been unchecked for longest, among those due, in seconds.
+    OldestCheckAge,
+    /// How long the ticket that has been due for longest is overdue, in seconds.
+    ReconcileLag,
+    /// Events in the outboxes of due tickets: their publisher crashed, or the bus did not accept them.
     OutboxBacklog,
-    /// The age of the oldest of those.
+    /// Age of the oldest of those events, in seconds.
     OutboxAge,
-    /// Actions, by what came of them.
+    /// Actions, by their outcome.
     ActionsPerformed(Outcome),
-    /// From a handler's decision to its action being done.
-    ActionAge,
-    /// Messages that were put into a dead-letter queue.
-    GivenUp,
+    /// From a handler's decision to the end of its action, in milliseconds.
+    DecisionToActionLatency,
+    /// Messages moved to a dead-letter queue by a function.
+    MessagesDeadLettered,
 }
 
-/// By which label of Secrets Manager a webhook's token is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Stage {
-    /// In use.
+/// Which version stage of Secrets Manager a webhook's token has.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, AsRefStr, IntoStaticStr, EnumIter,
+)]
+#[strum(serialize_all = "snake_case")]
+pub enum TokenStage {
+    /// `AWSCURRENT`: in use.
+    #[default]
     Current,
-    /// To be used next.
+    /// `AWSPENDING`: to be pasted at Salestrekker, and then in use.
     Pending,
-    /// In use before.
+    /// `AWSPREVIOUS`: in use until the last rotation, and not closed yet.
     Previous,
 }
 
-/// Why a request was not taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Reason {
-    /// Not a webhook's path.
+/// Why a request was rejected.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, EnumIter)]
+pub enum RejectionReason {
+    /// The path is not a webhook's.
+    #[default]
     NotFound,
-    /// An unknown organisation or a wrong token.
+    /// The organisation is unknown, or the token is wrong.
     Unauthorised,
     /// Neither GET nor POST.
     MethodNotAllowed,
-    /// More than a message can carry.
+    /// The body is larger than a message can be.
     TooLarge,
-    /// A post without fields.
-    Unreadable,
-    /// The queue or the secrets do not answer.
+    /// The body is neither a form nor a JSON object.
+    UnsupportedBody,
+    /// The queue or Secrets Manager does not respond.
     Unavailable,
 }
 
 /// What came of an action.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, AsRefStr, IntoStaticStr, EnumIter)]
+#[strum(serialize_all = "snake_case")]
 pub enum Outcome {
     /// Something was changed, created or sent.
+    #[default]
     Done,
-    /// Nothing had to be.
-    AlreadySo,
-    /// Nothing may be.
-    WouldDo,
-    /// An earlier delivery of it was performed.
-    DoneBefore,
+    /// The ticket was in the wanted state already.
+    NoOp,
+    /// The organisation's access does not permit writing, so nothing was sent.
+    DryRun,
+    /// An earlier delivery of the same action was performed.
+    Duplicate,
 }
 
-/// A metric's unit, as `CloudWatch` calls it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A metric's unit, as `CloudWatch` names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
 pub enum Unit {
-    /// What is added up.
+    /// A number that is added up.
     Count,
     /// A duration.
     Milliseconds,
@@ -103,182 +112,123 @@ pub enum Unit {
 }
 
 impl Metric {
-    /// All of them, each with each value that it is told apart by.
+    /// Every metric with every value of its dimension.
     pub fn all() -> Vec<Self> {
-        let mut all = vec![
-            Self::SecretStale,
-            Self::TokenDaysLeft,
-            Self::CredentialRefused,
-            Self::EventsPublished,
-            Self::NotPublished,
-            Self::HintAge,
-            Self::OldestUnverified,
-            Self::LongestDue,
-            Self::OutboxBacklog,
-            Self::OutboxAge,
-            Self::ActionAge,
-            Self::GivenUp,
-        ];
-        all.extend(Stage::ALL.map(Self::Webhooks));
-        all.extend(Reason::ALL.map(Self::Refused));
-        all.extend(Outcome::ALL.map(Self::ActionsPerformed));
-        all
+        let with_each_value = |metric| match metric {
+            Self::Webhooks(_) => TokenStage::iter().map(Self::Webhooks).collect(),
+            Self::RequestsRejected(_) => RejectionReason::iter().map(Self::RequestsRejected).collect(),
+            Self::ActionsPerformed(_) => Outcome::iter().map(Self::ActionsPerformed).collect(),
+            other => vec![other],
+        };
+        Self::iter().flat_map(with_each_value).collect()
     }
 
-    /// Its name and its unit.
-    pub fn name(self) -> (&'static str, Unit) {
+    /// Its name, as in `CloudWatch`.
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+
+    /// Its unit.
+    pub fn unit(self) -> Unit {
         match self {
-            Self::Webhooks(_) => ("Webhooks", Unit::Count),
-            Self::Refused(_) => ("Refused", Unit::Count),
-            Self::SecretStale => ("SecretStale", Unit::Seconds),
-            Self::TokenDaysLeft => ("TokenDaysLeft", Unit::None),
-            Self::CredentialRefused => ("CredentialRefused", Unit::Count),
-            Self::EventsPublished => ("EventsPublished", Unit::Count),
-            Self::NotPublished => ("NotPublished", Unit::Count),
-            Self::HintAge => ("HintAge", Unit::Milliseconds),
-            Self::OldestUnverified => ("OldestUnverified", Unit::Seconds),
-            Self::LongestDue => ("LongestDue", Unit::Seconds),
-            Self::OutboxBacklog => ("OutboxBacklog", Unit::Count),
-            Self::OutboxAge => ("OutboxAge", Unit::Seconds),
-            Self::ActionsPerformed(_) => ("ActionsPerformed", Unit::Count),
-            Self::ActionAge => ("ActionAge", Unit::Milliseconds),
-            Self::GivenUp => ("GivenUp", Unit::Count),
+            Self::Webhooks(_)
+            | Self::RequestsRejected(_)
+            | Self::CredentialRefused
+            | Self::EventsPublished
+            | Self::EventPublishFailures
+            | Self::OutboxBacklog
+            | Self::ActionsPerformed(_)
+            | Self::MessagesDeadLettered => Unit::Count,
+            Self::WebhookToEventLatency | Self::DecisionToActionLatency => Unit::Milliseconds,
+            Self::StaleSecretAge | Self::OldestCheckAge | Self::ReconcileLag | Self::OutboxAge => {
+                Unit::Seconds
+            }
+            Self::TokenDaysLeft => Unit::None,
         }
     }
 
-    /// What it is told apart by, and the value of it.
+    /// Its dimension, if it has one: name and value.
     pub fn dimension(self) -> Option<(&'static str, &'static str)> {
         match self {
-            Self::Webhooks(stage) => Some(("Stage", stage.as_str())),
-            Self::Refused(reason) => Some(("Reason", reason.as_str())),
-            Self::ActionsPerformed(outcome) => Some(("Outcome", outcome.as_str())),
-            Self::SecretStale
+            Self::Webhooks(stage) => Some(("Stage", stage.into())),
+            Self::RequestsRejected(reason) => Some(("Reason", reason.reason().into())),
+            Self::ActionsPerformed(outcome) => Some(("Outcome", outcome.into())),
+            Self::StaleSecretAge
             | Self::TokenDaysLeft
             | Self::CredentialRefused
             | Self::EventsPublished
-            | Self::NotPublished
-            | Self::HintAge
-            | Self::OldestUnverified
-            | Self::LongestDue
+            | Self::EventPublishFailures
+            | Self::WebhookToEventLatency
+            | Self::OldestCheckAge
+            | Self::ReconcileLag
             | Self::OutboxBacklog
             | Self::OutboxAge
-            | Self::ActionAge
-            | Self::GivenUp => None,
+            | Self::DecisionToActionLatency
+            | Self::MessagesDeadLettered => None,
         }
     }
 }
 
-impl Stage {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Current, Self::Pending, Self::Previous];
-
-    /// For logs and metrics.
-    pub fn as_str(self) -> &'static str {
+impl RejectionReason {
+    /// Its reason code.
+    pub fn reason(self) -> Reason {
         match self {
-            Self::Current => "current",
-            Self::Pending => "pending",
-            Self::Previous => "previous",
+            Self::NotFound => Reason::NotFound,
+            Self::Unauthorised => Reason::Unauthorised,
+            Self::MethodNotAllowed => Reason::MethodNotAllowed,
+            Self::TooLarge => Reason::TooLarge,
+            Self::UnsupportedBody => Reason::UnsupportedBody,
+            Self::Unavailable => Reason::Unavailable,
         }
     }
 }
 
-impl Reason {
-    /// All of them.
-    pub const ALL: [Self; 6] = [
-        Self::NotFound,
-        Self::Unauthorised,
-        Self::MethodNotAllowed,
-        Self::TooLarge,
-        Self::Unreadable,
-        Self::Unavailable,
-    ];
-
-    /// For logs, metrics and the sender.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::NotFound => "not_found",
-            Self::Unauthorised => "unauthorised",
-            Self::MethodNotAllowed => "method_not_allowed",
-            Self::TooLarge => "too_large",
-            Self::Unreadable => "neither_form_nor_json_object",
-            Self::Unavailable => "unavailable",
-        }
-    }
-}
-
-impl Outcome {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Done, Self::AlreadySo, Self::WouldDo, Self::DoneBefore];
-
-    /// For logs and metrics.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::AlreadySo => "already_so",
-            Self::WouldDo => "would_do",
-            Self::DoneBefore => "done_before",
-        }
-    }
-}
-
-impl Unit {
-    /// As `CloudWatch` calls it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Count => "Count",
-            Self::Milliseconds => "Milliseconds",
-            Self::Seconds => "Seconds",
-            Self::None => "None",
-        }
-    }
-}
-
-/// The figures of one invocation or one request: counts are added up, everything else is kept value by value.
+/// The metrics of one invocation or one request: counts are summed, other values are kept one by one.
 #[derive(Debug, Default)]
-pub struct Figures(Mutex<BTreeMap<Metric, Vec<u64>>>);
+pub struct Metrics(Mutex<BTreeMap<Metric, Vec<u64>>>);
 
-/// Where figures belong: the stack's name, as several may be in one account.
+/// The namespace: the stack's name, as an account may hold several stacks.
 static NAMESPACE: OnceLock<String> = OnceLock::new();
 
-/// From now on figures are written. In tests and in an operator's tools they never are.
+/// Enables the writing of metrics. Tests and the operator's program never call this, so they write none.
 pub(crate) fn start(namespace: String) {
-    // A second call (two tests in one process) keeps the first namespace, as that of the logs keeps the first subscriber.
+    // A second call (two tests in one process) keeps the first namespace, as the logs keep the first subscriber.
     let _ = NAMESPACE.set(namespace);
 }
 
-/// Writes one figure by itself.
-pub fn tell(metric: Metric, value: u64) {
-    let figures = Figures::default();
-    figures.add(metric, value);
-    figures.tell();
+/// Records one value and writes it at once.
+pub fn record(metric: Metric, value: u64) {
+    let metrics = Metrics::default();
+    metrics.record(metric, value);
+    metrics.flush();
 }
 
-impl Figures {
-    /// Adds one.
-    pub fn add(&self, metric: Metric, value: u64) {
+impl Metrics {
+    /// Records a value in the metric's unit.
+    pub fn record(&self, metric: Metric, value: u64) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let values = all.entry(metric).or_default();
         match values.last_mut() {
-            Some(sum) if metric.name().1 == Unit::Count => *sum = sum.saturating_add(value),
+            Some(sum) if metric.unit() == Unit::Count => *sum = sum.saturating_add(value),
             _ => values.push(value),
         }
     }
 
-    /// Adds a duration, in its metric's unit.
-    pub fn took(&self, metric: Metric, duration: Duration) {
-        let value = match metric.name().1 {
+    /// Records a duration, converted to the metric's unit.
+    pub fn record_duration(&self, metric: Metric, duration: Duration) {
+        let value = match metric.unit() {
             Unit::Milliseconds => duration.as_millis(),
             Unit::Seconds | Unit::Count | Unit::None => duration.as_secs().into(),
         };
-        self.add(metric, u64::try_from(value).unwrap_or(u64::MAX));
+        self.record(metric, u64::try_from(value).unwrap_or(u64::MAX));
     }
 
-    /// Writes them among the logs, where there are any: a line, or as many as the format asks for.
-    pub fn tell(self) {
+    /// Writes all of them to the log, in as few lines as the embedded metric format permits.
+    pub fn flush(self) {
         let Some(namespace) = NAMESPACE.get() else { return };
         let all = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let text: String = Line::all(&all, namespace, clock::now()).iter().map(Line::text).collect();
-        // In one piece, so that no other line comes between.
+        let text: String = EmfLine::all(&all, namespace, clock::now()).iter().map(EmfLine::text).collect();
+        // One write, so that no other line comes in between.
         let _ = std::io::stderr().write_all(text.as_bytes());
     }
 }
@@ -286,27 +236,16 @@ impl Figures {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeSet;
-
-    #[test]
-    fn every_metric_is_among_all_of_them_by_its_own_name() {
-        let own = include_str!("mod.rs");
-        let body = own.split("pub enum Metric {\n").nth(1).and_then(|rest| rest.split("\n}").next()).unwrap();
-        let declared = body.lines().map(str::trim).filter(|line| !line.starts_with("//"));
-        let declared: BTreeSet<&str> = declared.filter_map(|line| line.split(['(', ',']).next()).collect();
-        let all = Metric::all();
-        assert_eq!(all.iter().map(|metric| metric.name().0).collect::<BTreeSet<_>>(), declared);
-        assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len(), "one stands there twice");
-    }
 
     #[test]
     fn counts_are_added_up_and_durations_are_not() {
-        let figures = Figures::default();
+        let metrics = Metrics::default();
         for value in [1, 2] {
-            figures.add(Metric::GivenUp, value);
-            figures.add(Metric::HintAge, value);
+            metrics.record(Metric::MessagesDeadLettered, value);
+            metrics.record(Metric::WebhookToEventLatency, value);
         }
-        let all = figures.0.into_inner().unwrap();
-        assert_eq!(all, BTreeMap::from([(Metric::GivenUp, vec![3]), (Metric::HintAge, vec![1, 2])]));
+        let all = metrics.0.into_inner().unwrap();
+        let expected = [(Metric::WebhookToEventLatency, vec![1, 2]), (Metric::MessagesDeadLettered, vec![3])];
+        assert_eq!(all, BTreeMap::from(expected));
     }
 }

@@ -1,7 +1,8 @@
 //! One webhook is followed by one id through every function's log.
 
-use crate::setting::{SOON, among_others, events, known_ticket, mutations};
+use crate::support::{SOON, among_others, events, known_ticket, mutations};
 use anyhow::{Context as _, Result, ensure};
+use automations::telemetry::EventName;
 use end_to_end::stack::{Stack, eventually};
 use serde_json::{Value, json};
 
@@ -16,16 +17,17 @@ async fn one_id_leads_from_the_webhook_to_the_mutation() -> Result<()> {
     let hint = answer["hint"].as_str().context("no hint")?;
     mutations(&organisation, "ticketCreate", 1).await?;
     let way = [
-        ("webhook-ingest", "accepted"),
-        ("event-enricher", "a change is stored"),
-        ("follow-up-on-settlement", "decided"),
-        ("action-worker", "performed"),
+        ("webhook-ingest", EventName::WebhookAccepted),
+        ("event-enricher", EventName::ChangeStored),
+        ("follow-up-on-settlement", EventName::ActionsDecided),
+        ("action-worker", EventName::ActionPerformed),
     ];
-    for (function, message) in way {
+    for (function, name) in way {
         eventually(function, SOON, async || {
             let lines = stack.logged(function, hint).await?;
             let lines: Vec<Value> = lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
-            let said = lines.iter().any(|line| line["message"] == message && line["hint.id"] == hint);
+            let said =
+                lines.iter().any(|line| line["event_name"] == name.as_str() && line["hint.id"] == hint);
             ensure!(said, "{function} says {lines:?}");
             Ok(())
         })

@@ -1,8 +1,8 @@
 //! What the door lets in, and how it says no.
 
-use crate::setting::{SOON, among_others, events};
+use crate::support::{SOON, among_others, events};
 use anyhow::{Result, ensure};
-use automations::What;
+use automations::EventKind;
 use automations::model::event::UnrecognisedReason;
 use end_to_end::stack::{Stack, eventually};
 use reqwest::{Method, Response};
@@ -80,7 +80,7 @@ async fn a_body_of_any_shape_is_accepted_and_what_names_no_ticket_is_told() -> R
     .await?;
     let count = |wanted| {
         let reasons = heard.iter().filter(
-            |event| matches!(&event.what, What::WebhookUnrecognised { reason, .. } if *reason == wanted),
+            |event| matches!(&event.kind, EventKind::WebhookUnrecognised { reason, .. } if *reason == wanted),
         );
         reasons.count()
     };

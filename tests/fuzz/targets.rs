@@ -19,3 +19,10 @@ fn message() {
 fn difference() {
     bolero::check!().for_each(crate::difference);
 }
+
+#[test]
+fn response() {
+    bolero::check!()
+        .with_type::<(u16, bool, Vec<u8>)>()
+        .for_each(|(status, is_mutation, body)| crate::response(*status, *is_mutation, body));
+}

@@ -1,6 +1,5 @@
-//! What comes from outside, as functions of bytes that may be anything. `targets.rs` runs them, a moment each in `cargo test`
-//! and for long with `cargo xtask fuzz`. What an answer of the API may be is tried beside its reader, in
-//! `shared/src/salestrekker/response.rs`.
+//! Everything that is parsed from outside, as functions of arbitrary bytes. `targets.rs` runs them: for a moment each in
+//! `cargo test`, for longer with `cargo xtask fuzz`.
 
 #![expect(
     clippy::missing_panics_doc,
@@ -8,16 +7,18 @@
 )]
 
 use automations::json::{from_json, to_json};
-use automations::model::action::Decided;
+use automations::model::action::PlannedAction;
 use automations::model::diff::{Seen, Snapshot, change};
 use automations::model::hint::Hint;
 use automations::model::ticket::Named;
 use automations::model::webhook::ticket_ids;
+use automations::salestrekker::{Error, read_any_response};
 use automations::serde::{Serialize, de::DeserializeOwned};
+use automations::telemetry::metric::RejectionReason;
 use automations::telemetry::xray::TraceHeader;
 use automations::testing;
 use automations::{Event, Ticket};
-use webhook_ingest::{Refusal, address};
+use webhook_ingest::address;
 
 #[cfg(test)]
 mod targets;
@@ -52,15 +53,26 @@ pub fn webhook_path(bytes: &[u8]) {
                 "a part of a secret's name"
             );
         }
-        Err(refusal) => assert!(matches!(refusal, Refusal::Path | Refusal::Unauthorised), "{refusal:?}"),
+        Err(refusal) => assert!(
+            matches!(refusal, RejectionReason::NotFound | RejectionReason::Unauthorised),
+            "{refusal:?}"
+        ),
     }
+}
+
+/// Any response of the API is data, or an error that quotes nothing of it. After a mutation, an error never says that nothing
+/// happened unless the status says so.
+pub fn response(status: u16, is_mutation: bool, body: &[u8]) {
+    let Err(error) = read_any_response(status, is_mutation, body) else { return };
+    assert!(error.to_string().len() < 200, "{error}");
+    assert!(!is_mutation || !matches!(error, Error::Unavailable { why } if why.contains("5xx")), "{error}");
 }
 
 /// What is on a queue is a message of ours, and survives the way, or is told to be none without a word of it.
 pub fn message(bytes: &[u8]) {
     survives::<Hint>(bytes);
     survives::<Event>(bytes);
-    survives::<Decided>(bytes);
+    survives::<PlannedAction>(bytes);
     if let Ok(text) = std::str::from_utf8(bytes)
         && let Ok(header) = TraceHeader::parse(text)
     {
@@ -75,7 +87,9 @@ fn survives<T: Serialize + DeserializeOwned>(bytes: &[u8]) {
             let again = from_json::<T>(text.as_bytes()).map(|value| to_json(&value));
             assert_eq!(again.ok(), Some(text), "what we write we can read");
         }
-        Err(misfit) => assert!(misfit.to_string().len() < 400, "where it does not fit, in a line"),
+        Err(decode_error) => {
+            assert!(decode_error.to_string().len() < 400, "where it does not fit, in a line");
+        }
     }
 }
 
@@ -86,7 +100,7 @@ pub fn difference(bytes: &[u8]) {
     let first = change(None, Some(seen(before)), false).map(|change| change.snapshot);
     let second = change(first.as_ref(), Some(seen(after)), false);
     let stored: Option<Snapshot> = second.map(|change| {
-        assert!(!change.what.is_empty(), "a change is told");
+        assert!(!change.kind.is_empty(), "a change is told");
         change.snapshot
     });
     let latest = stored.or(first);

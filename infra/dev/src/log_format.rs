@@ -1,6 +1,6 @@
 //! Which lines are shown, and how they look on a terminal or in a file.
 
-use crate::line::{Line, time_of_day};
+use crate::line::{LogLine, time_of_day};
 use automations::telemetry::Level;
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ const OF_NAMES: [&str; 6] = ["36", "35", "34", "32", "33", "96"];
 
 /// What is shown.
 #[derive(Debug, Clone)]
-pub struct Look {
+pub struct LogFormatter {
     /// Only these functions; all of them where none is named.
     pub only: Vec<String>,
     /// The least important level.
@@ -24,9 +24,9 @@ pub struct Look {
     pub colour: bool,
 }
 
-impl Look {
+impl LogFormatter {
     /// A log line as it is shown; none where it is not.
-    pub fn of_line(&self, line: &Line) -> Option<String> {
+    pub fn of_line(&self, line: &LogLine) -> Option<String> {
         if line.level > self.level || !self.names([line.function.as_str()]) {
             return None;
         }
@@ -63,7 +63,7 @@ impl Look {
         Self { colour: false, ..self.clone() }
     }
 
-    fn written(&self, line: &Line) -> String {
+    fn written(&self, line: &LogLine) -> String {
         let fields = line.fields.iter().filter(|(name, value)| !is_said_elsewhere(line, name, value));
         let fields = fields.map(|(name, value)| match value {
             Value::String(text) => format!("  {name}={text}"),
@@ -93,7 +93,7 @@ impl Look {
 }
 
 /// Whether a field repeats what the line shows, or is nothing that tells one line from another.
-fn is_said_elsewhere(line: &Line, name: &str, value: &Value) -> bool {
+fn is_said_elsewhere(line: &LogLine, name: &str, value: &Value) -> bool {
     value.is_null() || name == "span" || (name == "handler" && value.as_str() == Some(&line.function))
 }
 
@@ -108,14 +108,14 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn all() -> Look {
-        Look { only: vec![], level: Level::INFO, text: None, json: false, colour: false }
+    fn all() -> LogFormatter {
+        LogFormatter { only: vec![], level: Level::INFO, text: None, json: false, colour: false }
     }
 
-    fn line(function: &str, level: &str, message: &str) -> Line {
+    fn line(function: &str, level: &str, message: &str) -> LogLine {
         let text = json!({ "timestamp": "2026-11-25T00:46:52.123456Z", "level": level, "message": message,
             "handler": function, "event.id": "e-1", "actions": 2 });
-        Line::read(function, 5, &text.to_string())
+        LogLine::read(function, 5, &text.to_string())
     }
 
     #[test]
@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn colours_are_for_terminals() {
         let line = line("reconciler", "WARN", "late");
-        let coloured = Look { colour: true, ..all() }.of_line(&line).unwrap();
+        let coloured = LogFormatter { colour: true, ..all() }.of_line(&line).unwrap();
         assert!(coloured.contains("\x1b[33mWARN late\x1b[0m"), "{coloured:?}");
         assert!(!all().of_line(&line).unwrap().contains('\x1b'));
     }
@@ -137,11 +137,12 @@ mod tests {
     #[test]
     fn what_is_not_asked_for_is_not_shown() {
         let line = line("reconciler", "INFO", "tickets are due");
-        let only = |names: &[&str]| Look { only: names.iter().map(ToString::to_string).collect(), ..all() };
+        let only =
+            |names: &[&str]| LogFormatter { only: names.iter().map(ToString::to_string).collect(), ..all() };
         assert!(only(&["reconciler", "action-worker"]).of_line(&line).is_some());
         assert!(only(&["action-worker"]).of_line(&line).is_none());
-        assert!(Look { level: Level::WARN, ..all() }.of_line(&line).is_none());
-        let text = |text: &str| Look { text: Some(text.to_owned()), ..all() };
+        assert!(LogFormatter { level: Level::WARN, ..all() }.of_line(&line).is_none());
+        let text = |text: &str| LogFormatter { text: Some(text.to_owned()), ..all() };
         assert!(text("TICKETS").of_line(&line).is_some());
         assert!(text("event.id=e-1").of_line(&line).is_some());
         assert!(text("e-2").of_line(&line).is_none());
@@ -149,20 +150,21 @@ mod tests {
 
     #[test]
     fn colours_do_not_hide_a_text_that_is_looked_for() {
-        let look = Look { colour: true, text: Some("reconciler               tickets".to_owned()), ..all() };
+        let look =
+            LogFormatter { colour: true, text: Some("reconciler               tickets".to_owned()), ..all() };
         assert!(look.of_line(&line("reconciler", "INFO", "tickets are due")).is_some());
     }
 
     #[test]
     fn json_lines_are_json() {
-        let shown = Look { json: true, ..all() }.of_line(&line("reconciler", "INFO", "due")).unwrap();
+        let shown = LogFormatter { json: true, ..all() }.of_line(&line("reconciler", "INFO", "due")).unwrap();
         let value: Value = serde_json::from_str(&shown).unwrap();
         assert_eq!((&value["function"], &value["event.id"]), (&json!("reconciler"), &json!("e-1")));
     }
 
     #[test]
     fn a_way_is_shown_with_any_function_that_it_went_through() {
-        let look = Look { only: vec!["action-worker".to_owned()], ..all() };
+        let look = LogFormatter { only: vec!["action-worker".to_owned()], ..all() };
         let way = |functions: [&str; 2]| look.of_way(functions, "way", &json!({}));
         assert_eq!(way(["event-enricher", "action-worker"]).as_deref(), Some("way"));
         assert_eq!(way(["event-enricher", "webhook-ingest"]), None);

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use automations::aws::secret::Secrets;
-use automations::clock::{self, Moment};
+use automations::clock::{self, Timestamp};
 use automations::failure::Failure as _;
 use automations::id::{OrganisationId, TicketId};
 use automations::private::Private;
@@ -63,10 +63,10 @@ impl<'a> Desk<'a> {
     }
 }
 
-pub(crate) fn in_seconds(seconds: u64) -> Moment {
+pub(crate) fn in_seconds(seconds: u64) -> Timestamp {
     clock::now().later(Duration::from_secs(seconds))
 }
 
 pub(crate) fn kind<T>(result: Result<T, Error>) -> &'static str {
-    result.map_or_else(|error| error.kind(), |_| "no error")
+    result.map_or_else(|error| error.reason().as_str(), |_| "no error")
 }

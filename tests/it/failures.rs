@@ -1,6 +1,6 @@
 //! What goes wrong on the way: it comes again, or it stands in a dead-letter queue, and its neighbours pass.
 
-use crate::setting::{SOON, alone, among_others, events, known_ticket, mutations, rest, set_variable};
+use crate::support::{SOON, alone, among_others, events, known_ticket, mutations, rest, set_variable};
 use anyhow::{Context as _, Result, ensure};
 use aws_sdk_sqs::types::MessageSystemAttributeName;
 use end_to_end::stack::{Stack, eventually};
@@ -21,7 +21,7 @@ async fn a_handler_that_fails_twice_and_then_works_has_acted_once() -> Result<()
     organisation.change(&ticket, json!({ "stage": "Settled" })).await?;
     organisation.webhook("ticket-updated", &ticket).await?;
     let failed = eventually("two failures", SOON, async || {
-        let failures = stack.logged(HANDLER, "a message comes again").await?;
+        let failures = stack.logged(HANDLER, "message.retried").await?;
         ensure!(failures.len() >= 2, "{} failures", failures.len());
         Ok(failures)
     });
@@ -82,7 +82,7 @@ async fn a_poisoned_hint_ends_in_its_dead_letter_queue_while_its_neighbours_pass
         found[0], "{\"poison\": \"Jane Citizen 0\"}",
         "the letter is what was sent, so that it can be redriven"
     );
-    let logged = stack.logged("event-enricher", "given up").await?;
+    let logged = stack.logged("event-enricher", "message.dead_lettered").await?;
     assert!(
         logged.len() >= 3 && !logged.iter().any(|line| line.contains("Jane")),
         "no value in the log: {logged:?}"
@@ -125,7 +125,7 @@ async fn an_action_that_can_never_work_is_parked_and_the_next_one_is_done() -> R
     organisation.webhook("ticket-updated", &ticket).await?;
     mutations(&organisation, "ticketCreate", 1).await?;
     rest(&stack).await?;
-    let parked = stack.logged("action-worker", "given up").await?;
+    let parked = stack.logged("action-worker", "message.dead_lettered").await?;
     assert!(parked.iter().any(|line| line.contains("salestrekker_rejected")), "{parked:?}");
     Ok(())
 }

@@ -1,7 +1,8 @@
 //! The way of an event, put together from what the functions say of it: the webhook, the change, what each handler decides,
 //! and what became of each action.
 
-use crate::line::{Line, moment, time_of_day};
+use crate::line::{LogLine, moment, time_of_day};
+use automations::telemetry::EventName;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 
@@ -18,12 +19,12 @@ pub struct Ways {
     /// When a webhook was accepted, by its request.
     webhooks: HashMap<String, i64>,
     /// By the event's id.
-    ways: BTreeMap<String, Way>,
+    ways: BTreeMap<String, Timeline>,
 }
 
 /// One event's way.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Way {
+pub struct Timeline {
     event: String,
     kind: String,
     ticket: Option<String>,
@@ -54,13 +55,13 @@ struct Step {
 
 impl Ways {
     /// Takes up what a line says.
-    pub fn hear(&mut self, line: &Line, now: i64) {
+    pub fn hear(&mut self, line: &LogLine, now: i64) {
         let text = |field| line.text(field).unwrap_or_default();
-        match line.message.as_str() {
-            "accepted" => {
+        match line.event_name() {
+            Some(EventName::WebhookAccepted) => {
                 self.webhooks.insert(text("request.id").to_owned(), line.at);
             }
-            "a change is stored" | "a webhook led to no ticket" => {
+            Some(EventName::ChangeStored | EventName::WebhookUnrecognised) => {
                 let way = self.of(text("event.id"), now);
                 let unrecognised = || "webhook.unrecognised".to_owned();
                 way.kind = line.text("event.kind").map_or_else(unrecognised, str::to_owned);
@@ -70,34 +71,34 @@ impl Ways {
                 way.request = text("hint.id").rsplit_once('.').map(|(request, _)| request.to_owned());
                 way.stored_at = Some(line.at);
             }
-            "decided" => {
+            Some(EventName::ActionsDecided) => {
                 let sent = line.count("actions").unwrap_or_default();
                 let says = if sent == 0 { "nothing to do".to_owned() } else { counted(sent) };
                 let step = Step { at: line.at, says, sent, is_open: false };
                 self.of(text("event.id"), now).handlers.insert(line.function.clone(), step);
             }
-            "dry run: not sent" => {
+            Some(EventName::ActionsDryRun) => {
                 let step = Step { at: line.at, says: "dry run".to_owned(), ..Step::default() };
                 self.of(text("event.id"), now).handlers.insert(line.function.clone(), step);
             }
-            "performed" => {
+            Some(EventName::ActionPerformed) => {
                 let says = format!("{} {}", text("action.kind"), text("outcome").replace('_', " "));
                 self.step(line, text("action.id"), says, false, now);
             }
-            "a message comes again" => {
+            Some(EventName::MessageRetried) => {
                 let after = line.count("retry_ms").unwrap_or_default();
-                let says = format!("{}, again in {after} ms", text("failure.kind"));
+                let says = format!("{}, retried in {after} ms", text("reason"));
                 self.step(line, text("subject"), says, true, now);
             }
-            "a message is given up; it stands in the dead-letter queue" => {
-                self.step(line, text("subject"), format!("given up: {}", text("reason")), false, now);
+            Some(EventName::MessageDeadLettered) => {
+                self.step(line, text("subject"), format!("dead-lettered: {}", text("reason")), false, now);
             }
             _ => {}
         }
     }
 
     /// The ways that can be told now, each once unless more was heard of it since.
-    pub fn told(&mut self, now: i64) -> Vec<Way> {
+    pub fn told(&mut self, now: i64) -> Vec<Timeline> {
         let webhooks = &self.webhooks;
         let mut told = Vec::new();
         for way in self.ways.values_mut() {
@@ -110,11 +111,11 @@ impl Ways {
         }
         self.ways.retain(|_, way| now.saturating_sub(way.heard_at) < MEMORY_MS);
         self.webhooks.retain(|_, at| now.saturating_sub(*at) < MEMORY_MS);
-        told.sort_by_key(Way::start);
+        told.sort_by_key(Timeline::start);
         told
     }
 
-    fn of(&mut self, event: &str, now: i64) -> &mut Way {
+    fn of(&mut self, event: &str, now: i64) -> &mut Timeline {
         let way = self.ways.entry(event.to_owned()).or_default();
         event.clone_into(&mut way.event);
         (way.heard_at, way.is_told) = (now, false);
@@ -122,7 +123,7 @@ impl Ways {
     }
 
     /// A step of the worker's, whose subject is an action (`{event}.{handler}.{place}`), or a handler's, whose is the event.
-    fn step(&mut self, line: &Line, subject: &str, says: String, is_open: bool, now: i64) {
+    fn step(&mut self, line: &LogLine, subject: &str, says: String, is_open: bool, now: i64) {
         let mut step = Step { at: line.at, says, sent: 0, is_open };
         match subject.split('.').collect::<Vec<_>>().as_slice() {
             [event, _, place, ..] => {
@@ -140,7 +141,7 @@ impl Ways {
     }
 }
 
-impl Way {
+impl Timeline {
     /// The functions that it went through.
     pub fn functions(&self) -> impl Iterator<Item = &str> {
         let door = self.webhook_at.map(|_| "webhook-ingest");
@@ -213,5 +214,4 @@ fn counted(count: u64) -> String {
 }
 
 #[cfg(test)]
-#[path = "way_tests.rs"]
 mod tests;

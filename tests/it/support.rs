@@ -1,11 +1,11 @@
 //! What most tests begin with.
 
 use anyhow::{Context as _, Result, ensure};
-use automations::{Event, What, aws, clock};
+use automations::{Event, EventKind, aws, clock};
 use aws_sdk_lambda::types::Environment;
-use end_to_end::stack::{Organisation, Place, Stack, eventually};
+use end_to_end::stack::{Organisation, Stack, StackAddresses, eventually};
 use end_to_end::stand_in::Payload;
-use operate::Letters;
+use operate::DeadLetterQueues;
 use serde_json::{Value, json};
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -61,7 +61,7 @@ pub(crate) async fn events(
 ) -> Result<Vec<Event>> {
     eventually("the journal", SOON, async || {
         let events = organisation.journal(ticket).await?;
-        let kinds: Vec<_> = events.iter().map(|event| event.what.kind()).collect();
+        let kinds: Vec<_> = events.iter().map(|event| event.kind.name()).collect();
         ensure!(events.len() >= count, "so far {kinds:?}");
         Ok(events)
     })
@@ -87,7 +87,7 @@ pub(crate) async fn mutations(
 /// Waits until nothing is on its way any more: what was to happen twice has happened by then. The queues are looked at
 /// in the order in which things go, so that nothing slips from one behind the look to one before it.
 pub(crate) async fn rest(stack: &Stack) -> Result<()> {
-    let Place { hints_queue, actions_queue, .. } = &stack.place;
+    let StackAddresses { hints_queue, actions_queue, .. } = &stack.place;
     let handlers = handler_queues(stack).await?;
     eventually("rest", SOON, async || {
         for queue in [hints_queue].into_iter().chain(&handlers).chain([actions_queue]) {
@@ -101,7 +101,7 @@ pub(crate) async fn rest(stack: &Stack) -> Result<()> {
 
 /// The handlers' queues, by name: the stack's own that are neither the worker's nor the enricher's nor for dead letters.
 async fn handler_queues(stack: &Stack) -> Result<Vec<String>> {
-    let Place { hints_queue, actions_queue, stack: prefix, .. } = &stack.place;
+    let StackAddresses { hints_queue, actions_queue, stack: prefix, .. } = &stack.place;
     let listed = stack.sqs.list_queues().queue_name_prefix(format!("{prefix}-")).send().await?;
     let names = listed.queue_urls().iter().filter_map(|url| url.rsplit('/').next().map(str::to_owned));
     Ok(names
@@ -131,19 +131,21 @@ pub(crate) async fn set_variable(stack: &Stack, function: &str, name: &str, valu
 }
 
 /// What the stack gave up.
-pub(crate) fn letters(stack: &Stack) -> Result<Letters> {
-    Ok(Letters::new(&aws::load()?, stack.place.stack.clone(), clock::now().as_seconds()))
+pub(crate) fn letters(stack: &Stack) -> Result<DeadLetterQueues> {
+    Ok(DeadLetterQueues::new(&aws::load()?, stack.place.stack.clone(), clock::now().as_seconds()))
 }
 
 /// The kinds of a ticket's events.
 pub(crate) fn kinds(events: &[Event]) -> Vec<&str> {
-    events.iter().map(|event| event.what.kind()).collect()
+    events.iter().map(|event| event.kind.name()).collect()
 }
 
 /// The names of the stages that a change of stage was between.
 pub(crate) fn stages(event: &Event) -> Option<(&str, &str)> {
-    match &event.what {
-        What::StageChanged { from, to, .. } => Some((from.stage.name.as_deref()?, to.stage.name.as_deref()?)),
+    match &event.kind {
+        EventKind::StageChanged { from, to, .. } => {
+            Some((from.stage.name.as_deref()?, to.stage.name.as_deref()?))
+        }
         _ => None,
     }
 }

@@ -1,0 +1,48 @@
+//! What every function does once, before its first invocation.
+
+use crate::aws;
+use crate::config::{Reader, Unusable};
+use crate::telemetry::{self, EventName, Level};
+use aws_config::SdkConfig;
+
+/// Why a function cannot start. Lambda shows it as a failed init, and tries again at the next invocation.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The environment lacks something, or holds what cannot be read.
+    #[error(transparent)]
+    Environment(#[from] Unusable),
+    /// TLS cannot be set up.
+    #[error("the HTTP client cannot be made")]
+    Http(#[from] reqwest::Error),
+}
+
+/// Reads the environment by `read`, starts logs and metrics, and makes what AWS clients need. Every problem of the environment
+/// is in the error, and in one log line.
+///
+/// # Errors
+/// [`Error`]; fatal.
+pub fn start<Config>(read: impl FnOnce(&mut Reader) -> Option<Config>) -> Result<(Config, SdkConfig), Error> {
+    start_with(Reader::of_process(), read)
+}
+
+/// As [`start`], with an environment that was read before.
+///
+/// # Errors
+/// [`Error`]; fatal.
+pub(crate) fn start_with<Config>(
+    mut env: Reader,
+    read: impl FnOnce(&mut Reader) -> Option<Config>,
+) -> Result<(Config, SdkConfig), Error> {
+    // Set by Lambda from the function's LoggingConfig.
+    let level = env.or("AWS_LAMBDA_LOG_LEVEL", Level::INFO);
+    let namespace = env.required::<String>("METRICS_NAMESPACE");
+    let config = read(&mut env);
+    telemetry::start(level, namespace.clone().unwrap_or_default());
+    let started = env.finish(|| namespace.and(config)).map_err(Error::from);
+    let started = started.and_then(|config| Ok((config, aws::load()?)));
+    if let Err(error) = &started {
+        let event_name = EventName::FunctionInitFailed.as_str();
+        tracing::error!(event_name, error = %error, "the function cannot start");
+    }
+    started
+}

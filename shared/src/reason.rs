@@ -1,0 +1,120 @@
+//! Why something did not succeed: the only source of reason codes.
+
+use serde::{Deserialize, Serialize};
+use strum::{Display, EnumIter, EnumString, IntoStaticStr};
+
+/// A reason code: in logs as `reason`, in a dead letter's attributes, in metrics and in the response to a rejected request.
+/// docs/reasons.md says what each means and what to do next.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Display,
+    EnumIter,
+    EnumString,
+    IntoStaticStr,
+    Serialize,
+    Deserialize,
+)]
+#[strum(serialize_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// More actions led to this event than `MaxChainLength` permits.
+    ChainTooLong,
+    /// Salestrekker refused the token, and a new one too.
+    CredentialRefused,
+    /// A signing secret of the destination cannot be used.
+    DestinationInvalid,
+    /// The destination understood the notice and refused it.
+    DestinationRejected,
+    /// The destination asks for fewer requests.
+    DestinationThrottled,
+    /// The destination does not respond.
+    DestinationUnavailable,
+    /// An earlier message of the same message group is retried first.
+    BlockedByEarlierMessage,
+    /// The handler's name makes an action's id longer than an id may be.
+    HandlerNameTooLong,
+    /// The handler panicked on this event.
+    HandlerPanicked,
+    /// The handler cannot handle this event and said so.
+    HandlerRejectedEvent,
+    /// The handler asked for this event again later.
+    HandlerRequestedRetry,
+    /// Salestrekker's response does not fit what is known of its API.
+    InvalidResponse,
+    /// Another invocation performs the action, or crashed while it did.
+    LeaseHeld,
+    /// A message's body is not what its queue carries.
+    MalformedMessage,
+    /// SQS moved the message itself, after `maxReceiveCount` receives.
+    MaxReceivesExceeded,
+    /// Neither GET nor POST.
+    MethodNotAllowed,
+    /// Something that was named does not exist.
+    NotFound,
+    /// A rotation step was called for which no new token is pending.
+    NothingPending,
+    /// The invocation's deadline is near, so the message was not begun.
+    OutOfTime,
+    /// A mutation was sent and not answered: it may or may not have taken effect.
+    OutcomeUnknown,
+    /// The bus did not accept the events.
+    PublishFailed,
+    /// SQS refused the message.
+    QueueRejected,
+    /// SQS does not respond.
+    QueueUnavailable,
+    /// The message failed on every one of its receives.
+    RetriesExhausted,
+    /// Salestrekker understood the request and refused it.
+    SalestrekkerRejected,
+    /// Salestrekker asks for fewer requests.
+    SalestrekkerThrottled,
+    /// Salestrekker does not respond.
+    SalestrekkerUnavailable,
+    /// The function may not read the secret.
+    SecretAccessDenied,
+    /// The secret does not hold what it should.
+    SecretInvalid,
+    /// There is no such secret.
+    SecretNotFound,
+    /// Secrets Manager does not respond.
+    SecretUnavailable,
+    /// Secrets Manager refused a step of a rotation.
+    SecretsManagerRejected,
+    /// An item of the table does not hold what it should.
+    TableItemInvalid,
+    /// DynamoDB refused the request.
+    TableRejected,
+    /// DynamoDB does not respond.
+    TableUnavailable,
+    /// A call took longer than it may.
+    TimedOut,
+    /// The request body is larger than a message can be.
+    TooLarge,
+    /// The organisation is unknown, or the token is wrong.
+    Unauthorised,
+    /// The queue or Secrets Manager does not respond, so the request was not accepted.
+    Unavailable,
+    /// The secret under rotation is not named as an organisation's API token is.
+    UnknownSecretName,
+    /// The request body is neither a form nor a JSON object.
+    UnsupportedBody,
+    /// Another writer stored a newer version first.
+    VersionConflict,
+    /// The version is not pending in a rotation.
+    VersionNotPending,
+}
+
+impl Reason {
+    /// The code, such as `not_found`.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}

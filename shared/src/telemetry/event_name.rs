@@ -1,0 +1,90 @@
+//! The constant name of each log line, for filters and tools; the text beside it may change.
+
+use strum::{EnumIter, EnumString, IntoStaticStr};
+
+/// What a log line reports, in its field `event_name`. docs/logging.md lists them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, EnumString, IntoStaticStr)]
+pub enum EventName {
+    /// A request was accepted; its hints are on the queue.
+    #[strum(serialize = "webhook.accepted")]
+    WebhookAccepted,
+    /// A request was rejected.
+    #[strum(serialize = "webhook.rejected")]
+    WebhookRejected,
+    /// The hints of a request could not be queued.
+    #[strum(serialize = "webhook.enqueue_failed")]
+    WebhookEnqueueFailed,
+    /// The tokens of an organisation's webhooks could not be read.
+    #[strum(serialize = "webhook.token_read_failed")]
+    WebhookTokenReadFailed,
+    /// That a token was used could not be recorded.
+    #[strum(serialize = "webhook.token_use_not_recorded")]
+    WebhookTokenUseNotRecorded,
+    /// A webhook named no ticket that exists.
+    #[strum(serialize = "webhook.unrecognised")]
+    WebhookUnrecognised,
+    /// An inbound webhook's post became an event.
+    #[strum(serialize = "inbound.received")]
+    InboundReceived,
+    /// The list query was answered.
+    #[strum(serialize = "tickets.listed")]
+    TicketsListed,
+    /// A ticket's new version is stored, with its events.
+    #[strum(serialize = "change.stored")]
+    ChangeStored,
+    /// A handler's actions are on the queue of actions.
+    #[strum(serialize = "actions.decided")]
+    ActionsDecided,
+    /// A handler with `DryRun` decided; nothing was sent.
+    #[strum(serialize = "actions.dry_run")]
+    ActionsDryRun,
+    /// An action came to its end: see `outcome`.
+    #[strum(serialize = "action.performed")]
+    ActionPerformed,
+    /// A message will be received again, after `retry_ms`.
+    #[strum(serialize = "message.retried")]
+    MessageRetried,
+    /// A message was moved to the dead-letter queue.
+    #[strum(serialize = "message.dead_lettered")]
+    MessageDeadLettered,
+    /// A message should be moved to the dead-letter queue, which did not accept it.
+    #[strum(serialize = "message.dead_letter_failed")]
+    MessageDeadLetterFailed,
+    /// The delay of a message could not be changed; the queue's own applies.
+    #[strum(serialize = "message.delay_not_changed")]
+    MessageDelayNotChanged,
+    /// Tickets are due and were queued.
+    #[strum(serialize = "reconcile.due")]
+    ReconcileDue,
+    /// The hints queue is full, so the reconciler added nothing.
+    #[strum(serialize = "reconcile.queue_full")]
+    ReconcileQueueFull,
+    /// The reconciler could not read or queue what is due.
+    #[strum(serialize = "reconcile.failed")]
+    ReconcileFailed,
+    /// A step of a rotation that had finished before.
+    #[strum(serialize = "rotation.already_finished")]
+    RotationAlreadyFinished,
+    /// A step of a rotation failed; the token in use is unchanged.
+    #[strum(serialize = "rotation.step_failed")]
+    RotationStepFailed,
+    /// An API token was read from Secrets Manager.
+    #[strum(serialize = "secret.token_read")]
+    SecretTokenRead,
+    /// A cached secret is used past its time, as Secrets Manager does not respond.
+    #[strum(serialize = "secret.stale_used")]
+    SecretStaleUsed,
+    /// A function panicked; the message is left out, as it may quote data.
+    #[strum(serialize = "function.panicked")]
+    FunctionPanicked,
+    /// A function could not start.
+    #[strum(serialize = "function.init_failed")]
+    FunctionInitFailed,
+}
+
+impl EventName {
+    /// The name, such as `action.performed`.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
