@@ -30,14 +30,14 @@ async fn every_queue_and_every_function_has_its_alarms() -> Result<()> {
     }
     assert!(seen >= 5 + 4 + 3 * 4, "{seen}");
     let needed = [
-        "Refused",
+        "RequestsRejected",
         "Url5xxCount",
         "CredentialRefused",
-        "SecretStale",
+        "StaleSecretAge",
         "TokenDaysLeft",
-        "OldestUnverified",
-        "LongestDue",
-        "NotPublished",
+        "OldestCheckAge",
+        "ReconcileLag",
+        "EventPublishFailures",
         "OutboxBacklog",
     ];
     for metric in needed {
@@ -76,8 +76,8 @@ async fn who_is_woken_hears_of_alarms_that_there_are() -> Result<()> {
     assert!(named.len() > 5, "{rule}");
     for name in named {
         let is_there = of_type(&resources, "AWS::CloudWatch::Alarm").any(|(id, alarm)| {
-            let is_of_watch = id.strip_prefix("Watch.").is_some_and(|own| *name == format!("${{{own}}}"));
-            is_of_watch || alarm["AlarmName"]["Fn::Sub"] == *name
+            let is_nested = id.strip_prefix("Alarms.").is_some_and(|own| *name == format!("${{{own}}}"));
+            is_nested || alarm["AlarmName"]["Fn::Sub"] == *name
         });
         ensure!(is_there, "no alarm {name}");
     }

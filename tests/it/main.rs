@@ -6,6 +6,7 @@
 mod actions;
 mod alarms;
 mod api;
+mod built;
 mod chains;
 mod client_fixture;
 mod conformance;
@@ -31,8 +32,10 @@ mod reading;
 mod reconciled;
 mod replayed;
 mod rotation;
+mod same_code;
 mod secrets;
 mod shipped;
+mod sixty_handlers;
 mod store;
 mod support;
 mod swapped;

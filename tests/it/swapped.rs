@@ -95,7 +95,7 @@ async fn swap(stack: &Stack, program: &Path) -> Result<()> {
 /// The handler as it was deployed.
 fn built() -> PathBuf {
     let own = Path::new(env!("CARGO_MANIFEST_DIR"));
-    own.parent().unwrap_or(own).join(".aws-sam/build/HandlerFollowUpOnSettlement/bootstrap")
+    own.parent().unwrap_or(own).join(".local/sam/suite/HandlerFollowUpOnSettlement/bootstrap")
 }
 
 /// The same with another label, as if somebody had edited it.

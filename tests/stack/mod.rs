@@ -9,6 +9,7 @@ mod written;
 pub use hosted::Hosted;
 pub use listener::Listener;
 pub use organisation::{Mutation, Organisation};
+pub use template::resources_of;
 pub use written::{Where, Written};
 
 use anyhow::{Context as _, Result};

@@ -3,20 +3,19 @@
 use super::{Stack, aws};
 use anyhow::{Context as _, Result};
 use aws_sdk_cloudformation::Client;
-use aws_sdk_cloudformation::types::TemplateStage;
+use aws_sdk_cloudformation::types::{StackResourceSummary, TemplateStage};
 use serde_json::{Map, Value, json};
 
 impl Stack {
     /// Every resource that is deployed, by its logical id; a nested stack's among them, as `Roles.Reconciler`. What a nested
-    /// stack calls `Application` is the name of this one, and said so.
+    /// stack calls `Application` is the name of this one, and is written so.
     ///
     /// # Errors
-    /// As a request fails.
+    /// If a request fails.
     pub async fn resources(&self) -> Result<Map<String, Value>> {
         let client = Client::new(&aws::load()?);
         let mut all = template(&client, &self.place.stack).await?;
-        let listed = client.list_stack_resources().stack_name(&self.place.stack).send().await?;
-        for resource in listed.stack_resource_summaries() {
+        for resource in resources_of(&client, &self.place.stack).await? {
             if resource.resource_type() == Some("AWS::CloudFormation::Stack") {
                 let nested = resource.physical_resource_id().context("a nested stack without a name")?;
                 let own = resource.logical_resource_id().context("a nested stack without an id")?;
@@ -26,6 +25,19 @@ impl Stack {
         }
         Ok(all)
     }
+}
+
+/// The resources of a stack, from every page.
+///
+/// # Errors
+/// If a request fails.
+pub async fn resources_of(client: &Client, stack: &str) -> Result<Vec<StackResourceSummary>> {
+    let mut pages = client.list_stack_resources().stack_name(stack).into_paginator().items().send();
+    let mut resources = Vec::new();
+    while let Some(resource) = pages.next().await {
+        resources.push(resource?);
+    }
+    Ok(resources)
 }
 
 async fn template(client: &Client, stack: &str) -> Result<Map<String, Value>> {

@@ -46,6 +46,17 @@ enum Command {
     },
     /// Put a program into a function's place
     Swap { function: String, program: PathBuf },
+    /// Check the entries of the table of handlers against the handlers' programs
+    Check {
+        /// The project's root
+        #[arg(long)]
+        root: PathBuf,
+        /// The folder of the handlers' programs
+        #[arg(long)]
+        binaries: PathBuf,
+        /// Folders of functions/; all if none is named
+        only: Vec<String>,
+    },
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -60,6 +71,13 @@ async fn main() -> ExitCode {
 }
 
 async fn run(Arguments { command, stack }: Arguments) -> Result<()> {
+    if let Command::Check { root, binaries, only } = &command {
+        let problems = dev::entries::check(root, binaries, only)?;
+        if problems.is_empty() {
+            return Ok(());
+        }
+        bail!("{}; see the table of handlers in template.yaml", problems.join("; "));
+    }
     let endpoint = Reader::of_process().or("AWS_ENDPOINT_URL", String::new());
     if !endpoint.starts_with("http://127.0.0.1:") {
         bail!("this is for the local stack: run `cargo xtask dev`");
@@ -73,6 +91,7 @@ async fn run(Arguments { command, stack }: Arguments) -> Result<()> {
             let tail = Tail::new(client, &stack, now());
             show(tail, &LogFormatter { only, level, text, json, colour }).await
         }
+        Command::Check { .. } => Ok(()),
         Command::Swap { function, program } => {
             let swap = Swap { lambda: aws_sdk_lambda::Client::new(&config), sqs: aws::sqs(&config) };
             swap.swap(&format!("{stack}-{function}"), &program).await

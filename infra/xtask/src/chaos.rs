@@ -3,6 +3,7 @@
 use crate::ports::Ports;
 use crate::project::{binary, command};
 use crate::stack::{Running, found_by};
+use crate::template::Template;
 use anyhow::{Context as _, Result};
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -12,7 +13,7 @@ const PARAMETERS: &str = "WorkTimeout=6 WorkVisibilityTimeout=36";
 
 /// Starts a stack, breaks it, prints the verdict, stops the stack.
 pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode> {
-    let running = Running::start("chaos", Ports::default(), PARAMETERS)?;
+    let running = Running::start("chaos", Template::Suite, Ports::default(), PARAMETERS)?;
     let mut chaos = command(binary("chaos"));
     found_by(&mut chaos, &running.place());
     chaos.env("MINISTACK_PID", running.engine()).args(arguments);

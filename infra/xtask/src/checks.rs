@@ -1,68 +1,127 @@
-//! `cargo xtask test`: every check and every test, cheapest first.
+//! `cargo xtask test`: every check and every test, cheapest first; `cargo xtask check`: those of a minute.
 
 use crate::bench;
 use crate::chaos;
+use crate::entries::check_entries;
 use crate::ports::Ports;
-use crate::project::command;
+use crate::project::{command, functions, root};
 use crate::sam;
 use crate::stack::{Running, found_by};
-use crate::steps::{say, step};
+use crate::steps::{run_build, say, step};
+use crate::template::Template;
 use crate::tools::{self, Tools};
+use crate::turn;
 use anyhow::{Context as _, Result, bail};
+use clap::ValueEnum;
 use std::ffi::OsString;
 use std::process::{Command, ExitCode};
 
-/// Runs all of them, and stops at the first that fails.
-pub(crate) fn run() -> Result<()> {
+/// A part of `cargo xtask test`, so that CI can run the parts side by side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// Format, clippy, documents, licences, templates
+    Checks,
+    /// Unit, property and doc tests, and the entries of the table of handlers
+    Unit,
+    /// The deployed local stack, a small chaos run, the short benchmark
+    EndToEnd,
+}
+
+/// Runs all of them, or one part, and stops at the first that fails.
+pub(crate) fn run(only: Option<Part>) -> Result<()> {
+    let wants = |part| only.is_none_or(|only| only == part);
+    if wants(Part::Checks) {
+        style()?;
+        files()?;
+        let mut doc = cargo(&["doc", "--locked", "--no-deps", "--workspace"]);
+        doc.env("RUSTDOCFLAGS", "-D warnings");
+        check("cargo doc", doc, "fix what it names")?;
+    }
+    if wants(Part::Unit) {
+        unit()?;
+    }
+    if wants(Part::EndToEnd) {
+        end_to_end()?;
+    }
+    say("\n  all checks and tests passed");
+    Ok(())
+}
+
+/// What can be said of one's own handlers in about a minute: `cargo xtask check`.
+pub(crate) fn quick() -> Result<()> {
+    style()?;
+    unit()?;
+    step("the tools", tools::install)?;
+    templates()?;
+    say("\n  all quick checks passed; `cargo xtask test` runs everything");
+    Ok(())
+}
+
+fn style() -> Result<()> {
     check("cargo fmt", cargo(&["fmt", "--all", "--check"]), "run `cargo fmt`")?;
     let clippy = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
-    check("cargo clippy", cargo(&clippy), "mend what it names")?;
-    check("unit, property and doc tests", cargo(&["test", "--locked"]), "mend what failed")?;
+    check("cargo clippy", cargo(&clippy), "fix what it names")
+}
+
+fn files() -> Result<()> {
     let mut schema = cargo(&["run", "--quiet", "--locked", "--package", "schema", "--"]);
     schema.args(["check", "--schema", "shared/schema/salestrekker.graphql"]);
     check("GraphQL documents", schema, "change the names in the documents")?;
     step("the tools", tools::install)?;
-    let deny = Tools::Sam.program("cargo-deny");
-    let mut deny = command(deny);
+    let mut deny = command(Tools::Sam.program("cargo-deny"));
     deny.args(["--locked", "check", "licenses", "bans", "sources"]);
     check("cargo deny: licences, bans, sources", deny, "see deny.toml")?;
+    templates()
+}
+
+fn templates() -> Result<()> {
+    let mut stacks: Vec<_> = std::fs::read_dir(root().join("infra/stacks"))?
+        .map(|file| Ok(file?.path()))
+        .collect::<Result<_>>()?;
+    stacks.sort();
     let mut lint = command(Tools::Sam.program("cfn-lint"));
-    lint.arg("template.yaml");
-    lint.args(
-        ["dashboard", "edge", "key", "organisation", "roles", "store", "watch"]
-            .map(|name| format!("infra/{name}.yaml")),
-    );
-    check("cfn-lint", lint, "mend template.yaml")?;
+    lint.arg("template.yaml").args(stacks);
+    check("cfn-lint", lint, "fix the template")?;
     let mut validate = sam::cli();
     validate.args(["validate", "--lint", "--config-env", "local"]);
-    check("sam validate --lint", validate, "mend template.yaml")?;
-    let mut doc = cargo(&["doc", "--locked", "--no-deps", "--workspace"]);
-    doc.env("RUSTDOCFLAGS", "-D warnings");
-    check("cargo doc", doc, "mend what it names")?;
-    let running = Running::start("test", Ports::default(), "")?;
+    check("sam validate --lint", validate, "fix template.yaml")
+}
+
+fn unit() -> Result<()> {
+    check("unit, property and doc tests", cargo(&["test", "--locked"]), "fix what failed")?;
+    step("the entries of the table of handlers", || {
+        let _turn = turn::take()?;
+        let mut build = cargo(&["build", "--locked", "--bins", "--package", "dev"]);
+        build.args(functions()?.iter().flat_map(|name| ["--package", name]));
+        run_build(&mut build, "entries.log")?;
+        check_entries(&[])
+    })
+}
+
+fn end_to_end() -> Result<()> {
+    let running = Running::start("test", Template::Suite, Ports::default(), "")?;
     let mut tests = cargo(&["test", "--locked", "--package", "end-to-end"]);
     found_by(&mut tests, &running.place());
     check(
         "end-to-end tests on the deployed stack",
         tests,
-        "see .local/log/test-ministack.log for what the functions said",
+        "see .local/log/test-ministack.log for what the functions logged",
     )?;
-    // Alone, as it changes what all tests look at.
+    // Alone, as it changes what all tests read.
     running.deploy_with("LogLevel=DEBUG WorkTimeout=50 StageAgeDays=5")?;
     let mut smoke = cargo(&["run", "--quiet", "--locked", "--package", "operate", "--bin", "smoke"]);
     found_by(&mut smoke, &running.place());
-    check("what an operator changes in a parameter reaches what serves", smoke, "see docs/decisions/0030")?;
+    check("a changed parameter reaches what serves", smoke, "see docs/decisions/0030")?;
     drop(running);
-    say("\n— chaos, a small one");
+    say("\n— chaos, a small run");
     let small = ["--seed", "7", "--tickets", "24", "--events", "240", "--kills", "48"].map(OsString::from);
     if chaos::run(&small)? != ExitCode::SUCCESS {
         bail!("an effect was lost, doubled or misordered; see .local/log/chaos-ministack.log");
     }
-    say("\n— sizes, memory, requests and calls of what goes to AWS");
+    say("\n— sizes, memory, requests and calls of the release build");
     if bench::run(&[OsString::from("--short")])? != ExitCode::SUCCESS {
         bail!("a bound of docs/performance.md does not hold");
     }
-    say("\n  all checks and tests passed");
     Ok(())
 }
 

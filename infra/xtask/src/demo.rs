@@ -3,11 +3,12 @@
 use crate::ports::Ports;
 use crate::project::{binary, command};
 use crate::stack::{Running, found_by};
+use crate::template::Template;
 use anyhow::{Context as _, Result, bail};
 
 /// Starts a stack of its own, sends the webhook, prints the timeline, stops the stack.
 pub(crate) fn run(json: bool) -> Result<()> {
-    let running = Running::start("demo", Ports::default(), "")?;
+    let running = Running::start("demo", Template::Suite, Ports::default(), "")?;
     let mut demo = command(binary("demo"));
     found_by(&mut demo, &running.place());
     if json {

@@ -1,16 +1,19 @@
 //! `cargo xtask dev`: the local stack, and in it every saved file a moment later.
 
 use crate::changes::{Watched, Work};
+use crate::entries::check_entries;
 use crate::ports::Ports;
 use crate::project::{binary, command, functions, local, root};
 use crate::sam::build;
 use crate::stack::{Running, found_by, is_ending};
-use crate::steps::{run_logged, say, share_terminal, shown, step, until};
+use crate::steps::{log_path, run_build, say, share_terminal, shown, step, until};
+use crate::template::{Template, defaults};
+use crate::turn;
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Read as _, Seek as _, SeekFrom};
 use std::path::PathBuf;
 use std::process::Child;
 use std::time::{Duration, SystemTime};
@@ -56,8 +59,20 @@ struct Dev {
     programs: BTreeMap<String, PathBuf>,
     /// What could not be done yet, as it did not build or did not deploy.
     owed: Work,
-    /// So many programs were put into place.
+    /// Programs that were put into place.
     count: usize,
+    /// The parameters of the first deployment, and the template's defaults then.
+    parameters: String,
+    defaults: BTreeMap<String, String>,
+    /// What the engine logs; a function that cannot start says so only there.
+    engine_log: EngineLog,
+}
+
+/// The part of the engine's log that was not read yet.
+struct EngineLog {
+    path: PathBuf,
+    read: u64,
+    last: String,
 }
 
 /// Starts the stack, then follows what is saved until it is interrupted.
@@ -71,7 +86,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let log_level = if options.level == Level::Debug { " LogLevel=DEBUG" } else { "" };
     // What is saved while it starts is taken up when it has started.
     let watched = Watched::new();
-    let running = Running::start("dev", options.ports, &format!("{PARAMETERS}{log_level}"))?;
+    let defaults = defaults()?;
+    let parameters = format!("{PARAMETERS}{log_level}");
+    let running = Running::start("dev", Template::Project, options.ports, &parameters)?;
     build_tool()?;
     let _ = fs::remove_dir_all(place_of_programs());
     fs::create_dir_all(place_of_programs())?;
@@ -88,7 +105,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     say("\n  save a file of functions/ or shared/ and it serves a moment later; Ctrl-C ends all of it\n");
     let logs = running.alongside("logs", &mut logs)?;
     let (serving, programs, owed) = (BTreeMap::new(), BTreeMap::new(), Work::default());
-    Dev { running, logs, watched, serving, programs, owed, count: 0 }.follow()
+    let engine_log = EngineLog { path: log_path("dev-ministack.log")?, read: 0, last: String::new() };
+    Dev { running, logs, watched, serving, programs, owed, count: 0, parameters, defaults, engine_log }
+        .follow()
 }
 
 impl Dev {
@@ -100,6 +119,9 @@ impl Dev {
                 }
                 if !matches!(self.logs.try_wait(), Ok(None)) {
                     return Some(Err(anyhow::anyhow!("what shows the logs ended; run the command again")));
+                }
+                if let Some(failure) = self.engine_log.init_failure() {
+                    say(&format!("  ✗ a function cannot start: {failure}"));
                 }
                 self.watched.saved().map(Ok)
             });
@@ -124,9 +146,10 @@ impl Dev {
         let what = what.get(..4).map_or_else(|| what.join(", "), |few| format!("{}, …", few.join(", ")));
         if self.owed.deploy {
             say(&format!("  ↻ {what}: building all, and deploying again"));
-            build()?;
+            let _turn = turn::take()?;
+            build(Template::Project)?;
             build_tool()?;
-            self.running.deploy()?;
+            self.running.deploy_with(&self.parameters()?)?;
             self.serving.clear();
             // Where a saved file was taken back, SAM sees no change; but what was swapped is not what it deployed.
             let deployed = deployed()?;
@@ -149,6 +172,18 @@ impl Dev {
         Ok(())
     }
 
+    /// The parameters of the first deployment, and those whose default was changed since: CloudFormation keeps the former
+    /// value of a parameter that is not named.
+    fn parameters(&self) -> Result<String> {
+        let changed = defaults()?;
+        let changed = changed.iter().filter(|(name, value)| self.defaults.get(*name) != Some(value));
+        let changed: Vec<String> = changed.map(|(name, value)| format!("{name}=\"{value}\"")).collect();
+        if !changed.is_empty() {
+            say(&format!("  ↻ new defaults of parameters: {}", changed.join(" ")));
+        }
+        Ok(format!("{} {}", self.parameters, changed.join(" ")).trim_end().to_owned())
+    }
+
     /// The functions that are owed; what is not deployed is said.
     fn names(&self) -> Result<Vec<String>> {
         let deployed = deployed()?;
@@ -167,13 +202,14 @@ impl Dev {
             return Ok(());
         }
         let mut cargo = command("cargo");
-        cargo.args(["build", "--quiet", "--locked", "--bins"]);
+        cargo.args(["build", "--quiet", "--locked", "--bins", "--package", "dev"]);
         cargo.args(names.iter().flat_map(|name| ["--package", name]));
         // Said to the person, not to a log.
         cargo.env("CARGO_TERM_COLOR", if std::io::stderr().is_terminal() { "always" } else { "never" });
         if !self.running.to_its_end("cargo", &mut cargo)? {
             bail!("it does not build");
         }
+        check_entries(names)?;
         for name in names {
             let is_new = self.serving.get(name) != Some(&built_at(name)?);
             if is_new {
@@ -202,6 +238,24 @@ impl Dev {
     }
 }
 
+impl EngineLog {
+    /// Why a function cannot start, if the engine logged that since the last call; the same reason once in a row.
+    fn init_failure(&mut self) -> Option<String> {
+        let mut file = fs::File::open(&self.path).ok()?;
+        file.seek(SeekFrom::Start(self.read)).ok()?;
+        let mut text = String::new();
+        let length = file.read_to_string(&mut text).ok()?;
+        self.read = self.read.saturating_add(u64::try_from(length).unwrap_or_default());
+        let line = text.lines().rfind(|line| line.contains("exited during init"))?;
+        let failure = line.split_once("exited during init").map_or(line, |(_, rest)| rest);
+        let failure = failure.trim_start_matches(|c: char| !c.is_alphabetic()).to_owned();
+        (failure != self.last).then(|| {
+            self.last.clone_from(&failure);
+            failure
+        })
+    }
+}
+
 /// The functions that the template names.
 fn deployed() -> Result<Vec<String>> {
     let template =
@@ -216,11 +270,11 @@ fn place_of_programs() -> PathBuf {
 }
 
 /// Builds what shows and swaps: SAM's own build moves it away. With the stand-in, as both then share one build of the SDK.
-fn build_tool() -> Result<()> {
+pub(crate) fn build_tool() -> Result<()> {
     step("building what shows and swaps", || {
         let mut cargo = command("cargo");
         cargo.args(["build", "--locked", "--bins", "--package", "end-to-end", "--package", "dev"]);
-        run_logged(&mut cargo, "dev-build.log", "mend it and run the command again")
+        run_build(&mut cargo, "dev-build.log")
     })
 }
 

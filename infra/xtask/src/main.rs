@@ -6,6 +6,7 @@ mod chaos;
 mod checks;
 mod demo;
 mod dev;
+mod entries;
 mod fuzz;
 mod lint;
 mod ports;
@@ -14,9 +15,12 @@ mod project;
 mod sam;
 mod sbom;
 mod stack;
+mod stack_events;
 mod steps;
+mod template;
 mod tool;
 mod tools;
+mod turn;
 
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
@@ -39,7 +43,13 @@ enum Command {
         json: bool,
     },
     /// Run every check and every test, cheapest first, and stop at the first that fails
-    Test,
+    Test {
+        /// Only this part
+        #[arg(long, value_enum)]
+        only: Option<checks::Part>,
+    },
+    /// Run the checks of about a minute: format, clippy, unit tests, the handlers' entries, the templates
+    Check,
     /// Have checkov judge the templates and actionlint the workflows, offline
     Lint,
     /// Print a bill of materials, from Cargo.lock, as JSON
@@ -57,6 +67,9 @@ enum Command {
         /// Print one JSON object instead of a table
         #[arg(long)]
         json: bool,
+        /// Print lines for a shell: eval "$(cargo xtask up --env)"
+        #[arg(long, conflicts_with = "json")]
+        env: bool,
         #[command(flatten)]
         ports: ports::Ports,
     },
@@ -154,11 +167,12 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Demo { json } => demo::run(json).map(done),
-        Command::Test => checks::run().map(done),
+        Command::Test { only } => checks::run(only).map(done),
+        Command::Check => checks::quick().map(done),
         Command::Lint => lint::run().map(done),
         Command::Sbom => sbom::run().map(done),
         Command::Fuzz { minutes, targets } => fuzz::run(minutes, &targets).map(done),
-        Command::Up { json, ports } => stack::up(json, ports).map(done),
+        Command::Up { json, env, ports } => stack::up(json, env, ports).map(done),
         Command::Dev { options } => dev::run(&options).map(done),
         Command::Down => stack::down().map(done),
         Command::NewHandler { arguments } => tool::author("new-handler", &arguments),

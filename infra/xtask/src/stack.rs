@@ -5,7 +5,9 @@ use crate::process::{Started, died};
 use crate::project::{REGION, binary, command, local, root};
 use crate::sam::{build, deploy};
 use crate::steps::{log_path, say, step, until};
+use crate::template::Template;
 use crate::tools::{self, Tools};
+use crate::turn;
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -29,17 +31,23 @@ pub(crate) struct Stack {
 }
 
 /// `cargo xtask up`.
-pub(crate) fn up(json: bool, ports: Ports) -> Result<()> {
-    let stack = match Stack::load("up").filter(Stack::runs) {
-        Some(stack) => {
-            say("  the stack is already up");
+pub(crate) fn up(json: bool, env: bool, ports: Ports) -> Result<()> {
+    let running =
+        ["up", "dev"].into_iter().find_map(|name| Some((name, Stack::load(name).filter(Stack::runs)?)));
+    let stack = match running {
+        Some((name, stack)) => {
+            say(&format!("  the stack of `{name}` is up"));
             stack
         }
-        None => Running::start("up", ports, "")?.leave()?,
+        None => Running::start("up", Template::Project, ports, "")?.leave()?,
     };
     let mut out = std::io::stdout().lock();
     if json {
         writeln!(out, "{}", stack.place)?;
+    } else if env {
+        for (name, value) in stack.place.as_object().into_iter().flatten() {
+            writeln!(out, "export {name}='{}'", value.as_str().unwrap_or_default())?;
+        }
     } else {
         for (name, value) in stack.place.as_object().into_iter().flatten() {
             writeln!(out, "{name:<24} {}", value.as_str().unwrap_or_default())?;
@@ -131,6 +139,7 @@ type Owned = (&'static str, Arc<Mutex<Option<Stack>>>);
 pub(crate) struct Running {
     name: &'static str,
     aws_port: u16,
+    template: Template,
     parameters: String,
     stack: Arc<Mutex<Option<Stack>>>,
     /// Kept so that a child that died can be told.
@@ -139,27 +148,35 @@ pub(crate) struct Running {
 
 impl Running {
     /// Installs, builds, starts, deploys with these parameters of the template, seeds.
-    pub(crate) fn start(name: &'static str, ports: Ports, parameters: &str) -> Result<Self> {
+    pub(crate) fn start(
+        name: &'static str,
+        template: Template,
+        ports: Ports,
+        parameters: &str,
+    ) -> Result<Self> {
+        let _turn = turn::take()?;
         if let Some(old) = Stack::load(name) {
             old.stop(name)?;
         }
         // A port in use is told before the minutes that a build may take; a free one is chosen after them.
         ports.choose()?;
         tools::install()?;
-        build()?;
+        build(template)?;
         let (aws, salestrekker) = ports.choose()?;
         let owner = (name != "up").then(Started::this);
         let stack = Stack { owner, ..Stack::default() };
         let mut running = Self {
             name,
             aws_port: aws,
+            template,
             parameters: parameters.to_owned(),
             stack: Arc::new(Mutex::new(Some(stack))),
             children: Vec::new(),
         };
         running.stop_on_signal()?;
         step("starting MiniStack and Salestrekker's stand-in", || {
-            running.add("ministack", &mut ministack(name, aws)?, aws)?;
+            let log_level = if parameters.contains("LogLevel=DEBUG") { "DEBUG" } else { "INFO" };
+            running.add("ministack", &mut ministack(name, aws, log_level)?, aws)?;
             running.add(
                 "stand-in",
                 command(binary("stand-in")).args(["--empty", "--port", &salestrekker.to_string()]),
@@ -180,8 +197,8 @@ impl Running {
 
     /// Deploys what was built last, with these parameters of the template instead.
     pub(crate) fn deploy_with(&self, parameters: &str) -> Result<()> {
-        let Self { name, aws_port, .. } = self;
-        step("deploying template.yaml with sam deploy", || deploy(name, *aws_port, parameters))
+        let Self { name, aws_port, template, .. } = self;
+        step("deploying template.yaml with sam deploy", || deploy(name, *template, *aws_port, parameters))
     }
 
     /// Starts a command that speaks where this one does, and that ends with the stack.
@@ -292,7 +309,7 @@ impl Drop for Running {
     }
 }
 
-fn ministack(name: &str, port: u16) -> Result<std::process::Command> {
+fn ministack(name: &str, port: u16, log_level: &str) -> Result<std::process::Command> {
     let state = local().join("ministack");
     fs::create_dir_all(&state)?;
     // It unpacks every function that it runs, by its port, and leaves that there: hundreds of megabytes each time.
@@ -311,6 +328,8 @@ fn ministack(name: &str, port: u16) -> Result<std::process::Command> {
         .env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{port}"))
         .env("S3_DATA_DIR", state)
         .env("TMPDIR", temporary)
+        // What Lambda sets from a function's LoggingConfig, the engine passes on from its own environment.
+        .env("AWS_LAMBDA_LOG_LEVEL", log_level)
         .env(
             "SERVICES",
             "sqs,secretsmanager,dynamodb,events,scheduler,lambda,cloudformation,s3,iam,sts,logs,monitoring",
@@ -335,6 +354,9 @@ fn seed(name: &str, aws: u16, salestrekker: u16) -> Result<Value> {
 /// The environment in which the end-to-end tests and the demonstration find a stack.
 pub(crate) fn found_by(command: &mut std::process::Command, place: &Value) {
     let text = |key: &str| place.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-    command.env("STACK", place.to_string()).env("AWS_ENDPOINT_URL", text("aws_endpoint_url"));
+    command
+        .env("STACK", place.to_string())
+        .env("SAM_BUILD", Template::Suite.build())
+        .env("AWS_ENDPOINT_URL", text("aws_endpoint_url"));
     command.current_dir(root());
 }

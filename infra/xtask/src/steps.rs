@@ -63,6 +63,21 @@ pub(crate) fn run_logged(command: &mut Command, log: &str, next: &str) -> Result
     Ok(())
 }
 
+/// Runs a compiler to its end; a failure shows what it says of the errors.
+pub(crate) fn run_build(command: &mut Command, log: &str) -> Result<()> {
+    let failed = match run_logged(command, log, "fix it and run the command again") {
+        Ok(()) => return Ok(()),
+        Err(failed) => failed,
+    };
+    let text = fs::read_to_string(log_path(log)?).unwrap_or_default();
+    let errors = text.lines().skip_while(|line| !line.starts_with("error")).take(MAX_SHOWN);
+    say(&errors.collect::<Vec<_>>().join("\n"));
+    Err(failed)
+}
+
+/// Lines of a compiler's errors that are shown.
+const MAX_SHOWN: usize = 60;
+
 /// The file of a log, its folder made.
 pub(crate) fn log_path(log: &str) -> Result<PathBuf> {
     let folder = crate::project::logs();

@@ -1,0 +1,94 @@
+//! Whether each entry of the table of handlers fits its handler, asked of the handler's own program before it serves.
+
+use anyhow::{Context as _, Result};
+use author::table::{self, Row};
+use automations::id::ActionId;
+use serde_json::{Map, Value};
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// An entry that does not fit, in a sentence.
+pub type Problem = String;
+
+/// Checks the entries of template.yaml whose code is one of these folders of functions/, or all. Programs are in `binaries`.
+///
+/// # Errors
+/// If template.yaml or a program cannot be read.
+pub fn check(root: &Path, binaries: &Path, only: &[String]) -> Result<Vec<Problem>> {
+    let template =
+        std::fs::read_to_string(root.join("template.yaml")).context("template.yaml cannot be read")?;
+    let mut problems = Vec::new();
+    let mut names = BTreeSet::new();
+    for row in table::rows(&template)? {
+        let text = |key: &str| row.text(key).unwrap_or_default();
+        let (name, code) = (text("Name"), text("Code"));
+        let folder = code.strip_prefix("functions/").unwrap_or(&code).to_owned();
+        if !only.is_empty() && !only.contains(&folder) {
+            continue;
+        }
+        if !names.insert(name.clone()) {
+            problems.push(format!("{}: two entries have the Name {name}; each needs its own", row.id));
+        }
+        problems.extend(shape(&row).map(|problem| format!("{name}: {problem}")));
+        problems.extend(settings(&row, &binaries.join(&folder))?.map(|problem| format!("{name}: {problem}")));
+    }
+    Ok(problems)
+}
+
+/// What can be seen without the program.
+fn shape(row: &Row) -> Option<Problem> {
+    let name = row.text("Name").unwrap_or_default();
+    let id = format!("00000000-0000-5000-8000-000000000000.{name}.99");
+    let is_plain = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+    if name.is_empty() || !is_plain || ActionId::parse(&id).is_err() {
+        return Some(format!(
+            "Name {name:?} must be lower-case letters, digits and hyphens, and fit an action's id"
+        ));
+    }
+    let filter = row.text("Filter").unwrap_or_default();
+    match serde_json::from_str::<Map<String, Value>>(&format!("{{{filter}}}")) {
+        Ok(_) => None,
+        Err(error) => Some(format!("Filter is not the inside of a JSON object: {error}")),
+    }
+}
+
+fn settings(row: &Row, program: &Path) -> Result<Option<Problem>> {
+    let output = Command::new(program)
+        .arg("--check")
+        .env("SETTINGS", row.text("Settings").unwrap_or_default())
+        .env("HANDLER", row.text("Name").unwrap_or_default())
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("{} cannot be started", program.display()))?;
+    let error = String::from_utf8_lossy(&output.stderr);
+    Ok((!output.status.success()).then(|| error.trim().lines().last().unwrap_or_default().to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(name: &str, filter: &str) -> Row {
+        let columns =
+            [("Name", name), ("Filter", filter)].map(|(key, value)| (key.to_owned(), value.to_owned()));
+        Row { id: "X".to_owned(), columns: columns.to_vec() }
+    }
+
+    #[test]
+    fn a_name_and_a_filter_that_do_not_fit_are_found_without_a_program() {
+        assert_eq!(shape(&row("label-on-new-ticket", r#"'"id": [{"exists": true}]'"#)), None);
+        for name in ["", "Label", "a.b", &"x".repeat(300)] {
+            assert!(shape(&row(name, "''")).unwrap().starts_with("Name "), "{name}");
+        }
+        assert!(shape(&row("a", r#"'"id": ['"#)).unwrap().starts_with("Filter "));
+    }
+
+    #[test]
+    fn settings_are_the_programs_own_to_judge() {
+        let own = std::env::current_exe().unwrap();
+        // Any program that refuses `--check` will do.
+        assert!(settings(&row("a", "''"), &own).unwrap().is_some());
+        assert!(settings(&row("a", "''"), Path::new("/nowhere/a")).is_err());
+    }
+}

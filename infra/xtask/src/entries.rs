@@ -1,0 +1,18 @@
+//! The entries of the table of handlers, checked by the handlers' own programs.
+
+use crate::project::{binary, command, root};
+use anyhow::{Context as _, Result, bail};
+use std::path::Path;
+
+/// Checks the entries of the table of handlers (all, or those of these functions) against the programs just built.
+pub(crate) fn check_entries(names: &[String]) -> Result<()> {
+    let mut check = command(binary("dev"));
+    let debug = binary("dev").parent().map(Path::to_owned).unwrap_or_default();
+    check.args(["check", "--root"]).arg(root()).arg("--binaries").arg(debug).args(names);
+    let output = check.output().context("the entries of the table of handlers cannot be checked")?;
+    if !output.status.success() {
+        let error = String::from_utf8_lossy(&output.stderr);
+        bail!("{}", error.trim().trim_start_matches("error: "));
+    }
+    Ok(())
+}

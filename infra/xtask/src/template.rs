@@ -1,0 +1,135 @@
+//! template.yaml as text: the table of handlers exchanged for the tests' own, and the parameters' defaults.
+
+use crate::project::{local, root};
+use anyhow::{Context as _, Result};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Which template a local stack deploys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Template {
+    /// template.yaml as it is: `up`, `dev`.
+    Project,
+    /// template.yaml with the handlers of tests/handlers.yaml: `test`, `demo`, `chaos`. A user's own handlers are not in it.
+    Suite,
+}
+
+impl Template {
+    /// The file, written if it is not the project's own.
+    pub(crate) fn file(self) -> Result<PathBuf> {
+        let own = root().join("template.yaml");
+        match self {
+            Self::Project => Ok(own),
+            Self::Suite => {
+                let text = with_table(&read(&own)?, &read(&root().join("tests/handlers.yaml"))?)?;
+                let file = local().join("sam").join("suite.yaml");
+                fs::create_dir_all(local().join("sam"))?;
+                fs::write(
+                    &file,
+                    text.replace(" functions/", " ../../functions/").replace(" infra/", " ../../infra/"),
+                )?;
+                Ok(file)
+            }
+        }
+    }
+
+    /// The folder that `sam build` fills for it. Not `.aws-sam/build`, so that a later `sam deploy` to AWS cannot take
+    /// programs that were built for this machine.
+    pub(crate) fn build(self) -> PathBuf {
+        local().join("sam").join(match self {
+            Self::Project => "project",
+            Self::Suite => "suite",
+        })
+    }
+}
+
+/// The default of each parameter that has one, as text.
+pub(crate) fn defaults() -> Result<BTreeMap<String, String>> {
+    Ok(defaults_in(&read(&root().join("template.yaml"))?))
+}
+
+fn read(path: &Path) -> Result<String> {
+    fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))
+}
+
+/// The template with this table of handlers, and with its names in the loop.
+fn with_table(template: &str, table: &str) -> Result<String> {
+    let start = template.find("\n  Handler:\n").context("template.yaml has no table of handlers")?;
+    let start = start.saturating_add(1);
+    let (before, rest) = template.split_at(start);
+    let end = rest
+        .find("\n\n")
+        .context("the table of handlers in template.yaml does not end with an empty line")?;
+    let (_, after) = rest.split_at(end);
+    let rows = table.split_once("Handler:\n").context("tests/handlers.yaml has no table")?.1;
+    let indented: Vec<String> = rows.lines().map(|line| format!("  {line}")).collect();
+    let names: Vec<&str> = rows
+        .lines()
+        .filter_map(|line| line.strip_prefix("  ")?.strip_suffix(':'))
+        .filter(|name| !name.starts_with(' '))
+        .collect();
+    let loops = "Fn::ForEach::Handlers:\n    - Name\n    - [";
+    let (head, list) = after.split_once(loops).context("template.yaml has no loop over its handlers")?;
+    let (_, tail) = list.split_once(']').context("the loop over the handlers has no list")?;
+    Ok(format!("{before}  Handler:\n{}{head}{loops}{}]{tail}", indented.join("\n"), names.join(", ")))
+}
+
+/// Parameters are two spaces deep, and a default is a word or in quotes.
+fn defaults_in(template: &str) -> BTreeMap<String, String> {
+    let section = template.split("\nParameters:\n").nth(1).unwrap_or_default();
+    let section = section.split("\nConditions:\n").next().unwrap_or_default();
+    let mut defaults = BTreeMap::new();
+    let mut name = "";
+    for line in section.lines() {
+        if let Some(rest) = line.strip_prefix("  ").filter(|rest| rest.starts_with(char::is_alphabetic)) {
+            name = rest.split(':').next().unwrap_or_default();
+        }
+        if let Some(value) = line.split("Default: ").nth(1).and_then(value) {
+            defaults.entry(name.to_owned()).or_insert_with(|| value.to_owned());
+        }
+    }
+    defaults
+}
+
+fn value(text: &str) -> Option<&str> {
+    match text.chars().next()? {
+        quote @ ('"' | '\'') => text.get(1..)?.split(quote).next(),
+        _ => text.split([',', '}', '#']).next().map(str::trim),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_suites_template_has_the_suites_handlers_and_no_other() {
+        let own = read(&root().join("template.yaml")).unwrap();
+        let table = read(&root().join("tests/handlers.yaml")).unwrap();
+        let text = with_table(&own, &table).unwrap();
+        assert!(text.contains("    - [FollowUpInOtherWords, FollowUpOnSettlement,"), "{text}");
+        assert!(
+            text.contains("  Handler:\n    FollowUpInOtherWords:\n      Name: follow-up-in-other-words\n")
+        );
+        assert!(text.contains("\"+61\"}'\n\n# -"), "the rest follows after an empty line");
+        let added = own.replace("  Handler:\n", "  Handler:\n    Own:\n      Name: a-users-own\n");
+        assert!(!with_table(&added, &table).unwrap().contains("a-users-own"));
+    }
+
+    #[test]
+    fn defaults_are_read_in_every_form_that_the_template_has() {
+        let all = defaults().unwrap();
+        let of = |name: &str| all.get(name).map(String::as_str);
+        assert_eq!((of("Architecture"), of("TicketsPerRun")), (Some("arm64"), Some("200")));
+        assert_eq!((of("StageAgeDays"), of("ApiLimits")), (Some("3,7,14"), Some("{}")));
+        assert_eq!(of("KeyArn"), Some(""));
+        let other = defaults_in(
+            "\nParameters:\n  A:\n    Type: Number\n    Default: 3 # days\n  B: { Default: x }\nConditions:\n",
+        );
+        assert_eq!(
+            other,
+            BTreeMap::from([("A", "3"), ("B", "x")].map(|(name, value)| (name.to_owned(), value.to_owned())))
+        );
+    }
+}
