@@ -33,4 +33,5 @@ pub use lambda_http;
 pub use lambda_runtime;
 pub use serde;
 pub use serde_json;
+pub use strum;
 pub use tracing;

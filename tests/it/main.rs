@@ -43,4 +43,5 @@ mod tidy;
 mod tracing;
 mod versions;
 mod webhooks;
+mod words;
 mod writer;

@@ -204,7 +204,7 @@ async fn wait_for_a_bus(organisation: &Organisation<'_>) -> Result<String> {
     events(organisation, &ticket, 1).await?;
     eventually("the bus's refusal", SOON, async || {
         let told = stack.told("event-enricher").await?;
-        ensure!(told.iter().any(|line| line["NotPublished"] == 1), "not yet: {told:?}");
+        ensure!(told.iter().any(|line| line["EventPublishFailures"] == 1), "not yet: {told:?}");
         Ok(())
     })
     .await?;

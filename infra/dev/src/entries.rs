@@ -3,6 +3,8 @@
 use anyhow::{Context as _, Result};
 use author::table::{self, Row};
 use automations::id::ActionId;
+use aws_sdk_lambda::Client;
+use aws_sdk_lambda::types::Environment;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -34,6 +36,28 @@ pub fn check(root: &Path, binaries: &Path, only: &[String]) -> Result<Vec<Proble
         problems.extend(settings(&row, &binaries.join(&folder))?.map(|problem| format!("{name}: {problem}")));
     }
     Ok(problems)
+}
+
+/// Gives a deployed handler the settings of its entry.
+///
+/// # Errors
+/// If there is no such entry, or a request fails.
+pub async fn put_settings(lambda: &Client, function: &str, root: &Path, name: &str) -> Result<()> {
+    let template =
+        std::fs::read_to_string(root.join("template.yaml")).context("template.yaml cannot be read")?;
+    let rows = table::rows(&template)?;
+    let row = rows.iter().find(|row| row.text("Name").as_deref() == Some(name));
+    let row = row.with_context(|| format!("template.yaml has no entry with the Name {name}"))?;
+    let deployed = lambda.get_function_configuration().function_name(function).send().await;
+    let deployed = deployed.with_context(|| format!("{function} is not deployed"))?;
+    let mut variables = deployed.environment.and_then(|all| all.variables).unwrap_or_default();
+    for (variable, key) in [("SETTINGS", "Settings"), ("DRY_RUN", "DryRun")] {
+        variables.insert(variable.to_owned(), row.text(key).unwrap_or_default());
+    }
+    let environment = Environment::builder().set_variables(Some(variables)).build();
+    let request = lambda.update_function_configuration().function_name(function).environment(environment);
+    request.send().await.with_context(|| format!("{function} does not take its new settings"))?;
+    Ok(())
 }
 
 /// What can be seen without the program.

@@ -43,9 +43,20 @@ enum Command {
         text: Option<String>,
         #[arg(long)]
         json: bool,
+        /// Begin with the oldest line, and end with the newest
+        #[arg(long)]
+        kept: bool,
     },
     /// Put a program into a function's place
     Swap { function: String, program: PathBuf },
+    /// Give a handler the settings of its entry in template.yaml
+    Settings {
+        /// The project's root
+        #[arg(long)]
+        root: PathBuf,
+        /// The entry's Name
+        name: String,
+    },
     /// Check the entries of the table of handlers against the handlers' programs
     Check {
         /// The project's root
@@ -84,14 +95,18 @@ async fn run(Arguments { command, stack }: Arguments) -> Result<()> {
     }
     let config = aws::load()?;
     match command {
-        Command::Logs { only, level, text, json } => {
+        Command::Logs { only, level, text, json, kept } => {
             let no_colour = !Reader::of_process().or("NO_COLOR", String::new()).is_empty();
             let colour = !no_colour && std::io::stdout().is_terminal();
             let client = aws_sdk_cloudwatchlogs::Client::new(&config);
-            let tail = Tail::new(client, &stack, now());
-            show(tail, &LogFormatter { only, level, text, json, colour }).await
+            let tail = Tail::new(client, &stack, if kept { 0 } else { now() });
+            show(tail, &LogFormatter { only, level, text, json, colour }, kept).await
         }
         Command::Check { .. } => Ok(()),
+        Command::Settings { root, name } => {
+            let lambda = aws_sdk_lambda::Client::new(&config);
+            dev::entries::put_settings(&lambda, &format!("{stack}-{name}"), &root, &name).await
+        }
         Command::Swap { function, program } => {
             let swap = Swap { lambda: aws_sdk_lambda::Client::new(&config), sqs: aws::sqs(&config) };
             swap.swap(&format!("{stack}-{function}"), &program).await
@@ -99,8 +114,8 @@ async fn run(Arguments { command, stack }: Arguments) -> Result<()> {
     }
 }
 
-/// Shows lines until the engine is gone.
-async fn show(mut tail: Tail, look: &LogFormatter) -> Result<()> {
+/// Shows lines until the engine is gone, or, if only those that are kept are wanted, once.
+async fn show(mut tail: Tail, look: &LogFormatter, kept: bool) -> Result<()> {
     let mut ways = Ways::default();
     let mut failures: u32 = 0;
     for round in 0_u32.. {
@@ -133,6 +148,9 @@ async fn show(mut tail: Tail, look: &LogFormatter) -> Result<()> {
         }
         out.flush()?;
         drop(out);
+        if kept && failures == 0 {
+            return Ok(());
+        }
         #[expect(
             clippy::disallowed_methods,
             reason = "the pause between two looks at something that can be seen"

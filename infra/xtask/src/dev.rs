@@ -7,7 +7,7 @@ use crate::project::{binary, command, functions, local, root};
 use crate::sam::build;
 use crate::stack::{Running, found_by, is_ending};
 use crate::steps::{log_path, run_build, say, share_terminal, shown, step, until};
-use crate::template::{Template, defaults};
+use crate::template::{Template, changed_settings, defaults, functions_of};
 use crate::turn;
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
@@ -64,6 +64,8 @@ struct Dev {
     /// The parameters of the first deployment, and the template's defaults then.
     parameters: String,
     defaults: BTreeMap<String, String>,
+    /// template.yaml as it serves.
+    template: String,
     /// What the engine logs; a function that cannot start says so only there.
     engine_log: EngineLog,
 }
@@ -86,7 +88,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let log_level = if options.level == Level::Debug { " LogLevel=DEBUG" } else { "" };
     // What is saved while it starts is taken up when it has started.
     let watched = Watched::new();
-    let defaults = defaults()?;
+    let (defaults, template) = (defaults()?, template_text()?);
     let parameters = format!("{PARAMETERS}{log_level}");
     let running = Running::start("dev", Template::Project, options.ports, &parameters)?;
     build_tool()?;
@@ -106,8 +108,20 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let logs = running.alongside("logs", &mut logs)?;
     let (serving, programs, owed) = (BTreeMap::new(), BTreeMap::new(), Work::default());
     let engine_log = EngineLog { path: log_path("dev-ministack.log")?, read: 0, last: String::new() };
-    Dev { running, logs, watched, serving, programs, owed, count: 0, parameters, defaults, engine_log }
-        .follow()
+    Dev {
+        running,
+        logs,
+        watched,
+        serving,
+        programs,
+        owed,
+        count: 0,
+        parameters,
+        defaults,
+        template,
+        engine_log,
+    }
+    .follow()
 }
 
 impl Dev {
@@ -118,7 +132,9 @@ impl Dev {
                     return Some(Err(error));
                 }
                 if !matches!(self.logs.try_wait(), Ok(None)) {
-                    return Some(Err(anyhow::anyhow!("what shows the logs ended; run the command again")));
+                    return Some(Err(anyhow::anyhow!(
+                        "the program that shows the logs ended; run the command again"
+                    )));
                 }
                 if let Some(failure) = self.engine_log.init_failure() {
                     say(&format!("  ✗ a function cannot start: {failure}"));
@@ -133,7 +149,7 @@ impl Dev {
             match self.take_up(&saved) {
                 Err(_) if is_ending() => {}
                 Err(error) => say(&format!(
-                    "  ✗ {error:#}\n    what was deployed serves on; save again when it is mended"
+                    "  ✗ {error:#}\n    what was deployed goes on serving; fix it and save again"
                 )),
                 Ok(()) => self.owed = Work::default(),
             }
@@ -144,12 +160,27 @@ impl Dev {
     fn take_up(&mut self, saved: &BTreeSet<PathBuf>) -> Result<()> {
         let what = saved.iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
         let what = what.get(..4).map_or_else(|| what.join(", "), |few| format!("{}, …", few.join(", ")));
-        if self.owed.deploy {
+        let template = template_text()?;
+        let changed = changed_settings(&self.template, &template).filter(|_| is_template_alone(saved));
+        if let Some(names) = changed.filter(|_| !self.owed.all && self.owed.functions.is_empty()) {
+            say(&format!("  ↻ {what}: new settings of {}", names.join(", ")));
+            check_entries(&[])?;
+            for name in names {
+                let mut settings = command(binary("dev"));
+                found_by(&mut settings, &self.running.place());
+                settings.args(["settings", "--root"]).arg(root()).arg(&name);
+                if !self.running.to_its_end("settings", &mut settings)? {
+                    bail!("{name} keeps its old settings");
+                }
+            }
+            self.template = template;
+        } else if self.owed.deploy {
             say(&format!("  ↻ {what}: building all, and deploying again"));
             let _turn = turn::take()?;
             build(Template::Project)?;
             build_tool()?;
             self.running.deploy_with(&self.parameters()?)?;
+            self.template = template;
             self.serving.clear();
             // Where a saved file was taken back, SAM sees no change; but what was swapped is not what it deployed.
             let deployed = deployed()?;
@@ -207,7 +238,7 @@ impl Dev {
         // Said to the person, not to a log.
         cargo.env("CARGO_TERM_COLOR", if std::io::stderr().is_terminal() { "always" } else { "never" });
         if !self.running.to_its_end("cargo", &mut cargo)? {
-            bail!("it does not build");
+            bail!("it does not build; the errors are above");
         }
         check_entries(names)?;
         for name in names {
@@ -225,10 +256,12 @@ impl Dev {
         let program = place_of_programs().join(format!("{name}-{}", self.count));
         // Of its own, so that a later build that fails cannot take it away.
         fs::hard_link(binary(name), &program).or_else(|_| fs::copy(binary(name), &program).map(drop))?;
-        let mut swap = command(binary("dev"));
-        found_by(&mut swap, &self.running.place());
-        if !self.running.to_its_end("swap", swap.args(["swap", name]).arg(&program))? {
-            bail!("{name} keeps its old code");
+        for function in functions_of(name)? {
+            let mut swap = command(binary("dev"));
+            found_by(&mut swap, &self.running.place());
+            if !self.running.to_its_end("swap", swap.args(["swap", &function]).arg(&program))? {
+                bail!("{function} keeps its old code");
+            }
         }
         if let Some(old) = self.programs.insert(name.to_owned(), program) {
             fs::remove_file(old)?;
@@ -254,6 +287,14 @@ impl EngineLog {
             failure
         })
     }
+}
+
+fn template_text() -> Result<String> {
+    fs::read_to_string(root().join("template.yaml")).context("template.yaml cannot be read")
+}
+
+fn is_template_alone(saved: &BTreeSet<PathBuf>) -> bool {
+    saved.iter().all(|path| path.to_str() == Some("template.yaml"))
 }
 
 /// The functions that the template names.

@@ -9,6 +9,7 @@ mod dev;
 mod entries;
 mod fuzz;
 mod lint;
+mod logs;
 mod ports;
 mod process;
 mod project;
@@ -75,6 +76,11 @@ enum Command {
     },
     /// Stop what `up` started, and nothing else
     Down,
+    /// Show what the functions of the running stack have logged
+    Logs {
+        #[command(flatten)]
+        options: logs::Options,
+    },
     /// Start the local stack, take up every file that is saved, show the functions' logs and the way of each event
     Dev {
         #[command(flatten)]
@@ -174,6 +180,7 @@ fn main() -> ExitCode {
         Command::Fuzz { minutes, targets } => fuzz::run(minutes, &targets).map(done),
         Command::Up { json, env, ports } => stack::up(json, env, ports).map(done),
         Command::Dev { options } => dev::run(&options).map(done),
+        Command::Logs { options } => logs::run(&options).map(done),
         Command::Down => stack::down().map(done),
         Command::NewHandler { arguments } => tool::author("new-handler", &arguments),
         Command::Events { arguments } => tool::author("events", &arguments),

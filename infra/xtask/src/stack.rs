@@ -75,10 +75,14 @@ pub(crate) fn down() -> Result<()> {
     Ok(())
 }
 
+/// Where the stack is that `up` or `dev` started, if one runs.
+pub(crate) fn running() -> Option<Value> {
+    Some(["up", "dev"].into_iter().find_map(|name| Stack::load(name).filter(Stack::runs))?.place)
+}
+
 /// The AWS endpoint of the stack that `up` started, or `dev`, where one runs.
 pub(crate) fn endpoint_here() -> Option<String> {
-    let stack = ["up", "dev"].into_iter().find_map(|name| Stack::load(name).filter(Stack::runs))?;
-    Some(stack.place.get("aws_endpoint_url")?.as_str()?.to_owned())
+    Some(running()?.get("aws_endpoint_url")?.as_str()?.to_owned())
 }
 
 impl Stack {
@@ -283,6 +287,7 @@ impl Running {
                 && let Some(stack) = stack.lock().unwrap_or_else(PoisonError::into_inner).take()
             {
                 let _ = stack.stop(name);
+                say("  stopped");
             }
             std::process::exit(130);
         };

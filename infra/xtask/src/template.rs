@@ -49,6 +49,51 @@ pub(crate) fn defaults() -> Result<BTreeMap<String, String>> {
     Ok(defaults_in(&read(&root().join("template.yaml"))?))
 }
 
+/// The names of the functions that run the code of this folder of functions/: an entry's Name for a handler, of which there may
+/// be several, else the folder's own.
+pub(crate) fn functions_of(folder: &str) -> Result<Vec<String>> {
+    let template = read(&root().join("template.yaml"))?;
+    let names = names_of(&template, folder);
+    Ok(if names.is_empty() { vec![folder.to_owned()] } else { names })
+}
+
+fn names_of(template: &str, folder: &str) -> Vec<String> {
+    let code = format!("functions/{folder}");
+    let mut name = "";
+    let mut names = Vec::new();
+    for line in template.lines().map(str::trim) {
+        if let Some(own) = line.strip_prefix("Name: ") {
+            name = own;
+        } else if line.strip_prefix("Code: ") == Some(code.as_str()) {
+            names.push(name.to_owned());
+        }
+    }
+    names
+}
+
+/// The names of the entries in which the second template differs from the first, if they differ in nothing but settings: then
+/// the functions' environment is enough, and no deployment is needed.
+pub(crate) fn changed_settings(before: &str, after: &str) -> Option<Vec<String>> {
+    let is_setting = |line: &str| line.starts_with("      Settings: ") || line.starts_with("      DryRun: ");
+    let (old, new): (Vec<&str>, Vec<&str>) = (before.lines().collect(), after.lines().collect());
+    if old.len() != new.len() {
+        return None;
+    }
+    let mut names: Vec<String> = Vec::new();
+    let mut name = "";
+    for (old, new) in old.into_iter().zip(new) {
+        name = new.strip_prefix("      Name: ").unwrap_or(name);
+        if old != new {
+            if !is_setting(old) || !is_setting(new) {
+                return None;
+            }
+            names.push(name.to_owned());
+        }
+    }
+    names.dedup();
+    Some(names)
+}
+
 fn read(path: &Path) -> Result<String> {
     fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))
 }
@@ -115,6 +160,27 @@ mod tests {
         assert!(text.contains("\"+61\"}'\n\n# -"), "the rest follows after an empty line");
         let added = own.replace("  Handler:\n", "  Handler:\n    Own:\n      Name: a-users-own\n");
         assert!(!with_table(&added, &table).unwrap().contains("a-users-own"));
+    }
+
+    #[test]
+    fn only_a_change_of_settings_needs_no_deployment() {
+        let entry = |label: &str, memory: u32| {
+            format!(
+                "  Handler:\n    A:\n      Name: a\n      Code: functions/x\n      Settings: '{label}'\nMemory: {memory}\n"
+            )
+        };
+        let changed = |label, memory| changed_settings(&entry("one", 1), &entry(label, memory));
+        assert_eq!(changed("two", 1), Some(vec!["a".to_owned()]));
+        assert_eq!(changed("one", 1), Some(vec![]));
+        assert_eq!(changed("two", 2), None);
+        assert_eq!(changed_settings("a", "a\nb"), None);
+    }
+
+    #[test]
+    fn one_code_may_be_several_functions() {
+        let table = "      Name: a\n      Code: functions/x\n      Name: b\n      Code: functions/x\n      Name: c\n      Code: functions/y\n";
+        assert_eq!(names_of(table, "x"), ["a", "b"]);
+        assert!(names_of(table, "event-enricher").is_empty());
     }
 
     #[test]

@@ -84,13 +84,33 @@ pub(crate) fn install_each(all: &[Tools]) -> Result<()> {
 }
 
 fn make_environment(folder: &std::path::Path) -> Result<()> {
-    let python = command("python3").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-    if !python.is_ok_and(|status| status.success()) {
-        bail!(
-            "python3 is not found; install Python 3.10 or newer, or put it on PATH, and run the command again"
-        );
+    let python = command("python3").arg("--version").stderr(Stdio::null()).output();
+    let version = python.ok().filter(|output| output.status.success());
+    let version = version.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    let next = "install Python 3.10 or newer, or put it first on PATH, and run the command again";
+    match version {
+        None => bail!("python3 is not found; {next}"),
+        Some(version) if !is_new_enough(&version) => bail!("python3 is {version}; {next}"),
+        Some(_) => {}
     }
     let mut venv = command("python3");
     venv.args(["-m", "venv"]).arg(folder);
     run_logged(&mut venv, "venv.log", "install Python's venv module (on Debian: the package python3-venv)")
+}
+
+/// `Python 3.11.7` is 3.10 or newer.
+fn is_new_enough(version: &str) -> bool {
+    let numbers = version.trim_start_matches("Python ").split('.').map_while(|part| part.parse::<u32>().ok());
+    numbers.collect::<Vec<_>>().as_slice() >= [3, 10].as_slice()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_old_python_is_refused_and_the_reason_is_its_version() {
+        assert!(is_new_enough("Python 3.10.0") && is_new_enough("Python 3.14.0rc1") && is_new_enough("Python 4.0"));
+        assert!(!is_new_enough("Python 3.9.18") && !is_new_enough("Python 2.7") && !is_new_enough(""));
+    }
 }
