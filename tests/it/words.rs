@@ -20,7 +20,10 @@ const RETIRED: &[(&str, &str)] = &[
     (r"\bneither_form_nor_json_object\b", "unsupported_body"),
     (r"\bmalformed_answer\b", "invalid_response"),
     (r"\balready_so\b|\bwould_do\b|\bdone_before\b", "no_op, dry_run, duplicate"),
-    (r"\b(NotPublished|GivenUp|SecretStale|HintAge|ActionAge|OldestUnverified|LongestDue)\b", "the metric's new name"),
+    (
+        r"\b(NotPublished|GivenUp|SecretStale|HintAge|ActionAge|OldestUnverified|LongestDue)\b",
+        "the metric's new name",
+    ),
     (r"\b(StandsStill|RefusedAtDoor|LongestChain)\w*", "PipelineStalled, IngestServerErrors, MaxChainLength"),
     (r"--redo-in-doubt|--own-key|--finish\b", "--retry-unknown, --dedicated-kms-key, --rotate-finish"),
     // types
@@ -49,15 +52,20 @@ const ALLOWED: &[(&str, &str)] = &[
     ("docs/glossary.md", "."),
     ("CHANGELOG.md", "."),
     // English and AWS's own words
-    ("", r"(?i)dead[- _]?letter|DeadLetter|lower-case letters|upper-case letters|letters and digits|letters, digits"),
+    (
+        "",
+        r"(?i)dead[- _]?letter|DeadLetter|lower-case letters|upper-case letters|letters and digits|letters, digits",
+    ),
     ("", r"(?i)there is no "),
     ("", r"(?i)two-way door|one-way door"),
 ];
 
 #[test]
 fn retired_words_stay_retired() -> Result<()> {
-    let retired: Vec<(Regex, &str)> =
-        RETIRED.iter().map(|(pattern, instead)| Ok((Regex::new(pattern)?, *instead))).collect::<Result<_>>()?;
+    let retired: Vec<(Regex, &str)> = RETIRED
+        .iter()
+        .map(|(pattern, instead)| Ok((Regex::new(pattern)?, *instead)))
+        .collect::<Result<_>>()?;
     let allowed: Vec<(&str, Regex)> =
         ALLOWED.iter().map(|(path, pattern)| Ok((*path, Regex::new(pattern)?))).collect::<Result<_>>()?;
     let mut found = Vec::new();
@@ -67,9 +75,14 @@ fn retired_words_stay_retired() -> Result<()> {
         for (number, line) in text.lines().enumerate() {
             for (pattern, instead) in &retired {
                 let Some(word) = pattern.find(line) else { continue };
-                let is_allowed = allowed.iter().any(|(of, line_of)| path.starts_with(of) && line_of.is_match(line));
+                let is_allowed =
+                    allowed.iter().any(|(of, line_of)| path.starts_with(of) && line_of.is_match(line));
                 if !is_allowed {
-                    found.push(format!("{path}:{}: {:?} → {instead}", number.saturating_add(1), word.as_str()));
+                    found.push(format!(
+                        "{path}:{}: {:?} → {instead}",
+                        number.saturating_add(1),
+                        word.as_str()
+                    ));
                 }
             }
         }
@@ -130,7 +143,9 @@ fn texts() -> Result<Vec<PathBuf>> {
         fs::read_dir(root())?.map(|file| Ok(file?.path())).collect::<Result<Vec<_>>>()?;
     files.retain(|path| path.is_file() && is_text(path));
     let mut folders: Vec<PathBuf> =
-        ["functions", "shared/src", "shared/schema", "infra", "tests", "docs", ".github"].map(|name| root().join(name)).to_vec();
+        ["functions", "shared/src", "shared/schema", "infra", "tests", "docs", ".github"]
+            .map(|name| root().join(name))
+            .to_vec();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();

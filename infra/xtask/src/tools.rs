@@ -110,7 +110,11 @@ mod tests {
 
     #[test]
     fn an_old_python_is_refused_and_the_reason_is_its_version() {
-        assert!(is_new_enough("Python 3.10.0") && is_new_enough("Python 3.14.0rc1") && is_new_enough("Python 4.0"));
+        assert!(
+            is_new_enough("Python 3.10.0")
+                && is_new_enough("Python 3.14.0rc1")
+                && is_new_enough("Python 4.0")
+        );
         assert!(!is_new_enough("Python 3.9.18") && !is_new_enough("Python 2.7") && !is_new_enough(""));
     }
 }
