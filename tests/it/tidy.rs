@@ -65,7 +65,7 @@ fn every_variable_of_the_template_is_read_and_the_reverse() -> Result<()> {
         let is_handler = template.contains(&format!("Code: {code}\n"));
         let mark = if is_handler { "CodeUri: !FindInMap".to_owned() } else { format!("CodeUri: {code}\n") };
         let main =
-            if is_handler { "shared/src/handler/mod.rs".to_owned() } else { format!("{code}/src/main.rs") };
+            if is_handler { "shared/src/handler/run.rs".to_owned() } else { format!("{code}/src/main.rs") };
         let given = given_after(&mark).context("no variables")?;
         let source = read(&main)?;
         let quoted = source.split('"').skip(1).step_by(2).filter(|text| text.len() > 3).filter(is_variable);

@@ -1,22 +1,23 @@
-//! What a handler decides with: the event alone, or what it reads besides.
+//! A handler's decision: from the event alone, or with what it reads from Salestrekker.
 
-use super::{AnyError, Decide};
-use crate::aws;
 use crate::aws::batch::MessageError;
-use crate::aws::secret::Secrets;
 use crate::clock::Timestamp;
 use crate::handler::reading::{HandlerError, Reading};
 use crate::model::action::Action;
 use crate::model::event::Event;
-use crate::salestrekker::{Client, Limits};
+use crate::salestrekker::Client;
 
-/// What decides: a pure function, or one that reads too.
-#[expect(async_fn_in_trait, reason = "nobody else implements it, and nothing here is sent between threads")]
+/// A handler: a pure function from an event and the handler's settings to actions. It has no credential, no client and no
+/// clock.
+pub type Decide<Settings> = fn(&Event, &Settings) -> Vec<Action>;
+
+/// A decision: a pure function, or one that reads too.
+#[expect(async_fn_in_trait, reason = "only this crate implements it, and no future is sent between threads")]
 pub trait Decides<Settings> {
-    /// What to do about one event, before the invocation's deadline.
+    /// The actions for one event, before the invocation's deadline.
     ///
     /// # Errors
-    /// Where it cannot decide now, or at all.
+    /// If it cannot decide now, or at all.
     async fn decide(
         &self,
         event: &Event,
@@ -40,12 +41,12 @@ impl<Settings> Decides<Settings> for Decide<Settings> {
 #[derive(Debug)]
 pub struct Reads<D> {
     pub(super) decide: D,
-    /// None where there is no API to read from.
+    /// None if there is no API to read from.
     pub(super) client: Option<Client>,
 }
 
 impl<D> Reads<D> {
-    /// What decides so, by this client.
+    /// This decision, with this client.
     pub fn new(decide: D, client: Client) -> Self {
         Self { decide, client: Some(client) }
     }
@@ -64,19 +65,5 @@ where
         let session = self.client.as_ref().map(|client| client.session(&event.organisation, until));
         let reading = session.map_or_else(Reading::nothing, Reading::of);
         Ok((self.decide)(event, settings, &reading).await?)
-    }
-}
-
-/// Where an organisation's secrets are, and what its API is granted.
-pub(super) struct AwsContext {
-    pub(super) config: aws_config::SdkConfig,
-    pub(super) secrets: String,
-    pub(super) limits: Limits,
-}
-
-impl AwsContext {
-    pub(super) fn client(self) -> Result<Client, AnyError> {
-        let Self { config, secrets, limits } = self;
-        Ok(Client::new(Secrets::new(aws::secrets_manager(&config), secrets), limits)?)
     }
 }

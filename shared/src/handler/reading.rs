@@ -1,4 +1,4 @@
-//! What a handler may read that must know more than its event carries, and what it says where it cannot decide.
+//! What a handler can read if it needs more than its event, and its errors if it cannot decide.
 
 use crate::aws::secret::Access;
 use crate::failure::{Failure, Remedy, chain};
@@ -9,16 +9,16 @@ use crate::reason::Reason;
 use crate::salestrekker::{Contact, Error, FullTicket, Session, Values};
 use std::collections::BTreeMap;
 
-/// Why a handler does not decide now. Words are fixed: they stand in logs, so they hold nobody's data.
+/// Why a handler does not decide. The texts are constant: they are in logs, so they must not contain personal data.
 #[derive(Debug, thiserror::Error)]
 pub enum HandlerError {
-    /// The event comes again, later.
-    #[error("the handler asks for another try: {0}")]
+    /// The event is retried later.
+    #[error("the handler asks for a retry: {0}")]
     Retry(&'static str),
-    /// The event goes to the handler's dead-message queue.
-    #[error("the handler gives the event up: {0}")]
+    /// The event is moved to the handler's dead-letter queue.
+    #[error("the handler rejects the event: {0}")]
     DeadLetter(&'static str),
-    /// Something could not be read; what happens to the event is what that error says.
+    /// Something could not be read. The error decides whether the event is retried or dead-lettered.
     #[error("the handler cannot read what it needs: {}", chain(.0))]
     Salestrekker(Error),
 }
@@ -47,7 +47,7 @@ impl Failure for HandlerError {
     }
 }
 
-/// The organisation's things at Salestrekker as they are now, which may be later than the event. It cannot write.
+/// Read access to the organisation's tickets and contacts as they are now, which may be later than the event.
 #[derive(Debug, Clone, Copy)]
 pub struct Reading<'a>(ReadSource<'a>);
 
@@ -64,7 +64,7 @@ impl<'a> Reading<'a> {
         Self(ReadSource::Salestrekker(session))
     }
 
-    /// From nowhere: a dry run without an API.
+    /// Without an API, in a dry run.
     pub(crate) fn nothing() -> Self {
         Self(ReadSource::Nothing)
     }
@@ -72,7 +72,7 @@ impl<'a> Reading<'a> {
     /// A ticket, with its name.
     ///
     /// # Errors
-    /// [`Error::NotFound`] where there is none; else as the request failed.
+    /// [`HandlerError::Salestrekker`] with [`Error::NotFound`] if there is none, or with the error of the request.
     pub async fn ticket(&self, id: &TicketId) -> Result<FullTicket, HandlerError> {
         match self.0 {
             ReadSource::Salestrekker(session) => Ok(allowed(session).await?.ticket(id).await?),
@@ -81,10 +81,10 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// A contact. All that is known of a person is [`Private`].
+    /// A contact. All data of a person is [`Private`].
     ///
     /// # Errors
-    /// [`Error::NotFound`] where there is none; else as the request failed.
+    /// [`HandlerError::Salestrekker`] with [`Error::NotFound`] if there is none, or with the error of the request.
     pub async fn contact(&self, id: &ContactId) -> Result<Contact, HandlerError> {
         match self.0 {
             ReadSource::Salestrekker(session) => Ok(allowed(session).await?.contact(id).await?),
@@ -94,7 +94,7 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// An API that answers from memory, for a handler's tests.
+/// An API in memory, for a handler's tests.
 #[derive(Debug, Clone, Default)]
 pub struct Memory {
     tickets: BTreeMap<TicketId, FullTicket>,
@@ -102,7 +102,7 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// With this ticket, under this name, more.
+    /// With this ticket, which has this name.
     #[must_use]
     pub fn with_ticket(mut self, ticket: &Ticket, name: &str) -> Self {
         let Ticket { id, workflow, stage, owner, labels, clients, value, active, .. } = ticket.clone();
@@ -122,24 +122,26 @@ impl Memory {
         self
     }
 
-    /// With this contact more.
+    /// With this contact.
     #[must_use]
     pub fn with_contact(mut self, contact: Contact) -> Self {
         self.contacts.insert(contact.id.clone(), contact);
         self
     }
 
-    /// As a handler reads it.
+    /// The read access that a handler gets.
     pub fn reading(&self) -> Reading<'_> {
         Reading(ReadSource::Memory(self))
     }
 }
 
-/// What is let into an organisation and not out of it cannot be read.
+/// The session, unless the organisation is write-only.
 async fn allowed(session: Session<'_>) -> Result<Session<'_>, HandlerError> {
     match session.access().await? {
         Access::ReadWrite | Access::ReadOnly => Ok(session),
-        Access::WriteOnly => Err(HandlerError::DeadLetter("nothing may be read in this organisation")),
+        Access::WriteOnly => {
+            Err(HandlerError::DeadLetter("the organisation is write-only, so that nothing can be read"))
+        }
     }
 }
 

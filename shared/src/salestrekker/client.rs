@@ -2,7 +2,7 @@
 
 use super::name_cache::Names;
 use super::rate_limit::Pace;
-use super::{Limits, Session, Transport};
+use super::{Limits, Transport};
 use crate::aws::secret::{ApiToken, Secrets};
 use crate::cache::ttl::TtlCache;
 use crate::clock::Timestamp;
@@ -28,10 +28,5 @@ impl Client {
         let (names, pace) = (Names::new(&limits), Pace::new(&limits));
         let refused = TtlCache::new(1_000);
         Ok(Self { transport: Transport::new(limits)?, secrets, names, pace, refused })
-    }
-
-    /// Requests in this organisation's name, which end before `until`: the invocation's deadline.
-    pub fn session<'a>(&'a self, organisation: &'a OrganisationId, until: Timestamp) -> Session<'a> {
-        Session { client: self, organisation, until }
     }
 }

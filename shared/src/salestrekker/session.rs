@@ -27,6 +27,13 @@ pub struct Session<'a> {
     pub(super) until: Timestamp,
 }
 
+impl Client {
+    /// Requests in this organisation's name, which end before `until`: the invocation's deadline.
+    pub fn session<'a>(&'a self, organisation: &'a OrganisationId, until: Timestamp) -> Session<'a> {
+        Session { client: self, organisation, until }
+    }
+}
+
 /// What became of one id of a batch: the thing, nothing there, or an error of its own.
 pub type Lookup<T> = Result<Option<T>, Error>;
 

@@ -1,0 +1,118 @@
+//! From a handler's decision to actions with ids.
+
+use crate::aws::batch::MessageError;
+use crate::clock;
+use crate::failure::Remedy;
+use crate::model::action::{Action, PlannedAction};
+use crate::model::event::Event;
+use crate::reason::Reason;
+use futures::FutureExt as _;
+use std::panic::AssertUnwindSafe;
+
+/// The handler's actions. A panic fails this event and not the others of its batch. It would panic again, so the event is
+/// dead-lettered.
+pub(super) async fn decide(
+    name: &str,
+    decision: impl Future<Output = Result<Vec<Action>, MessageError>>,
+) -> Result<Vec<Action>, MessageError> {
+    let panicked = |_| MessageError {
+        reason: Reason::HandlerPanicked,
+        remedy: Remedy::DeadLetter,
+        text: format!("the handler {name} panics on this event; its log names the line"),
+    };
+    AssertUnwindSafe(decision).catch_unwind().await.map_err(panicked)?
+}
+
+/// The actions with their ids, which are derived from the event, the handler and the position.
+pub(super) fn planned(
+    name: &str,
+    event: &Event,
+    actions: Vec<Action>,
+    attempt: u32,
+) -> Result<Vec<PlannedAction>, MessageError> {
+    let decided_at = clock::now();
+    let planned = actions.into_iter().enumerate().map(|(position, action)| {
+        let too_long = |error: crate::id::InvalidId| MessageError {
+            reason: Reason::HandlerNameTooLong,
+            remedy: Remedy::DeadLetter,
+            text: error.to_string(),
+        };
+        Ok(PlannedAction {
+            id: event.action_id(name, position).map_err(too_long)?,
+            organisation: event.organisation.clone(),
+            event: event.id.clone(),
+            hint: Some(event.cause.hint().clone()),
+            chain: event.chain().to_vec(),
+            handler: name.to_owned(),
+            decided_at,
+            attempt,
+            action,
+        })
+    });
+    planned.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::handler::reading::{HandlerError, Reading};
+    use crate::handler::{Decide, Decides, Reads};
+    use crate::testing;
+    use std::time::Duration;
+
+    async fn decided<D: Decides<()>>(decide: D, event: &Event) -> Result<Vec<PlannedAction>, MessageError> {
+        let until = clock::now().later(Duration::from_secs(9));
+        planned("h", event, super::decide("h", decide.decide(event, &(), until)).await?, 1)
+    }
+
+    #[tokio::test]
+    async fn the_same_event_always_gives_the_same_action_ids() {
+        let decide: Decide<()> = |event, ()| {
+            let ticket = event.ticket().unwrap();
+            vec![Action::add_label(ticket, "a"), Action::add_label(ticket, "b")]
+        };
+        let event = testing::stage_changed("Approved", "Settled");
+        let ids = async || -> Vec<_> {
+            decided(decide, &event).await.unwrap().into_iter().map(|planned| planned.id).collect()
+        };
+        assert_eq!(ids().await, ids().await);
+        assert_ne!(ids().await[0], ids().await[1]);
+    }
+
+    #[tokio::test]
+    async fn a_panic_gives_up_one_event_and_says_nothing_of_it() {
+        let decide: Decide<()> = |event, ()| panic!("{event:?}");
+        let event = testing::stage_changed("Approved", "Settled");
+        let reads = Reads {
+            decide: async |event: &Event, (): &(), _: &Reading<'_>| panic!("{event:?}"),
+            client: None,
+        };
+        for error in [decided(decide, &event).await.unwrap_err(), decided(reads, &event).await.unwrap_err()] {
+            assert_eq!((error.reason, error.remedy), (Reason::HandlerPanicked, Remedy::DeadLetter));
+            assert!(!error.text.contains("Approved"));
+        }
+    }
+
+    async fn failed(error: fn() -> HandlerError, event: &Event) -> (Reason, Remedy) {
+        let reads = Reads { decide: async |_: &Event, (): &(), _: &Reading<'_>| Err(error()), client: None };
+        let error = decided(reads, event).await.unwrap_err();
+        (error.reason, error.remedy)
+    }
+
+    #[tokio::test]
+    async fn what_a_reading_handler_says_is_what_becomes_of_its_event() {
+        let event = testing::stage_changed("Approved", "Settled");
+        let retry = failed(|| HandlerError::Retry("no client yet"), &event).await;
+        assert_eq!(retry, (Reason::HandlerRequestedRetry, Remedy::Retry { after: None }));
+        assert_eq!(
+            failed(|| HandlerError::DeadLetter("odd"), &event).await,
+            (Reason::HandlerRejectedEvent, Remedy::DeadLetter)
+        );
+        let api = async |event: &Event, (): &(), api: &Reading<'_>| {
+            let ticket = event.ticket().ok_or(HandlerError::DeadLetter("no ticket"))?;
+            api.ticket(&ticket.id).await.map(|_| vec![])
+        };
+        let error = decided(Reads { decide: api, client: None }, &event).await.unwrap_err();
+        assert!(error.text.contains("SECRETS_PREFIX"), "{error:?}");
+    }
+}

@@ -1,0 +1,107 @@
+//! The work of a handler on Lambda: events in, actions out.
+
+use super::decides::{Decide, Decides};
+use super::plan;
+use crate::aws::batch::{Message, MessageError, MissingMessageId, SourceQueue};
+use crate::aws::queue::{OutgoingMessage, Queue};
+use crate::clock::Timestamp;
+use crate::failure::Remedy;
+use crate::id::ActionId;
+use crate::json;
+use crate::model::action::PlannedAction;
+use crate::model::event::Event;
+use crate::reason::Reason;
+use crate::telemetry::EventName;
+use crate::telemetry::metric::Metrics;
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
+use serde::Deserialize;
+
+/// A running handler: events from its queue in, actions out.
+#[derive(Debug)]
+pub struct Handler<Settings, D = Decide<Settings>> {
+    /// Its name in template.yaml, which is part of its actions' ids.
+    pub name: String,
+    /// Its decision.
+    pub decide: D,
+    /// Its settings.
+    pub settings: Settings,
+    /// Its queue, and its dead-letter queue.
+    pub source: SourceQueue,
+    /// The queue of actions; none for a dry run, which only logs the actions.
+    pub actions: Option<Queue>,
+    /// The maximum length of a chain of automated actions; see [`Event::chain`].
+    pub max_chain: usize,
+}
+
+/// The envelope of EventBridge; only the detail is ours.
+#[derive(Debug, Deserialize)]
+pub(super) struct BusEvent {
+    pub(super) detail: Event,
+}
+
+impl<Settings, D: Decides<Settings>> Handler<Settings, D> {
+    /// Processes a batch of its queue before the invocation's deadline.
+    ///
+    /// # Errors
+    /// [`MissingMessageId`], before any message is processed.
+    pub async fn work(
+        &self,
+        batch: SqsEvent,
+        until: Timestamp,
+    ) -> Result<SqsBatchResponse, MissingMessageId> {
+        let process = async |message: &Message<BusEvent>, _: &Metrics| self.process(message, until).await;
+        self.source.by_group(batch, until, process).await
+    }
+
+    async fn process(&self, message: &Message<BusEvent>, until: Timestamp) -> Result<(), MessageError> {
+        let event = &message.body.detail;
+        let actions = plan::decide(&self.name, self.decide.decide(event, &self.settings, until)).await?;
+        let planned = plan::planned(&self.name, event, actions, message.receives)?;
+        if !planned.is_empty() && event.chain().len() >= self.max_chain {
+            return Err(chain_too_long(event));
+        }
+        self.send(event, planned).await
+    }
+
+    async fn send(&self, event: &Event, planned: Vec<PlannedAction>) -> Result<(), MessageError> {
+        let count = planned.len();
+        let Some(actions) = &self.actions else {
+            for planned in &planned {
+                let action = json::to_json(&planned.action.for_record());
+                tracing::info!(
+                    event_name = EventName::ActionsDryRun.as_str(),
+                    handler = self.name.as_str(),
+                    event.id = event.id.as_str(),
+                    action,
+                    "dry run: the action was not sent"
+                );
+            }
+            return Ok(());
+        };
+        let messages = planned.into_iter().map(|planned| OutgoingMessage {
+            body: json::to_json(&planned),
+            group: Some(planned.group()),
+            deduplication: Some(planned.id.to_string()),
+            trace: event.cause.trace().cloned(),
+        });
+        // After an error, actions that were already accepted are sent again. Their ids make that harmless.
+        actions.send(messages.collect()).await.into_iter().collect::<Result<(), _>>()?;
+        tracing::info!(
+            event_name = EventName::ActionsDecided.as_str(),
+            handler = self.name.as_str(),
+            event.id = event.id.as_str(),
+            event.kind = event.kind.name(),
+            hint.id = event.cause.hint().as_str(),
+            actions = count,
+            "the handler decided"
+        );
+        Ok(())
+    }
+}
+
+/// Handlers that react to each other, or to themselves, without end. The error text has the whole chain.
+fn chain_too_long(event: &Event) -> MessageError {
+    let chain = event.chain().iter().map(ActionId::as_str).collect::<Vec<_>>().join(", ");
+    let text = format!("the actions {chain} led to this event; handlers react to each other without end");
+    MessageError { reason: Reason::ChainTooLong, remedy: Remedy::DeadLetter, text }
+}
