@@ -2,9 +2,10 @@
 //! [`testing`]; docs/architecture.md says what each folder knows. A folder uses only those below it here, which a test checks.
 
 pub mod aws;
-mod cache;
+pub mod cache;
 pub mod clock;
 pub mod config;
+mod digest;
 pub mod endpoint;
 pub mod failure;
 pub mod handler;

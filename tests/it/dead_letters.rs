@@ -49,7 +49,7 @@ async fn an_action_that_was_refused_is_done_when_it_is_sent_back_and_only_once()
     let done = organisation.done(event, HANDLER, 1).await?.context("not done")?;
     let dead = stack.queue_url(&stack.place.actions_dead_letters_queue).await?;
     let again =
-        stack.sqs.send_message().queue_url(dead).message_body(automations::json::to_json(&done.decided));
+        stack.sqs.send_message().queue_url(dead).message_body(automations::json::to_json(&done.planned));
     again.message_group_id("g").message_deduplication_id("again").send().await?;
     let (selection, _) = letter_about(&stack, &ticket).await?;
     letters(&stack)?.redrive(&selection, None).await?;

@@ -32,7 +32,7 @@ async fn a_handler_that_fails_twice_and_then_works_has_acted_once() -> Result<()
     rest(&stack).await?;
     let events = events(&organisation, &ticket, 2).await?;
     let done = organisation.done(&events[1], HANDLER, 1).await?.context("no record")?;
-    assert!(done.decided.attempt >= 3, "attempt {}", done.decided.attempt);
+    assert!(done.planned.attempt >= 3, "attempt {}", done.planned.attempt);
     let all: Vec<_> = organisation.mutations().await?.into_iter().map(|mutation| mutation.mutation).collect();
     assert_eq!(all, ["ticketUpdate", "ticketCreate"]);
     Ok(())

@@ -4,9 +4,9 @@ use crate::support::{SOON, alone, among_others, letters, mutations, rest};
 use anyhow::{Context as _, Result, ensure};
 use automations::id::OrganisationId;
 use automations::model::event::Cause;
+use automations::store::ItemKind;
 use automations::testing::one_of_each;
 use automations::{Event, aws, clock};
-use aws_sdk_dynamodb::types::AttributeValue;
 use end_to_end::stack::{Listener, Organisation, Stack, eventually};
 use operate::Selection;
 use operate::organisation::{Organisations, inbound_action};
@@ -113,12 +113,10 @@ async fn a_post_that_comes_again_is_told_once_by_its_id_or_by_what_it_says() -> 
     answers.sort();
     assert_eq!((events.len(), answers), (4, ["no-id", "twice", "twice"].map(str::to_owned).to_vec()));
     // What is noted of them goes by itself, when no hint of theirs can be on its way any more.
-    let notes =
-        stack.dynamodb.scan().table_name(&stack.place.table).filter_expression("begins_with(pk, :pk)");
-    let notes = notes.expression_attribute_values(":pk", AttributeValue::S("INBOUND#inbound-again#".into()));
-    let notes = notes.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await?;
-    let days_kept = notes.iter().map(|note| {
-        let number = |name| note.get(name)?.as_n().ok()?.parse::<u64>().ok();
+    let items = stack.store().items_of(&OrganisationId::parse("inbound-again")?).await?;
+    let receipts = items.iter().filter(|item| matches!(item.key.kind, ItemKind::InboundReceipt(..)));
+    let days_kept = receipts.map(|item| {
+        let number = |name| item.attributes.get(name)?.as_n().ok()?.parse::<u64>().ok();
         Some((number("expires")? - number("at")? / 1_000) / 86_400)
     });
     assert_eq!(days_kept.collect::<Vec<_>>(), [Some(45); 4]);

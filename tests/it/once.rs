@@ -96,12 +96,12 @@ async fn an_action_that_is_delivered_again_is_not_done_again() -> Result<()> {
     let done = organisation.done(event, "follow-up-on-settlement", 1).await?.context("no record")?;
     // Another deduplication id: as after the five minutes for which the queue itself remembers the first.
     let queue = stack.queue_url(&stack.place.actions_queue).await?;
-    let again = stack.sqs.send_message().queue_url(queue).message_body(to_json(&done.decided));
-    again.message_group_id(done.decided.group()).message_deduplication_id("again").send().await?;
+    let again = stack.sqs.send_message().queue_url(queue).message_body(to_json(&done.planned));
+    again.message_group_id(done.planned.group()).message_deduplication_id("again").send().await?;
     rest(&stack).await?;
     eventually("the second delivery", SOON, async || {
         let logged = stack.logged("action-worker", "duplicate").await?;
-        ensure!(logged.iter().any(|line| line.contains(done.decided.id.as_str())), "not yet");
+        ensure!(logged.iter().any(|line| line.contains(done.planned.id.as_str())), "not yet");
         Ok(())
     })
     .await?;

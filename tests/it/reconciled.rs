@@ -92,8 +92,8 @@ async fn a_ticket_that_did_not_change_is_due_ever_later() -> Result<()> {
     let (id, ticket) = (OrganisationId::parse("unchanged")?, TicketId::parse(ticket)?);
     eventually("the next look", SOON, async || {
         let known = stack.store().known(&id, std::slice::from_ref(&ticket)).await?;
-        let watch = known.get(&ticket).context("unknown")?.watch;
-        ensure!(watch.due.since(watch.verified) == Duration::from_hours(2), "{watch:?}");
+        let schedule = known.get(&ticket).context("unknown")?.schedule;
+        ensure!(schedule.next_check.since(schedule.last_checked) == Duration::from_hours(2), "{schedule:?}");
         Ok(())
     })
     .await

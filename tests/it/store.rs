@@ -155,7 +155,7 @@ async fn outboxes_are_emptied_together_and_a_newer_versions_is_left_as_it_is() -
     store.write(&id, full(&snapshots[3], &two), now).await?;
     let tickets: Vec<TicketId> = snapshots.iter().map(|snapshot| snapshot.ticket.id.clone()).collect();
     let first: Vec<_> = tickets.iter().map(|ticket| (ticket, 1)).collect();
-    assert!(store.published(&id, &first, now).await.iter().all(Result::is_ok));
+    assert!(store.clear_outboxes(&id, &first, now).await.iter().all(Result::is_ok));
     let known = store.known(&id, &tickets).await?;
     let unpublished: Vec<_> = tickets.iter().filter(|ticket| !known[*ticket].outbox.is_empty()).collect();
     assert_eq!(unpublished, [&tickets[3]]);
@@ -163,7 +163,7 @@ async fn outboxes_are_emptied_together_and_a_newer_versions_is_left_as_it_is() -
     assert_eq!(waiting(&stack, &id).await?, [(tickets[3].clone(), both)]);
     // One alone goes another way.
     let one = [(&tickets[3], 2)];
-    assert!(store.published(&id, &one, now).await.iter().all(Result::is_ok));
+    assert!(store.clear_outboxes(&id, &one, now).await.iter().all(Result::is_ok));
     assert!(store.known(&id, &tickets[3..4]).await?[&tickets[3]].outbox.is_empty());
     assert_eq!(waiting(&stack, &id).await?, []);
     Ok(())
@@ -207,27 +207,27 @@ async fn a_claim_is_one_claimants_until_its_lease_ends() -> Result<()> {
     let (store, id) = (stack.store(), OrganisationId::parse("claims")?);
     let action = ActionId::parse("claims.lease.0")?;
     let [first, second] = [claimant("first", 1_000), claimant("second", 1_050)];
-    assert_eq!(store.claim(&id, &action, first).await?, Claim::Granted { on_unknown_outcome: false });
+    assert_eq!(store.claim(&id, &action, first).await?, Claim::Granted { outcome_unknown: false });
     assert_eq!(store.claim(&id, &action, second).await?, Claim::Held { until: first.until });
     assert_eq!(
         store.claim(&id, &action, first).await?,
-        Claim::Granted { on_unknown_outcome: false },
+        Claim::Granted { outcome_unknown: false },
         "its own again"
     );
     // The first is lost before it sent anything: the action is nobody's, and nothing is in doubt.
     let third = claimant("third", 1_100);
-    assert_eq!(store.claim(&id, &action, third).await?, Claim::Granted { on_unknown_outcome: false });
-    let late = store.sending(&id, &action, first).await;
+    assert_eq!(store.claim(&id, &action, third).await?, Claim::Granted { outcome_unknown: false });
+    let late = store.record_send_started(&id, &action, first).await;
     assert!(matches!(late, Err(Error::VersionConflict)), "who lost its lease sends nothing: {late:?}");
     // The third is lost after it began to send.
-    store.sending(&id, &action, third).await?;
+    store.record_send_started(&id, &action, third).await?;
     assert_eq!(
         store.claim(&id, &action, claimant("fourth", 1_300)).await?,
-        Claim::Granted { on_unknown_outcome: true }
+        Claim::Granted { outcome_unknown: true }
     );
     assert_eq!(
         store.claim(&id, &action, claimant("fifth", 1_500)).await?,
-        Claim::Granted { on_unknown_outcome: true },
+        Claim::Granted { outcome_unknown: true },
         "a doubt outlives whoever did not resolve it"
     );
     store.park(&id, &action, claimant("fifth", 1_500)).await?;
@@ -256,11 +256,11 @@ async fn a_claim_that_is_given_back_is_anybodys_and_one_that_is_done_nobodys() -
     };
     let [first, second] = [claimant("first", 1_000), claimant("second", 1_010)];
     store.claim(&id, &decided.id, first).await?;
-    store.sending(&id, &decided.id, first).await?;
+    store.record_send_started(&id, &decided.id, first).await?;
     store.release(&id, &decided.id, first).await?;
-    assert_eq!(store.claim(&id, &decided.id, second).await?, Claim::Granted { on_unknown_outcome: false });
+    assert_eq!(store.claim(&id, &decided.id, second).await?, Claim::Granted { outcome_unknown: false });
     let done =
-        Done { decided: decided.clone(), outcome: Outcome::Changed, done_at: Timestamp::from_millis(1_020) };
+        Done { planned: decided.clone(), outcome: Outcome::Changed, done_at: Timestamp::from_millis(1_020) };
     let late = store.record(&done, first).await;
     assert!(matches!(late, Err(Error::VersionConflict)), "{late:?}");
     assert_eq!(store.done(&id, &decided.id).await?, None);

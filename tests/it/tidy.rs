@@ -101,7 +101,7 @@ const RANKS: [&[&str]; 10] = [
     &["model"],
     &["telemetry"],
     &["id", "config"],
-    &["cache", "clock", "endpoint", "failure", "http", "json", "private"],
+    &["cache", "clock", "digest", "endpoint", "failure", "http", "json", "private"],
     &["reason"],
 ];
 

@@ -115,7 +115,7 @@ fn lines(
         lines.push(line(*received_at, "hint", format!("{hint} goes on the queue")));
     }
     if let Some(first) = actions.first() {
-        let decided = &first.decided;
+        let decided = &first.planned;
         lines.push(line(
             decided.decided_at,
             "handler",
@@ -130,7 +130,7 @@ fn lines(
             Outcome::Created { .. } => "done: a ticket created",
             Outcome::LeadCreated { .. } => "done: a contact and a ticket created",
         };
-        lines.push(line(done.done_at, "action", format!("{} {outcome}", done.decided.action.kind())));
+        lines.push(line(done.done_at, "action", format!("{} {outcome}", done.planned.action.kind())));
     }
     for mutation in mutations {
         let at = Timestamp::from_millis(mutation.received_at);

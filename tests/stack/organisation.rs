@@ -7,10 +7,10 @@ use automations::Event;
 use automations::aws::secret::Kind;
 use automations::clock::Timestamp;
 use automations::id::{ActionId, OrganisationId, TicketId};
-use automations::json::{from_json, to_json};
+use automations::json::to_json;
 use automations::model::check_schedule::CheckSchedule;
 use automations::model::diff::Snapshot;
-use automations::store::{Done, Known};
+use automations::store::{Done, ItemKey, ItemKind, Known};
 use aws_sdk_dynamodb::types::AttributeValue;
 use reqwest::{Method, Response};
 use serde::Deserialize;
@@ -219,22 +219,8 @@ impl Organisation<'_> {
     /// # Errors
     /// As the request fails.
     pub async fn journal(&self, ticket: &str) -> Result<Vec<Event>> {
-        let answer = self
-            .stack
-            .dynamodb
-            .query()
-            .table_name(&self.stack.place.table)
-            .key_condition_expression("pk = :pk AND begins_with(sk, :sk)")
-            .expression_attribute_values(":pk", AttributeValue::S(format!("TICKET#{}#{ticket}", self.name)))
-            .expression_attribute_values(":sk", AttributeValue::S("JOURNAL#".to_owned()))
-            .consistent_read(true)
-            .send()
-            .await?;
-        let versions = answer.items().iter().map(|item| {
-            let events = item.get("events").and_then(|events| events.as_s().ok()).context("no events")?;
-            Ok(from_json::<Vec<Event>>(events.as_bytes())?)
-        });
-        Ok(versions.collect::<Result<Vec<_>>>()?.concat())
+        let (id, ticket) = (OrganisationId::parse(self.name.as_str())?, TicketId::parse(ticket)?);
+        Ok(self.stack.store().journal_of(&id, &ticket).await?)
     }
 
     /// What the table knows of a ticket.
@@ -263,9 +249,10 @@ impl Organisation<'_> {
         let Some(known) = self.known(ticket).await? else { return Ok(()) };
         let (id, ticket) = (OrganisationId::parse(self.name.as_str())?, TicketId::parse(ticket)?);
         let long_ago = Timestamp::from_millis(1);
-        let watch = CheckSchedule { verified: long_ago, due: long_ago, quiet: Duration::from_hours(1) };
+        let interval = Duration::from_hours(1);
+        let schedule = CheckSchedule { last_checked: long_ago, next_check: long_ago, interval };
         let version = known.snapshot.ticket.version;
-        Ok(self.stack.store().verified(&id, &ticket, version, watch).await?)
+        Ok(self.stack.store().record_check(&id, &ticket, version, schedule).await?)
     }
 
     /// Lets a ticket have stood in its stage since this moment.
@@ -275,13 +262,13 @@ impl Organisation<'_> {
     pub async fn let_stand_since(&self, ticket: &str, since: Timestamp) -> Result<()> {
         let known = self.known(ticket).await?.context("an unknown ticket")?;
         let snapshot = Snapshot { stage_since: Some(since), ..known.snapshot };
-        let key = |text: String| AttributeValue::S(text);
+        let (id, ticket) = (OrganisationId::parse(self.name.as_str())?, TicketId::parse(ticket)?);
+        let key = ItemKey::new(&id, ItemKind::Snapshot(ticket)).attributes();
         let request = self.stack.dynamodb.update_item().table_name(&self.stack.place.table);
-        let request = request.key("pk", key(format!("TICKET#{}#{ticket}", self.name)));
-        let request = request.key("sk", key("SNAPSHOT".to_owned()));
-        let request = request.update_expression("SET #snapshot = :snapshot");
+        let request = request.set_key(Some(key)).update_expression("SET #snapshot = :snapshot");
         let request = request.expression_attribute_names("#snapshot", "snapshot");
-        request.expression_attribute_values(":snapshot", key(to_json(&snapshot))).send().await?;
+        let snapshot = AttributeValue::S(to_json(&snapshot));
+        request.expression_attribute_values(":snapshot", snapshot).send().await?;
         Ok(())
     }
 

@@ -1,17 +1,17 @@
-//! A lead: a contact, then a ticket for it. Each step is recorded before the next begins.
+//! A lead: a contact, then a ticket for it. Each step is recorded before the next one begins.
 
-use crate::ActionError;
-use crate::notes::Notes;
+use crate::context::Context;
+use crate::error::ActionError;
 use automations::id::{ContactId, OwnerId, StageId, WorkflowId};
 use automations::model::lead::{Lead, LeadTarget};
 use automations::private::Private;
 use automations::salestrekker::{Error, NewContact, NewTicket, Session, Who};
 use automations::store::Outcome;
 
-/// The step whose result is the contact's id.
+/// The name of the step whose result is the contact's id.
 const CONTACT: &str = "contact";
 
-/// Where the ticket goes and who owns it, by id.
+/// The ticket's workflow, stage and owner, by id.
 struct ResolvedTarget {
     workflow: WorkflowId,
     stage: StageId,
@@ -20,37 +20,36 @@ struct ResolvedTarget {
 
 /// Creates the contact unless an earlier attempt did, then the ticket.
 pub(crate) async fn create_lead(
-    session: Session<'_>,
+    context: &mut Context<'_>,
     lead: &Lead,
     into: &LeadTarget,
     name: &str,
-    notes: &mut Notes<'_>,
 ) -> Result<Outcome, ActionError> {
-    // What can be refused for its names is looked up before anything is created.
-    let place = place(session, into).await?;
-    let contact = match notes.step(CONTACT).await? {
+    // A name that does not exist fails before anything is created.
+    let target = resolve(context.session, into).await?;
+    let contact = match context.progress.step(CONTACT).await? {
         Some(contact) => contact,
-        None => create_contact(session, lead, &place.owner, notes).await?,
+        None => create_contact(context, lead, &target.owner).await?,
     };
-    notes.sending().await?;
-    let ticket = session.create_ticket(&new_ticket(lead, &contact, place, name)).await?;
+    context.progress.record_send_started().await?;
+    let ticket = context.session.create_ticket(&new_ticket(lead, &contact, target, name)).await?;
     Ok(Outcome::LeadCreated { contact, ticket })
 }
 
 async fn create_contact(
-    session: Session<'_>,
+    context: &mut Context<'_>,
     lead: &Lead,
     owner: &OwnerId,
-    notes: &mut Notes<'_>,
 ) -> Result<ContactId, ActionError> {
-    notes.sending().await?;
-    let contact = session.create_contact(&new_contact(lead, owner)).await?;
-    // A contact that exists and stands in no record must not be made again.
-    notes.stepped(CONTACT, contact.as_str()).await.map_err(ActionError::on_unknown_outcome)?;
+    context.progress.record_send_started().await?;
+    let contact = context.session.create_contact(&new_contact(lead, owner)).await?;
+    // Without the record, a retry would create the contact a second time.
+    let recorded = context.progress.record_step(CONTACT, contact.as_str()).await;
+    recorded.map_err(ActionError::not_recorded)?;
     Ok(contact)
 }
 
-async fn place(session: Session<'_>, into: &LeadTarget) -> Result<ResolvedTarget, Error> {
+async fn resolve(session: Session<'_>, into: &LeadTarget) -> Result<ResolvedTarget, Error> {
     let (workflow, stage, owner) = match into {
         LeadTarget::Ids { id_workflow, id_stage, id_owner } => {
             let (workflow, stage, owner) = (id_workflow.clone(), id_stage.clone(), id_owner.clone());
@@ -59,12 +58,13 @@ async fn place(session: Session<'_>, into: &LeadTarget) -> Result<ResolvedTarget
         LeadTarget::Names { workflow, stage, owner } => (workflow, stage, owner),
     };
     let workflow = session.workflow_named(workflow).await?;
-    let lacks = |what: &str| Error::NotFound { what: format!("{what} of the workflow {:?}", workflow.name) };
+    let missing =
+        |what: &str| Error::NotFound { what: format!("{what} of the workflow {:?}", workflow.name) };
     let stage = match stage {
         Some(stage) => session.stage_named(&workflow.id, stage).await?,
-        None => workflow.stages.first().cloned().ok_or_else(|| lacks("stage"))?,
+        None => workflow.stages.first().cloned().ok_or_else(|| missing("stage"))?,
     };
-    let owner = owner.clone().or_else(|| workflow.id_owner.clone()).ok_or_else(|| lacks("owner"))?;
+    let owner = owner.clone().or_else(|| workflow.id_owner.clone()).ok_or_else(|| missing("owner"))?;
     Ok(ResolvedTarget { workflow: workflow.id.clone(), stage: stage.id, owner })
 }
 
@@ -74,12 +74,12 @@ fn new_contact(lead: &Lead, owner: &OwnerId) -> NewContact {
     NewContact { id_owner: owner.clone(), is_active: true, id_labels: Vec::new(), who }
 }
 
-fn new_ticket(lead: &Lead, contact: &ContactId, place: ResolvedTarget, name: &str) -> NewTicket {
+fn new_ticket(lead: &Lead, contact: &ContactId, target: ResolvedTarget, name: &str) -> NewTicket {
     let full_name = format!("{} {}", lead.first_name.reveal(), lead.family_name.reveal());
     NewTicket {
-        id_owner: place.owner,
-        id_workflow: place.workflow,
-        id_stage: place.stage,
+        id_owner: target.owner,
+        id_workflow: target.workflow,
+        id_stage: target.stage,
         id_clients: vec![contact.clone()],
         is_active: true,
         name: Private::new(name.replace("{contact}", full_name.trim())),
@@ -98,14 +98,14 @@ mod tests {
         let named = |first: &str, family: &str| {
             let [first_name, family_name] = [first, family].map(|name| Private::new(name.to_owned()));
             let lead = Lead { first_name, family_name, ..Lead::default() };
-            let place = ResolvedTarget {
+            let target = ResolvedTarget {
                 workflow: WorkflowId::parse("w").unwrap(),
                 stage: StageId::parse("s").unwrap(),
                 owner: OwnerId::parse("o").unwrap(),
             };
-            new_ticket(&lead, &ContactId::parse("c").unwrap(), place, "{contact}, website").name
+            new_ticket(&lead, &ContactId::parse("c").unwrap(), target, "{contact}, website").name
         };
         assert_eq!(named("Jane", "Citizen").reveal(), "Jane Citizen, website");
-        assert_eq!(named("Jane", "").reveal(), "Jane, website", "who gave one name");
+        assert_eq!(named("Jane", "").reveal(), "Jane, website", "a lead with one name");
     }
 }

@@ -1,4 +1,4 @@
-//! Wiring: see the library beside it.
+//! Configuration and start; see the library.
 
 use action_worker::Worker;
 use automations::aws::batch::SourceQueue;

@@ -1,31 +1,31 @@
-//! A notice: its text made whole, then sent.
+//! A notice: the ticket's name is put into its text, then it is sent.
 
-use crate::ActionError;
-use automations::clock::Timestamp;
+use crate::context::Context;
+use crate::error::ActionError;
 use automations::id::{DestinationName, TicketId};
-use automations::model::action::PlannedAction;
-use automations::notice::{Notice, Notices};
+use automations::notice::Notice;
 use automations::private::Private;
 use automations::salestrekker::{Error, Session};
 use automations::store::Outcome;
 
-/// What stands for the name of the ticket; only where it is asked for, the ticket is read.
+/// The placeholder for the ticket's name. The ticket is read only if the text contains it.
 const NAME: &str = "{ticket}";
 
 /// Sends a notice.
 pub(crate) async fn notify(
-    session: Session<'_>,
-    notices: &Notices,
-    decided: &PlannedAction,
-    message: (&DestinationName, &str, Option<&TicketId>),
-    until: Timestamp,
+    context: &Context<'_>,
+    destination: &DestinationName,
+    text: &str,
+    about: Option<&TicketId>,
 ) -> Result<Outcome, ActionError> {
-    let (destination, text, about) = message;
     let text = Private::new(match about {
-        Some(ticket) if text.contains(NAME) => text.replace(NAME, name(session, ticket).await?.reveal()),
+        Some(ticket) if text.contains(NAME) => {
+            text.replace(NAME, name(context.session, ticket).await?.reveal())
+        }
         _ => text.to_owned(),
     });
-    notices.send(&Notice { decided, destination, text }, until).await?;
+    let notice = Notice { decided: context.planned, destination, text };
+    context.notices.send(&notice, context.deadline).await?;
     Ok(Outcome::Sent)
 }
 

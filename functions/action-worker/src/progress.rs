@@ -1,5 +1,7 @@
-//! What is noted of an action before it is sent: that it must not happen twice, and what it leaves at its ticket.
+//! What is recorded of an action while it is performed: that something that must not happen twice is being sent, the steps
+//! that are done, and the marks by which the enricher recognises our own changes.
 
+use automations::clock;
 use automations::model::action::PlannedAction;
 use automations::model::own_changes::{Attribution, ChangeMark};
 use automations::salestrekker::FullTicket;
@@ -7,64 +9,74 @@ use automations::store::{Claimant, Error, Store};
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
-/// The notes of one action under a claim.
+/// The progress of one claimed action.
 #[derive(Debug)]
-pub(crate) struct Notes<'a> {
+pub(crate) struct Progress<'a> {
     pub(crate) store: &'a Store,
-    pub(crate) decided: &'a PlannedAction,
+    pub(crate) planned: &'a PlannedAction,
     pub(crate) claimant: Claimant<'a>,
-    /// What it left, or was about to.
-    pub(crate) left: Vec<ChangeMark>,
+    /// The marks of the change that was, or was about to be, sent.
+    pub(crate) marks: Vec<ChangeMark>,
 }
 
-impl Notes<'_> {
-    /// Something is about to be sent that must not happen twice.
-    pub(crate) async fn sending(&self) -> Result<(), Error> {
-        let PlannedAction { id, organisation, .. } = self.decided;
-        self.store.sending(organisation, id, self.claimant).await
+impl<'a> Progress<'a> {
+    /// The progress of an action of which nothing is sent yet.
+    pub(crate) fn new(store: &'a Store, planned: &'a PlannedAction, claimant: Claimant<'a>) -> Self {
+        Self { store, planned, claimant, marks: Vec::new() }
     }
 
-    /// What came of a step, where an earlier attempt did it.
+    /// Records that something is about to be sent that must not happen twice.
+    pub(crate) async fn record_send_started(&self) -> Result<(), Error> {
+        let PlannedAction { id, organisation, .. } = self.planned;
+        self.store.record_send_started(organisation, id, self.claimant).await
+    }
+
+    /// The result of a step, if an earlier attempt did it.
     pub(crate) async fn step<Id: FromStr>(&self, step: &str) -> Result<Option<Id>, Error> {
-        let PlannedAction { id, organisation, .. } = self.decided;
+        let PlannedAction { id, organisation, .. } = self.planned;
         let result = self.store.step(organisation, id, step).await?;
         let unusable = |_| Error::Unusable { attribute: "step", decode_error: None };
         result.map(|result| result.parse().map_err(unusable)).transpose()
     }
 
-    /// A step was done.
-    pub(crate) async fn stepped(&self, step: &str, result: &str) -> Result<(), Error> {
-        let PlannedAction { id, organisation, .. } = self.decided;
-        self.store.stepped(organisation, id, self.claimant, step, result).await
+    /// Records the result of a step.
+    pub(crate) async fn record_step(&self, step: &str, result: &str) -> Result<(), Error> {
+        let PlannedAction { id, organisation, .. } = self.planned;
+        self.store.record_step(organisation, id, self.claimant, step, result).await
     }
 
-    /// The ticket is about to be changed so.
-    pub(crate) async fn leaving(&mut self, before: &FullTicket, after: &FullTicket) -> Result<(), Error> {
-        self.left = traces(before, after);
-        let left = Attribution { chain: self.decided.links(), at: automations::clock::now() };
-        self.store.leave(&self.decided.organisation, &after.id, &self.left, &left).await
+    /// Records the change that is about to be made to a ticket.
+    pub(crate) async fn record_change(
+        &mut self,
+        before: &FullTicket,
+        after: &FullTicket,
+    ) -> Result<(), Error> {
+        self.marks = marks(before, after);
+        let PlannedAction { organisation, .. } = self.planned;
+        let attribution = Attribution { chain: self.planned.chain_with_itself(), at: clock::now() };
+        self.store.record_change_marks(organisation, &after.id, &self.marks, &attribution).await
     }
 }
 
-/// The traces of the difference, as the enricher will find it.
-fn traces(before: &FullTicket, after: &FullTicket) -> Vec<ChangeMark> {
-    let mut traces = Vec::new();
+/// The marks of the difference, as the enricher will find it.
+fn marks(before: &FullTicket, after: &FullTicket) -> Vec<ChangeMark> {
+    let mut marks = Vec::new();
     if before.id_workflow != after.id_workflow {
-        traces.extend(after.id_workflow.as_ref().map(ChangeMark::workflow));
+        marks.extend(after.id_workflow.as_ref().map(ChangeMark::workflow));
     }
     if before.id_stage != after.id_stage {
-        traces.extend(after.id_stage.as_ref().map(ChangeMark::stage));
+        marks.extend(after.id_stage.as_ref().map(ChangeMark::stage));
     }
     if before.id_owner != after.id_owner {
-        traces.push(ChangeMark::owner(after.id_owner.as_ref()));
+        marks.push(ChangeMark::owner(after.id_owner.as_ref()));
     }
     let (had, has) = (set(before.id_labels.as_ref()), set(after.id_labels.as_ref()));
-    traces.extend(has.difference(&had).map(|label| ChangeMark::label_added(label)));
-    traces.extend(had.difference(&has).map(|label| ChangeMark::label_removed(label)));
+    marks.extend(has.difference(&had).map(|label| ChangeMark::label_added(label)));
+    marks.extend(had.difference(&has).map(|label| ChangeMark::label_removed(label)));
     let (had, has) = (set(before.id_clients.as_ref()), set(after.id_clients.as_ref()));
-    traces.extend(has.difference(&had).map(|client| ChangeMark::client_added(client)));
-    traces.extend(had.difference(&has).map(|client| ChangeMark::client_removed(client)));
-    traces
+    marks.extend(has.difference(&had).map(|client| ChangeMark::client_added(client)));
+    marks.extend(had.difference(&has).map(|client| ChangeMark::client_removed(client)));
+    marks
 }
 
 fn set<T: Ord>(list: Option<&Vec<T>>) -> BTreeSet<&T> {
@@ -90,7 +102,7 @@ mod tests {
             ChangeMark::label_added(&LabelId::parse("l-3").unwrap()),
             ChangeMark::label_removed(&LabelId::parse("l-1").unwrap()),
         ];
-        assert_eq!(traces(&before, &after), expected);
-        assert_eq!(traces(&before, &before), []);
+        assert_eq!(marks(&before, &after), expected);
+        assert_eq!(marks(&before, &before), []);
     }
 }

@@ -1,7 +1,7 @@
-//! The four steps by which Secrets Manager has an organisation's API token rotated.
+//! The four steps in which Secrets Manager rotates an organisation's API token.
 //!
-//! Each may come twice, or after a crash of the one before; none touches the version in use but the last, which moves
-//! one label. So a rotation that fails leaves the token that works.
+//! Each step may be called twice, or after a crash of the one before. Only the last one touches the version in use, by moving
+//! one staging label. So the current token still works after a rotation that failed.
 
 use automations::aws::rotation::{self, Rotating, Step, VersionStage};
 use automations::aws::secret::{ApiToken, Credential};
@@ -12,34 +12,34 @@ use automations::telemetry::EventName;
 use automations::telemetry::metric::{self, Metric};
 use automations::tracing;
 
-/// Why a step failed. Secrets Manager tries it again.
+/// Why a step failed. Secrets Manager retries it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// At Secrets Manager.
+    /// Secrets Manager failed.
     #[error(transparent)]
     Secret(#[from] rotation::Error),
-    /// At Salestrekker.
-    #[error("the new token cannot be had or does not work")]
+    /// Salestrekker failed.
+    #[error("the new token cannot be obtained or does not work")]
     Salestrekker(#[from] salestrekker::Error),
-    /// testSecret came before createSecret.
-    #[error("there is no pending version to test; createSecret comes first")]
+    /// `testSecret` was called before `createSecret`.
+    #[error("there is no pending version to test; createSecret must run first")]
     NothingPending,
 }
 
-/// One version of one secret at Secrets Manager; a trait, so that a model of it can be put through every order of steps.
-#[expect(async_fn_in_trait, reason = "nobody else implements it, and nothing here is sent between threads")]
+/// One version of one secret at Secrets Manager; a trait, so that tests can run a model of it through every order of steps.
+#[expect(async_fn_in_trait, reason = "only this crate implements it, and no future is sent between threads")]
 pub trait Version {
-    /// Where the version stands.
+    /// The stage of the version.
     ///
     /// # Errors
-    /// [`rotation::Error::NotStaged`] where it stands nowhere.
+    /// [`rotation::Error::NotStaged`] if it has none.
     fn stage(&self) -> Result<VersionStage, rotation::Error>;
-    /// How the organisation signs in.
+    /// The credential with which the organisation signs in.
     ///
     /// # Errors
     /// [`rotation::Error`].
     async fn credential(&self) -> Result<Credential, rotation::Error>;
-    /// The new token, where it was stored.
+    /// The new token, if it is stored.
     ///
     /// # Errors
     /// [`rotation::Error`].
@@ -56,15 +56,15 @@ pub trait Version {
     async fn promote(&self) -> Result<(), rotation::Error>;
 }
 
-/// Salestrekker, as far as a rotation goes there.
-#[expect(async_fn_in_trait, reason = "nobody else implements it, and nothing here is sent between threads")]
+/// The part of Salestrekker that a rotation needs.
+#[expect(async_fn_in_trait, reason = "only this crate implements it, and no future is sent between threads")]
 pub trait Vendor {
     /// A new token.
     ///
     /// # Errors
     /// [`salestrekker::Error`].
     async fn sign_in(&self, credential: &Credential) -> Result<ApiToken, salestrekker::Error>;
-    /// Whether it works.
+    /// Tests whether the token works.
     ///
     /// # Errors
     /// [`salestrekker::Error`].
@@ -115,19 +115,19 @@ pub async fn rotate(step: Step, version: &impl Version, vendor: &impl Vendor) ->
             Ok(())
         }
         (Step::CreateSecret, VersionStage::Pending) => create(version, vendor).await,
-        // The vendor made the token itself in createSecret: there is nothing to tell it.
+        // The vendor issued the token in createSecret, so there is nothing to set.
         (Step::SetSecret, VersionStage::Pending) => Ok(()),
         (Step::TestSecret, VersionStage::Pending) => test(version, vendor).await,
         (Step::FinishSecret, VersionStage::Pending) => {
-            // Nothing is promoted untried, in whatever order the steps come.
+            // No token is promoted untested, in whatever order the steps are called.
             test(version, vendor).await?;
             Ok(version.promote().await?)
         }
     }
 }
 
-/// The error as Lambda shall tell it to Secrets Manager: its kinds and places, no secret.
-pub fn told(step: Step, error: &Error) -> String {
+/// Logs an error and returns its text for Lambda, which contains no secret.
+pub fn log_failure(step: Step, error: &Error) -> String {
     let reason = match error {
         Error::Secret(error) => error.reason(),
         Error::Salestrekker(error) => error.reason(),

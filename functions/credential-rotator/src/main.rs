@@ -1,10 +1,10 @@
-//! Wiring: see the library beside it.
+//! Configuration and start; see the library.
 
 use automations::aws::rotation::{Request, Rotating};
 use automations::lambda_runtime::{self, Error, LambdaEvent, service_fn};
 use automations::salestrekker::Transport;
 use automations::{aws, init};
-use credential_rotator::{rotate, told};
+use credential_rotator::{log_failure, rotate};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -14,7 +14,7 @@ async fn main() -> Result<(), Error> {
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Request>| async move {
         let Request { step, .. } = event.payload;
         let version = Rotating::find(client.clone(), &event.payload).await?;
-        rotate(step, &version, transport).await.map_err(|error| Error::from(told(step, &error)))
+        rotate(step, &version, transport).await.map_err(|error| Error::from(log_failure(step, &error)))
     }))
     .await
 }

@@ -1,6 +1,6 @@
-//! What came through a webhook that is not Salestrekker's: an event as it is, with no ticket to look at.
+//! A webhook that is not Salestrekker's: it becomes an event as it is, and no ticket is checked.
 
-use crate::{Enricher, Result};
+use crate::enricher::{Enricher, Result};
 use automations::clock::Timestamp;
 use automations::id::InboundKind;
 use automations::model::hint::Hint;
@@ -10,18 +10,18 @@ use automations::telemetry::metric::Metrics;
 use automations::{Event, EventKind, tracing};
 
 impl Enricher {
-    /// Publishes a post once. That it came is noted first, and what it said never is: where somebody is lost before it is
-    /// published, the hint, which holds it, comes again.
-    pub(crate) async fn pass_on(
+    /// Publishes an inbound request once. A receipt without its content is recorded first: after a crash before the event is
+    /// published, the hint, which has the content, is retried.
+    pub(crate) async fn publish_inbound(
         &self,
         hint: &Hint,
         (kind, post): (InboundKind, &Post),
         now: Timestamp,
         metrics: &Metrics,
     ) -> Result<()> {
-        let what = EventKind::Inbound { kind: kind.clone(), fields: post.fields.clone() };
-        let event = Event::of_hint(&hint.organisation, now, &hint.cause(), what);
-        let is_first = self.store.notes_post(hint, &kind, post, &event.id).await?;
+        let content = EventKind::Inbound { kind: kind.clone(), fields: post.fields.clone() };
+        let event = Event::of_hint(&hint.organisation, now, &hint.cause(), content);
+        let is_first = self.store.record_inbound_receipt(hint, &kind, post, &event.id).await?;
         tracing::info!(
             event_name = EventName::InboundReceived.as_str(),
             organisation = hint.organisation.as_str(),
@@ -34,6 +34,6 @@ impl Enricher {
         if !is_first {
             return Ok(());
         }
-        Ok(self.send_out_alone(event, metrics).await?)
+        Ok(self.publish_one(event, metrics).await?)
     }
 }

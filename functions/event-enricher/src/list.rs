@@ -1,6 +1,6 @@
-//! Tickets that nobody ever spoke of: where a query that lists tickets is configured, those that the table does not know.
+//! Tickets that no webhook named: if a query that lists tickets is configured, those that the table does not know.
 
-use crate::{Enricher, RequestedTicket, Result};
+use crate::enricher::{Enricher, RequestedTicket, Result};
 use automations::clock::Timestamp;
 use automations::id::{OrganisationId, TicketId};
 use automations::model::hint::Hint;
@@ -8,10 +8,10 @@ use automations::telemetry::EventName;
 use automations::tracing;
 use std::collections::BTreeMap;
 
-/// So many are looked at for one hint; the next one finds the rest.
+/// This many tickets are checked for one hint; the next one finds the rest.
 const MAX_LISTED: usize = 500;
 
-/// Whether a hint asks for a list, rather than for a ticket.
+/// Whether a hint asks for the list query, rather than for a ticket.
 pub(crate) fn asks_for_list(hint: &Hint) -> bool {
     hint.ticket.is_none() && hint.action.is_none()
 }

@@ -1,4 +1,4 @@
-//! Wiring: see the library beside it.
+//! Configuration and start; see the library.
 
 use automations::aws::batch::SourceQueue;
 use automations::aws::bus::Bus;

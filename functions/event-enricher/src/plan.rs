@@ -1,10 +1,10 @@
-//! What one look at a ticket leads to: pure.
+//! What one check of a ticket leads to: pure.
 
-use crate::RequestedTicket;
+use crate::enricher::RequestedTicket;
 use automations::clock::Timestamp;
 use automations::id::OrganisationId;
 use automations::model::check_schedule::CheckSchedule;
-use automations::model::diff::{Seen, Snapshot, change};
+use automations::model::diff::{Change, Snapshot};
 use automations::model::event::Cause;
 use automations::model::own_changes::OwnChanges;
 use automations::model::stage_age::StageAgeThresholds;
@@ -14,32 +14,33 @@ use automations::{Event, EventKind};
 /// What to store, and what to publish afterwards.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Plan {
-    /// The new version, where something changed.
+    /// The new version and its events, if something changed.
     pub(crate) change: Option<(Snapshot, Vec<Event>)>,
-    /// Everything to publish, oldest first: what an earlier visit stored and perhaps did not publish, then the change.
+    /// All events to publish, oldest first: those that an earlier check stored and perhaps did not publish, then the new ones.
     pub(crate) outbox: Vec<Event>,
     /// The version whose outbox this is.
     pub(crate) version: u64,
-    /// When to look again, where this look was due and there is nothing else to store.
-    pub(crate) verified: Option<CheckSchedule>,
+    /// The next check, if this one was due and there is nothing else to store.
+    pub(crate) checked: Option<CheckSchedule>,
 }
 
-/// The plan for a ticket that is known or seen; `None` for one that is neither.
+/// The plan for a ticket and the change that was found; `None` if there is no such ticket.
 pub(crate) fn plan(
     organisation: &OrganisationId,
     known: Option<Known>,
-    seen: Option<Seen>,
-    named: &RequestedTicket,
-    ours: &OwnChanges,
+    found: Option<Change>,
+    requested: &RequestedTicket,
+    own_changes: &OwnChanges,
     thresholds: &StageAgeThresholds,
     now: Timestamp,
 ) -> Option<Plan> {
     let before = known.as_ref().map(|known| &known.snapshot);
-    let found = thresholds.look(before, change(before, seen, named.is_new || ours.created()), now);
-    let last_look = known.as_ref().map_or(Timestamp::from_millis(0), |known| known.watch.verified);
+    let found = found.map(|found| if own_changes.created() { found.of_new_ticket() } else { found });
+    let found = thresholds.apply(before, found, now);
+    let last_checked = known.as_ref().map_or(Timestamp::from_millis(0), |known| known.schedule.last_checked);
     let events = |kind: Vec<EventKind>| -> Vec<Event> {
         let events = kind.into_iter().filter_map(|kind| {
-            let cause = cause_of(&kind, ours, last_look, &named.cause);
+            let cause = cause_of(&kind, own_changes, last_checked, &requested.cause);
             Event::of_change(organisation, now, &cause, kind)
         });
         events.collect()
@@ -50,25 +51,26 @@ pub(crate) fn plan(
         (None, Some(known)) => known.snapshot.ticket.version,
         (None, None) => return None,
     };
-    let verified = known
+    let checked = known
         .as_ref()
-        .filter(|known| change.is_none() && known.outbox.is_empty() && known.watch.is_due(now))
-        .map(|known| known.watch.unchanged(&known.snapshot, thresholds, now));
+        .filter(|known| change.is_none() && known.outbox.is_empty() && known.schedule.is_due(now))
+        .map(|known| known.schedule.unchanged(&known.snapshot, thresholds, now));
     let mut outbox = known.map(|known| known.outbox).unwrap_or_default();
     outbox.extend(change.iter().flat_map(|(_, events)| events.iter().cloned()));
-    Some(Plan { change, outbox, version, verified })
+    Some(Plan { change, outbox, version, checked })
 }
 
-/// An action of ours where it left this trace since the last look, else what made us look.
-fn cause_of(kind: &EventKind, ours: &OwnChanges, last_look: Timestamp, look: &Cause) -> Cause {
-    let chain = ours.chain_of(kind, last_look).map(<[_]>::to_vec);
-    chain.map_or_else(|| look.clone(), |chain| Cause::Action { hint: look.hint().clone(), chain })
+/// An action of ours if it made this change since the last check, else what led to the check.
+fn cause_of(kind: &EventKind, own: &OwnChanges, last_checked: Timestamp, check: &Cause) -> Cause {
+    let chain = own.chain_of(kind, last_checked).map(<[_]>::to_vec);
+    chain.map_or_else(|| check.clone(), |chain| Cause::Action { hint: check.hint().clone(), chain })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use automations::id::ActionId;
+    use automations::model::diff::{Seen, change};
     use automations::model::own_changes::{Attribution, ChangeMark};
     use automations::testing;
     use std::time::Duration;
@@ -81,7 +83,7 @@ mod tests {
         testing::stage_changed("a", "b").cause
     }
 
-    fn named() -> RequestedTicket {
+    fn requested() -> RequestedTicket {
         RequestedTicket { cause: cause(), is_new: false }
     }
 
@@ -92,19 +94,24 @@ mod tests {
 
     fn known(stage: &str, outbox: Vec<Event>) -> Known {
         let snapshot = change(None, Some(seen(stage)), false).unwrap().snapshot;
-        Known { snapshot, outbox, watch: CheckSchedule::published(Timestamp::from_millis(0)) }
+        Known { snapshot, outbox, schedule: CheckSchedule::published(Timestamp::from_millis(0)) }
+    }
+
+    /// The plan after a check at `now` that found the ticket like this.
+    fn checked(
+        known: Option<Known>,
+        seen: Option<Seen>,
+        own: &OwnChanges,
+        thresholds: &StageAgeThresholds,
+        now: Timestamp,
+    ) -> Option<Plan> {
+        let found = change(known.as_ref().map(|known| &known.snapshot), seen, false);
+        plan(&north(), known, found, &requested(), own, thresholds, now)
     }
 
     fn planned(known: Option<Known>, seen: Option<Seen>) -> Option<Plan> {
-        plan(
-            &north(),
-            known,
-            seen,
-            &named(),
-            &OwnChanges::default(),
-            &StageAgeThresholds::default(),
-            Timestamp::from_millis(5),
-        )
+        let none = StageAgeThresholds::default();
+        checked(known, seen, &OwnChanges::default(), &none, Timestamp::from_millis(5))
     }
 
     fn kinds(plan: &Plan) -> Vec<&str> {
@@ -132,12 +139,13 @@ mod tests {
         let due = |now: u64, stage: &str, outbox: Vec<Event>| {
             let now = Timestamp::from_millis(now);
             let known = Some(known("Approved", outbox));
-            let (ours, thresholds) = (OwnChanges::default(), StageAgeThresholds::default());
-            plan(&north(), known, Some(seen(stage)), &named(), &ours, &thresholds, now).unwrap().verified
+            let (own, thresholds) = (OwnChanges::default(), StageAgeThresholds::default());
+            checked(known, Some(seen(stage)), &own, &thresholds, now).unwrap().checked
         };
         let hour = 3_600_000;
         assert!(
-            due(hour, "Approved", vec![]).is_some_and(|watch| watch.due == Timestamp::from_millis(3 * hour))
+            due(hour, "Approved", vec![])
+                .is_some_and(|schedule| schedule.next_check == Timestamp::from_millis(3 * hour))
         );
         assert_eq!(due(hour - 1, "Approved", vec![]), None, "a duplicate webhook costs no write");
         assert_eq!(due(hour, "Settled", vec![]), None);
@@ -150,6 +158,20 @@ mod tests {
     }
 
     #[test]
+    fn a_ticket_that_an_action_created_is_new_and_one_that_came_back_is_not() {
+        let left = Attribution { chain: Vec::new(), at: Timestamp::from_millis(1) };
+        let ours = OwnChanges([(ChangeMark::created(), left)].into());
+        let check = |known: Option<Known>| {
+            let none = StageAgeThresholds::default();
+            checked(known, Some(seen("Approved")), &ours, &none, Timestamp::from_millis(5)).unwrap()
+        };
+        assert_eq!(kinds(&check(None)), ["ticket.created"]);
+        let mut gone = known("Approved", vec![]);
+        gone.snapshot.gone = true;
+        assert_eq!(kinds(&check(Some(gone))), ["ticket.first_seen"]);
+    }
+
+    #[test]
     fn a_change_of_ours_carries_the_chain_that_led_to_it_and_others_of_the_same_look_do_not() {
         let chain = vec![ActionId::parse("e.h.0").unwrap(), ActionId::parse("f.h.0").unwrap()];
         let mut after = seen("Settled");
@@ -157,15 +179,8 @@ mod tests {
         after.ticket.owner = None;
         let left = Attribution { chain: chain.clone(), at: Timestamp::from_millis(1) };
         let ours = OwnChanges([(stage, left)].into());
-        let plan = plan(
-            &north(),
-            Some(known("Approved", vec![])),
-            Some(after),
-            &named(),
-            &ours,
-            &StageAgeThresholds::default(),
-            Timestamp::from_millis(5),
-        );
+        let (known, none) = (known("Approved", vec![]), StageAgeThresholds::default());
+        let plan = checked(Some(known), Some(after), &ours, &none, Timestamp::from_millis(5));
         let outbox = plan.unwrap().outbox;
         let chains: Vec<_> = outbox.iter().map(|event| (event.kind.name(), event.chain())).collect();
         assert_eq!(chains, [("ticket.stage_changed", &chain[..]), ("ticket.owner_changed", &[])]);
@@ -177,25 +192,20 @@ mod tests {
         let at = |days: u64| Timestamp::from_seconds(days * 86_400);
         let look = |known: Known, stage: &str, days: u64| {
             let thresholds = "3,7".parse().unwrap();
-            plan(
-                &north(),
-                Some(known),
-                Some(seen(stage)),
-                &named(),
-                &OwnChanges::default(),
-                &thresholds,
-                at(days),
-            )
-            .unwrap()
+            let own = OwnChanges::default();
+            checked(Some(known), Some(seen(stage)), &own, &thresholds, at(days)).unwrap()
         };
         let mut start = known("Approved", vec![]);
         start.snapshot.stage_since = Some(at(0));
         let passed = look(start.clone(), "Approved", 3);
         assert_eq!((kinds(&passed), &passed.outbox[0].cause), (vec!["ticket.stage_aged"], &cause()));
-        assert_eq!((passed.version, passed.verified), (2, None));
+        assert_eq!((passed.version, passed.checked), (2, None));
         let snapshot = passed.change.clone().unwrap().0;
         let again = look(Known { snapshot, outbox: vec![], ..start.clone() }, "Approved", 4);
-        assert_eq!((again.change, again.verified.unwrap().due), (None, at(4).later(Duration::from_hours(2))));
+        assert_eq!(
+            (again.change, again.checked.unwrap().next_check),
+            (None, at(4).later(Duration::from_hours(2)))
+        );
         assert_eq!(kinds(&look(start.clone(), "Settled", 3)), ["ticket.stage_changed"]);
         assert_eq!(look(start.clone(), "Approved", 3).outbox[0].id, look(start, "Approved", 3).outbox[0].id);
     }

@@ -1,6 +1,6 @@
-//! What goes out on the bus, counted, and how long it took since its webhook.
+//! Publishes events, with metrics of their number and of the latency since the webhook.
 
-use crate::Enricher;
+use crate::enricher::Enricher;
 use automations::aws::bus::PublishError;
 use automations::model::event::Cause;
 use automations::telemetry::metric::{Metric, Metrics};
@@ -8,7 +8,7 @@ use automations::{Event, clock};
 
 impl Enricher {
     /// Publishes each group's events in their order. One result for each group: whether all of its events were accepted.
-    pub(crate) async fn send_out(
+    pub(crate) async fn publish_groups(
         &self,
         groups: &[&[Event]],
         metrics: &Metrics,
@@ -28,8 +28,8 @@ impl Enricher {
         published
     }
 
-    /// Publishes one event that stands in no outbox.
-    pub(crate) async fn send_out_alone(&self, event: Event, metrics: &Metrics) -> Result<(), PublishError> {
-        self.send_out(&[&[event]], metrics).await.into_iter().collect()
+    /// Publishes one event that is in no outbox.
+    pub(crate) async fn publish_one(&self, event: Event, metrics: &Metrics) -> Result<(), PublishError> {
+        self.publish_groups(&[&[event]], metrics).await.into_iter().collect()
     }
 }

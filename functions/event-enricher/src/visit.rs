@@ -1,24 +1,23 @@
-//! One visit to all the tickets that a batch names in one organisation: each step is made for all of them together.
+//! Checks all tickets that a batch names in one organisation: each step is done for all of them together.
 
+use crate::enricher::{Enricher, FetchOutcome, RequestedTicket, Result};
 use crate::plan::{Plan, plan};
-use crate::{Enricher, FetchOutcome, RequestedTicket, Result};
 use automations::aws::batch::MessageError;
 use automations::aws::secret::Access;
 use automations::clock::Timestamp;
 use automations::futures::{StreamExt as _, stream};
 use automations::id::{OrganisationId, TicketId};
-use automations::model::diff::{Seen, change};
-use automations::salestrekker;
-use automations::store::{Known, Version};
+use automations::model::diff::change;
+use automations::store::Version;
 use automations::telemetry::EventName;
 use automations::telemetry::metric::Metrics;
 use automations::{Event, tracing};
 use std::collections::{BTreeMap, HashMap};
 
-/// So many looks that found nothing are noted at once.
-const NOTES_AT_ONCE: usize = 8;
+/// This many checks that found no change are recorded at once.
+const RECORDS_AT_ONCE: usize = 8;
 
-/// What a visit to a ticket leads to, as far as it is known.
+/// A ticket, and the plan for it or the first error; none if there is no such ticket.
 type Visit<'a> = (&'a TicketId, Result<Option<Plan>>);
 
 impl Enricher {
@@ -35,18 +34,23 @@ impl Enricher {
             return Ok(ids.into_iter().map(|id| (id, Ok(FetchOutcome::Hidden))).collect());
         }
         let mut known = self.store.known(organisation, &ids).await?;
-        let looked = session.look(&ids).await?;
-        let news = ids.iter().zip(&looked).filter(|(id, seen)| is_news(known.get(*id), seen));
-        let news: Vec<TicketId> = news.map(|(id, _)| id.clone()).collect();
-        let mut ours = self.store.ours(organisation, &news).await?;
-        let visits = tickets.iter().zip(looked).map(|((id, named), seen)| {
-            let ours = ours.remove(id).unwrap_or_default();
-            let plan = seen
-                .map(|seen| plan(organisation, known.remove(id), seen, named, &ours, &self.thresholds, now));
+        let seen = session.look(&ids).await?;
+        let found = tickets.iter().zip(seen).map(|((id, requested), seen)| {
+            let before = known.get(id).map(|known| &known.snapshot);
+            seen.map(|seen| change(before, seen, requested.is_new))
+        });
+        let found: Vec<_> = found.collect();
+        let changed = ids.iter().zip(&found).filter(|(_, found)| matches!(found, Ok(Some(_))));
+        let changed: Vec<TicketId> = changed.map(|(id, _)| id.clone()).collect();
+        let mut own_changes = self.store.change_marks(organisation, &changed).await?;
+        let visits = tickets.iter().zip(found).map(|((id, requested), found)| {
+            let (known, own) = (known.remove(id), own_changes.remove(id).unwrap_or_default());
+            let plan =
+                found.map(|found| plan(organisation, known, found, requested, &own, &self.thresholds, now));
             (id, plan.map_err(MessageError::from))
         });
         let mut visits: Vec<Visit<'_>> = visits.collect();
-        self.note(organisation, &mut visits).await;
+        self.record_checks(organisation, &mut visits).await;
         self.store(organisation, &mut visits, now).await;
         self.publish(organisation, &mut visits, now, metrics).await;
         let results = visits.into_iter().map(|(id, visit)| {
@@ -58,26 +62,26 @@ impl Enricher {
         Ok(results.collect())
     }
 
-    /// Notes the looks that were due and found nothing.
-    async fn note(&self, organisation: &OrganisationId, visits: &mut [Visit<'_>]) {
-        let due = visits.iter().enumerate().filter_map(|(place, (id, visit))| {
+    /// Records the checks that were due and found no change.
+    async fn record_checks(&self, organisation: &OrganisationId, visits: &mut [Visit<'_>]) {
+        let due = visits.iter().enumerate().filter_map(|(position, (id, visit))| {
             let plan = visit.as_ref().ok()?.as_ref()?;
-            Some((place, *id, plan.version, plan.verified?))
+            Some((position, *id, plan.version, plan.checked?))
         });
-        let notes = due.map(|(place, id, version, watch)| async move {
-            (place, self.store.verified(organisation, id, version, watch).await)
+        let records = due.map(|(position, id, version, schedule)| async move {
+            (position, self.store.record_check(organisation, id, version, schedule).await)
         });
-        let results: Vec<_> = stream::iter(notes).buffered(NOTES_AT_ONCE).collect().await;
+        let results: Vec<_> = stream::iter(records).buffered(RECORDS_AT_ONCE).collect().await;
         fail(visits, results);
     }
 
     /// Stores the new versions.
     async fn store(&self, organisation: &OrganisationId, visits: &mut [Visit<'_>], now: Timestamp) {
-        let mut places = Vec::new();
+        let mut positions = Vec::new();
         let mut versions = Vec::new();
-        for (place, (_, visit)) in visits.iter().enumerate() {
+        for (position, (_, visit)) in visits.iter().enumerate() {
             let Ok(Some(Plan { change: Some((snapshot, events)), outbox, .. })) = visit else { continue };
-            places.push(place);
+            positions.push(position);
             versions.push(Version { snapshot, events, outbox });
         }
         let stored = self.store.write_each(organisation, &versions, now).await;
@@ -96,10 +100,10 @@ impl Enricher {
                 );
             }
         }
-        fail(visits, places.into_iter().zip(stored));
+        fail(visits, positions.into_iter().zip(stored));
     }
 
-    /// Publishes the outboxes of what is stored, and empties those that went out whole.
+    /// Publishes the outboxes of what is stored, and empties those whose events were all accepted.
     async fn publish(
         &self,
         organisation: &OrganisationId,
@@ -107,38 +111,32 @@ impl Enricher {
         now: Timestamp,
         metrics: &Metrics,
     ) {
-        let full = visits.iter().enumerate().filter_map(|(place, (id, visit))| {
+        let full = visits.iter().enumerate().filter_map(|(position, (id, visit))| {
             let plan = visit.as_ref().ok()?.as_ref()?;
-            (!plan.outbox.is_empty()).then_some((place, *id, plan))
+            (!plan.outbox.is_empty()).then_some((position, *id, plan))
         });
         let full: Vec<(usize, &TicketId, &Plan)> = full.collect();
         let outboxes: Vec<&[Event]> = full.iter().map(|(_, _, plan)| plan.outbox.as_slice()).collect();
-        let published = self.send_out(&outboxes, metrics).await;
-        let went_out = full.iter().zip(&published).filter(|(_, published)| published.is_ok());
-        let went_out: Vec<(usize, (&TicketId, u64))> =
-            went_out.map(|((place, id, plan), _)| (*place, (*id, plan.version))).collect();
-        let (places, versions): (Vec<usize>, Vec<_>) = went_out.into_iter().unzip();
-        let emptied = self.store.published(organisation, &versions, now).await;
-        let published: Vec<_> = full.iter().map(|(place, ..)| *place).zip(published).collect();
+        let published = self.publish_groups(&outboxes, metrics).await;
+        let accepted = full.iter().zip(&published).filter(|(_, published)| published.is_ok());
+        let accepted: Vec<(usize, (&TicketId, u64))> =
+            accepted.map(|((position, id, plan), _)| (*position, (*id, plan.version))).collect();
+        let (positions, versions): (Vec<usize>, Vec<_>) = accepted.into_iter().unzip();
+        let emptied = self.store.clear_outboxes(organisation, &versions, now).await;
+        let published: Vec<_> = full.iter().map(|(position, ..)| *position).zip(published).collect();
         fail(visits, published);
-        fail(visits, places.into_iter().zip(emptied));
+        fail(visits, positions.into_iter().zip(emptied));
     }
 }
 
-/// Lets the visits at these places fail where their results say so.
+/// Puts the errors among these results into the visits at their positions.
 fn fail<F>(visits: &mut [Visit<'_>], results: impl IntoIterator<Item = (usize, std::result::Result<(), F>)>)
 where
     MessageError: From<F>,
 {
-    for (place, result) in results {
-        if let (Some((_, visit)), Err(error)) = (visits.get_mut(place), result) {
+    for (position, result) in results {
+        if let (Some((_, visit)), Err(error)) = (visits.get_mut(position), result) {
             *visit = Err(error.into());
         }
     }
-}
-
-/// Whether a look found a difference.
-fn is_news(known: Option<&Known>, seen: &std::result::Result<Option<Seen>, salestrekker::Error>) -> bool {
-    let Ok(seen) = seen else { return false };
-    change(known.map(|known| &known.snapshot), seen.clone(), false).is_some()
 }

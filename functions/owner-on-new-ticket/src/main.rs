@@ -38,12 +38,12 @@ fn decide(event: &Event, settings: &Settings) -> Vec<Action> {
 
 impl Rule {
     fn fits(&self, organisation: &OrganisationId, ticket: &Ticket) -> bool {
-        let value = ticket.value.as_ref().and_then(automations::serde_json::Number::as_f64);
+        let amount = ticket.amount();
         self.organisation.as_ref().is_none_or(|own| own == organisation)
             && self.workflow.as_deref().is_none_or(|name| ticket.workflow.is_named(name))
             && self.label.as_deref().is_none_or(|name| ticket.labels.iter().any(|label| label.is_named(name)))
-            && self.at_least.is_none_or(|least| value.is_some_and(|value| value >= least))
-            && self.below.is_none_or(|bound| value.is_some_and(|value| value < bound))
+            && self.at_least.is_none_or(|least| amount.is_some_and(|amount| amount >= least))
+            && self.below.is_none_or(|bound| amount.is_some_and(|amount| amount < bound))
     }
 }
 

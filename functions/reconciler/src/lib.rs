@@ -1,5 +1,5 @@
-//! What nobody said: tickets that are due to be looked at become hints, the longest due first, within a budget. So a webhook
-//! that never came is made up for, and events that were stored by somebody who was lost before publishing them go out.
+//! Sends a hint for each ticket whose check is due, the most overdue first, within a budget. So a change is found even if its
+//! webhook was lost, and events whose publisher crashed before sending them are published.
 
 use automations::aws::queue::{self, OutgoingMessage, Queue};
 use automations::clock::Timestamp;
@@ -15,31 +15,31 @@ use std::collections::BTreeSet;
 /// The reconciler, with what it needs.
 #[derive(Debug)]
 pub struct Reconciler {
-    /// Snapshots, by when they are due.
+    /// Snapshots, by their next check.
     pub store: Store,
     /// The `hints` queue.
     pub hints: Queue,
-    /// Tickets for one run: each costs the API one of 25 parts of a request.
+    /// The maximum number of tickets of one run. The API takes 25 tickets in a request.
     pub budget: u16,
 }
 
-/// Why a run did not end well. The next one is soon, and what was due is still due.
+/// Why a run failed. The next one is soon, and what was due is still due.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// At the table.
-    #[error("what is due cannot be read")]
+    /// The table failed.
+    #[error("the due tickets cannot be read from the table")]
     Store(#[from] store::Error),
-    /// At the queue.
-    #[error("hints are not accepted")]
+    /// The queue failed.
+    #[error("the hints queue does not accept the hints")]
     Queue(#[from] queue::Error),
 }
 
-/// What a run did.
+/// The result of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SweepReport {
     /// Hints that were sent.
     pub hints: usize,
-    /// Whether the queue was so full that nothing was added to it.
+    /// Whether the queue was too full, so that no hint was sent.
     pub held_back: bool,
 }
 
@@ -53,9 +53,9 @@ impl Reconciler {
         for shard in 0..SHARDS {
             due.extend(self.store.due(shard, now, self.budget).await?);
         }
-        due.sort_by_key(|due| due.due);
-        self.tell(&due, now);
-        // What is still on its way from the last run is still due; another hint for it would only cost a request.
+        due.sort_by_key(|due| due.since);
+        self.report(&due, now);
+        // The tickets of hints that are still in the queue are still due; a second hint would only cost a request.
         let held_back = self.hints.waiting().await? >= u64::from(self.budget);
         if held_back {
             let event_name = EventName::ReconcileQueueFull.as_str();
@@ -77,30 +77,30 @@ impl Reconciler {
         Ok(SweepReport { hints, held_back })
     }
 
-    /// Tells what is due, though it were nothing: that a run tells nothing is an alarm.
-    fn tell(&self, due: &[Due], now: Timestamp) {
+    /// Logs and records what is due, even if it is nothing: a missing record raises an alarm.
+    fn report(&self, due: &[Due], now: Timestamp) {
         let event_name = EventName::ReconcileDue.as_str();
         tracing::info!(event_name, due = due.len(), budget = self.budget, "tickets are due");
         metrics(due, now).flush();
     }
 }
 
-/// Of what is due: since when it was not looked at and is due, and what of it waits to be published. A ticket is due two
-/// minutes after its events were stored, so what is on its way as it should be is not counted.
+/// The metrics of the due tickets: the oldest check, the longest overdue, and the unpublished events. A ticket is due two
+/// minutes after its events were stored, so events that are being published normally are not counted.
 fn metrics(due: &[Due], now: Timestamp) -> Metrics {
     let metrics = Metrics::default();
     let longest = |since: fn(&Due) -> Option<Timestamp>| {
         due.iter().filter_map(since).map(|since| now.since(since)).max().unwrap_or_default()
     };
-    metrics.record_duration(Metric::OldestCheckAge, longest(|due| Some(due.verified)));
-    metrics.record_duration(Metric::ReconcileLag, longest(|due| Some(due.due)));
+    metrics.record_duration(Metric::OldestCheckAge, longest(|due| Some(due.last_checked)));
+    metrics.record_duration(Metric::ReconcileLag, longest(|due| Some(due.since)));
     metrics.record_duration(Metric::OutboxAge, longest(|due| Some(due.unpublished?.since)));
     let events = due.iter().filter_map(|due| due.unpublished).map(|unpublished| unpublished.events);
     metrics.record(Metric::OutboxBacklog, events.fold(0, u64::saturating_add));
     metrics
 }
 
-/// Whether the run is the first of an hour: then each organisation that has tickets is asked for a list of them, too.
+/// Whether the run is the first of an hour. It then also asks for the list query of each organisation that has due tickets.
 fn is_full_hour(now: Timestamp) -> bool {
     (now.as_seconds() / 60).is_multiple_of(60)
 }
@@ -114,7 +114,7 @@ fn message(
 ) -> Option<OutgoingMessage> {
     let group = Some(organisation.to_string());
     let hint = Hint {
-        // Lambda's own request ids are UUIDs, so that the result always fits.
+        // Lambda's request ids are UUIDs, so that the id is never too long.
         id: HintId::of(request_id, position).ok()?,
         organisation,
         action: None,
@@ -127,8 +127,8 @@ fn message(
     Some(OutgoingMessage { body: json::to_json(&hint), group, deduplication: None, trace: None })
 }
 
-/// A failure as Lambda shows it: its kind, and no value.
-pub fn told(error: &Error) -> String {
+/// Logs a failure and returns its text for Lambda, which contains no value.
+pub fn log_failure(error: &Error) -> String {
     let reason = match error {
         Error::Store(error) => error.reason(),
         Error::Queue(error) => error.reason(),

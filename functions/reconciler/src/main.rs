@@ -1,4 +1,4 @@
-//! Wiring: see the library beside it.
+//! Configuration and start; see the library.
 
 use automations::aws::queue::Queue;
 use automations::config::Reader;
@@ -6,7 +6,7 @@ use automations::lambda_runtime::{self, Error, LambdaEvent, service_fn};
 use automations::serde_json::Value;
 use automations::store::Store;
 use automations::{aws, clock, init};
-use reconciler::{Reconciler, told};
+use reconciler::{Reconciler, log_failure};
 
 struct Config {
     table: String,
@@ -22,7 +22,7 @@ async fn main() -> Result<(), Error> {
         &Reconciler { store, hints: Queue::new(aws::sqs(&aws), config.hints), budget: config.budget };
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
         let swept = reconciler.sweep(&event.context.request_id, clock::now()).await;
-        swept.map(|swept| swept.hints).map_err(|error| Error::from(told(&error)))
+        swept.map(|swept| swept.hints).map_err(|error| Error::from(log_failure(&error)))
     }))
     .await
 }

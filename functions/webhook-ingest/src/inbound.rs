@@ -1,6 +1,7 @@
-//! A webhook that is not Salestrekker's, such as a form on a website: its fields become a hint, or the sender is told why not.
+//! A webhook that is not Salestrekker's, such as a form on a website: its fields become a hint, or the response says why not.
 
-use crate::{Address, content_type, trace};
+use crate::address::Address;
+use crate::headers::{content_type, trace};
 use automations::clock::Timestamp;
 use automations::id::HintId;
 use automations::lambda_http::Request;
@@ -9,10 +10,10 @@ use automations::model::hint::Hint;
 use automations::model::inbound::{Post, Unreadable};
 use automations::telemetry::metric::RejectionReason;
 
-/// The sender's own id of what it sends, by the Standard Webhooks specification.
+/// The sender's id of the request, by the Standard Webhooks specification.
 const ID: &str = "webhook-id";
 
-/// The hint that a post becomes. What was sent is read here, where somebody can still be told that it cannot be.
+/// The hint of an inbound request. The body is parsed here, where the response can still say that it is invalid.
 pub(crate) fn hint(
     address: &Address<'_>,
     request: &Request,
@@ -25,7 +26,7 @@ pub(crate) fn hint(
         Unreadable::TooLarge => RejectionReason::TooLarge,
         Unreadable::NoFields => RejectionReason::UnsupportedBody,
     })?;
-    // Lambda's own request ids are UUIDs; an id that is none would be the runtime's fault, not the sender's.
+    // Lambda's request ids are UUIDs; an invalid id would be the runtime's fault, not the sender's.
     let id = HintId::of(request_id, 0).map_err(|_invalid| RejectionReason::Unavailable)?;
     let (organisation, action) = (address.organisation.clone(), Some(address.action.clone()));
     let (post, trace) = (Some(post), trace(request));
@@ -38,14 +39,14 @@ mod tests {
     use automations::aws::queue::MAX_BATCH;
     use automations::json;
     use automations::lambda_http::http;
-    use automations::model::inbound::LARGEST;
+    use automations::model::inbound::MAX_BODY;
 
     fn hint_of(content_type: &str, id: Option<&str>, body: &str) -> Result<Hint, RejectionReason> {
         let mut request = http::Request::post("/").header("content-type", content_type);
         if let Some(id) = id {
             request = request.header(ID, id);
         }
-        let address = crate::address("/hooks/north/inbound-website-lead/t0ken").unwrap();
+        let address = crate::address::address("/hooks/north/inbound-website-lead/t0ken").unwrap();
         hint(&address, &request.body(body.into()).unwrap(), "request-1", Timestamp::from_millis(1))
     }
 
@@ -74,8 +75,8 @@ mod tests {
             RejectionReason::UnsupportedBody
         );
         let body = |length: usize| format!(r#"{{"a": "{}"}}"#, "x".repeat(length));
-        assert_eq!(hint_of(json, None, &body(LARGEST)).unwrap_err(), RejectionReason::TooLarge);
-        let hint = hint_of(json, None, &body(LARGEST - 20)).unwrap();
+        assert_eq!(hint_of(json, None, &body(MAX_BODY)).unwrap_err(), RejectionReason::TooLarge);
+        let hint = hint_of(json, None, &body(MAX_BODY - 20)).unwrap();
         assert!(json::to_json(&hint).len() <= MAX_BATCH);
     }
 }

@@ -1,4 +1,4 @@
-//! Wiring: see the library beside it.
+//! Configuration and start; see the library.
 
 use automations::aws::queue::Queue;
 use automations::aws::secret::Secrets;
@@ -6,7 +6,7 @@ use automations::config::Reader;
 use automations::lambda_http::{self, Request, RequestExt as _, service_fn};
 use automations::store::Store;
 use automations::{aws, clock, init};
-use webhook_ingest::{Ingest, Seen};
+use webhook_ingest::{Ingest, TokenUseRecorder};
 
 struct Config {
     hints: String,
@@ -20,12 +20,12 @@ async fn main() -> Result<(), lambda_http::Error> {
     let ingest = &Ingest {
         secrets: Secrets::new(aws::secrets_manager(&aws), config.secrets),
         hints: Queue::new(aws::sqs(&aws), config.hints),
-        seen: Seen::new(Store::new(aws::dynamodb(&aws), config.table)),
+        token_uses: TokenUseRecorder::new(Store::new(aws::dynamodb(&aws), config.table)),
     };
     lambda_http::run(service_fn(move |request: Request| async move {
         let request_id = request.lambda_context().request_id;
         let path = request.raw_http_path().to_owned();
-        Ok::<_, lambda_http::Error>(ingest.answer(request, &path, &request_id, clock::now()).await)
+        Ok::<_, lambda_http::Error>(ingest.respond(request, &path, &request_id, clock::now()).await)
     }))
     .await
 }

@@ -1,4 +1,4 @@
-//! The responses: small JSON, an error's name and the request's id, never what was sent.
+//! The responses: small JSON with a reason code and the request's id, never with the content of a request.
 
 use automations::id::{HintId, OrganisationId, WebhookAction};
 use automations::json;
@@ -8,8 +8,8 @@ use automations::lambda_http::{Body, Response};
 use automations::telemetry::metric::RejectionReason;
 use std::collections::BTreeMap;
 
-/// The response to a request that is rejected. The status codes are RFC 9110's; a 405 says what is allowed, a 503 when to
-/// retry, in seconds.
+/// The response to a rejected request. The status codes are those of RFC 9110; a 405 says which methods are allowed, a 503
+/// after how many seconds to retry.
 pub(crate) fn rejected(rejection: RejectionReason, request_id: &str) -> Response<Body> {
     let (status, header) = match rejection {
         RejectionReason::NotFound => (StatusCode::NOT_FOUND, None),
@@ -28,7 +28,7 @@ pub(crate) fn accepted(first: Option<&HintId>, hints: usize) -> Response<Body> {
     json(StatusCode::ACCEPTED, None, &BTreeMap::from([("hint", first.as_str()), ("hints", &hints)]))
 }
 
-/// 200 to a GET: whoever pasted the URL into a browser pasted the right one.
+/// 200 to a GET: the URL is right, as a person who opens it in a browser can see.
 pub(crate) fn ready(organisation: &OrganisationId, action: &WebhookAction) -> Response<Body> {
     let fields = [("status", "ready"), ("organisation", organisation.as_str()), ("action", action.as_str())];
     json(StatusCode::OK, None, &BTreeMap::from(fields))

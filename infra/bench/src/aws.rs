@@ -99,7 +99,7 @@ impl Aws {
     fn charge(&self, written: Option<Value>, times: u64) {
         let Some(item) = written else { return };
         let bytes = u64::try_from(item.to_string().len()).unwrap_or(u64::MAX);
-        let index = if item.get("sweep").is_some() { 2 } else { 0 };
+        let index = if item.get("due_shard").is_some() { 2 } else { 0 };
         self.units.add("write", bytes.div_ceil(1_024).saturating_mul(times).saturating_add(index));
     }
 
@@ -172,15 +172,15 @@ mod tests {
         aws.perform("TransactWriteItems", &json!({ "TransactItems": [{ "Put": { "Item": item } }] }));
         let update = json!({
             "Key": key,
-            "UpdateExpression": "SET #o = :empty, due = :due REMOVE unpublished, unpublished_since",
+            "UpdateExpression": "SET #o = :empty, next_check = :next REMOVE unpublished, unpublished_since",
             "ExpressionAttributeNames": { "#o": "outbox" },
-            "ExpressionAttributeValues": { ":empty": { "S": "[]" }, ":due": { "N": "7" } },
+            "ExpressionAttributeValues": { ":empty": { "S": "[]" }, ":next": { "N": "7" } },
         });
         aws.perform("TransactWriteItems", &json!({ "TransactItems": [{ "Update": update }] }));
         let read =
             aws.perform("BatchGetItem", &json!({ "RequestItems": { "t": { "Keys": [key] } } })).unwrap();
         let item = read.pointer("/Responses/t/0").unwrap();
-        assert_eq!((&item["outbox"]["S"], &item["due"]["N"]), (&json!("[]"), &json!("7")));
+        assert_eq!((&item["outbox"]["S"], &item["next_check"]["N"]), (&json!("[]"), &json!("7")));
         assert!(item.get("unpublished").is_none(), "{item}");
     }
 }

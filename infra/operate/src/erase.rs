@@ -9,12 +9,10 @@ use automations::Event;
 use automations::id::OrganisationId;
 use automations::json;
 use automations::model::hint::Hint;
+use automations::store::{ItemKey, ItemKind, Store, StoredItem};
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
-use std::collections::{BTreeSet, HashMap};
-
-type Item = HashMap<String, AttributeValue>;
+use std::collections::BTreeSet;
 
 /// Whose data, by its id at Salestrekker.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +44,7 @@ pub struct StoredData {
     /// How many dead letters.
     pub letters: usize,
     #[serde(skip)]
-    keys: Vec<Item>,
+    keys: Vec<ItemKey>,
     #[serde(skip)]
     letter_ids: Vec<String>,
 }
@@ -57,48 +55,30 @@ impl Eraser {
     /// # Errors
     /// As a request fails.
     pub async fn find(&self, organisation: &OrganisationId, subject: &Subject) -> Result<StoredData> {
-        let tickets_prefix = format!("TICKET#{organisation}#");
-        let actions_prefix = format!("ACTION#{organisation}#");
-        let request = self.dynamodb.scan().table_name(&self.table).consistent_read(true);
-        let request = request
-            .filter_expression("begins_with(pk, :tickets) OR begins_with(pk, :actions)")
-            .expression_attribute_values(":tickets", AttributeValue::S(tickets_prefix.clone()))
-            .expression_attribute_values(":actions", AttributeValue::S(actions_prefix.clone()));
-        let mut pages = request.into_paginator().items().send();
-        let mut items = Vec::new();
-        while let Some(item) = pages.next().await {
-            items.push(
-                item.context("the table cannot be read; is this the right account, region and stack?")?,
-            );
-        }
+        let items = self.store().items_of(organisation).await;
+        let items =
+            items.context("the table cannot be read; is this the right account, region and stack?")?;
+        let ticket_of = |item: &StoredItem| item.key.kind.ticket().map(ToString::to_string);
         let mut found = StoredData::default();
         match subject {
             Subject::Ticket(id) => found.tickets.extend([id.clone()]),
             Subject::Contact(id) => {
                 let named = items.iter().filter(|item| names(item, id));
-                found.tickets.extend(
-                    named.filter_map(|item| Some(pk(item)?.strip_prefix(&tickets_prefix)?.to_owned())),
-                );
+                found.tickets.extend(named.filter_map(ticket_of));
             }
         }
         let (Subject::Ticket(id) | Subject::Contact(id)) = subject;
-        let is_of_ticket = |item: &Item| {
-            pk(item)
-                .and_then(|pk| pk.strip_prefix(&tickets_prefix))
-                .is_some_and(|id| found.tickets.contains(id))
-        };
+        let is_of_ticket = |item: &StoredItem| ticket_of(item).is_some_and(|id| found.tickets.contains(&id));
         let events: BTreeSet<String> =
             items.iter().filter(|item| is_of_ticket(item)).flat_map(event_ids).collect();
         // An action's id begins with its event's.
-        let is_record = |item: &Item| {
-            let action = pk(item).and_then(|pk| pk.strip_prefix(&actions_prefix));
-            action.is_some_and(|action| {
-                let of_event = action.split('.').next().is_some_and(|event| events.contains(event));
-                of_event || names(item, id) || found.tickets.iter().any(|ticket| names(item, ticket))
-            })
+        let is_record = |item: &StoredItem| {
+            let ItemKind::Action(action) = &item.key.kind else { return false };
+            let of_event = action.as_str().split('.').next().is_some_and(|event| events.contains(event));
+            of_event || names(item, id) || found.tickets.iter().any(|ticket| names(item, ticket))
         };
-        let keys = items.iter().filter(|item| is_of_ticket(item) || is_record(item)).filter_map(key);
-        found.keys = keys.collect();
+        let erased = items.iter().filter(|item| is_of_ticket(item) || is_record(item));
+        found.keys = erased.map(|item| item.key.clone()).collect();
         found.items = found.keys.len();
         let mut wanted: BTreeSet<&str> = found.tickets.iter().map(String::as_str).collect();
         wanted.insert(id);
@@ -119,40 +99,26 @@ impl Eraser {
         for id in &found.letter_ids {
             self.letters.drop(&Selection { id: Some(id.clone()), ..Selection::default() }).await?;
         }
-        // The records first and the snapshots last: where this ends early, the next run finds the rest by them.
-        let is_snapshot =
-            |key: &&Item| key.get("sk").and_then(|sk| sk.as_s().ok()).is_some_and(|sk| sk == "SNAPSHOT");
-        let is_record = |key: &&Item| pk(key).is_some_and(|pk| pk.starts_with("ACTION#"));
-        let rest = found.keys.iter().filter(|key| !is_record(key) && !is_snapshot(key));
-        let ordered =
-            found.keys.iter().filter(is_record).chain(rest).chain(found.keys.iter().filter(is_snapshot));
-        for key in ordered {
-            let request = self.dynamodb.delete_item().table_name(&self.table).set_key(Some(key.clone()));
-            request.send().await.context("an item cannot be deleted; run the command again")?;
-        }
-        Ok(())
+        self.store().delete(&found.keys).await.context("an item cannot be deleted; run the command again")
+    }
+
+    fn store(&self) -> Store {
+        Store::new(self.dynamodb.clone(), self.table.clone())
     }
 }
 
-fn pk(item: &Item) -> Option<&str> {
-    item.get("pk")?.as_s().ok().map(String::as_str)
-}
-
-fn key(item: &Item) -> Option<Item> {
-    let part = |name: &str| Some((name.to_owned(), item.get(name)?.clone()));
-    Some(HashMap::from([part("pk")?, part("sk")?]))
-}
-
 /// The ids of the events in a journal entry or an outbox.
-fn event_ids(item: &Item) -> Vec<String> {
-    let texts = ["events", "outbox"].iter().filter_map(|name| item.get(*name)?.as_s().ok());
+fn event_ids(item: &StoredItem) -> Vec<String> {
+    let texts = ["events", "outbox"].iter().filter_map(|name| item.attributes.get(*name)?.as_s().ok());
     let events = texts.filter_map(|text| json::from_json::<Vec<Event>>(text.as_bytes()).ok()).flatten();
     events.map(|event| event.id.to_string()).collect()
 }
 
 /// Whether an item holds this id, in a value or in a name.
-fn names(item: &Item, id: &str) -> bool {
-    item.iter().any(|(name, value)| name != "pk" && (holds(name, id) || holds(&format!("{value:?}"), id)))
+fn names(item: &StoredItem, id: &str) -> bool {
+    item.attributes
+        .iter()
+        .any(|(name, value)| name != "pk" && (holds(name, id) || holds(&format!("{value:?}"), id)))
 }
 
 /// Whether a letter speaks of this id: in its own words, or in the webhook that it carries.

@@ -1,4 +1,4 @@
 //! In-memory caches of one process.
 
 pub(crate) mod refreshing;
-pub(crate) mod ttl;
+pub mod ttl;

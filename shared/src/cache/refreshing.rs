@@ -1,24 +1,24 @@
-//! What is asked for again when it is too old or was refused, and served a while longer where nobody answers.
+//! A cache that refreshes stale or rejected values, and serves stale ones while their source is down.
 //!
-//! One value has one asker at a time: whoever comes meanwhile waits and takes what the first was given.
+//! A value is requested by one caller at a time: the others wait for that request and use its result.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::MutexGuard;
 
-/// How old a value may be.
+/// The limits of a cache.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {
-    /// It is past its age and nobody answered: so much longer it is served all the same.
+    /// While the source does not respond, a stale value is served for this much longer.
     pub(crate) grace: Duration,
-    /// After an attempt that failed, none is made for so long, while there is a value to serve.
+    /// After a failed request, the source is not asked for this long, if there is a value to serve.
     pub(crate) pause: Duration,
-    /// So many values are kept; past it, all are forgotten and asked for again.
+    /// This many values are kept. If there are more, all are dropped and requested again.
     pub(crate) most: usize,
 }
 
-/// Values by name.
+/// A cache of values by name.
 #[derive(Debug)]
 pub(crate) struct RefreshingCache<T> {
     bounds: Bounds,
@@ -30,7 +30,7 @@ type Cell<T> = tokio::sync::Mutex<State<T>>;
 #[derive(Debug)]
 struct State<T> {
     held: Option<Entry<T>>,
-    /// The last attempt that failed.
+    /// The last request, if it failed.
     failed: Option<Instant>,
 }
 
@@ -41,32 +41,32 @@ struct Entry<T> {
     keep_for: Duration,
 }
 
-/// A value, and how it was come by.
+/// A value, and whether it is fresh.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Cached<T> {
     /// The value.
     pub(crate) value: T,
-    /// Whether it was asked for just now, kept, or is too old.
+    /// Whether it was requested just now, or was in the cache.
     pub(crate) how: Freshness,
 }
 
-/// How a value was come by.
+/// How fresh a value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Freshness {
-    /// Asked for.
+    /// Requested just now.
     Fetched,
-    /// Young enough.
+    /// From the cache, and not stale.
     Cached,
-    /// Too old by now, as nobody answered; its age.
+    /// Stale, as the source does not respond; its age.
     Stale(Duration),
 }
 
-/// Why nothing was given.
+/// Why a request for a value failed.
 #[derive(Debug)]
 pub(crate) enum RefreshError<E> {
-    /// Nobody answered: what is kept is served, within its bound.
+    /// The source does not respond: a cached value is served, within the limits.
     Unavailable(E),
-    /// An answer, and it is no: what is kept is forgotten.
+    /// The source refused: a cached value is dropped.
     Rejected(E),
 }
 
@@ -75,8 +75,8 @@ impl<T: Clone> RefreshingCache<T> {
         Self { bounds, cells: Mutex::default() }
     }
 
-    /// The value of this name, younger than `at_most` or than its own bound, whichever is less. `ask` is told whether there
-    /// is something to serve in its stead, and answers with the value and how long it may be kept.
+    /// The value of this name, younger than `at_most` and than its own limit. `ask` is called with whether there is a value to
+    /// serve if it fails; it returns the value and how long to keep it.
     pub(crate) async fn get<E>(
         &self,
         name: &str,
@@ -89,8 +89,8 @@ impl<T: Clone> RefreshingCache<T> {
         self.get_locked(state, at_most, now, ask).await
     }
 
-    /// A value that was asked for after `now`: by somebody else meanwhile, or by `ask`, which waits until the last attempt
-    /// is as old as `apart`.
+    /// A value that was requested after `now`: by another caller meanwhile, or by `ask`, at least `apart` after the last
+    /// request.
     pub(crate) async fn renew<E>(
         &self,
         name: &str,
@@ -162,10 +162,7 @@ impl<T: Clone> RefreshingCache<T> {
 }
 
 async fn wait(duration: Duration) {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the pause that keeps a refusal from becoming a storm of requests"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the pause between requests after a rejection")]
     tokio::time::sleep(duration).await;
 }
 
@@ -177,7 +174,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
     const BOUNDS: Bounds = Bounds { grace: Duration::from_hours(1), pause: Duration::from_secs(15), most: 2 };
 
-    /// What is got at `now`, where asking has this result.
+    /// The value at `now`, if requesting it has this result; and whether it was requested.
     async fn got(
         fresh: &RefreshingCache<u8>,
         at_most: Duration,

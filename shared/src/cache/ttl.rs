@@ -1,4 +1,4 @@
-//! What a process remembers for a while: bounded in age and in number.
+//! A map in memory that is bounded in age and in size.
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
@@ -6,9 +6,9 @@ use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A map that forgets what is too old, and all of it where too much of it is young.
+/// A map whose entries expire. If it is full of entries that have not expired, all of them are dropped.
 #[derive(Debug)]
-pub(crate) struct TtlCache<K, V> {
+pub struct TtlCache<K, V> {
     most: usize,
     entries: Mutex<HashMap<K, Entry<V>>>,
 }
@@ -28,12 +28,12 @@ impl<V> Entry<V> {
 
 impl<K: Eq + Hash, V: Clone> TtlCache<K, V> {
     /// A map of at most this many entries.
-    pub(crate) fn new(most: usize) -> Self {
+    pub fn new(most: usize) -> Self {
         Self { most, entries: Mutex::default() }
     }
 
-    /// The value, where it is remembered and not too old.
-    pub(crate) fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<V>
+    /// The value, if there is one that has not expired.
+    pub fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,
     {
@@ -41,8 +41,8 @@ impl<K: Eq + Hash, V: Clone> TtlCache<K, V> {
         entries.get(key).filter(|entry| entry.is_young()).map(|entry| entry.value.clone())
     }
 
-    /// Remembers a value for so long.
-    pub(crate) fn put(&self, key: K, value: V, keep_for: Duration) {
+    /// Keeps a value for this long.
+    pub fn put(&self, key: K, value: V, keep_for: Duration) {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         if entries.len() >= self.most {
             entries.retain(|_, entry| entry.is_young());

@@ -1,4 +1,4 @@
-//! What to do: a plain value that a handler returns and the action worker performs.
+//! An action: a plain value that a handler returns and the action worker performs.
 
 use crate::clock::Timestamp;
 use crate::id::{ActionId, DestinationName, EventId, HintId, OrganisationId, OwnerId, TicketId};
@@ -7,154 +7,170 @@ use crate::model::ticket::Ticket;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use strum::IntoStaticStr;
 
-/// One thing to do at Salestrekker. Names of workflows, stages and labels are the ones that people see; the worker
-/// looks up their ids, so that a handler needs no look-up of its own.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// One action at Salestrekker, or a notice to another system. Workflows, stages and labels are given by the names that
+/// people see; the worker looks up their ids, so a handler needs no request of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, IntoStaticStr)]
+#[cfg_attr(test, derive(strum::EnumDiscriminants))]
+#[cfg_attr(
+    test,
+    strum_discriminants(name(ActionKind), vis(pub(crate)), derive(strum::EnumIter, PartialOrd, Ord))
+)]
 #[serde(tag = "do", rename_all = "snake_case")]
-#[non_exhaustive]
+#[strum(serialize_all = "snake_case")]
 pub enum Action {
-    /// Give a ticket a label; a ticket that has it already is left as it is.
+    /// Adds a label to a ticket. Does nothing if the ticket has it already.
     AddLabel {
         /// The ticket.
         ticket: TicketId,
         /// The label's name.
         label: String,
     },
-    /// Take a label from a ticket; a ticket that does not have it is left as it is.
+    /// Removes a label from a ticket. Does nothing if the ticket does not have it.
     RemoveLabel {
         /// The ticket.
         ticket: TicketId,
         /// The label's name.
         label: String,
     },
-    /// Make a user the owner of a ticket; one who is that already stays it.
+    /// Makes a user the owner of a ticket. Does nothing if the user is the owner already.
     SetOwner {
         /// The ticket.
         ticket: TicketId,
-        /// The user, by id: the API shows no list of names that anybody has seen.
+        /// The user, by id: the API is not known to list users by name.
         owner: OwnerId,
     },
-    /// Move a ticket to another stage of the workflow it is in; one that is there already is left as it is.
+    /// Moves a ticket to another stage of its workflow. Does nothing if it is in that stage already.
     MoveStage {
         /// The ticket.
         ticket: TicketId,
         /// The stage's name.
         stage: String,
     },
-    /// Create a ticket for the same owner and clients as another's.
+    /// Creates a ticket with the owner and the clients of another one.
     CreateTicket {
-        /// The ticket whose owner and clients it takes.
+        /// The ticket from which owner and clients are copied.
         beside: TicketId,
-        /// The name of the workflow it goes into.
+        /// The name of the workflow of the new ticket.
         workflow: String,
-        /// The name of its stage; the workflow's first where absent.
+        /// The name of its stage; absent for the workflow's first.
         stage: Option<String>,
-        /// Its name, in which `{ticket}` stands for the other ticket's name.
+        /// The new ticket's name. `{ticket}` is replaced by the name of the other ticket.
         name: String,
-        /// Where nobody knows whether it was created.
+        /// What to do if it is not known whether the ticket was created.
         #[serde(default)]
         on_unknown_outcome: OnUnknownOutcome,
     },
-    /// Create a contact and a ticket for it: two steps, each recorded, so that a repetition makes no second contact.
+    /// Creates a contact and a ticket for it: two steps, each recorded, so that a retry does not create a second contact.
     CreateLead {
-        /// Who it is. It travels in encrypted queues and stands in no record of what was done.
+        /// The person. The data travels in encrypted queues and is in no record of performed actions.
         lead: Lead,
-        /// Where the ticket goes.
+        /// The workflow, stage and owner of the ticket.
         into: LeadTarget,
-        /// The ticket's name, in which `{contact}` stands for the contact's.
+        /// The ticket's name. `{contact}` is replaced by the contact's name.
         name: String,
-        /// Where nobody knows whether a step was done.
+        /// What to do if it is not known whether a step took effect.
         #[serde(default)]
         on_unknown_outcome: OnUnknownOutcome,
     },
-    /// Send a signed message to somewhere else: Slack, Teams, any URL. See [`crate::notice`].
+    /// Sends a signed message to another system: Slack, Teams, any URL. See [`crate::notice`].
     Notify {
         /// The destination, by the name of its secret.
         destination: DestinationName,
-        /// What it says, in which `{ticket}` stands for the name of the ticket that it is about; a client's name is in
-        /// that, and only who writes `{ticket}` asks for it.
+        /// The text. `{ticket}` is replaced by the ticket's name, which usually contains a client's name; without
+        /// `{ticket}` the message contains no personal data.
         text: String,
-        /// The ticket that it is about.
+        /// The ticket that the message is about.
         about: Option<TicketId>,
     },
-    /// Send a mutation of the handler's own: what the system has no action for.
+    /// Sends a mutation of the handler's own, for which there is no other action.
     Mutate {
-        /// The ticket that it is about: its actions are performed one at a time with this one.
+        /// The ticket that it is about. Actions of one ticket are performed one at a time.
         ticket: TicketId,
-        /// The GraphQL document, from a `.graphql` file beside the handler, which `cargo xtask schema check` checks too.
+        /// The GraphQL document, from a `.graphql` file in the handler's folder. `cargo xtask schema check` validates it.
         document: String,
-        /// Its variables. They travel in queues and records, so they hold ids, not a person's data.
+        /// Its variables. They are in queues and records, so use ids and no personal data.
         variables: Value,
-        /// Where nobody knows whether it took effect.
+        /// What to do if it is not known whether the mutation took effect.
         #[serde(default)]
         on_unknown_outcome: OnUnknownOutcome,
     },
 }
 
-/// What to do with an action that may or may not have taken effect: its mutation was sent and no answer came, or whoever
-/// sent it was lost.
+/// What to do with an action that may or may not have taken effect: its mutation was sent and no response came, or the
+/// worker crashed after sending it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnUnknownOutcome {
-    /// Leave it to a person, in the dead-letter queue: better late than twice.
+    /// Move it to the dead-letter queue, where a person decides: late is better than twice.
     #[default]
-    Park,
-    /// Do it again: better twice than never.
+    DeadLetter,
+    /// Perform it again: twice is better than never.
     Retry,
 }
 
 impl Action {
-    /// Give this ticket a label, by its name.
+    /// Adds a label to this ticket, by the label's name.
     pub fn add_label(ticket: &Ticket, label: &str) -> Self {
         Self::AddLabel { ticket: ticket.id.clone(), label: label.to_owned() }
     }
 
-    /// Take this label from a ticket, by its name.
+    /// Removes a label from this ticket, by the label's name.
     pub fn remove_label(ticket: &Ticket, label: &str) -> Self {
         Self::RemoveLabel { ticket: ticket.id.clone(), label: label.to_owned() }
     }
 
-    /// Make this user the owner of a ticket.
+    /// Makes this user the owner of this ticket.
     pub fn set_owner(ticket: &Ticket, owner: &OwnerId) -> Self {
         Self::SetOwner { ticket: ticket.id.clone(), owner: owner.clone() }
     }
 
-    /// Send a message about a ticket to a destination; `{ticket}` in `text` stands for the ticket's name, which usually
-    /// holds a client's.
+    /// Sends a message about this ticket. `{ticket}` in `text` is replaced by the ticket's name, which usually contains a
+    /// client's. In a handler's `Settings`, declare the destination as a [`DestinationName`]: a wrong name then fails
+    /// when the function starts, not at the first event.
+    ///
+    /// ```
+    /// use automations::{Action, id::DestinationName, testing::ticket};
+    ///
+    /// let team = DestinationName::parse("team")?;
+    /// let action = Action::notify(&ticket(), &team, "{ticket} has settled");
+    /// assert_eq!(action.kind(), "notify");
+    /// # Ok::<(), automations::id::InvalidId>(())
+    /// ```
     pub fn notify(ticket: &Ticket, destination: &DestinationName, text: &str) -> Self {
         let (destination, text) = (destination.clone(), text.to_owned());
         Self::Notify { destination, text, about: Some(ticket.id.clone()) }
     }
 
-    /// Create a contact and a ticket for it; `{contact}` in `name` stands for the contact's name.
+    /// Creates a contact and a ticket for it. `{contact}` in `name` is replaced by the contact's name.
     pub fn create_lead(lead: Lead, into: &LeadTarget, name: &str) -> Self {
         Self::CreateLead {
             lead,
             into: into.clone(),
             name: name.to_owned(),
-            on_unknown_outcome: OnUnknownOutcome::Park,
+            on_unknown_outcome: OnUnknownOutcome::DeadLetter,
         }
     }
 
-    /// Move this ticket to a stage of its workflow, by its name.
+    /// Moves this ticket to a stage of its workflow, by the stage's name.
     pub fn move_stage(ticket: &Ticket, stage: &str) -> Self {
         Self::MoveStage { ticket: ticket.id.clone(), stage: stage.to_owned() }
     }
 
-    /// Create a ticket in the first stage of a workflow, for the owner and the clients of this one; `{ticket}` in
-    /// `name` stands for this one's name.
+    /// Creates a ticket in the first stage of a workflow, with the owner and the clients of this one. `{ticket}` in `name`
+    /// is replaced by this ticket's name.
     pub fn create_ticket(beside: &Ticket, workflow: &str, name: &str) -> Self {
         Self::CreateTicket {
             beside: beside.id.clone(),
             workflow: workflow.to_owned(),
             stage: None,
             name: name.to_owned(),
-            on_unknown_outcome: OnUnknownOutcome::Park,
+            on_unknown_outcome: OnUnknownOutcome::DeadLetter,
         }
     }
 
-    /// Send a mutation of the handler's own, once: where no answer comes, it is left for a person.
+    /// Sends a mutation of the handler's own, once: if no response comes, the action is dead-lettered.
     ///
     /// ```
     /// use automations::{Action, testing, serde_json::json};
@@ -166,10 +182,10 @@ impl Action {
     /// ```
     pub fn mutate(ticket: &Ticket, document: &str, variables: Value) -> Self {
         let (ticket, document) = (ticket.id.clone(), document.to_owned());
-        Self::Mutate { ticket, document, variables, on_unknown_outcome: OnUnknownOutcome::Park }
+        Self::Mutate { ticket, document, variables, on_unknown_outcome: OnUnknownOutcome::DeadLetter }
     }
 
-    /// The same action, done again where nobody knows whether it was: for one that does no harm twice.
+    /// The same action, performed again if its outcome is unknown: for one that does no harm twice.
     #[must_use]
     pub fn retry_if_unknown(mut self) -> Self {
         if let Self::CreateTicket { on_unknown_outcome, .. }
@@ -181,8 +197,8 @@ impl Action {
         self
     }
 
-    /// What to do with it in doubt. A change of a ticket is read first and read back, and a notice has an id by which its
-    /// receiver can tell a repetition, so these are always done again.
+    /// What to do with it if its outcome is unknown. A ticket is read before and after it is changed, and a notice has an id
+    /// by which its receiver recognises a repetition, so these are always retried.
     pub fn on_unknown_outcome(&self) -> OnUnknownOutcome {
         match self {
             Self::AddLabel { .. }
@@ -193,6 +209,20 @@ impl Action {
             Self::CreateTicket { on_unknown_outcome, .. }
             | Self::CreateLead { on_unknown_outcome, .. }
             | Self::Mutate { on_unknown_outcome, .. } => *on_unknown_outcome,
+        }
+    }
+
+    /// Whether it writes to Salestrekker. If so, it is not performed in a read-only organisation.
+    pub fn writes_to_salestrekker(&self) -> bool {
+        match self {
+            Self::AddLabel { .. }
+            | Self::RemoveLabel { .. }
+            | Self::SetOwner { .. }
+            | Self::MoveStage { .. }
+            | Self::CreateTicket { .. }
+            | Self::CreateLead { .. }
+            | Self::Mutate { .. } => true,
+            Self::Notify { .. } => false,
         }
     }
 
@@ -210,29 +240,29 @@ impl Action {
         }
     }
 
-    /// The same action as it may stand in a record for good: without a person's data.
+    /// The same action as it may be kept in a record for ever: without personal data.
     #[must_use]
     pub fn for_record(&self) -> Self {
-        match self.clone() {
-            Self::CreateLead { into, name, on_unknown_outcome, .. } => {
-                Self::CreateLead { lead: Lead::default(), into, name, on_unknown_outcome }
-            }
-            other => other,
+        match self {
+            Self::CreateLead { lead: _, into, name, on_unknown_outcome } => Self::CreateLead {
+                lead: Lead::default(),
+                into: into.clone(),
+                name: name.clone(),
+                on_unknown_outcome: *on_unknown_outcome,
+            },
+            Self::AddLabel { .. }
+            | Self::RemoveLabel { .. }
+            | Self::SetOwner { .. }
+            | Self::MoveStage { .. }
+            | Self::CreateTicket { .. }
+            | Self::Notify { .. }
+            | Self::Mutate { .. } => self.clone(),
         }
     }
 
-    /// The kind, for logs and records.
+    /// The kind, for logs and records: the same as `do` in JSON.
     pub fn kind(&self) -> &'static str {
-        match self {
-            Self::AddLabel { .. } => "add_label",
-            Self::RemoveLabel { .. } => "remove_label",
-            Self::SetOwner { .. } => "set_owner",
-            Self::CreateLead { .. } => "create_lead",
-            Self::Notify { .. } => "notify",
-            Self::MoveStage { .. } => "move_stage",
-            Self::CreateTicket { .. } => "create_ticket",
-            Self::Mutate { .. } => "mutate",
-        }
+        self.into()
     }
 }
 
@@ -243,33 +273,33 @@ pub struct PlannedAction {
     pub id: ActionId,
     /// The brokerage.
     pub organisation: OrganisationId,
-    /// The event that it answers.
+    /// The event that the handler decided on.
     pub event: EventId,
-    /// The hint that made us look, by which one webhook is followed through the logs.
+    /// The hint that led to the event: the correlation id of one webhook in all logs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<HintId>,
-    /// The actions that led to that event, oldest first; empty where a person's change did.
+    /// The actions that led to that event, oldest first; empty if a person's change did.
     #[serde(default)]
     pub chain: Vec<ActionId>,
     /// The handler that decided it.
     pub handler: String,
-    /// When.
+    /// When the handler decided it.
     pub decided_at: Timestamp,
-    /// The how-manieth delivery of the event to the handler it was: 1 for the first.
+    /// Delivery attempt of the event to the handler, starting at 1.
     pub attempt: u32,
-    /// What to do.
+    /// The action.
     pub action: Action,
 }
 
 impl PlannedAction {
-    /// The actions that lead to whatever this one changes: those before it, and itself.
-    pub fn links(&self) -> Vec<ActionId> {
+    /// The actions that lead to the change that this one makes, oldest first: its chain, and itself.
+    pub fn chain_with_itself(&self) -> Vec<ActionId> {
         self.chain.iter().chain([&self.id]).cloned().collect()
     }
 
-    /// The message group, within which one is performed after the other: those of one ticket, as two writers would lose
-    /// each other's labels; those to one destination, so that a dead one holds up itself alone. A lead has no ticket yet,
-    /// and a group of its own.
+    /// The FIFO message group. Actions of one ticket are performed one at a time, as two writers would overwrite each
+    /// other's labels. Notices are grouped by destination, so that one that is down delays no other. A lead has no ticket
+    /// yet, and a group of its own.
     pub fn group(&self) -> String {
         let Self { organisation, event, action, .. } = self;
         match (action, action.ticket()) {
@@ -286,7 +316,7 @@ mod tests {
     use crate::private::Private;
     use crate::testing;
 
-    fn decided(action: Action) -> PlannedAction {
+    fn planned(action: Action) -> PlannedAction {
         let event = testing::stage_changed("Approved", "Settled");
         PlannedAction {
             id: ActionId::of(&event.id, "h", 0).unwrap(),
@@ -309,12 +339,12 @@ mod tests {
     #[test]
     fn notices_are_grouped_by_where_they_go_and_the_rest_by_ticket() {
         let ticket = testing::ticket();
-        let label = decided(Action::add_label(&ticket, "x")).group();
-        let owner = decided(Action::set_owner(&ticket, &OwnerId::parse("o").unwrap())).group();
+        let label = planned(Action::add_label(&ticket, "x")).group();
+        let owner = planned(Action::set_owner(&ticket, &OwnerId::parse("o").unwrap())).group();
         assert_eq!((label.as_str(), owner), ("north/ticket-1", label.clone()));
         let team = DestinationName::parse("team").unwrap();
-        assert_eq!(decided(Action::notify(&ticket, &team, "x")).group(), "north/to/team");
-        assert!(decided(lead()).group().starts_with("north/new/"));
+        assert_eq!(planned(Action::notify(&ticket, &team, "x")).group(), "north/to/team");
+        assert!(planned(lead()).group().starts_with("north/new/"));
     }
 
     #[test]
@@ -323,5 +353,12 @@ mod tests {
         assert!(!text.contains("Jane") && text.contains("Home loans"), "{text}");
         assert!(crate::json::to_json(&lead()).contains("Jane"), "but the worker gets it");
         assert!(!format!("{:?}", lead()).contains("Jane"));
+    }
+
+    #[test]
+    fn the_kind_of_an_action_is_what_its_json_says() {
+        for action in testing::action_of_each_kind() {
+            assert_eq!(serde_json::to_value(&action).unwrap()["do"], action.kind());
+        }
     }
 }

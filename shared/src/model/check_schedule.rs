@@ -1,55 +1,56 @@
-//! When a ticket is looked at again though nobody asked: soon where events of it may be unpublished, else ever more
-//! rarely while nothing changes.
+//! When a ticket is checked although no webhook names it: soon if events of it may be unpublished, else less and less often
+//! while nothing changes.
 
 use crate::clock::Timestamp;
 use crate::model::diff::Snapshot;
 use crate::model::stage_age::StageAgeThresholds;
 use std::time::Duration;
 
-/// Events that were stored and not published within this time wait for somebody who was lost.
+/// If stored events are not published within this time, their publisher has crashed.
 const UNPUBLISHED_FOR: Duration = Duration::from_mins(2);
-/// The first look after a change.
+/// From a change to the first check.
 const FIRST: Duration = Duration::from_hours(1);
-/// A ticket that people work on is looked at at least so often.
-const LONGEST: Duration = Duration::from_hours(24);
-/// One that is switched off, or that the API no longer knows.
-const MAX_OVER: Duration = Duration::from_hours(30 * 24);
+/// The longest interval of a ticket that people work on.
+const MAX_ACTIVE: Duration = Duration::from_hours(24);
+/// The longest interval of a ticket that is switched off, or that the API no longer returns.
+const MAX_INACTIVE: Duration = Duration::from_hours(30 * 24);
 
-/// When a ticket was last looked at, and when it is again.
+/// When a ticket was last checked, and when it is checked next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CheckSchedule {
-    /// The last look.
-    pub verified: Timestamp,
-    /// The next one, at the latest.
-    pub due: Timestamp,
-    /// How long nothing had to happen before it.
-    pub quiet: Duration,
+    /// The last check.
+    pub last_checked: Timestamp,
+    /// The next check, at the latest.
+    pub next_check: Timestamp,
+    /// The interval between checks, which doubles while nothing changes.
+    pub interval: Duration,
 }
 
 impl CheckSchedule {
-    /// After a look that found a change, which is stored and not yet published.
+    /// After a check that found a change, which is stored and not yet published.
     pub fn unpublished(now: Timestamp) -> Self {
-        Self { verified: now, due: now.later(UNPUBLISHED_FOR), quiet: FIRST }
+        Self { last_checked: now, next_check: now.later(UNPUBLISHED_FOR), interval: FIRST }
     }
 
     /// After everything was published.
     pub fn published(now: Timestamp) -> Self {
-        Self { verified: now, due: now.later(FIRST), quiet: FIRST }
+        Self { last_checked: now, next_check: now.later(FIRST), interval: FIRST }
     }
 
-    /// After a look that was due and found nothing: twice as long as the last time, or until the next mark, so that it is
-    /// told in time.
+    /// After a check that was due and found no change: twice the last interval, or less if the ticket passes a stage-age
+    /// threshold before that.
     #[must_use]
     pub fn unchanged(self, snapshot: &Snapshot, thresholds: &StageAgeThresholds, now: Timestamp) -> Self {
-        let longest = if snapshot.is_over() { MAX_OVER } else { LONGEST };
-        let quiet = self.quiet.saturating_mul(2).clamp(FIRST, longest);
-        let due = thresholds.next(snapshot).map_or(now.later(quiet), |mark| mark.min(now.later(quiet)));
-        Self { verified: now, due, quiet }
+        let longest = if snapshot.is_inactive() { MAX_INACTIVE } else { MAX_ACTIVE };
+        let interval = self.interval.saturating_mul(2).clamp(FIRST, longest);
+        let regular = now.later(interval);
+        let next_check = thresholds.next(snapshot).map_or(regular, |threshold| threshold.min(regular));
+        Self { last_checked: now, next_check, interval }
     }
 
-    /// Whether the next look is due.
+    /// Whether the next check is due.
     pub fn is_due(self, now: Timestamp) -> bool {
-        self.due <= now
+        self.next_check <= now
     }
 }
 
@@ -67,13 +68,13 @@ mod tests {
     #[test]
     fn a_ticket_that_does_not_change_is_looked_at_ever_more_rarely_up_to_a_bound() {
         let hours = |active: bool| -> Vec<u64> {
-            let (mut watch, snapshot) =
+            let (mut schedule, snapshot) =
                 (CheckSchedule::published(Timestamp::from_millis(0)), snapshot(active));
-            let look = |_| {
-                watch = watch.unchanged(&snapshot, &StageAgeThresholds::default(), watch.due);
-                watch.due.since(watch.verified).as_secs() / 3_600
+            let check = |_| {
+                schedule = schedule.unchanged(&snapshot, &StageAgeThresholds::default(), schedule.next_check);
+                schedule.next_check.since(schedule.last_checked).as_secs() / 3_600
             };
-            (0..12).map(look).collect()
+            (0..12).map(check).collect()
         };
         assert_eq!(hours(true), [2, 4, 8, 16, 24, 24, 24, 24, 24, 24, 24, 24]);
         assert_eq!(hours(false), [2, 4, 8, 16, 32, 64, 128, 256, 512, 720, 720, 720]);
@@ -83,19 +84,21 @@ mod tests {
     fn a_mark_is_not_waited_past() {
         let hours = |hours: u64| Timestamp::from_seconds(hours * 3_600);
         let snapshot = Snapshot { stage_since: Some(hours(0)), ..snapshot(true) };
-        let watch = CheckSchedule { verified: hours(0), due: hours(0), quiet: Duration::from_hours(24) };
-        let due = |now: u64, active: bool| {
+        let day = Duration::from_hours(24);
+        let schedule = CheckSchedule { last_checked: hours(0), next_check: hours(0), interval: day };
+        let next = |now: u64, active: bool| {
             let ticket = crate::Ticket { active: Some(active), ..snapshot.ticket.clone() };
-            watch.unchanged(&Snapshot { ticket, ..snapshot.clone() }, &"3".parse().unwrap(), hours(now)).due
+            let snapshot = Snapshot { ticket, ..snapshot.clone() };
+            schedule.unchanged(&snapshot, &"3".parse().unwrap(), hours(now)).next_check
         };
-        assert_eq!((due(10, true), due(60, true)), (hours(34), hours(72)));
-        assert_eq!(due(60, false), hours(60 + 48), "what is switched off does not age");
+        assert_eq!((next(10, true), next(60, true)), (hours(34), hours(72)));
+        assert_eq!(next(60, false), hours(60 + 48), "what is switched off does not age");
     }
 
     #[test]
     fn what_may_be_unpublished_is_looked_at_soon() {
         let now = Timestamp::from_millis(1_000);
-        let watch = CheckSchedule::unpublished(now);
-        assert!(!watch.is_due(now) && watch.is_due(now.later(UNPUBLISHED_FOR)));
+        let schedule = CheckSchedule::unpublished(now);
+        assert!(!schedule.is_due(now) && schedule.is_due(now.later(UNPUBLISHED_FOR)));
     }
 }

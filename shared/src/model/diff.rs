@@ -1,32 +1,32 @@
-//! Two looks at a ticket to what happened in between: pure, with no clock and no network.
+//! What happened between two checks of a ticket: pure, without clock and network.
 
 use crate::clock::Timestamp;
+use crate::digest::short_sha256;
 use crate::model::event::EventKind;
 use crate::model::ticket::{Named, Ticket};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
 
-/// What is kept of a ticket to compare the next look with.
+/// What is stored of a ticket, for comparison at the next check.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
-    /// The ticket as it was.
+    /// The ticket at that check.
     pub ticket: Ticket,
-    /// Tells a rename without keeping the name; see [`name_digest`].
+    /// By this a rename is found without storing the name; see [`name_digest`].
     pub name_digest: String,
-    /// Whether the API had stopped knowing it.
+    /// Whether the API no longer returned it.
     pub gone: bool,
-    /// When it was first seen in the stage that it is in; not known of one that was stored before this was kept.
+    /// When it was first seen in its stage; none if that is not known.
     #[serde(default)]
     pub stage_since: Option<Timestamp>,
-    /// The most days in that stage that were told; see [`crate::model::stage_age`].
+    /// The highest threshold of days in that stage for which there was an event; see [`crate::model::stage_age`].
     #[serde(default)]
     pub aged: u16,
 }
 
 impl Snapshot {
-    /// Whether nobody works on it any more: it is gone, or switched off.
-    pub fn is_over(&self) -> bool {
+    /// Whether people no longer work on it: it is gone, or switched off.
+    pub fn is_inactive(&self) -> bool {
         self.gone || self.ticket.active == Some(false)
     }
 
@@ -37,33 +37,44 @@ impl Snapshot {
     }
 }
 
-/// A ticket as the API shows it now. Its version is set by [`change`].
+/// A ticket as the API returns it now. Its version is set by [`change`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Seen {
     /// The ticket.
     pub ticket: Ticket,
-    /// Its name's digest.
+    /// The digest of its name; see [`name_digest`].
     pub name_digest: String,
 }
 
-/// What to store and what to tell.
+/// A change: what to store, and what to publish.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
     /// The snapshot that replaces the old one, its version one greater.
     pub snapshot: Snapshot,
-    /// What happened; [`change`] finds nothing where that is empty.
+    /// What happened; never empty as [`change`] returns it.
     pub kind: Vec<EventKind>,
 }
 
-/// A digest of a ticket's name that tells whether it changed. The ticket's id goes into it, so that equal names of two
-/// tickets do not show as equal.
-pub fn name_digest(ticket: &crate::id::TicketId, name: &str) -> String {
-    let digest = Sha256::new().chain_update(ticket.as_str()).chain_update("\n").chain_update(name).finalize();
-    digest.iter().take(16).fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+impl Change {
+    /// The same change, if it is known that the ticket was just created: the first version of a ticket is then
+    /// `ticket.created` rather than `ticket.first_seen`. Any other change stays as it is.
+    #[must_use]
+    pub fn of_new_ticket(mut self) -> Self {
+        if self.snapshot.ticket.version == 1 {
+            self.kind = vec![EventKind::TicketCreated { ticket: self.snapshot.ticket.clone() }];
+        }
+        self
+    }
 }
 
-/// What happened between the stored snapshot and what is seen now; `None` where nothing did. `is_new` says that a
-/// ticket without a snapshot was created just now, rather than found late.
+/// A digest of a ticket's name, by which a rename is found: 32 hexadecimal digits. The ticket's id is part of it, so that
+/// equal names of two tickets have different digests.
+pub fn name_digest(ticket: &crate::id::TicketId, name: &str) -> String {
+    short_sha256(&[ticket.as_str().as_bytes(), b"\n", name.as_bytes()])
+}
+
+/// What happened between the stored snapshot and now; `None` if nothing did. `is_new` says that a ticket without a snapshot
+/// was just created, rather than found late.
 pub fn change(before: Option<&Snapshot>, seen: Option<Seen>, is_new: bool) -> Option<Change> {
     let version = before.map_or(0, |snapshot| snapshot.ticket.version).saturating_add(1);
     match (before, seen) {
@@ -81,10 +92,11 @@ pub fn change(before: Option<&Snapshot>, seen: Option<Seen>, is_new: bool) -> Op
             let after = Snapshot { ticket, name_digest: seen.name_digest, gone: false, stage_since, aged };
             let kind = match before {
                 Some(before) if !before.gone => differences(before, &after),
-                None if is_new => vec![EventKind::TicketCreated { ticket: after.ticket.clone() }],
                 _ => vec![EventKind::TicketFirstSeen { ticket: after.ticket.clone() }],
             };
-            (!kind.is_empty()).then_some(Change { snapshot: after, kind })
+            let change = Change { snapshot: after, kind };
+            let change = if is_new { change.of_new_ticket() } else { change };
+            (!change.kind.is_empty()).then_some(change)
         }
     }
 }
@@ -121,14 +133,14 @@ fn differences(before: &Snapshot, after: &Snapshot) -> Vec<EventKind> {
         only_in(&new.labels, &old.labels).map(|label| EventKind::LabelAdded { ticket: ticket(), label }),
     );
     let (had, has): (BTreeSet<_>, BTreeSet<_>) = (old.clients.iter().collect(), new.clients.iter().collect());
-    let left = had
+    let removed = had
         .difference(&has)
         .map(|client| EventKind::ClientRemoved { ticket: ticket(), client: (*client).clone() });
-    kind.extend(left);
-    let came = has
+    kind.extend(removed);
+    let added = has
         .difference(&had)
         .map(|client| EventKind::ClientAdded { ticket: ticket(), client: (*client).clone() });
-    kind.extend(came);
+    kind.extend(added);
     if old.value != new.value {
         kind.push(EventKind::ValueChanged {
             ticket: ticket(),

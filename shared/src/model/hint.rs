@@ -1,4 +1,4 @@
-//! What webhook-ingest and the reconciler put on the `hints` queue: look at this ticket.
+//! A hint: the request to check a ticket, which webhook-ingest and the reconciler send to the `hints` queue.
 
 use crate::clock::Timestamp;
 use crate::id::{HintId, OrganisationId, TicketId, WebhookAction};
@@ -10,30 +10,30 @@ use serde::{Deserialize, Serialize};
 /// One hint. A webhook that names several tickets becomes several.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hint {
-    /// Its id; the webhook's answer names the first one's.
+    /// Its id; the response to the webhook has the first hint's.
     pub id: HintId,
     /// The brokerage, from the URL.
     pub organisation: OrganisationId,
-    /// The webhook's action, from the URL; none where no webhook came and the reconciler asks.
+    /// The webhook's action, from the URL; none for a hint of the reconciler.
     pub action: Option<WebhookAction>,
-    /// When the webhook came, or the reconciler asked.
+    /// When the webhook was received, or the reconciler sent the hint.
     pub received_at: Timestamp,
-    /// The ticket to look at; none where the body held no usable id, or where the reconciler asks for a list.
+    /// The ticket to check; none if the body has no usable id, or if the reconciler asks for the list query.
     pub ticket: Option<TicketId>,
-    /// What the webhook brought; only the first hint of a webhook carries it, the others would repeat it.
+    /// The webhook's body; only the first hint of a webhook has it.
     pub raw: Option<Raw>,
-    /// What a webhook that is not Salestrekker's brought; such a hint becomes an event as it is, and no ticket is looked at.
+    /// The content of a webhook that is not Salestrekker's. Such a hint becomes an event, and no ticket is checked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub post: Option<Post>,
-    /// The trace of X-Ray that the webhook is part of.
+    /// The X-Ray trace of the webhook.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<TraceHeader>,
 }
 
-/// A webhook's body as it came. It may hold anybody's data: encrypted on the queue, never logged.
+/// A webhook's body as received. It may contain personal data: it is encrypted on the queue and never logged.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Raw {
-    /// The bytes, in base 64 on the wire: they need not be text.
+    /// The bytes, in base 64 in JSON, as they need not be text.
     #[serde(with = "base64_text")]
     pub body: Vec<u8>,
     /// The `Content-Type` header, if it was visible ASCII.
@@ -47,7 +47,7 @@ impl std::fmt::Debug for Raw {
 }
 
 impl Hint {
-    /// This hint as the cause of what is found by it.
+    /// This hint as the cause of the events that it leads to.
     pub fn cause(&self) -> Cause {
         let (hint, received_at) = (self.id.clone(), self.received_at);
         match self.action.clone() {

@@ -1,24 +1,24 @@
-//! What a webhook that is not Salestrekker's brings, such as a form on a website: bytes to fields, and no further. What they
-//! mean is its handler's to say.
+//! The content of a webhook that is not Salestrekker's, such as a form on a website: from bytes to fields. What the fields
+//! mean is up to the handler.
 
+use crate::digest::short_sha256;
 use crate::private::Private;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use sha2::{Digest as _, Sha256};
 use std::time::Duration;
 
-/// A body, and what it becomes as JSON, may each be this many bytes: with its envelope it must fit an event, which takes
+/// The maximum size in bytes of a body, as received and as JSON: with its envelope it must fit an event, which may have
 /// 256 KiB (Amazon EventBridge API Reference, `PutEvents`).
-pub const LARGEST: usize = 128 * 1024;
-/// So many levels of JSON; the event and the queue's envelope around it add theirs, and a parser stops at 128.
-const DEEPEST: usize = 32;
-/// A post with the same id is the same one within this time: the longest that any queue of ours keeps a message.
+pub const MAX_BODY: usize = 128 * 1024;
+/// The maximum depth of JSON. The event and the queue's envelope add levels, and a parser stops at 128.
+const MAX_DEPTH: usize = 32;
+/// A request with the same id is a duplicate within this time: the longest that a queue of ours keeps a message.
 const SAME_ID_FOR: Duration = Duration::from_hours(14 * 24);
-/// A post without an id that says exactly the same within this time is the same one: a second click, a caller's retry.
+/// A request without an id and with the same body is a duplicate within this time: a second click, or a sender's retry.
 const SAME_BODY_FOR: Duration = Duration::from_mins(10);
 
-/// The fields of a form, or of a JSON object. Any of them may be a person's data, so that they do not print.
+/// The fields of a form, or of a JSON object. Any of them may be personal data, so `Debug` does not print them.
 ///
 /// ```
 /// use automations::model::inbound::Fields;
@@ -32,66 +32,64 @@ const SAME_BODY_FOR: Duration = Duration::from_mins(10);
 #[serde(transparent)]
 pub struct Fields(Map<String, Value>);
 
-/// Why a body is not taken.
+/// Why a body cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
-    /// It is too large, as it came or as JSON.
+    /// It is too large, as received or as JSON.
     #[error("it is larger than 128 KiB")]
     TooLarge,
-    /// It is neither a form nor a JSON object, or nested too deep.
+    /// It is neither a form nor a JSON object, or nested too deeply.
     #[error("it is neither a form nor a JSON object")]
     NoFields,
 }
 
-/// A post, as it travels in a hint.
+/// A request to an inbound webhook, as part of a hint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Post {
-    /// What it brought.
+    /// Its fields.
     pub fields: Fields,
-    /// Tells it from others: a digest of its own id, or of its body where it has none.
+    /// A digest of its id, or of its body if it has none, by which a duplicate is recognised.
     pub digest: String,
-    /// Whether its sender gave it an id.
+    /// Whether the sender gave it an id.
     pub has_id: bool,
 }
 
 impl Post {
-    /// The post with this body; `id` is what its sender calls it, as the header `webhook-id` of the Standard Webhooks
-    /// specification does.
+    /// The request with this body; `id` is the header `webhook-id` of the Standard Webhooks specification.
     ///
     /// # Errors
     /// [`Unreadable`].
     pub fn read(body: &[u8], content_type: Option<&str>, id: Option<&[u8]>) -> Result<Self, Unreadable> {
         let fields = Fields::read(body, content_type)?;
-        let digest = Sha256::digest(id.unwrap_or(body));
-        let digest = digest.iter().take(16).fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+        let digest = short_sha256(&[id.unwrap_or(body)]);
         Ok(Self { fields, digest, has_id: id.is_some() })
     }
 
-    /// For how long another one with the same digest is the same post.
+    /// For how long another request with the same digest is a duplicate.
     pub fn is_same_for(&self) -> Duration {
         if self.has_id { SAME_ID_FOR } else { SAME_BODY_FOR }
     }
 }
 
 impl Fields {
-    /// The fields that a body holds. It is read as what its content type says, and as JSON where that says nothing.
+    /// The fields of a body: of a form if its content type says so, else of a JSON object.
     ///
     /// # Errors
     /// [`Unreadable`].
     pub fn read(body: &[u8], content_type: Option<&str>) -> Result<Self, Unreadable> {
-        if body.len() > LARGEST {
+        if body.len() > MAX_BODY {
             return Err(Unreadable::TooLarge);
         }
         let essence = content_type.and_then(|text| text.split(';').next()).unwrap_or_default().trim();
         let is_form = essence.eq_ignore_ascii_case("application/x-www-form-urlencoded");
         let fields = if is_form { form(body) } else { object(body) }.ok_or(Unreadable::NoFields)?;
-        // A character may become six: `\u0001`.
-        let is_large = serde_json::to_vec(&fields).map_or(usize::MAX, |json| json.len()) > LARGEST;
+        // A character may become six bytes: `\u0001`.
+        let is_large = serde_json::to_vec(&fields).map_or(usize::MAX, |json| json.len()) > MAX_BODY;
         if is_large { Err(Unreadable::TooLarge) } else { Ok(Self(fields)) }
     }
 
-    /// A field's text without the white space around it, or its number; none where it is absent, empty or anything else. Of
-    /// a field that came several times, the first.
+    /// A field's text without white space around it, or its number as text; none if it is absent, empty or of another type. The
+    /// first value if a field was sent several times.
     pub fn text(&self, name: &str) -> Option<Private<String>> {
         let value = self.0.get(name)?;
         let text = match value.as_array().map_or(Some(value), |values| values.first())? {
@@ -102,7 +100,7 @@ impl Fields {
         (!text.is_empty()).then(|| Private::new(text))
     }
 
-    /// A field as it came, for what is more than text.
+    /// A field as received, for one that is not plain text.
     pub fn value(&self, name: &str) -> Option<Private<&Value>> {
         self.0.get(name).map(Private::new)
     }
@@ -120,7 +118,7 @@ impl<'a> FromIterator<(&'a str, &'a str)> for Fields {
     }
 }
 
-/// The fields of a form; none where it has none or is no text. A name that stands several times has a list.
+/// The fields of a form; none if it has none or is not text. A name that was sent several times has a list.
 fn form(body: &[u8]) -> Option<Map<String, Value>> {
     let mut fields = Map::new();
     std::str::from_utf8(body).ok()?;
@@ -137,7 +135,7 @@ fn form(body: &[u8]) -> Option<Map<String, Value>> {
 
 fn object(body: &[u8]) -> Option<Map<String, Value>> {
     let Ok(Value::Object(fields)) = serde_json::from_slice(body) else { return None };
-    fields.values().all(|value| is_shallow(value, DEEPEST)).then_some(fields)
+    fields.values().all(|value| is_shallow(value, MAX_DEPTH)).then_some(fields)
 }
 
 fn is_shallow(value: &Value, levels: usize) -> bool {
@@ -193,9 +191,9 @@ mod tests {
     #[test]
     fn what_is_too_large_as_it_came_or_as_json_is_told() {
         let body = |length: usize| format!("a={}", "x".repeat(length)).into_bytes();
-        assert!(Fields::read(&body(LARGEST - 20), FORM).is_ok());
-        assert_eq!(Fields::read(&body(LARGEST), FORM).unwrap_err(), Unreadable::TooLarge);
-        let grows = format!("a={}", "\u{1}".repeat(LARGEST / 2));
+        assert!(Fields::read(&body(MAX_BODY - 20), FORM).is_ok());
+        assert_eq!(Fields::read(&body(MAX_BODY), FORM).unwrap_err(), Unreadable::TooLarge);
+        let grows = format!("a={}", "\u{1}".repeat(MAX_BODY / 2));
         assert_eq!(Fields::read(grows.as_bytes(), FORM).unwrap_err(), Unreadable::TooLarge);
     }
 

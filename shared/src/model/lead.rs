@@ -1,49 +1,49 @@
-//! Somebody who may become a client, and where their ticket goes.
+//! A lead: a person who may become a client, and the target of their ticket.
 
 use crate::id::{OwnerId, StageId, WorkflowId};
 use crate::private::Private;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Somebody who asked to be called: what `contactCreate` takes of a person. All of it is personal data: it prints as
-/// `[private]`, and it is left out of the record of what was done.
+/// A person to contact: the fields of a person in `contactCreate`. All of it is personal data: `Debug` prints `[private]`, and
+/// the record of the performed action does not contain it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[expect(missing_docs, reason = "the names say it all")]
+#[expect(missing_docs, reason = "the names are clear")]
 pub struct Lead {
     pub first_name: Private<String>,
     pub family_name: Private<String>,
     pub email: Private<String>,
-    /// The telephone number's country, as in `+61`.
+    /// The country code of the telephone number, such as `+61`.
     pub phone_code: Private<String>,
     pub phone: Private<String>,
 }
 
-/// Where a lead's ticket goes.
+/// The workflow, stage and owner of a lead's ticket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum LeadTarget {
-    /// By id, for a brokerage whose credential may write and not read: nothing is looked up.
+    /// By id, for a brokerage whose credential may only write: nothing is looked up.
     Ids {
         /// The workflow.
         id_workflow: WorkflowId,
         /// Its stage.
         id_stage: StageId,
-        /// Who will own contact and ticket.
+        /// The owner of contact and ticket.
         id_owner: OwnerId,
     },
     /// By the names that people see.
     Names {
         /// The workflow.
         workflow: String,
-        /// Its stage; the first where absent.
+        /// Its stage; absent for the first.
         stage: Option<String>,
-        /// Who will own contact and ticket; the workflow's owner where absent.
+        /// The owner of contact and ticket; absent for the workflow's owner.
         owner: Option<OwnerId>,
     },
 }
 
 impl LeadTarget {
-    /// The first stage of the workflow of this name, for its owner.
+    /// The first stage of the workflow of this name, and the workflow's owner.
     pub fn first_stage_of(workflow: &str) -> Self {
         Self::Names { workflow: workflow.to_owned(), stage: None, owner: None }
     }

@@ -1,5 +1,4 @@
-//! The pure part: no clock, no network, no AWS. What travels between the functions, and how one thing is computed from
-//! another.
+//! The pure part, without clock, network and AWS: the messages between the functions, and how changes and events are computed.
 
 pub mod action;
 pub mod check_schedule;

@@ -1,7 +1,7 @@
-//! What an action of ours leaves at a ticket, so that the enricher knows the change again when it sees it.
+//! Marks of our own changes, by which the enricher recognises a change that an action of ours made.
 //!
-//! A trace is made twice: by the worker from what it is about to write, and by the enricher from the difference that it
-//! found. Where the two are equal, and the trace is younger than the last look, the change is our own.
+//! A mark is made twice: by the worker from what it is about to write, and by the enricher from the difference that it
+//! finds. If the two are equal, and the mark is younger than the last check, the change is our own.
 
 use crate::clock::Timestamp;
 use crate::id::{ActionId, ContactId, LabelId, OwnerId, StageId, WorkflowId};
@@ -9,7 +9,7 @@ use crate::model::event::EventKind;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
-/// One change of a ticket, by its kind and what it set; never an amount or a name.
+/// One change of a ticket, by its kind and the id that it set; never an amount or a name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ChangeMark(String);
 
@@ -29,7 +29,7 @@ impl ChangeMark {
         Self(format!("label_removed {label}"))
     }
 
-    /// It stands in this stage.
+    /// It is in this stage.
     pub fn stage(stage: &StageId) -> Self {
         Self(format!("stage {stage}"))
     }
@@ -39,7 +39,7 @@ impl ChangeMark {
         Self(format!("workflow {workflow}"))
     }
 
-    /// This user owns it, or nobody.
+    /// This user owns it; none if it has no owner.
     pub fn owner(owner: Option<&OwnerId>) -> Self {
         Self(format!("owner {}", owner.map(OwnerId::as_str).unwrap_or_default()))
     }
@@ -54,7 +54,7 @@ impl ChangeMark {
         Self(format!("client_removed {client}"))
     }
 
-    /// The trace of what happened; none for what no action of ours does.
+    /// The mark of what happened; none for what no action of ours does.
     pub fn of(kind: &EventKind) -> Option<Self> {
         match kind {
             EventKind::TicketCreated { .. } => Some(Self::created()),
@@ -76,36 +76,36 @@ impl ChangeMark {
         }
     }
 
-    /// As it stands in the table.
+    /// As it is stored in the table.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// As [`ChangeMark::as_str`] gave it.
+    /// From the table, as [`ChangeMark::as_str`] returned it.
     pub(crate) fn stored(text: String) -> Self {
         Self(text)
     }
 }
 
-/// Who left a trace, and when.
+/// Which actions made a change, and when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attribution {
-    /// The actions that led to it, oldest first; the last one left it.
+    /// The actions that led to the change, oldest first; the last one made it.
     pub chain: Vec<ActionId>,
-    /// Just before it was sent.
+    /// Just before the change was sent.
     pub at: Timestamp,
 }
 
-/// What our actions left at one ticket, the last one of each trace.
+/// What our actions changed at one ticket: the last action for each mark.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OwnChanges(pub HashMap<ChangeMark, Attribution>);
 
 impl OwnChanges {
-    /// The actions that led to this change, where the last one made it after `last_look`; else none.
-    pub fn chain_of(&self, kind: &EventKind, last_look: Timestamp) -> Option<&[ActionId]> {
-        let left = self.0.get(&ChangeMark::of(kind)?)?;
-        // An older one was seen by then: whoever does the same again now is somebody else.
-        (left.at >= last_look).then_some(left.chain.as_slice())
+    /// The actions that led to this change, if the last one made it after `last_checked`; else none.
+    pub fn chain_of(&self, kind: &EventKind, last_checked: Timestamp) -> Option<&[ActionId]> {
+        let attribution = self.0.get(&ChangeMark::of(kind)?)?;
+        // An older change was found by that check: the same change now is a person's.
+        (attribution.at >= last_checked).then_some(attribution.chain.as_slice())
     }
 
     /// Whether an action of ours created the ticket.

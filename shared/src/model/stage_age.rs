@@ -1,4 +1,4 @@
-//! How long a ticket has stood in its stage, and which day thresholds it passed there: pure, with the clock handed in.
+//! How long a ticket has been in its stage, and which thresholds of days it passed there: pure, the time is an argument.
 
 use crate::clock::Timestamp;
 use crate::model::diff::{Change, Snapshot};
@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// The day thresholds, such as 3, 7 and 14: for each one, `ticket.stage_aged` is told once in a ticket's stay in a stage. What is
-/// switched off or gone does not age.
+/// Thresholds in days, such as 3, 7 and 14: for each one, `ticket.stage_aged` is published once in a ticket's stay in a stage.
+/// A ticket that is switched off or gone does not age.
 ///
 /// ```
 /// use automations::model::stage_age::StageAgeThresholds;
@@ -19,28 +19,28 @@ use std::time::Duration;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StageAgeThresholds(BTreeSet<u16>);
 
-/// Why a text is no list of thresholds.
+/// The text is not a list of thresholds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a mark is a number of days from 1 to 65535; thresholds are parted by commas")]
-pub struct NoMark;
+#[error("a threshold is a number of days from 1 to 65535; thresholds are separated by commas")]
+pub struct InvalidThreshold;
 
 impl FromStr for StageAgeThresholds {
-    type Err = NoMark;
+    type Err = InvalidThreshold;
 
-    fn from_str(text: &str) -> Result<Self, NoMark> {
+    fn from_str(text: &str) -> Result<Self, InvalidThreshold> {
         let parts = text.split(',').map(str::trim).filter(|_| !text.trim().is_empty());
-        let thresholds = parts.map(|part| part.parse().ok().filter(|days| *days > 0).ok_or(NoMark));
+        let thresholds = parts.map(|part| part.parse().ok().filter(|days| *days > 0).ok_or(InvalidThreshold));
         Ok(Self(thresholds.collect::<Result<_, _>>()?))
     }
 }
 
 impl StageAgeThresholds {
-    /// What a look found, and what time did meanwhile: the thresholds that were passed since they were last told become events of
-    /// the same version. A ticket of which it is not known since when it stands in its stage stands there from now on.
-    pub fn look(&self, before: Option<&Snapshot>, found: Option<Change>, now: Timestamp) -> Option<Change> {
+    /// Adds to the change that a check found an event for each threshold that was passed since the last check, in the same
+    /// version. If it is not known since when a ticket has been in its stage, its stay begins now.
+    pub fn apply(&self, before: Option<&Snapshot>, found: Option<Change>, now: Timestamp) -> Option<Change> {
         let (mut snapshot, mut kind) = match (found, before) {
             (Some(change), _) => (change.snapshot, change.kind),
-            (None, Some(before)) if self.has_news(before, now) => (before.next(), Vec::new()),
+            (None, Some(before)) if self.has_change(before, now) => (before.next(), Vec::new()),
             _ => return None,
         };
         snapshot.stage_since.get_or_insert(now);
@@ -52,25 +52,25 @@ impl StageAgeThresholds {
         Some(Change { snapshot, kind })
     }
 
-    /// When the next mark is passed; never for what does not age.
+    /// When the next threshold is passed; none for a ticket that does not age.
     pub fn next(&self, snapshot: &Snapshot) -> Option<Timestamp> {
-        let since = snapshot.stage_since.filter(|_| !snapshot.is_over())?;
-        Some(after(since, *self.untold(snapshot).next()?))
+        let since = snapshot.stage_since.filter(|_| !snapshot.is_inactive())?;
+        Some(after(since, *self.not_passed_yet(snapshot).next()?))
     }
 
-    /// Whether there is something to store though the ticket did not change.
-    fn has_news(&self, snapshot: &Snapshot, now: Timestamp) -> bool {
-        let begins = snapshot.stage_since.is_none() && !snapshot.is_over() && !self.0.is_empty();
+    /// Whether there is something to store although the ticket did not change.
+    fn has_change(&self, snapshot: &Snapshot, now: Timestamp) -> bool {
+        let begins = snapshot.stage_since.is_none() && !snapshot.is_inactive() && !self.0.is_empty();
         begins || !self.passed(snapshot, now).is_empty()
     }
 
     fn passed(&self, snapshot: &Snapshot, now: Timestamp) -> Vec<u16> {
-        let Some(since) = snapshot.stage_since.filter(|_| !snapshot.is_over()) else { return Vec::new() };
-        self.untold(snapshot).copied().take_while(|days| after(since, *days) <= now).collect()
+        let Some(since) = snapshot.stage_since.filter(|_| !snapshot.is_inactive()) else { return Vec::new() };
+        self.not_passed_yet(snapshot).copied().take_while(|days| after(since, *days) <= now).collect()
     }
 
-    /// Those above the last one that was told.
-    fn untold(&self, snapshot: &Snapshot) -> impl Iterator<Item = &u16> {
+    /// The thresholds above the last one for which there was an event.
+    fn not_passed_yet(&self, snapshot: &Snapshot) -> impl Iterator<Item = &u16> {
         let aged = snapshot.aged;
         self.0.iter().filter(move |days| **days > aged)
     }
@@ -90,7 +90,7 @@ mod tests {
     const DAY: u64 = 24 * 3_600_000;
     const NONE: [u16; 0] = [];
 
-    /// A look at `at` at a ticket in this stage; what was told, and the snapshot that is stored now.
+    /// Checks at `at` a ticket in this stage; returns the thresholds of the events, and stores the snapshot in `before`.
     fn look(
         before: &mut Option<Snapshot>,
         stage: &str,
@@ -102,7 +102,7 @@ mod tests {
         let ticket = if active { draft } else { draft.switched_off() }.ticket();
         let seen = Seen { ticket, name_digest: "d".to_owned() };
         let found = change(before.as_ref(), Some(seen), false);
-        let Some(change) = thresholds.look(before.as_ref(), found, Timestamp::from_millis(at)) else {
+        let Some(change) = thresholds.apply(before.as_ref(), found, Timestamp::from_millis(at)) else {
             return Vec::new();
         };
         let aged = |kind: &EventKind| match kind {
@@ -122,10 +122,10 @@ mod tests {
         let thresholds: StageAgeThresholds = "3".parse().unwrap();
         let old = change(None, Some(Seen { ticket: a_ticket().ticket(), name_digest: "d".into() }), false);
         let old = old.unwrap().snapshot;
-        assert_eq!(StageAgeThresholds::default().look(Some(&old), None, Timestamp::from_millis(1)), None);
-        let begun = thresholds.look(Some(&old), None, Timestamp::from_millis(5)).unwrap();
+        assert_eq!(StageAgeThresholds::default().apply(Some(&old), None, Timestamp::from_millis(1)), None);
+        let begun = thresholds.apply(Some(&old), None, Timestamp::from_millis(5)).unwrap();
         assert_eq!((begun.snapshot.stage_since, begun.kind.len()), (Some(Timestamp::from_millis(5)), 0));
-        assert_eq!(thresholds.look(Some(&begun.snapshot), None, Timestamp::from_millis(9)), None, "once");
+        assert_eq!(thresholds.apply(Some(&begun.snapshot), None, Timestamp::from_millis(9)), None, "once");
         let text = crate::json::to_json(&old).replace(r#","stage_since":null,"aged":0"#, "");
         assert_eq!(
             crate::json::from_json::<Snapshot>(text.as_bytes()).unwrap(),
@@ -153,8 +153,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever looks there are, and whenever: after each one, exactly the thresholds that the stay has passed were told,
-        /// each of them once.
+        /// Whenever the ticket is checked: after each check, exactly the thresholds that the stay has passed had an event, each
+        /// of them once.
         #[test]
         fn each_mark_is_told_once_in_each_stay(
             thresholds in proptest::collection::btree_set(1_u16..20, 0..5),

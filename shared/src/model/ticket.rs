@@ -1,17 +1,17 @@
-//! The part of a ticket that events carry and snapshots keep: ids, names of workflows, stages and labels, amounts. No
-//! contact's name and no ticket's name, which usually holds one.
+//! The part of a ticket that is in events and snapshots: ids, names of workflows, stages and labels, the amount. It has no
+//! name of a contact and no name of a ticket, which usually contains one.
 
+use crate::digest::sha256;
 use crate::id::{ContactId, LabelId, OwnerId, StageId, TicketId, WorkflowId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
-/// A ticket as it was when it was last looked at.
+/// A ticket as it was when it was last read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Ticket {
     /// Its id at Salestrekker.
     pub id: TicketId,
-    /// How often we have seen it change: 1 the first time. Part of every event's deterministic id.
+    /// The number of versions that were seen, starting at 1. Part of every event's deterministic id.
     pub version: u64,
     /// The workflow it is in.
     pub workflow: Named<WorkflowId>,
@@ -23,29 +23,29 @@ pub struct Ticket {
     pub labels: Vec<Named<LabelId>>,
     /// Its contacts by id, sorted.
     pub clients: Vec<ContactId>,
-    /// `values.onceOff` as received: the unit is not known (salestrekker-facts.md, section 5).
+    /// The amount: `values.onceOff` as received. The unit is not known (salestrekker-facts.md, section 5). See [`Self::amount`].
     pub value: Option<serde_json::Number>,
     /// `isActive` as received.
     pub active: Option<bool>,
 }
 
-/// Something of Salestrekker's with an id that is its own and a name that people give it.
+/// A workflow, stage or label: its id, and the name that people gave it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Named<Id> {
     /// The id.
     pub id: Id,
-    /// The name; absent where the API did not know the id's name (a stage deleted while a ticket was in it).
+    /// The name; absent if the API returned none, such as for a stage that was deleted while a ticket was in it.
     pub name: Option<String>,
 }
 
 impl<Id> Named<Id> {
-    /// Whether it is called exactly this.
+    /// Whether this is its exact name.
     pub fn is_named(&self, name: &str) -> bool {
         self.name.as_deref() == Some(name)
     }
 }
 
-/// Where a ticket stands: a stage means something only within its workflow, as names of stages repeat.
+/// A stage with its workflow, as different workflows have stages of the same name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WorkflowStage {
     /// The workflow.
@@ -55,13 +55,25 @@ pub struct WorkflowStage {
 }
 
 impl Ticket {
-    /// Where it stands.
+    /// Its amount, if it has one. The unit is not known: it is as [`Self::value`] was received.
+    ///
+    /// ```
+    /// use automations::testing::a_ticket;
+    ///
+    /// assert_eq!(a_ticket().worth(450_000).ticket().amount(), Some(450_000.0));
+    /// assert_eq!(a_ticket().ticket().amount(), None);
+    /// ```
+    pub fn amount(&self) -> Option<f64> {
+        self.value.as_ref().and_then(serde_json::Number::as_f64)
+    }
+
+    /// The workflow and stage that it is in.
     pub fn place(&self) -> WorkflowStage {
         WorkflowStage { workflow: self.workflow.clone(), stage: self.stage.clone() }
     }
 
-    /// The one of these that falls to this ticket: the same whenever it is asked, as it is made of the ticket's id, and each
-    /// of them for about as many tickets as any other. Nothing is counted, so nothing can be lost or counted twice.
+    /// One of these choices, derived from the ticket's id: always the same one for a ticket, and each one for about as many
+    /// tickets as any other. There is no counter that could be lost or counted twice.
     ///
     /// ```
     /// let ticket = automations::testing::ticket();
@@ -69,9 +81,9 @@ impl Ticket {
     /// assert_eq!(ticket.one_of::<&str>(&[]), None);
     /// ```
     pub fn one_of<'a, T>(&self, choices: &'a [T]) -> Option<&'a T> {
-        let digest = Sha256::digest(self.id.as_str());
+        let digest = sha256(&[self.id.as_str().as_bytes()]);
         let number = digest.iter().take(8).fold(0_u64, |number, byte| (number << 8) | u64::from(*byte));
-        let place = number.checked_rem(u64::try_from(choices.len()).ok()?)?;
-        choices.get(usize::try_from(place).ok()?)
+        let position = number.checked_rem(u64::try_from(choices.len()).ok()?)?;
+        choices.get(usize::try_from(position).ok()?)
     }
 }

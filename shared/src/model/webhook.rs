@@ -1,13 +1,13 @@
-//! A webhook's bytes to the tickets it names. The only place that knows what a webhook's body looks like.
+//! Finds the tickets that a webhook's body names. The only module that knows the format of a webhook's body.
 //!
-//! The vendor documents no payload. The one public receiver takes `id` at the top level from a body that its framework
-//! parsed from JSON or a form (salestrekker-facts.md, section 6). So nothing here fails: a body either names tickets
-//! or it does not, and its bytes travel on in the hint.
+//! The vendor does not document the payload. The one public receiver reads `id` at the top level of a body that its framework
+//! parses from JSON or a form (salestrekker-facts.md, section 6). So nothing here fails: a body either names tickets or it
+//! does not, and the hint contains its bytes in both cases.
 
 use crate::id::TicketId;
 use serde_json::Value;
 
-/// The tickets that a body names at `id`, `idTicket` or `ticket.id`, or in an array of such; each once, in order.
+/// The tickets that a body names at `id`, `idTicket` or `ticket.id`, or in an array of such objects; each once, in order.
 ///
 /// ```
 /// let ids = automations::model::webhook::ticket_ids(br#"[{"id": "t-1"}, {"ticket": {"id": "t-2"}}, {"idTicket": "t-1"}]"#);

@@ -1,15 +1,16 @@
-//! What is done: the record that keeps an action from being done twice.
+//! The records that keep an action from being performed twice.
 //!
 //! | state | means |
 //! |---|---|
-//! | `claimed` | somebody performs it, until the lease ends; with `sent`, something that must not happen twice may have happened |
-//! | `done` | it was done; `result` says what came of it |
+//! | `claimed` | an invocation performs it until its lease ends; with `send_started`, something that must not happen twice may have happened |
+//! | `done` | it was performed; `result` has the outcome |
 //! | `parked` | it may or may not have taken effect; a person decides |
 //!
-//! A lease's end is compared here, with the clock of whoever asks: DynamoDB's time to live removes items days late.
+//! The end of a lease is compared with the claimant's clock: DynamoDB's time to live deletes items days late.
 
+use super::keys::{ItemKind, key};
 use super::transaction::Unit;
-use super::{Error, Item, Store, decode, key, number, text, unavailable};
+use super::{Error, Item, Store, decode, number, text, unavailable};
 use crate::clock::Timestamp;
 use crate::id::{ActionId, ContactId, OrganisationId, TicketId};
 use crate::json;
@@ -18,18 +19,18 @@ use crate::model::own_changes::Attribution;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use serde::{Deserialize, Serialize};
 
-/// An action that was done.
+/// An action that was performed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Done {
-    /// The action as it was decided.
-    pub decided: PlannedAction,
-    /// What came of it.
+    /// The action, without personal data.
+    pub planned: PlannedAction,
+    /// Its outcome.
     pub outcome: Outcome,
-    /// When.
+    /// When it was performed.
     pub done_at: Timestamp,
 }
 
-/// What came of an action.
+/// The outcome of an action.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Outcome {
@@ -39,7 +40,7 @@ pub enum Outcome {
     NoOp,
     /// The organisation is read-only: nothing was sent, and nothing will be for this action.
     DryRun,
-    /// A handler's own mutation, or a notice, was sent and not refused.
+    /// A handler's own mutation, or a notice, was sent and accepted.
     Sent,
     /// A contact and a ticket for it were created.
     LeadCreated {
@@ -55,38 +56,38 @@ pub enum Outcome {
     },
 }
 
-/// Who performs an action, and until when nobody else may.
+/// The invocation that performs an action, and the end of its lease.
 #[derive(Debug, Clone, Copy)]
 pub struct Claimant<'a> {
     /// The invocation's id.
     pub owner: &'a str,
-    /// When it asks.
+    /// The time of the claim.
     pub now: Timestamp,
-    /// When its invocation is over, whatever happens to it.
+    /// The invocation's deadline, at which the lease ends.
     pub until: Timestamp,
 }
 
-/// What became of the wish to perform an action.
+/// The result of claiming an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Claim {
-    /// It is the claimant's until the lease ends.
+    /// The claimant may perform it until the lease ends.
     Granted {
-        /// An earlier claimant was lost after it had begun to send what must not happen twice.
-        on_unknown_outcome: bool,
+        /// An earlier claimant crashed after it began to send something that must not happen twice.
+        outcome_unknown: bool,
     },
-    /// It was done before.
+    /// It is done already.
     Done,
-    /// It is left to a person.
+    /// It may or may not have taken effect; a person decides.
     Parked,
-    /// Somebody else performs it.
+    /// Another invocation performs it.
     Held {
-        /// Until then at most.
+        /// When that invocation's lease ends.
         until: Timestamp,
     },
 }
 
 impl Store {
-    /// The record of an action, where it was done before.
+    /// The record of an action, if it is done.
     ///
     /// # Errors
     /// [`Error`].
@@ -99,7 +100,7 @@ impl Store {
         item.filter(|item| state(item) == Some("done")).map(|item| decode(&item, "result")).transpose()
     }
 
-    /// Claims an action, where nobody performs it and it is not over.
+    /// Claims an action, unless it is done, parked, or held by another invocation.
     ///
     /// # Errors
     /// [`Error`].
@@ -111,7 +112,7 @@ impl Store {
     ) -> Result<Claim, Error> {
         let Claimant { owner, now, until } = claimant;
         let request = self.client.update_item().table_name(&self.table);
-        let answer = request
+        let response = request
             .set_key(Some(action_key(organisation, action)))
             .update_expression("SET #state = :claimed, #owner = :owner, lease = :until")
             .condition_expression("attribute_not_exists(pk) OR (#state = :claimed AND lease <= :now)")
@@ -124,25 +125,27 @@ impl Store {
             .return_values(ReturnValue::AllOld)
             .send()
             .await;
-        match answer {
-            Ok(answer) => {
-                let on_unknown_outcome = answer.attributes.is_some_and(|before| before.contains_key("sent"));
-                Ok(Claim::Granted { on_unknown_outcome })
+        match response {
+            Ok(response) => {
+                let outcome_unknown =
+                    response.attributes.is_some_and(|before| before.contains_key("send_started"));
+                Ok(Claim::Granted { outcome_unknown })
             }
             Err(error) => match error.as_service_error() {
                 Some(refusal) if refusal.is_conditional_check_failed_exception() => {
-                    self.why_not(organisation, action, claimant).await
+                    self.existing_claim(organisation, action, claimant).await
                 }
                 _ => Err(unavailable(&error)),
             },
         }
     }
 
-    /// Says that what must not happen twice is about to be sent: from now on, losing the claimant leaves a doubt.
+    /// Records that something is about to be sent that must not happen twice: if the claimant crashes from now on, the outcome
+    /// is unknown.
     ///
     /// # Errors
-    /// [`Error::VersionConflict`] where the claim is another's by now, so that nothing may be sent; else [`Error`].
-    pub async fn sending(
+    /// [`Error::VersionConflict`] if another invocation holds the claim, so that nothing may be sent; else [`Error`].
+    pub async fn record_send_started(
         &self,
         organisation: &OrganisationId,
         action: &ActionId,
@@ -152,13 +155,13 @@ impl Store {
             organisation,
             action,
             claimant,
-            "SET sent = :true",
+            "SET send_started = :true",
             Some((":true", AttributeValue::Bool(true))),
         )
         .await
     }
 
-    /// Gives a claim back: the action was not done, and anybody may try again.
+    /// Releases a claim: the action was not performed and may be claimed again at once.
     ///
     /// # Errors
     /// [`Error`]; the lease ends by itself.
@@ -168,14 +171,14 @@ impl Store {
         action: &ActionId,
         claimant: Claimant<'_>,
     ) -> Result<(), Error> {
-        let release = ("SET lease = :zero REMOVE sent", Some((":zero", number(0))));
+        let release = ("SET lease = :zero REMOVE send_started", Some((":zero", number(0))));
         self.change(organisation, action, claimant, release.0, release.1).await
     }
 
-    /// Leaves an action to a person: it may or may not have taken effect.
+    /// Parks an action, which may or may not have taken effect: nothing performs it until a person decides.
     ///
     /// # Errors
-    /// [`Error::VersionConflict`] where the claim is another's by now; else [`Error`].
+    /// [`Error::VersionConflict`] if another invocation holds the claim; else [`Error`].
     pub async fn park(
         &self,
         organisation: &OrganisationId,
@@ -186,15 +189,15 @@ impl Store {
         self.change(organisation, action, claimant, park.0, park.1).await
     }
 
-    /// Takes a parked action back from the person to whom it was left: it is to be done (again).
+    /// Ends the parking of an action: it is to be performed, perhaps a second time.
     ///
     /// # Errors
-    /// [`Error`]; one that is not parked is left as it is.
+    /// [`Error`]. An action that is not parked is not changed.
     pub async fn unpark(&self, organisation: &OrganisationId, action: &ActionId) -> Result<(), Error> {
         let request = self.client.update_item().table_name(&self.table);
-        let answer = request
+        let response = request
             .set_key(Some(action_key(organisation, action)))
-            .update_expression("SET #state = :claimed, lease = :zero REMOVE sent")
+            .update_expression("SET #state = :claimed, lease = :zero REMOVE send_started")
             .condition_expression("#state = :parked")
             .expression_attribute_names("#state", "state")
             .expression_attribute_values(":claimed", text("claimed"))
@@ -202,7 +205,7 @@ impl Store {
             .expression_attribute_values(":zero", number(0))
             .send()
             .await;
-        match answer {
+        match response {
             Ok(_) => Ok(()),
             Err(error) => match error.as_service_error() {
                 Some(refusal) if refusal.is_conditional_check_failed_exception() => Ok(()),
@@ -211,12 +214,12 @@ impl Store {
         }
     }
 
-    /// Records that an action was done, and where it created a ticket, that the ticket is ours: in one transaction.
+    /// Records that an action is done and, if it created a ticket, that the ticket is ours: in one transaction.
     ///
     /// # Errors
-    /// [`Error::VersionConflict`] where the claim is another's by now; else [`Error`].
+    /// [`Error::VersionConflict`] if another invocation holds the claim; else [`Error`].
     pub async fn record(&self, done: &Done, claimant: Claimant<'_>) -> Result<(), Error> {
-        let PlannedAction { id, organisation, .. } = &done.decided;
+        let PlannedAction { id, organisation, .. } = &done.planned;
         let mut result = action_key(organisation, id);
         result.insert("state".to_owned(), text("done"));
         result.insert("result".to_owned(), text(json::to_json(done)));
@@ -231,15 +234,15 @@ impl Store {
         let result = Unit::default().put(result);
         let all = match &done.outcome {
             Outcome::Created { ticket } | Outcome::LeadCreated { ticket, .. } => {
-                let left = Attribution { chain: done.decided.links(), at: done.done_at };
-                result.update(self.created(organisation, ticket, &left))
+                let attribution = Attribution { chain: done.planned.chain_with_itself(), at: done.done_at };
+                result.update(self.mark_created(organisation, ticket, &attribution))
             }
             Outcome::Changed | Outcome::NoOp | Outcome::DryRun | Outcome::Sent => result,
         };
         Ok(self.transact(all).await?)
     }
 
-    /// Changes a record whose claim is still the claimant's.
+    /// Changes a record, on condition that the claimant still holds the claim.
     pub(super) async fn change(
         &self,
         organisation: &OrganisationId,
@@ -273,7 +276,7 @@ impl Store {
         }
     }
 
-    async fn why_not(
+    async fn existing_claim(
         &self,
         organisation: &OrganisationId,
         action: &ActionId,
@@ -283,9 +286,9 @@ impl Store {
         match state(&item) {
             Some("done") => Ok(Claim::Done),
             Some("parked") => Ok(Claim::Parked),
-            // Our own: the answer to the claim was lost, and the SDK asked again.
+            // Our own: the response to the claim was lost, and the SDK retried.
             Some("claimed") if field(&item, "owner") == Some(claimant.owner) => {
-                Ok(Claim::Granted { on_unknown_outcome: item.contains_key("sent") })
+                Ok(Claim::Granted { outcome_unknown: item.contains_key("send_started") })
             }
             Some("claimed") => {
                 let lease = item.get("lease").and_then(|lease| lease.as_n().ok()?.parse().ok());
@@ -302,13 +305,13 @@ impl Store {
         action: &ActionId,
     ) -> Result<Option<Item>, Error> {
         let request = self.client.get_item().table_name(&self.table).consistent_read(true);
-        let answer = request.set_key(Some(action_key(organisation, action))).send().await;
-        Ok(answer.map_err(|error| unavailable(&error))?.item)
+        let response = request.set_key(Some(action_key(organisation, action))).send().await;
+        Ok(response.map_err(|error| unavailable(&error))?.item)
     }
 }
 
 fn action_key(organisation: &OrganisationId, action: &ActionId) -> Item {
-    key(format!("ACTION#{organisation}#{action}"), "RESULT")
+    key(organisation, ItemKind::Action(action.clone()))
 }
 
 fn state(item: &Item) -> Option<&str> {

@@ -1,8 +1,8 @@
-//! What our actions left at tickets: an item beside the snapshot, an attribute for each trace, whose number is bounded by
-//! the labels, stages and people that there are.
+//! The marks of our own changes at tickets: an item beside the snapshot with an attribute for each mark. Their number is
+//! bounded by the number of labels, stages and people.
 
-use super::snapshots::{ticket_key, ticket_prefix};
-use super::{Error, Item, Store, key, text, unavailable};
+use super::keys::{ItemKey, ItemKind, key};
+use super::{Error, Item, Store, text, unavailable};
 use crate::id::{OrganisationId, TicketId};
 use crate::json;
 use crate::model::own_changes::{Attribution, ChangeMark, OwnChanges};
@@ -10,111 +10,105 @@ use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Update};
 use std::collections::HashMap;
 
-/// The sort key of the item.
-const OURS: &str = "OURS";
-
 impl Store {
-    /// What actions of ours left at these tickets, read consistently. It is read after the tickets are looked at: what the
-    /// look saw of an action was noted before.
+    /// What our actions changed at these tickets, read consistently. Read it after the tickets: what a ticket shows of an
+    /// action was marked before.
     ///
     /// # Errors
-    /// [`Error`]; nothing is half read.
-    pub async fn ours(
+    /// [`Error`]; there is no partial result.
+    pub async fn change_marks(
         &self,
         organisation: &OrganisationId,
         tickets: &[TicketId],
     ) -> Result<HashMap<TicketId, OwnChanges>, Error> {
-        let items = self.items(organisation, tickets, OURS).await?;
-        let prefix = ticket_prefix(organisation);
-        let ours = items.iter().map(|item| {
-            let pk = item.get("pk").and_then(|pk| pk.as_s().ok()?.strip_prefix(&prefix));
-            let ticket = pk.and_then(|pk| TicketId::parse(pk).ok());
-            Ok((ticket.ok_or(Error::Unusable { attribute: "pk", decode_error: None })?, ours(item)?))
+        let items = self.items(organisation, tickets, ItemKind::ChangeMarks).await?;
+        let changes = items.iter().map(|item| {
+            let ticket = ItemKey::of(item).and_then(|key| key.kind.ticket().cloned());
+            Ok((ticket.ok_or(Error::Unusable { attribute: "pk", decode_error: None })?, own_changes(item)?))
         });
-        ours.collect()
+        changes.collect()
     }
 
-    /// Notes what an action is about to leave at a ticket, before it is sent: after it, its webhook would be faster.
+    /// Records what an action is about to change at a ticket, before it is sent: afterwards, the webhook could be faster.
     ///
     /// # Errors
     /// [`Error`]; then nothing may be sent.
-    pub async fn leave(
+    pub async fn record_change_marks(
         &self,
         organisation: &OrganisationId,
         ticket: &TicketId,
-        traces: &[ChangeMark],
-        left: &Attribution,
+        marks: &[ChangeMark],
+        attribution: &Attribution,
     ) -> Result<(), Error> {
-        self.change_traces(organisation, ticket, traces, Some(left)).await
+        self.update_change_marks(organisation, ticket, marks, Some(attribution)).await
     }
 
-    /// Takes back what was noted of an action that was not done.
+    /// Removes the marks of an action that did not take effect.
     ///
     /// # Errors
-    /// [`Error`]; somebody else's same change would be taken for ours once.
-    pub async fn take_back(
+    /// [`Error`]; then the same change by a person is once taken for ours.
+    pub async fn remove_change_marks(
         &self,
         organisation: &OrganisationId,
         ticket: &TicketId,
-        traces: &[ChangeMark],
+        marks: &[ChangeMark],
     ) -> Result<(), Error> {
-        self.change_traces(organisation, ticket, traces, None).await
+        self.update_change_marks(organisation, ticket, marks, None).await
     }
 
-    /// Sets these traces to what was left, or removes them.
-    async fn change_traces(
+    /// Sets these marks to the attribution, or removes them.
+    async fn update_change_marks(
         &self,
         organisation: &OrganisationId,
         ticket: &TicketId,
-        traces: &[ChangeMark],
-        left: Option<&Attribution>,
+        marks: &[ChangeMark],
+        attribution: Option<&Attribution>,
     ) -> Result<(), Error> {
-        if traces.is_empty() {
+        if marks.is_empty() {
             return Ok(());
         }
         let mut request = self.client.update_item().table_name(&self.table);
-        for (number, trace) in traces.iter().enumerate() {
-            request = request.expression_attribute_names(format!("#t{number}"), trace.as_str());
+        for (number, mark) in marks.iter().enumerate() {
+            request = request.expression_attribute_names(format!("#m{number}"), mark.as_str());
         }
-        let (verb, what) = if left.is_some() { ("SET", " = :left") } else { ("REMOVE", "") };
-        let changes = (0..traces.len()).map(|number| format!("#t{number}{what}")).collect::<Vec<_>>();
+        let (verb, operand) = if attribution.is_some() { ("SET", " = :by") } else { ("REMOVE", "") };
+        let changes = (0..marks.len()).map(|number| format!("#m{number}{operand}")).collect::<Vec<_>>();
+        let values = attribution.map(|by| HashMap::from([(":by".to_owned(), value(by))]));
         let request = request
-            .set_key(Some(key(ticket_key(organisation, ticket), OURS)))
+            .set_key(Some(key(organisation, ItemKind::ChangeMarks(ticket.clone()))))
             .update_expression(format!("{verb} {}", changes.join(", ")))
-            .set_expression_attribute_values(
-                left.map(|left| HashMap::from([(":left".to_owned(), value(left))])),
-            );
+            .set_expression_attribute_values(values);
         request.send().await.map(drop).map_err(|error| unavailable(&error))
     }
 
-    /// The part of a transaction that notes a ticket which an action created.
-    pub(super) fn created(
+    /// The part of a transaction that marks a ticket as created by an action.
+    pub(super) fn mark_created(
         &self,
         organisation: &OrganisationId,
         ticket: &TicketId,
-        left: &Attribution,
+        attribution: &Attribution,
     ) -> UpdateBuilder {
         Update::builder()
             .table_name(&self.table)
-            .set_key(Some(key(ticket_key(organisation, ticket), OURS)))
-            .update_expression("SET #created = :left")
+            .set_key(Some(key(organisation, ItemKind::ChangeMarks(ticket.clone()))))
+            .update_expression("SET #created = :by")
             .expression_attribute_names("#created", ChangeMark::created().as_str())
-            .expression_attribute_values(":left", value(left))
+            .expression_attribute_values(":by", value(attribution))
     }
 }
 
-/// What an item says that our actions left.
-fn ours(item: &Item) -> Result<OwnChanges, Error> {
-    let traces = item.iter().filter(|(name, _)| !["pk", "sk"].contains(&name.as_str()));
-    let traces = traces.map(|(name, value)| {
-        let unusable = |decode_error| Error::Unusable { attribute: OURS, decode_error };
-        let left = value.as_s().map_err(|_no_text| unusable(None))?;
-        let left = json::from_json(left.as_bytes()).map_err(|decode_error| unusable(Some(decode_error)))?;
-        Ok((ChangeMark::stored(name.clone()), left))
+/// The marks in an item.
+fn own_changes(item: &Item) -> Result<OwnChanges, Error> {
+    let marks = item.iter().filter(|(name, _)| !["pk", "sk"].contains(&name.as_str()));
+    let marks = marks.map(|(name, value)| {
+        let unusable = |decode_error| Error::Unusable { attribute: "change mark", decode_error };
+        let text = value.as_s().map_err(|_no_text| unusable(None))?;
+        let by = json::from_json(text.as_bytes()).map_err(|decode_error| unusable(Some(decode_error)))?;
+        Ok((ChangeMark::stored(name.clone()), by))
     });
-    Ok(OwnChanges(traces.collect::<Result<_, Error>>()?))
+    Ok(OwnChanges(marks.collect::<Result<_, Error>>()?))
 }
 
-fn value(left: &Attribution) -> AttributeValue {
-    text(json::to_json(left))
+fn value(attribution: &Attribution) -> AttributeValue {
+    text(json::to_json(attribution))
 }

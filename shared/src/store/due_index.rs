@@ -1,5 +1,6 @@
-//! The index of tickets by when they are due: a snapshot's `sweep`, one of a few shards, and `due`.
+//! The index of tickets by their next check: a snapshot's `due_shard`, one of a few, and `next_check`.
 
+use super::keys::{ItemKey, ItemKind};
 use super::{Error, Item, Store, number, text, unavailable};
 use crate::clock::Timestamp;
 use crate::id::{OrganisationId, TicketId};
@@ -8,110 +9,108 @@ use crate::model::event::Event;
 use aws_sdk_dynamodb::types::AttributeValue;
 use std::time::Duration;
 
-/// The parts of an index, so that it takes more than the 1,000 writes a second of one partition (Amazon DynamoDB Developer Guide,
-/// "Partitions").
+/// The shards of an index, so that it accepts more than the 1,000 writes a second of one partition (Amazon DynamoDB Developer
+/// Guide, "Partitions").
 pub const SHARDS: u32 = 16;
 const INDEX: &str = "due";
 
-/// A ticket that is due to be looked at.
+/// A ticket whose check is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Due {
     /// The brokerage.
     pub organisation: OrganisationId,
     /// The ticket.
     pub ticket: TicketId,
-    /// The last look.
-    pub verified: Timestamp,
-    /// Since when it is due.
-    pub due: Timestamp,
-    /// Its events that wait to be published.
+    /// The last check.
+    pub last_checked: Timestamp,
+    /// Since when the next one is due.
+    pub since: Timestamp,
+    /// Its events that are not published yet.
     pub unpublished: Option<Unpublished>,
 }
 
-/// Events that stand in an outbox.
+/// The events in an outbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unpublished {
-    /// So many.
+    /// Their number.
     pub events: u64,
-    /// Since when the oldest does.
+    /// When the oldest of them was observed.
     pub since: Timestamp,
 }
 
 impl Store {
-    /// The tickets of a shard that are due, the longest first, at most `most`. The index follows the table within moments.
+    /// At most `most` tickets of a shard whose check is due, the most overdue first. The index is eventually consistent.
     ///
     /// # Errors
     /// [`Error`].
     pub async fn due(&self, shard: u32, now: Timestamp, most: u16) -> Result<Vec<Due>, Error> {
-        let answer = self
+        let response = self
             .client
             .query()
             .table_name(&self.table)
             .index_name(INDEX)
-            .key_condition_expression("sweep = :sweep AND due <= :now")
-            .expression_attribute_values(":sweep", text(shard.to_string()))
+            .key_condition_expression("due_shard = :shard AND next_check <= :now")
+            .expression_attribute_values(":shard", text(shard.to_string()))
             .expression_attribute_values(":now", number(now.as_millis()))
             .limit(i32::from(most))
             .send()
             .await
             .map_err(|error| unavailable(&error))?;
-        answer.items.unwrap_or_default().iter().map(due).collect()
+        response.items.unwrap_or_default().iter().map(due).collect()
     }
 }
 
-/// The part of an index that a ticket stands in.
+/// The shard of a ticket.
 pub(super) fn shard(ticket: &TicketId) -> String {
     let sum = ticket.as_str().bytes().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
     (sum % SHARDS).to_string()
 }
 
-/// What of an outbox stands in the index, as an item's attributes; none where it is empty.
+/// The attributes of the index that describe an outbox; none if it is empty.
 pub(super) fn unpublished(outbox: &[Event]) -> Option<[(&'static str, AttributeValue); 2]> {
     let since = outbox.iter().map(|event| event.observed_at).min()?;
     let events = u64::try_from(outbox.len()).unwrap_or(u64::MAX);
     Some([("unpublished", number(events)), ("unpublished_since", number(since.as_millis()))])
 }
 
-/// A watch as an item's attributes.
-pub(super) fn numbers(watch: CheckSchedule) -> [(&'static str, AttributeValue); 3] {
-    let quiet = u64::try_from(watch.quiet.as_millis()).unwrap_or(u64::MAX);
+/// A schedule as an item's attributes.
+pub(super) fn schedule_attributes(schedule: CheckSchedule) -> [(&'static str, AttributeValue); 3] {
+    let interval = u64::try_from(schedule.interval.as_millis()).unwrap_or(u64::MAX);
     [
-        ("verified", number(watch.verified.as_millis())),
-        ("due", number(watch.due.as_millis())),
-        ("quiet", number(quiet)),
+        ("last_checked", number(schedule.last_checked.as_millis())),
+        ("next_check", number(schedule.next_check.as_millis())),
+        ("check_interval", number(interval)),
     ]
 }
 
-/// An item's watch.
-pub(super) fn watch(item: &Item) -> Result<CheckSchedule, Error> {
+/// An item's schedule.
+pub(super) fn schedule(item: &Item) -> Result<CheckSchedule, Error> {
     Ok(CheckSchedule {
-        verified: Timestamp::from_millis(whole(item, "verified")?),
-        due: Timestamp::from_millis(whole(item, "due")?),
-        quiet: Duration::from_millis(whole(item, "quiet")?),
+        last_checked: Timestamp::from_millis(integer(item, "last_checked")?),
+        next_check: Timestamp::from_millis(integer(item, "next_check")?),
+        interval: Duration::from_millis(integer(item, "check_interval")?),
     })
 }
 
 fn due(item: &Item) -> Result<Due, Error> {
-    let unusable = || Error::Unusable { attribute: "pk", decode_error: None };
-    let pk = item.get("pk").and_then(|pk| pk.as_s().ok()).ok_or_else(unusable)?;
-    // An organisation holds no `#`, a ticket's id may.
-    let parts = pk.strip_prefix("TICKET#").and_then(|rest| rest.split_once('#'));
-    let (organisation, ticket) = parts.ok_or_else(unusable)?;
+    let Some(ItemKey { organisation, kind: ItemKind::Snapshot(ticket) }) = ItemKey::of(item) else {
+        return Err(Error::Unusable { attribute: "pk", decode_error: None });
+    };
     Ok(Due {
-        organisation: OrganisationId::parse(organisation).map_err(|_invalid| unusable())?,
-        ticket: TicketId::parse(ticket).map_err(|_invalid| unusable())?,
-        verified: Timestamp::from_millis(whole(item, "verified")?),
-        due: Timestamp::from_millis(whole(item, "due")?),
-        unpublished: item.contains_key("unpublished").then(|| waiting(item)).transpose()?,
+        organisation,
+        ticket,
+        last_checked: Timestamp::from_millis(integer(item, "last_checked")?),
+        since: Timestamp::from_millis(integer(item, "next_check")?),
+        unpublished: item.contains_key("unpublished").then(|| outbox_of(item)).transpose()?,
     })
 }
 
-fn waiting(item: &Item) -> Result<Unpublished, Error> {
-    let since = Timestamp::from_millis(whole(item, "unpublished_since")?);
-    Ok(Unpublished { events: whole(item, "unpublished")?, since })
+fn outbox_of(item: &Item) -> Result<Unpublished, Error> {
+    let since = Timestamp::from_millis(integer(item, "unpublished_since")?);
+    Ok(Unpublished { events: integer(item, "unpublished")?, since })
 }
 
-fn whole(item: &Item, attribute: &'static str) -> Result<u64, Error> {
+fn integer(item: &Item, attribute: &'static str) -> Result<u64, Error> {
     let value = item.get(attribute).and_then(|value| value.as_n().ok()?.parse().ok());
     value.ok_or(Error::Unusable { attribute, decode_error: None })
 }

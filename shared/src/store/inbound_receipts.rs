@@ -1,29 +1,29 @@
-//! Posts that came through an inbound webhook: that they came, and when; never what they said.
+//! Receipts of requests to inbound webhooks: that one was received, and when; never its content.
 
-use super::{Error, Store, key, number, text, unavailable};
+use super::keys::{ItemKind, key};
+use super::{Error, Store, number, text, unavailable};
 use crate::id::{EventId, InboundKind};
 use crate::model::hint::Hint;
 use crate::model::inbound::Post;
 
-/// Seconds after which a note is deleted. A second post with the same id is the same for 14 days; its hint may wait 14 more in the
-/// queue, and 14 more among what was given up.
+/// Seconds after which a receipt is deleted: 14 days in which a second request with the same id is a duplicate, 14 more that its
+/// hint may be in the queue, and 14 more in the dead-letter queue.
 const KEPT_FOR: u64 = 45 * 24 * 60 * 60;
 
 impl Store {
-    /// Notes the event that a post becomes, unless it became one before; whether it is to be told. Asked again for the same
-    /// hint, which may have been lost before it was told, the answer is the same.
+    /// Records the event of an inbound request; returns whether the event is to be published, which it is not for a
+    /// duplicate. For a retry of the same hint the result is the same, as the event may not be published yet.
     ///
     /// # Errors
-    /// [`Error`]; nothing is noted.
-    pub async fn notes_post(
+    /// [`Error`]; nothing is recorded.
+    pub async fn record_inbound_receipt(
         &self,
         hint: &Hint,
         kind: &InboundKind,
         post: &Post,
         event: &EventId,
     ) -> Result<bool, Error> {
-        let pk = format!("INBOUND#{}#{kind}#{}", hint.organisation, post.digest);
-        let mut item = key(pk, "RECEIVED");
+        let mut item = key(&hint.organisation, ItemKind::InboundReceipt(kind.clone(), post.digest.clone()));
         item.insert("hint".to_owned(), text(hint.id.as_str()));
         item.insert("event".to_owned(), text(event.as_str()));
         item.insert("at".to_owned(), number(hint.received_at.as_millis()));

@@ -1,20 +1,21 @@
-//! The journal: every event of every ticket, for good, by ticket and by day.
+//! The journal: every event of every ticket, for ever, by ticket and by day.
 
 use super::due_index::{SHARDS, shard};
+use super::keys::journal_of;
 use super::{Error, Item, KEYS_PER_REQUEST, Store, decode, number, text, unavailable};
 use crate::clock::Timestamp;
-use crate::id::TicketId;
+use crate::id::{OrganisationId, TicketId};
 use crate::model::event::Event;
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
-const INDEX: &str = "told";
+const INDEX: &str = "journal_by_day";
 const DAY: u64 = 24 * 60 * 60;
-/// So many parts of the index are read at once.
+/// This many partitions of the index are read at once.
 const QUERIES_AT_ONCE: usize = 8;
 
-/// The index's key of a ticket's change: the days since 1970 began, in UTC, and the ticket's shard.
-pub(super) fn told_on(at: Timestamp, ticket: &TicketId) -> AttributeValue {
+/// The partition of a journal entry in the index: the day as the number of days since 1970-01-01 UTC, and the ticket's shard.
+pub(super) fn journal_day(at: Timestamp, ticket: &TicketId) -> AttributeValue {
     text(part(at.as_seconds() / DAY, &shard(ticket)))
 }
 
@@ -23,8 +24,7 @@ fn part(day: u64, shard: &str) -> String {
 }
 
 impl Store {
-    /// The events that were stored from `since` until before `until`, oldest first. The index follows the table within
-    /// moments.
+    /// The events that were stored from `since` until before `until`, oldest first. The index is eventually consistent.
     ///
     /// # Errors
     /// [`Error`].
@@ -49,21 +49,45 @@ impl Store {
                 decode(entry, "events")?,
             ));
         }
-        // Two versions of one ticket are never of one millisecond's look, so that time orders them.
+        // Two versions of one ticket are never stored in the same millisecond, so that time orders them.
         events.sort_by_key(|(at, _)| *at);
         Ok(events.into_iter().flat_map(|(_, events)| events).collect())
     }
 
-    /// The keys of the entries of a part of one day.
+    /// The events of one ticket, oldest first, read consistently.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn journal_of(
+        &self,
+        organisation: &OrganisationId,
+        ticket: &TicketId,
+    ) -> Result<Vec<Event>, Error> {
+        let (partition, prefix) = journal_of(organisation, ticket);
+        let request = self.client.query().table_name(&self.table).consistent_read(true);
+        let request = request
+            .key_condition_expression("pk = :pk AND begins_with(sk, :sk)")
+            .expression_attribute_values(":pk", text(partition))
+            .expression_attribute_values(":sk", text(prefix));
+        let mut pages = request.into_paginator().items().send();
+        let mut events = Vec::new();
+        while let Some(entry) = pages.next().await {
+            let entry = entry.map_err(|error| unavailable(&error))?;
+            events.extend(decode::<Vec<Event>>(&entry, "events")?);
+        }
+        Ok(events)
+    }
+
+    /// The keys of the entries in one partition of the index.
     async fn entries(&self, part: String, since: Timestamp, until: Timestamp) -> Result<Vec<Item>, Error> {
         let request = self
             .client
             .query()
             .table_name(&self.table)
             .index_name(INDEX)
-            .key_condition_expression("told_on = :part AND #at BETWEEN :since AND :until")
+            .key_condition_expression("journal_day = :day AND #at BETWEEN :since AND :until")
             .expression_attribute_names("#at", "at")
-            .expression_attribute_values(":part", text(part))
+            .expression_attribute_values(":day", text(part))
             .expression_attribute_values(":since", number(since.as_millis()))
             .expression_attribute_values(":until", number(until.as_millis().saturating_sub(1)));
         let mut pages = request.into_paginator().items().send();

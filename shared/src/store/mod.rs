@@ -1,22 +1,24 @@
-//! DynamoDB: one table that remembers what was seen and what was done.
+//! DynamoDB: one table for the last version of each ticket, for its events, and for the actions that were performed.
 //!
-//! | `pk` | `sk` | what |
+//! | `pk` | `sk` | content |
 //! |---|---|---|
-//! | `TICKET#{organisation}#{ticket}` | `SNAPSHOT` | the ticket as it was last seen, its version, and the outbox: events not yet published |
-//! | | | (with `sweep` and `due`, the keys of the index by which the reconciler finds it; with `unpublished`, the number of events in the outbox, and `unpublished_since` where there are any) |
-//! | the same | `JOURNAL#{version}` | the events of that version, for good (with `told_on` and `at`, the keys of the index by day) |
-//! | the same | `OURS` | what actions of ours left at the ticket; see `trace.rs` |
-//! | `ACTION#{organisation}#{action}` | `RESULT` | an action that is performed, was done or is left to a person; see `actions.rs` |
-//! | `INBOUND#{organisation}#{kind}#{digest}` | `RECEIVED` | a post through an inbound webhook, so that it is told once; see `posts.rs` |
-//! | | | (with `expires`, after which DynamoDB deletes it) |
-//! | `ORGANISATION#{organisation}` | `TOKEN#{version}` | when a webhook came with this version of the webhook token, within a minute |
-//! | | | (with `expires`, too; nothing else goes by itself, see docs/privacy.md) |
+//! | `TICKET#{organisation}#{ticket}` | `SNAPSHOT` | the ticket as it was last read, its version, its check schedule, and the outbox: events not yet published |
+//! | | | (`due_shard` and `next_check` are the keys of the index `due`; `unpublished`, the number of events in the outbox, and `unpublished_since` exist if there are any) |
+//! | the same | `JOURNAL#{version}` | the events of that version, for ever (`journal_day` and `at` are the keys of the index `journal_by_day`) |
+//! | the same | `CHANGE_MARKS` | what our actions changed at the ticket; see `own_changes.rs` |
+//! | `ACTION#{organisation}#{action}` | `RESULT` | an action that is being performed, is done or is parked; see `actions.rs` |
+//! | `INBOUND#{organisation}#{kind}#{digest}` | `RECEIVED` | a request to an inbound webhook, so that it becomes one event; see `inbound_receipts.rs` |
+//! | | | (DynamoDB deletes it after `expires`) |
+//! | `ORGANISATION#{organisation}` | `TOKEN#{version}` | when this version of the webhook token was last used, to the minute |
+//! | | | (`expires` too; nothing else is deleted by itself, see docs/privacy.md) |
 
 mod actions;
 mod change_marks;
 mod due_index;
 mod inbound_receipts;
+mod items;
 mod journal;
+mod keys;
 mod snapshots;
 mod steps;
 mod token_usage;
@@ -24,8 +26,10 @@ mod transaction;
 
 pub use actions::{Claim, Claimant, Done, Outcome};
 pub use due_index::{Due, SHARDS, Unpublished};
+pub use items::StoredItem;
+pub use keys::{ItemKey, ItemKind};
 pub use snapshots::{Known, Version};
-pub use token_usage::Sighting;
+pub use token_usage::TokenUse;
 
 use crate::failure::{Failure, Remedy};
 use crate::json;
@@ -37,7 +41,7 @@ use std::collections::HashMap;
 
 /// `BatchGetItem` takes this many keys (Amazon DynamoDB API Reference).
 const KEYS_PER_REQUEST: usize = 100;
-/// So often what DynamoDB left out of an answer is asked for again before the batch is retried as a whole.
+/// A batch read asks at most this often for the keys that DynamoDB left out of a response.
 const MAX_ROUNDS: usize = 5;
 
 /// The table.
@@ -47,24 +51,24 @@ pub struct Store {
     table: String,
 }
 
-/// Why the table did not do what it should.
+/// Why a request to the table failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Somebody else wrote meanwhile; look again.
-    #[error("the item is another's by now: a newer snapshot, or somebody else's claim")]
+    /// Another invocation stored a newer version, or holds the claim: read again.
+    #[error("another invocation stored a newer version of the item, or claimed it")]
     VersionConflict,
-    /// No answer, or too many requests.
-    #[error("DynamoDB does not answer now")]
+    /// No response, or throttled.
+    #[error("DynamoDB does not respond, or throttles")]
     Unavailable,
-    /// A refusal for what the request is.
-    #[error("DynamoDB refuses the request; see the table and the function's role in template.yaml")]
+    /// The request is refused as it is; a retry does not help.
+    #[error("DynamoDB refuses the request; check the table and the function's role in template.yaml")]
     Refused,
-    /// An item does not hold what it should.
-    #[error("an item of the table is not usable: its {attribute}")]
+    /// An attribute of an item is missing, or does not have the expected content.
+    #[error("the attribute {attribute} of an item in the table is missing or invalid")]
     Unusable {
         /// The attribute.
         attribute: &'static str,
-        /// Where it does not fit.
+        /// Where in its JSON, if it is JSON.
         #[source]
         decode_error: Option<json::DecodeError>,
     },
@@ -117,10 +121,6 @@ impl Store {
     }
 }
 
-fn key(pk: String, sk: impl Into<String>) -> Item {
-    HashMap::from([("pk".to_owned(), AttributeValue::S(pk)), ("sk".to_owned(), AttributeValue::S(sk.into()))])
-}
-
 fn text(value: impl Into<String>) -> AttributeValue {
     AttributeValue::S(value.into())
 }
@@ -129,7 +129,7 @@ fn number(value: u64) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }
 
-/// The value that the JSON in an item's attribute is.
+/// The value of a JSON attribute.
 fn decode<T: serde::de::DeserializeOwned>(item: &Item, attribute: &'static str) -> Result<T, Error> {
     let text = item.get(attribute).and_then(|value| value.as_s().ok());
     let text = text.ok_or(Error::Unusable { attribute, decode_error: None })?;

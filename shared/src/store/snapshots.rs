@@ -1,9 +1,10 @@
 //! Snapshots, their outbox, and the journal.
 
-use super::due_index::{numbers, shard, unpublished, watch};
-use super::journal::told_on;
+use super::due_index::{schedule, schedule_attributes, shard, unpublished};
+use super::journal::journal_day;
+use super::keys::{ItemKind, key};
 use super::transaction::{Unit, Unwritten};
-use super::{Error, Item, KEYS_PER_REQUEST, Store, decode, key, number, text, unavailable};
+use super::{Error, Item, KEYS_PER_REQUEST, Store, decode, number, text, unavailable};
 use crate::clock::Timestamp;
 use crate::id::{OrganisationId, TicketId};
 use crate::json;
@@ -14,62 +15,59 @@ use aws_sdk_dynamodb::types::Update;
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use std::collections::HashMap;
 
-/// The sort key of a ticket as it was last seen.
-const SNAPSHOT: &str = "SNAPSHOT";
-
 /// What the table knows of a ticket.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Known {
-    /// The ticket as it was last seen.
+    /// The ticket as it was last read.
     pub snapshot: Snapshot,
-    /// Events that were stored and perhaps not published.
+    /// Events that were stored and are perhaps not published.
     pub outbox: Vec<Event>,
-    /// When it is looked at again.
-    pub watch: CheckSchedule,
+    /// When it is checked next.
+    pub schedule: CheckSchedule,
 }
 
-/// A ticket's new version, as it is stored.
+/// A new version of a ticket, to be stored.
 #[derive(Debug, Clone, Copy)]
 pub struct Version<'a> {
-    /// The ticket as it is seen now.
+    /// The ticket as it is now.
     pub snapshot: &'a Snapshot,
     /// What happened, for the journal.
     pub events: &'a [Event],
-    /// What is to be published: those, after what an earlier version left unpublished.
+    /// What is to be published: those events, after the unpublished ones of earlier versions.
     pub outbox: &'a [Event],
 }
 
-/// A look at a version of a ticket that changed nothing of it.
+/// A check of a version of a ticket that found no change.
 #[derive(Clone, Copy)]
 struct Check<'a> {
     ticket: &'a TicketId,
     version: u64,
-    watch: CheckSchedule,
+    schedule: CheckSchedule,
     is_published: bool,
 }
 
 impl Store {
-    /// What is known of these tickets, read consistently: a comparison with less would find changes that were told.
+    /// What is known of these tickets, read consistently: with an older version, the same change would be found twice.
     ///
     /// # Errors
-    /// [`Error`]; nothing is half read.
+    /// [`Error`]; there is no partial result.
     pub async fn known(
         &self,
         organisation: &OrganisationId,
         tickets: &[TicketId],
     ) -> Result<HashMap<TicketId, Known>, Error> {
-        let items = self.items(organisation, tickets, SNAPSHOT).await?;
+        let items = self.items(organisation, tickets, ItemKind::Snapshot).await?;
         let known = items.iter().map(|item| {
             let snapshot: Snapshot = decode(item, "snapshot")?;
-            let known = Known { outbox: decode(item, "outbox")?, watch: watch(item)?, snapshot };
+            let known = Known { outbox: decode(item, "outbox")?, schedule: schedule(item)?, snapshot };
             Ok((known.snapshot.ticket.id.clone(), known))
         });
         known.collect()
     }
 
-    /// Stores new versions, each with its journal entry in one transaction, on condition that the version before it is
-    /// still the stored one: about 50 to a call. One result for each, in their order, where [`Error::VersionConflict`] says that it
-    /// is not, and nothing is half written.
+    /// Stores new versions, each with its journal entry in one transaction, on condition that the version before it is the
+    /// stored one; about 50 versions in a request. One result for each, in their order: [`Error::VersionConflict`] if
+    /// another version is stored. A version is written completely or not at all.
     pub async fn write_each(
         &self,
         organisation: &OrganisationId,
@@ -84,7 +82,7 @@ impl Store {
     /// Stores one new version; see [`Self::write_each`].
     ///
     /// # Errors
-    /// [`Error::VersionConflict`] where another one is stored; else [`Error`]. Nothing is half written.
+    /// [`Error::VersionConflict`] if another one is stored; else [`Error`]. Nothing is written then.
     pub async fn write(
         &self,
         organisation: &OrganisationId,
@@ -97,12 +95,12 @@ impl Store {
     fn version(&self, organisation: &OrganisationId, version: &Version<'_>, at: Timestamp) -> Unit {
         let Version { snapshot, events, outbox } = version;
         let ticket = &snapshot.ticket;
-        let mut current = key(ticket_key(organisation, &ticket.id), SNAPSHOT);
+        let mut current = key(organisation, ItemKind::Snapshot(ticket.id.clone()));
         current.insert("version".to_owned(), number(ticket.version));
         current.insert("snapshot".to_owned(), text(json::to_json(snapshot)));
         current.insert("outbox".to_owned(), text(json::to_json(outbox)));
-        current.insert("sweep".to_owned(), text(shard(&ticket.id)));
-        for (name, value) in numbers(CheckSchedule::unpublished(at))
+        current.insert("due_shard".to_owned(), text(shard(&ticket.id)));
+        for (name, value) in schedule_attributes(CheckSchedule::unpublished(at))
             .into_iter()
             .chain(unpublished(outbox).into_iter().flatten())
         {
@@ -113,35 +111,35 @@ impl Store {
             .condition_expression("attribute_not_exists(pk) AND :before = :zero OR version = :before")
             .expression_attribute_values(":before", number(ticket.version.saturating_sub(1)))
             .expression_attribute_values(":zero", number(0));
-        let mut entry = key(ticket_key(organisation, &ticket.id), format!("JOURNAL#{:010}", ticket.version));
+        let mut entry = key(organisation, ItemKind::Journal(ticket.id.clone(), ticket.version));
         entry.insert("events".to_owned(), text(json::to_json(events)));
         entry.insert("at".to_owned(), number(at.as_millis()));
-        entry.insert("told_on".to_owned(), told_on(at, &ticket.id));
+        entry.insert("journal_day".to_owned(), journal_day(at, &ticket.id));
         let entry = self.put(entry).condition_expression("attribute_not_exists(pk)");
         Unit::default().put(current).put(entry)
     }
 
-    /// Empties the outboxes of these versions, after their events were published: 100 to a call. Where a newer version has
-    /// replaced one, nothing is done: the newer one's outbox is its own. One result for each, in their order; after an error
-    /// the events are published again, with the same ids.
-    pub async fn published(
+    /// Empties the outboxes of these versions, after their events were published; 100 in a request. A version that a newer one
+    /// has replaced is skipped: the newer one has an outbox of its own. One result for each, in their order; after an error the
+    /// events are published again, with the same ids.
+    pub async fn clear_outboxes(
         &self,
         organisation: &OrganisationId,
         versions: &[(&TicketId, u64)],
         now: Timestamp,
     ) -> Vec<Result<(), Error>> {
-        let look = |&(ticket, version)| Check {
+        let check = |&(ticket, version)| Check {
             ticket,
             version,
-            watch: CheckSchedule::published(now),
+            schedule: CheckSchedule::published(now),
             is_published: true,
         };
         if let [version] = versions {
             // A transaction of one costs twice as much as this.
-            return vec![self.watched(organisation, look(version)).await];
+            return vec![self.write_check(organisation, check(version)).await];
         }
         let units =
-            versions.iter().map(|version| Unit::default().update(self.update(organisation, look(version))));
+            versions.iter().map(|version| Unit::default().update(self.update(organisation, check(version))));
         let emptied = self.transact_each(units.collect()).await.into_iter();
         let emptied = emptied.map(|emptied| match emptied {
             Ok(()) | Err(Unwritten::Condition) => Ok(()),
@@ -150,23 +148,22 @@ impl Store {
         emptied.collect()
     }
 
-    /// Notes that a ticket of this version was looked at and is unchanged. Where a newer version has replaced it, nothing
-    /// is done.
+    /// Records that a check of this version found no change. Does nothing if a newer version has replaced it.
     ///
     /// # Errors
     /// [`Error`]; the ticket stays due.
-    pub async fn verified(
+    pub async fn record_check(
         &self,
         organisation: &OrganisationId,
         ticket: &TicketId,
         version: u64,
-        watch: CheckSchedule,
+        schedule: CheckSchedule,
     ) -> Result<(), Error> {
-        self.watched(organisation, Check { ticket, version, watch, is_published: false }).await
+        self.write_check(organisation, Check { ticket, version, schedule, is_published: false }).await
     }
 
-    async fn watched(&self, organisation: &OrganisationId, look: Check<'_>) -> Result<(), Error> {
-        let update = self.update(organisation, look);
+    async fn write_check(&self, organisation: &OrganisationId, check: Check<'_>) -> Result<(), Error> {
+        let update = self.update(organisation, check);
         let request = self
             .client
             .update_item()
@@ -184,43 +181,38 @@ impl Store {
         }
     }
 
-    /// What a look that changed nothing leaves in the snapshot's item.
-    fn update(&self, organisation: &OrganisationId, look: Check<'_>) -> UpdateBuilder {
+    /// The update of the snapshot's item after a check that found no change.
+    fn update(&self, organisation: &OrganisationId, check: Check<'_>) -> UpdateBuilder {
         let mut update = Update::builder()
             .table_name(&self.table)
-            .set_key(Some(key(ticket_key(organisation, look.ticket), SNAPSHOT)))
+            .set_key(Some(key(organisation, ItemKind::Snapshot(check.ticket.clone()))))
             .condition_expression("version = :version")
-            .expression_attribute_values(":version", number(look.version));
-        let mut change = "SET verified = :verified, due = :due, quiet = :quiet".to_owned();
-        for (name, value) in numbers(look.watch) {
+            .expression_attribute_values(":version", number(check.version));
+        let mut change =
+            "SET last_checked = :last_checked, next_check = :next_check, check_interval = :check_interval"
+                .to_owned();
+        for (name, value) in schedule_attributes(check.schedule) {
             update = update.expression_attribute_values(format!(":{name}"), value);
         }
-        if look.is_published {
+        if check.is_published {
             change.push_str(", outbox = :empty REMOVE unpublished, unpublished_since");
             update = update.expression_attribute_values(":empty", text("[]"));
         }
         update.update_expression(change)
     }
 
+    /// The items of this kind of these tickets, read consistently.
     pub(super) async fn items(
         &self,
         organisation: &OrganisationId,
         tickets: &[TicketId],
-        sk: &str,
+        kind: fn(TicketId) -> ItemKind,
     ) -> Result<Vec<Item>, Error> {
         let mut items = Vec::with_capacity(tickets.len());
         for tickets in tickets.chunks(KEYS_PER_REQUEST) {
-            let keys = tickets.iter().map(|ticket| key(ticket_key(organisation, ticket), sk)).collect();
+            let keys = tickets.iter().map(|ticket| key(organisation, kind(ticket.clone()))).collect();
             items.extend(self.get_all(keys).await?);
         }
         Ok(items)
     }
-}
-
-pub(super) fn ticket_key(organisation: &OrganisationId, ticket: &TicketId) -> String {
-    format!("{}{ticket}", ticket_prefix(organisation))
-}
-
-pub(super) fn ticket_prefix(organisation: &OrganisationId) -> String {
-    format!("TICKET#{organisation}#")
 }

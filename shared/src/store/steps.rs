@@ -1,12 +1,12 @@
-//! The steps of an action that has several: each is recorded in the action's own item, so that a repetition goes on after
-//! the last one.
+//! The steps of an action that has several: each is recorded in the action's item, so that a retry continues after the last
+//! one.
 
 use super::actions::field;
 use super::{Claimant, Error, Store, text};
 use crate::id::{ActionId, OrganisationId};
 
 impl Store {
-    /// What came of a step of an action, where it was done.
+    /// The result of a step of an action, if it is done.
     ///
     /// # Errors
     /// [`Error`].
@@ -20,11 +20,11 @@ impl Store {
         Ok(item.and_then(|item| field(&item, &attribute(step)).map(str::to_owned)))
     }
 
-    /// Records that a step was done and what came of it. With it the doubt that [`Store::sending`] left is over.
+    /// Records that a step is done, and its result. The outcome is then no longer unknown, see [`Store::record_send_started`].
     ///
     /// # Errors
-    /// [`Error::VersionConflict`] where the claim is another's by now; else [`Error`]. The doubt stays.
-    pub async fn stepped(
+    /// [`Error::VersionConflict`] if another invocation holds the claim; else [`Error`]. The outcome stays unknown.
+    pub async fn record_step(
         &self,
         organisation: &OrganisationId,
         action: &ActionId,
@@ -32,7 +32,7 @@ impl Store {
         step: &str,
         result: &str,
     ) -> Result<(), Error> {
-        let change = format!("SET {} = :result REMOVE sent", attribute(step));
+        let change = format!("SET {} = :result REMOVE send_started", attribute(step));
         self.change(organisation, action, claimant, &change, Some((":result", text(result)))).await
     }
 }

@@ -1,34 +1,35 @@
-//! When a webhook token was last seen: who closes a rotation must know that nobody uses the old one any more.
+//! When each version of a webhook token was last used: the old one may be removed only when it is no longer in use.
 
-use super::{Error, Store, key, number, text, unavailable};
+use super::keys::{ItemKind, key, token_uses_of};
+use super::{Error, Store, number, text, unavailable};
 use crate::clock::Timestamp;
 use crate::id::OrganisationId;
 use aws_sdk_dynamodb::types::AttributeValue;
 
-/// A version of an organisation's webhook token, as it was last seen in a URL.
+/// The last use of a version of an organisation's webhook token.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sighting {
+pub struct TokenUse {
     /// The secret's version.
     pub version: String,
-    /// When, within a minute.
+    /// When, to the minute.
     pub at: Timestamp,
 }
 
-/// Seconds after which a sighting is deleted: by then nobody asks whether the token is still in use.
+/// Seconds after which the record of a use is deleted. A rotation ends long before that.
 const KEPT_FOR: u64 = 90 * 24 * 60 * 60;
 
 impl Store {
-    /// Notes that a webhook with this version of the token was accepted.
+    /// Records that a webhook with this version of the token was accepted.
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn saw_token(
+    pub async fn record_token_use(
         &self,
         organisation: &OrganisationId,
         version: &str,
         at: Timestamp,
     ) -> Result<(), Error> {
-        let mut item = key(organisation_key(organisation), format!("TOKEN#{version}"));
+        let mut item = key(organisation, ItemKind::TokenUse(version.to_owned()));
         item.insert("version".to_owned(), text(version));
         item.insert("at".to_owned(), number(at.as_millis()));
         item.insert("expires".to_owned(), number(at.as_seconds().saturating_add(KEPT_FOR)));
@@ -36,33 +37,30 @@ impl Store {
         request.send().await.map(drop).map_err(|error| unavailable(&error))
     }
 
-    /// When each version of the token was last seen.
+    /// The last use of each version of the token.
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn tokens_seen(&self, organisation: &OrganisationId) -> Result<Vec<Sighting>, Error> {
+    pub async fn token_uses(&self, organisation: &OrganisationId) -> Result<Vec<TokenUse>, Error> {
+        let (partition, prefix) = token_uses_of(organisation);
         let request = self.client.query().table_name(&self.table).consistent_read(true);
-        let answer = request
+        let response = request
             .key_condition_expression("pk = :pk AND begins_with(sk, :sk)")
-            .expression_attribute_values(":pk", text(organisation_key(organisation)))
-            .expression_attribute_values(":sk", text("TOKEN#"))
+            .expression_attribute_values(":pk", text(partition))
+            .expression_attribute_values(":sk", text(prefix))
             .send()
             .await
             .map_err(|error| unavailable(&error))?;
-        let sightings = answer.items().iter().map(|item| {
+        let uses = response.items().iter().map(|item| {
             let version = item.get("version").and_then(|value| value.as_s().ok());
             let at = item.get("at").and_then(|at| AttributeValue::as_n(at).ok()?.parse().ok());
             match (version, at) {
                 (Some(version), Some(at)) => {
-                    Ok(Sighting { version: version.clone(), at: Timestamp::from_millis(at) })
+                    Ok(TokenUse { version: version.clone(), at: Timestamp::from_millis(at) })
                 }
                 _ => Err(Error::Unusable { attribute: "at", decode_error: None }),
             }
         });
-        sightings.collect()
+        uses.collect()
     }
-}
-
-fn organisation_key(organisation: &OrganisationId) -> String {
-    format!("ORGANISATION#{organisation}")
 }

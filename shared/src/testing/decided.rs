@@ -1,10 +1,10 @@
-//! Equality on actions that says in which fields they differ.
+//! An assertion on actions that shows in which fields they differ.
 
 use crate::model::action::Action;
 use serde_json::{Map, Value};
 use std::fmt::Write as _;
 
-/// Panics where a handler decided other actions than these, and says action by action and field by field how they differ.
+/// Asserts that a handler decided exactly these actions, and shows each field that differs.
 ///
 /// ```
 /// use automations::{Action, testing::{assert_decides, ticket}};
@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 /// ```
 ///
 /// # Panics
-/// Where they differ: it is an assertion.
+/// If they differ: it is an assertion.
 #[track_caller]
 #[expect(clippy::panic, reason = "an assertion of tests")]
 pub fn assert_decides(decided: impl Into<Vec<Action>>, expected: impl Into<Vec<Action>>) {
@@ -22,7 +22,7 @@ pub fn assert_decides(decided: impl Into<Vec<Action>>, expected: impl Into<Vec<A
     }
 }
 
-/// How these actions differ from those that were expected; `None` where they do not.
+/// How these actions differ from the expected ones; `None` if they do not.
 fn difference(decided: &[Action], expected: &[Action]) -> Option<String> {
     if decided == expected {
         return None;

@@ -1,13 +1,11 @@
-//! Tickets and what happens to them, as sentences.
+//! A builder of tickets and of events about them.
 
-use super::{event, id, ticket};
+use super::fixtures::{event, id, named, ticket};
 use crate::id::{LabelId, OwnerId, StageId, TicketId, WorkflowId};
 use crate::model::event::{Event, EventKind};
-use crate::model::ticket::{Named, Ticket, WorkflowStage};
-use std::fmt::Debug;
-use std::str::FromStr;
+use crate::model::ticket::Ticket;
 
-/// A ticket that a sentence describes, and that something happens to in its last word.
+/// A ticket that is described step by step. The last method makes an event of it.
 ///
 /// ```
 /// use automations::testing::a_ticket;
@@ -45,7 +43,7 @@ impl Draft {
         self
     }
 
-    /// With a label of this name more.
+    /// With an additional label of this name.
     #[must_use]
     pub fn with_label(mut self, name: &str) -> Self {
         self.0.labels.push(named("label", name));
@@ -53,7 +51,7 @@ impl Draft {
         self
     }
 
-    /// With a client of this id more.
+    /// With an additional client of this id.
     #[must_use]
     pub fn with_client(mut self, client: &str) -> Self {
         self.0.clients.push(id(client));
@@ -68,7 +66,7 @@ impl Draft {
         self
     }
 
-    /// Owned by nobody.
+    /// Without an owner.
     #[must_use]
     pub fn owned_by_nobody(mut self) -> Self {
         self.0.owner = None;
@@ -94,17 +92,17 @@ impl Draft {
         self.0
     }
 
-    /// It was created just now.
+    /// It is created.
     pub fn is_created(self) -> Event {
         event(EventKind::TicketCreated { ticket: self.0 })
     }
 
-    /// It was never looked at before.
+    /// It is read for the first time.
     pub fn is_first_seen(self) -> Event {
         event(EventKind::TicketFirstSeen { ticket: self.0 })
     }
 
-    /// It goes to another stage of its workflow.
+    /// It moves to another stage of its workflow.
     pub fn moves_to(self, stage: &str) -> Event {
         let from = self.0.place();
         let ticket = self.changed().in_stage(stage).0;
@@ -124,27 +122,27 @@ impl Draft {
         event(EventKind::LabelRemoved { ticket, label: named::<LabelId>("label", name) })
     }
 
-    /// Another user owns it now.
+    /// It gets another owner.
     pub fn gets_owner(self, owner: &str) -> Event {
         let (from, to) = (self.0.owner.clone(), Some(id::<OwnerId>(owner)));
         let ticket = Ticket { owner: to.clone(), ..self.changed().0 };
         event(EventKind::OwnerChanged { ticket, from, to })
     }
 
-    /// Its amount is another now.
+    /// Its amount changes.
     pub fn becomes_worth(self, value: u32) -> Event {
         let from = self.0.value.clone();
         let ticket = self.changed().worth(value).0;
         event(EventKind::ValueChanged { from, to: ticket.value.clone(), ticket })
     }
 
-    /// It has stood in its stage for so many days.
+    /// It has been in its stage for this many days.
     pub fn stays_for(self, days: u16) -> Event {
         let ticket = self.changed().0;
         event(EventKind::StageAged { stage: ticket.stage.clone(), ticket, days })
     }
 
-    /// The API no longer knows it.
+    /// The API no longer returns it.
     pub fn vanishes(self) -> Event {
         event(EventKind::Vanished { ticket: self.changed().0 })
     }
@@ -154,17 +152,6 @@ impl Draft {
         self.0.version = self.0.version.saturating_add(1);
         self
     }
-}
-
-/// The place with these names, with ids made of them.
-pub(super) fn place(workflow: &str, stage: &str) -> WorkflowStage {
-    WorkflowStage { workflow: named("workflow", workflow), stage: named("stage", stage) }
-}
-
-/// A name with an id that is made of it, so that the same name always has the same id.
-pub(super) fn named<Id: FromStr<Err: Debug>>(kind: &str, name: &str) -> Named<Id> {
-    let slug = name.to_ascii_lowercase().replace(|letter: char| !letter.is_ascii_alphanumeric(), "-");
-    Named { id: id(&format!("{kind}-{slug}")), name: Some(name.to_owned()) }
 }
 
 #[cfg(test)]

@@ -65,7 +65,7 @@ impl Organisations {
         }
         // Nothing was asked that could have answered.
         report.answers &= report.host.is_some();
-        let last = self.store.tokens_seen(organisation).await?.into_iter().max_by_key(|seen| seen.at);
+        let last = self.store.token_uses(organisation).await?.into_iter().max_by_key(|seen| seen.at);
         if let Some(last) = last {
             report.last_webhook_s = Some(now.since(last.at).as_secs());
             report.last_token = Some(self.stage_of(organisation, &last.version).await?);

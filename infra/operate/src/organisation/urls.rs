@@ -69,7 +69,7 @@ impl Organisations {
         let old = self.usable(organisation, old).await?;
         let (old, _) =
             old.with_context(|| format!("no rotation is on its way: `urls {organisation} --new`"))?;
-        let seen = self.store.tokens_seen(organisation).await?;
+        let seen = self.store.token_uses(organisation).await?;
         let age = seen.iter().find(|seen| seen.version == old).map(|seen| now.since(seen.at));
         if let Some(age) = age.filter(|age| *age < IN_USE_FOR && !force) {
             let minutes = age.as_secs() / 60;

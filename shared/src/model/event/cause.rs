@@ -1,4 +1,4 @@
-//! Why somebody looked, and so came to tell an event.
+//! What led to an event.
 
 use crate::clock::Timestamp;
 use crate::id::{ActionId, HintId, WebhookAction};
@@ -6,31 +6,31 @@ use crate::telemetry::xray::TraceHeader;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What made us look at a ticket.
+/// What led to the check of a ticket that found a change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "by", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Cause {
-    /// A webhook came.
+    /// A webhook.
     Webhook {
-        /// The hint that it became.
+        /// The hint that the webhook became.
         hint: HintId,
         /// The action in its URL.
         action: WebhookAction,
-        /// When it came.
+        /// When the webhook was received.
         received_at: Timestamp,
-        /// The trace of X-Ray that it is part of.
+        /// The X-Ray trace of the webhook.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         trace: Option<TraceHeader>,
     },
-    /// No webhook came; the ticket was due to be looked at.
+    /// The reconciler: a check of the ticket was due.
     Reconciler {
         /// The hint.
         hint: HintId,
-        /// When it asked.
+        /// When the reconciler sent the hint.
         asked_at: Timestamp,
     },
-    /// An action of ours made the change; the hint is what made us look.
+    /// An action of ours made the change. The hint led to the check that found it.
     Action {
         /// The hint.
         hint: HintId,
@@ -40,7 +40,7 @@ pub enum Cause {
 }
 
 impl Cause {
-    /// What made us look, as in `cause.by` on the bus.
+    /// The kind of cause, as in `cause.by` on the bus.
     pub fn by(&self) -> &'static str {
         match self {
             Self::Webhook { .. } => "webhook",
@@ -49,14 +49,14 @@ impl Cause {
         }
     }
 
-    /// The hint that made us look.
+    /// The hint that led to the check.
     pub fn hint(&self) -> &HintId {
         match self {
             Self::Webhook { hint, .. } | Self::Reconciler { hint, .. } | Self::Action { hint, .. } => hint,
         }
     }
 
-    /// The trace of X-Ray that it is part of, where a webhook was.
+    /// The X-Ray trace, if the cause is a webhook.
     pub fn trace(&self) -> Option<&TraceHeader> {
         match self {
             Self::Webhook { trace, .. } => trace.as_ref(),

@@ -1,0 +1,21 @@
+//! What performing one action needs.
+
+use crate::progress::Progress;
+use automations::clock::Timestamp;
+use automations::model::action::PlannedAction;
+use automations::notice::Notices;
+use automations::salestrekker::Session;
+
+/// One claimed action, and what it is performed with.
+pub(crate) struct Context<'a> {
+    /// The organisation's session at Salestrekker.
+    pub(crate) session: Session<'a>,
+    /// The action.
+    pub(crate) planned: &'a PlannedAction,
+    /// What is recorded before and between its requests.
+    pub(crate) progress: Progress<'a>,
+    /// The other systems that notices go to.
+    pub(crate) notices: &'a Notices,
+    /// When the invocation ends.
+    pub(crate) deadline: Timestamp,
+}

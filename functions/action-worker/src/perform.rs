@@ -1,0 +1,35 @@
+//! The dispatch: each kind of action, and the function that performs it.
+
+use crate::context::Context;
+use crate::create_ticket::create_ticket;
+use crate::edit_ticket::{add_label, move_stage, remove_label, set_owner};
+use crate::error::ActionError;
+use crate::lead::create_lead;
+use crate::notify::notify;
+use automations::model::action::{Action, OnUnknownOutcome};
+use automations::store::Outcome;
+
+/// Performs an action. What must be known of it is recorded before anything is sent; if that fails, nothing is sent.
+pub(crate) async fn perform(context: &mut Context<'_>) -> Result<Outcome, ActionError> {
+    match &context.planned.action {
+        Action::AddLabel { ticket, label } => add_label(context, ticket, label).await,
+        Action::RemoveLabel { ticket, label } => remove_label(context, ticket, label).await,
+        Action::SetOwner { ticket, owner } => set_owner(context, ticket, owner).await,
+        Action::MoveStage { ticket, stage } => move_stage(context, ticket, stage).await,
+        Action::CreateTicket { beside, workflow, stage, name, on_unknown_outcome: _ } => {
+            create_ticket(context, beside, (workflow, stage.as_deref()), name).await
+        }
+        Action::CreateLead { lead, into, name, on_unknown_outcome: _ } => {
+            create_lead(context, lead, into, name).await
+        }
+        Action::Notify { destination, text, about } => {
+            notify(context, destination, text, about.as_ref()).await
+        }
+        Action::Mutate { ticket: _, document, variables, on_unknown_outcome } => {
+            context.progress.record_send_started().await?;
+            let may_retry = *on_unknown_outcome == OnUnknownOutcome::Retry;
+            context.session.mutate(document, variables.clone(), may_retry).await?;
+            Ok(Outcome::Sent)
+        }
+    }
+}

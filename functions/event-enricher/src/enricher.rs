@@ -1,0 +1,45 @@
+//! The enricher, and what its parts hand to each other.
+
+use automations::aws::batch::MessageError;
+use automations::aws::bus::Bus;
+use automations::model::event::Cause;
+use automations::model::stage_age::StageAgeThresholds;
+use automations::salestrekker::Client;
+use automations::store::Store;
+
+/// The enricher, with what it needs.
+#[derive(Debug)]
+pub struct Enricher {
+    /// Salestrekker.
+    pub client: Client,
+    /// Snapshots and journal.
+    pub store: Store,
+    /// The bus that events are published on.
+    pub bus: Bus,
+    /// A query that lists tickets, if the vendor's schema is known to have one.
+    pub list_query: Option<String>,
+    /// The numbers of days in a stage for which there is an event.
+    pub thresholds: StageAgeThresholds,
+}
+
+pub(crate) type Result<T> = std::result::Result<T, MessageError>;
+
+/// A ticket that hints name.
+#[derive(Debug, Clone)]
+pub(crate) struct RequestedTicket {
+    /// The first hint that names it, or the first one that says that it is new.
+    pub(crate) cause: Cause,
+    /// Whether a hint says that it is new.
+    pub(crate) is_new: bool,
+}
+
+/// The result of checking a ticket.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum FetchOutcome {
+    /// It exists, now or before.
+    Ticket,
+    /// There is no such ticket.
+    Nothing,
+    /// The organisation is write-only.
+    Hidden,
+}

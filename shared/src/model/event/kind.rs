@@ -1,0 +1,230 @@
+//! What an event says happened, by kind.
+
+use crate::id::{ContactId, InboundKind, LabelId, OwnerId, StageId, WebhookAction, WorkflowId};
+use crate::model::inbound::Fields;
+use crate::model::ticket::{Named, Ticket, WorkflowStage};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use strum::IntoStaticStr;
+
+/// What happened. The name of a kind is in the past tense and is the `detail-type` on the bus.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, IntoStaticStr)]
+#[cfg_attr(test, derive(strum::EnumDiscriminants))]
+#[cfg_attr(
+    test,
+    strum_discriminants(name(KindName), vis(pub(crate)), derive(strum::EnumIter, PartialOrd, Ord))
+)]
+#[serde(tag = "type")]
+pub enum EventKind {
+    /// A new ticket: its webhook says so, or an action of ours created it.
+    #[serde(rename = "ticket.created")]
+    #[strum(serialize = "ticket.created")]
+    TicketCreated {
+        /// The ticket, new.
+        ticket: Ticket,
+    },
+    /// A ticket that was never read before. It may be years old, so it must not be treated as new.
+    #[serde(rename = "ticket.first_seen")]
+    #[strum(serialize = "ticket.first_seen")]
+    TicketFirstSeen {
+        /// The ticket as it is.
+        ticket: Ticket,
+    },
+    /// The ticket moved to another stage, of the same workflow or another one.
+    #[serde(rename = "ticket.stage_changed")]
+    #[strum(serialize = "ticket.stage_changed")]
+    StageChanged {
+        /// The ticket afterwards.
+        ticket: Ticket,
+        /// The stage at the last check. Stages that it passed in between are not known.
+        from: WorkflowStage,
+        /// The stage now.
+        to: WorkflowStage,
+    },
+    /// The ticket moved to another workflow. A `ticket.stage_changed` is published with it.
+    #[serde(rename = "ticket.workflow_changed")]
+    #[strum(serialize = "ticket.workflow_changed")]
+    WorkflowChanged {
+        /// The ticket afterwards.
+        ticket: Ticket,
+        /// The workflow before.
+        from: Named<WorkflowId>,
+        /// The workflow now.
+        to: Named<WorkflowId>,
+    },
+    /// The ticket has another owner.
+    #[serde(rename = "ticket.owner_changed")]
+    #[strum(serialize = "ticket.owner_changed")]
+    OwnerChanged {
+        /// The ticket afterwards.
+        ticket: Ticket,
+        /// The owner before.
+        from: Option<OwnerId>,
+        /// The owner now.
+        to: Option<OwnerId>,
+    },
+    /// The ticket has a new label.
+    #[serde(rename = "ticket.label_added")]
+    #[strum(serialize = "ticket.label_added")]
+    LabelAdded {
+        /// The ticket afterwards.
+        ticket: Ticket,
+        /// The label.
+        label: Named<LabelId>,
+    },
+    /// A label was removed from the ticket.
+    #[serde(rename = "ticket.label_removed")]
+    #[strum(serialize = "ticket.label_removed")]
+    LabelRemoved {
+        /// The ticket afterwards.
+        ticket: Ticket,
+        /// The label.
+        label: Named<LabelId>,
+    },
+    /// A contact was added to the ticket's clients.
+    #[serde(rename = "ticket.client_added")]
+    #[strum(serialize = "ticket.client_added")]
+    ClientAdded {
+        /// The ticket afterwards.
+        ticket: Ticket,
+        /// The contact, by id only.
+        client: ContactId,
+    },
+    /// A contact was removed from the ticket's clients.
+    #[serde(rename = "ticket.client_removed")]
+    #[strum(serialize = "ticket.client_removed")]
+    ClientRemoved {
+        /// The ticket afterwards.
+        ticket: Ticket,
+        /// The contact, by id only.
+        client: ContactId,
+    },
+    /// The ticket's amount changed. The unit is that of [`Ticket::value`].
+    #[serde(rename = "ticket.value_changed")]
+    #[strum(serialize = "ticket.value_changed")]
+    ValueChanged {
+        /// The ticket afterwards.
+        ticket: Ticket,
+        /// The amount before.
+        from: Option<serde_json::Number>,
+        /// The amount now.
+        to: Option<serde_json::Number>,
+    },
+    /// The ticket was switched on or off (`isActive`).
+    #[serde(rename = "ticket.active_changed")]
+    #[strum(serialize = "ticket.active_changed")]
+    ActiveChanged {
+        /// The ticket afterwards.
+        ticket: Ticket,
+        /// Before.
+        from: Option<bool>,
+        /// Now.
+        to: Option<bool>,
+    },
+    /// The ticket was renamed. The event has no names, as they usually contain a client's name.
+    #[serde(rename = "ticket.renamed")]
+    #[strum(serialize = "ticket.renamed")]
+    Renamed {
+        /// The ticket afterwards.
+        ticket: Ticket,
+    },
+    /// The ticket has been in its stage for this many days since it was first seen there: one of the thresholds in the template.
+    #[serde(rename = "ticket.stage_aged")]
+    #[strum(serialize = "ticket.stage_aged")]
+    StageAged {
+        /// The ticket as it is.
+        ticket: Ticket,
+        /// The stage.
+        stage: Named<StageId>,
+        /// The threshold that it passed, in days.
+        days: u16,
+    },
+    /// The API no longer returns the ticket.
+    #[serde(rename = "ticket.vanished")]
+    #[strum(serialize = "ticket.vanished")]
+    Vanished {
+        /// The ticket as it last was.
+        ticket: Ticket,
+    },
+    /// A request to a webhook that is not Salestrekker's. Its kind, and so the `detail-type` on the bus, is `inbound.` and the
+    /// webhook's name. The fields may be personal data: they are in no journal and in no log.
+    #[serde(rename = "inbound")]
+    #[strum(serialize = "inbound")]
+    Inbound {
+        /// The kind, as in `inbound.website-lead`.
+        kind: InboundKind,
+        /// The fields of the request.
+        fields: Fields,
+    },
+    /// A webhook that led to no ticket.
+    #[serde(rename = "webhook.unrecognised")]
+    #[strum(serialize = "webhook.unrecognised")]
+    WebhookUnrecognised {
+        /// The action in its URL.
+        action: WebhookAction,
+        /// Why it led to none.
+        reason: UnrecognisedReason,
+    },
+}
+
+/// Why a webhook led to no ticket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum UnrecognisedReason {
+    /// The body has no id in any of the known positions.
+    NoTicketId,
+    /// The organisation is write-only: its tickets are not read.
+    NoReadAccess,
+    /// The API does not know the ticket.
+    UnknownTicket,
+}
+
+impl EventKind {
+    /// The kind, as in the `detail-type` on the bus.
+    pub fn name(&self) -> &str {
+        if let Self::Inbound { kind, .. } = self { kind.as_str() } else { self.into() }
+    }
+
+    /// What distinguishes this change from others of its kind in the same version of the ticket, as part of the event's id;
+    /// empty for a kind that a version has once at most.
+    pub fn subject(&self) -> Cow<'_, str> {
+        match self {
+            Self::LabelAdded { label, .. } | Self::LabelRemoved { label, .. } => label.id.as_str().into(),
+            Self::ClientAdded { client, .. } | Self::ClientRemoved { client, .. } => client.as_str().into(),
+            Self::StageAged { days, .. } => days.to_string().into(),
+            Self::TicketCreated { .. }
+            | Self::TicketFirstSeen { .. }
+            | Self::StageChanged { .. }
+            | Self::WorkflowChanged { .. }
+            | Self::OwnerChanged { .. }
+            | Self::ValueChanged { .. }
+            | Self::ActiveChanged { .. }
+            | Self::Renamed { .. }
+            | Self::Vanished { .. }
+            | Self::Inbound { .. }
+            | Self::WebhookUnrecognised { .. } => "".into(),
+        }
+    }
+
+    /// The ticket that changed; none for `inbound.…` and `webhook.unrecognised`.
+    pub fn ticket(&self) -> Option<&Ticket> {
+        match self {
+            Self::TicketCreated { ticket }
+            | Self::TicketFirstSeen { ticket }
+            | Self::StageChanged { ticket, .. }
+            | Self::WorkflowChanged { ticket, .. }
+            | Self::OwnerChanged { ticket, .. }
+            | Self::LabelAdded { ticket, .. }
+            | Self::LabelRemoved { ticket, .. }
+            | Self::ClientAdded { ticket, .. }
+            | Self::ClientRemoved { ticket, .. }
+            | Self::ValueChanged { ticket, .. }
+            | Self::ActiveChanged { ticket, .. }
+            | Self::Renamed { ticket }
+            | Self::StageAged { ticket, .. }
+            | Self::Vanished { ticket } => Some(ticket),
+            Self::Inbound { .. } | Self::WebhookUnrecognised { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! All items of one organisation, for erasure and for tests: read by a scan, and deleted by their keys.
+
+use super::keys::{ItemKey, ItemKind, partitions_of};
+use super::{Error, Item, Store, text, unavailable};
+use crate::id::OrganisationId;
+
+/// An item as it is in the table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredItem {
+    /// Its key.
+    pub key: ItemKey,
+    /// All of its attributes, the key's included.
+    pub attributes: Item,
+}
+
+impl Store {
+    /// All items of an organisation, read consistently. It scans the whole table.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn items_of(&self, organisation: &OrganisationId) -> Result<Vec<StoredItem>, Error> {
+        let (own, [tickets, actions, receipts]) = partitions_of(organisation);
+        let request = self.client.scan().table_name(&self.table).consistent_read(true);
+        let request = request
+            .filter_expression(
+                "pk = :own OR begins_with(pk, :tickets) OR begins_with(pk, :actions) OR begins_with(pk, :receipts)",
+            )
+            .expression_attribute_values(":own", text(own))
+            .expression_attribute_values(":tickets", text(tickets))
+            .expression_attribute_values(":actions", text(actions))
+            .expression_attribute_values(":receipts", text(receipts));
+        let mut pages = request.into_paginator().items().send();
+        let mut items = Vec::new();
+        while let Some(attributes) = pages.try_next().await.map_err(|error| unavailable(&error))? {
+            let key = ItemKey::of(&attributes);
+            let key = key.ok_or(Error::Unusable { attribute: "pk", decode_error: None })?;
+            items.push(StoredItem { key, attributes });
+        }
+        Ok(items)
+    }
+
+    /// Deletes these items for ever: records of actions first and snapshots last, so that after an error the rest is still
+    /// found by the snapshots.
+    ///
+    /// # Errors
+    /// [`Error`]; some of them may be deleted.
+    pub async fn delete(&self, keys: &[ItemKey]) -> Result<(), Error> {
+        let order = |key: &&ItemKey| match key.kind {
+            ItemKind::Action(_) => 0,
+            ItemKind::Journal(..)
+            | ItemKind::ChangeMarks(_)
+            | ItemKind::InboundReceipt(..)
+            | ItemKind::TokenUse(_) => 1,
+            ItemKind::Snapshot(_) => 2,
+        };
+        let mut keys: Vec<&ItemKey> = keys.iter().collect();
+        keys.sort_by_key(order);
+        for key in keys {
+            let request = self.client.delete_item().table_name(&self.table);
+            let deleted = request.set_key(Some(key.attributes())).send().await;
+            deleted.map_err(|error| unavailable(&error))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,180 @@
+//! The keys of the table's items. No other file knows their format.
+
+use super::Item;
+use crate::id::{ActionId, InboundKind, OrganisationId, TicketId};
+use aws_sdk_dynamodb::types::AttributeValue;
+use std::collections::HashMap;
+
+const TICKET: &str = "TICKET#";
+const ACTION: &str = "ACTION#";
+const INBOUND: &str = "INBOUND#";
+const ORGANISATION: &str = "ORGANISATION#";
+const SNAPSHOT: &str = "SNAPSHOT";
+const JOURNAL: &str = "JOURNAL#";
+const CHANGE_MARKS: &str = "CHANGE_MARKS";
+const RESULT: &str = "RESULT";
+const RECEIVED: &str = "RECEIVED";
+const TOKEN: &str = "TOKEN#";
+
+/// The key of an item: what the item is, and of what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ItemKey {
+    /// The brokerage.
+    pub organisation: OrganisationId,
+    /// What the item is.
+    pub kind: ItemKind,
+}
+
+/// What an item is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ItemKind {
+    /// A ticket as it was last read.
+    Snapshot(TicketId),
+    /// The events of one version of a ticket.
+    Journal(TicketId, u64),
+    /// What our actions changed at a ticket.
+    ChangeMarks(TicketId),
+    /// The claim or the record of an action.
+    Action(ActionId),
+    /// A request to an inbound webhook: its kind, and the digest of its id or its body.
+    InboundReceipt(InboundKind, String),
+    /// The last use of a version of the webhook token.
+    TokenUse(String),
+}
+
+impl ItemKind {
+    /// The ticket, if the item belongs to one.
+    pub fn ticket(&self) -> Option<&TicketId> {
+        match self {
+            Self::Snapshot(ticket) | Self::Journal(ticket, _) | Self::ChangeMarks(ticket) => Some(ticket),
+            Self::Action(_) | Self::InboundReceipt(..) | Self::TokenUse(_) => None,
+        }
+    }
+}
+
+impl ItemKey {
+    /// The key of an item of this organisation.
+    pub fn new(organisation: &OrganisationId, kind: ItemKind) -> Self {
+        Self { organisation: organisation.clone(), kind }
+    }
+
+    /// The key of an item that was read; none if this program does not write items of that kind.
+    pub fn of(item: &HashMap<String, AttributeValue>) -> Option<Self> {
+        let part = |name: &str| item.get(name)?.as_s().ok().map(String::as_str);
+        let (pk, sk) = (part("pk")?, part("sk")?);
+        // An organisation contains no `#`; the id of a ticket or an action may.
+        let (organisation, kind) = if let Some(rest) = pk.strip_prefix(TICKET) {
+            let (organisation, ticket) = rest.split_once('#')?;
+            let ticket = TicketId::parse(ticket).ok()?;
+            (organisation, ticket_item(ticket, sk)?)
+        } else if let Some(rest) = pk.strip_prefix(ACTION) {
+            let (organisation, action) = rest.split_once('#')?;
+            (organisation, ItemKind::Action(ActionId::parse(action).ok()?))
+        } else if let Some(rest) = pk.strip_prefix(INBOUND) {
+            let (organisation, rest) = rest.split_once('#')?;
+            let (kind, digest) = rest.split_once('#')?;
+            (organisation, ItemKind::InboundReceipt(InboundKind::parse(kind).ok()?, digest.to_owned()))
+        } else {
+            let version = sk.strip_prefix(TOKEN)?;
+            (pk.strip_prefix(ORGANISATION)?, ItemKind::TokenUse(version.to_owned()))
+        };
+        Some(Self { organisation: OrganisationId::parse(organisation).ok()?, kind })
+    }
+
+    /// The key as an item's attributes.
+    pub fn attributes(&self) -> HashMap<String, AttributeValue> {
+        let Self { organisation, kind } = self;
+        let (pk, sk) = match kind {
+            ItemKind::Snapshot(ticket) => (ticket_partition(organisation, ticket), SNAPSHOT.to_owned()),
+            ItemKind::Journal(ticket, version) => {
+                // With leading zeros, so that versions are in order.
+                (ticket_partition(organisation, ticket), format!("{JOURNAL}{version:010}"))
+            }
+            ItemKind::ChangeMarks(ticket) => {
+                (ticket_partition(organisation, ticket), CHANGE_MARKS.to_owned())
+            }
+            ItemKind::Action(action) => (format!("{ACTION}{organisation}#{action}"), RESULT.to_owned()),
+            ItemKind::InboundReceipt(kind, digest) => {
+                (format!("{INBOUND}{organisation}#{kind}#{digest}"), RECEIVED.to_owned())
+            }
+            ItemKind::TokenUse(version) => {
+                (format!("{ORGANISATION}{organisation}"), format!("{TOKEN}{version}"))
+            }
+        };
+        HashMap::from([("pk".to_owned(), AttributeValue::S(pk)), ("sk".to_owned(), AttributeValue::S(sk))])
+    }
+}
+
+fn ticket_item(ticket: TicketId, sk: &str) -> Option<ItemKind> {
+    match sk {
+        SNAPSHOT => Some(ItemKind::Snapshot(ticket)),
+        CHANGE_MARKS => Some(ItemKind::ChangeMarks(ticket)),
+        _ => Some(ItemKind::Journal(ticket, sk.strip_prefix(JOURNAL)?.parse().ok()?)),
+    }
+}
+
+fn ticket_partition(organisation: &OrganisationId, ticket: &TicketId) -> String {
+    format!("{TICKET}{organisation}#{ticket}")
+}
+
+/// The key of an item, as its attributes.
+pub(super) fn key(organisation: &OrganisationId, kind: ItemKind) -> Item {
+    ItemKey::new(organisation, kind).attributes()
+}
+
+/// The partition key of a ticket's items, and the prefix of the sort keys of its journal.
+pub(super) fn journal_of(organisation: &OrganisationId, ticket: &TicketId) -> (String, &'static str) {
+    (ticket_partition(organisation, ticket), JOURNAL)
+}
+
+/// The partition key of an organisation's token uses, and the prefix of their sort keys.
+pub(super) fn token_uses_of(organisation: &OrganisationId) -> (String, &'static str) {
+    (format!("{ORGANISATION}{organisation}"), TOKEN)
+}
+
+/// The partition key of an organisation's own items, and the prefixes of its tickets, actions and receipts.
+pub(super) fn partitions_of(organisation: &OrganisationId) -> (String, [String; 3]) {
+    let of = |prefix: &str| format!("{prefix}{organisation}#");
+    (format!("{ORGANISATION}{organisation}"), [of(TICKET), of(ACTION), of(INBOUND)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_read_back_as_it_was_written() {
+        let ticket = TicketId::parse("t#1").unwrap();
+        let action = ActionId::parse("e.h.0").unwrap();
+        let kinds = [
+            ItemKind::Snapshot(ticket.clone()),
+            ItemKind::Journal(ticket.clone(), 12),
+            ItemKind::ChangeMarks(ticket),
+            ItemKind::Action(action),
+            ItemKind::InboundReceipt(InboundKind::parse("inbound.survey").unwrap(), "d1".to_owned()),
+            ItemKind::TokenUse("v-1".to_owned()),
+        ];
+        let organisation = OrganisationId::parse("north").unwrap();
+        for kind in kinds {
+            let key = ItemKey::new(&organisation, kind);
+            assert_eq!(ItemKey::of(&key.attributes()), Some(key));
+        }
+        let other = [("pk", "TICKET#north#t"), ("sk", "OTHER")];
+        let other = other.map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned())));
+        assert_eq!(ItemKey::of(&other.into()), None);
+    }
+
+    #[test]
+    fn all_of_an_organisation_is_in_its_partitions() {
+        let organisation = OrganisationId::parse("north").unwrap();
+        let (own, prefixes) = partitions_of(&organisation);
+        let of = |kind| match &key(&organisation, kind)["pk"] {
+            AttributeValue::S(pk) => *pk == own || prefixes.iter().any(|prefix| pk.starts_with(prefix)),
+            _ => false,
+        };
+        assert!(of(ItemKind::Snapshot(TicketId::parse("t-1").unwrap())));
+        assert!(of(ItemKind::Action(ActionId::parse("e.h.0").unwrap())));
+        assert!(of(ItemKind::InboundReceipt(InboundKind::parse("inbound.survey").unwrap(), "d".to_owned())));
+        assert!(of(ItemKind::TokenUse("v-1".to_owned())));
+    }
+}

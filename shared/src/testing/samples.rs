@@ -1,0 +1,105 @@
+//! One event and one action of each kind, and other common ones.
+
+use super::fixtures::{event, id, stage, ticket};
+use crate::id::{ContactId, OwnerId};
+use crate::model::action::Action;
+use crate::model::event::{Event, EventKind, UnrecognisedReason};
+use crate::model::lead::{Lead, LeadTarget};
+use crate::model::ticket::{Named, Ticket};
+use crate::salestrekker::Contact;
+use serde_json::json;
+
+/// The ticket of [`ticket`] moves from one stage to another.
+pub fn stage_changed(from: &str, to: &str) -> Event {
+    let to = stage(to);
+    let ticket = Ticket { version: 2, stage: to.stage.clone(), ..ticket() };
+    event(EventKind::StageChanged { ticket, from: stage(from), to })
+}
+
+/// An event of each kind, for a test that a handler ignores all events but its own.
+pub fn one_of_each() -> Vec<Event> {
+    let ticket = ticket();
+    let label = Named { id: id("label-2"), name: Some("Settled".to_owned()) };
+    let client: ContactId = id("contact-2");
+    let other: Option<OwnerId> = Some(id("owner-2"));
+    let kind = [
+        EventKind::TicketCreated { ticket: ticket.clone() },
+        EventKind::TicketFirstSeen { ticket: ticket.clone() },
+        EventKind::WorkflowChanged {
+            ticket: ticket.clone(),
+            from: ticket.workflow.clone(),
+            to: ticket.workflow.clone(),
+        },
+        EventKind::OwnerChanged { ticket: ticket.clone(), from: ticket.owner.clone(), to: other },
+        EventKind::LabelAdded { ticket: ticket.clone(), label: label.clone() },
+        EventKind::LabelRemoved { ticket: ticket.clone(), label },
+        EventKind::ClientAdded { ticket: ticket.clone(), client: client.clone() },
+        EventKind::ClientRemoved { ticket: ticket.clone(), client },
+        EventKind::ValueChanged { ticket: ticket.clone(), from: None, to: ticket.value.clone() },
+        EventKind::ActiveChanged { ticket: ticket.clone(), from: None, to: Some(true) },
+        EventKind::Renamed { ticket: ticket.clone() },
+        EventKind::StageAged { ticket: ticket.clone(), stage: ticket.stage.clone(), days: 14 },
+        EventKind::Vanished { ticket },
+        posted("website-lead", &[("name", "Jane Citizen"), ("email", "jane@example.com")]).kind,
+        EventKind::WebhookUnrecognised {
+            action: id("ticket-updated"),
+            reason: UnrecognisedReason::NoTicketId,
+        },
+    ];
+    let mut events: Vec<_> = kind.into_iter().map(event).collect();
+    events.push(stage_changed("Approved", "Settled"));
+    events
+}
+
+/// An action of each kind.
+pub fn action_of_each_kind() -> Vec<Action> {
+    let ticket = ticket();
+    vec![
+        Action::add_label(&ticket, "Client"),
+        Action::remove_label(&ticket, "Client"),
+        Action::set_owner(&ticket, &id("owner-2")),
+        Action::move_stage(&ticket, "Settled"),
+        Action::create_ticket(&ticket, "Annual reviews", "Follow-up: {ticket}"),
+        Action::create_lead(Lead::default(), &LeadTarget::first_stage_of("Home loans"), "{contact}"),
+        Action::notify(&ticket, &id("team"), "{ticket} has settled"),
+        Action::mutate(&ticket, "mutation { x }", json!({})),
+    ]
+}
+
+/// A form with these fields, sent to the inbound webhook of this name.
+pub fn posted(name: &str, fields: &[(&str, &str)]) -> Event {
+    event(EventKind::Inbound {
+        kind: id(&format!("inbound.{name}")),
+        fields: fields.iter().copied().collect(),
+    })
+}
+
+/// A person, as Salestrekker's API returns one.
+///
+/// # Panics
+/// If the id is not valid.
+#[expect(clippy::expect_used, reason = "for tests, which should fail here")]
+pub fn contact(contact: &str, first_name: &str, family_name: &str, email: &str) -> Contact {
+    let person = json!({
+        "information": { "firstName": first_name, "familyName": family_name },
+        "contact": { "email": email },
+    });
+    serde_json::from_value(json!({ "id": contact, "person": person })).expect("an example contact is valid")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::action::ActionKind;
+    use crate::model::event::KindName;
+    use std::collections::BTreeSet;
+    use strum::IntoEnumIterator as _;
+
+    #[test]
+    fn every_kind_of_event_and_of_action_has_a_sample() {
+        let events: BTreeSet<KindName> = one_of_each().iter().map(|event| (&event.kind).into()).collect();
+        assert_eq!(events, KindName::iter().collect());
+        let actions: BTreeSet<ActionKind> = action_of_each_kind().iter().map(Into::into).collect();
+        assert_eq!(actions, ActionKind::iter().collect());
+    }
+}
