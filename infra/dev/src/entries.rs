@@ -86,7 +86,10 @@ fn settings(row: &Row, program: &Path) -> Result<Option<Problem>> {
         .output()
         .with_context(|| format!("{} cannot be started", program.display()))?;
     let error = String::from_utf8_lossy(&output.stderr);
-    Ok((!output.status.success()).then(|| error.trim().lines().last().unwrap_or_default().to_owned()))
+    let line = error.trim().lines().last().unwrap_or_default();
+    // A program begins with its own name.
+    let own = program.file_name().map(|name| format!("{}: ", name.to_string_lossy())).unwrap_or_default();
+    Ok((!output.status.success()).then(|| line.strip_prefix(&own).unwrap_or(line).to_owned()))
 }
 
 #[cfg(test)]

@@ -2,12 +2,12 @@
 
 use crate::bench;
 use crate::chaos;
-use crate::entries::check_entries;
+use crate::entries::build_and_check;
 use crate::ports::Ports;
-use crate::project::{command, functions, root};
+use crate::project::{command, root};
 use crate::sam;
 use crate::stack::{Running, found_by};
-use crate::steps::{run_build, say, step};
+use crate::steps::{say, step};
 use crate::template::Template;
 use crate::tools::{self, Tools};
 use crate::turn;
@@ -91,10 +91,7 @@ fn unit() -> Result<()> {
     check("unit, property and doc tests", cargo(&["test", "--locked"]), "fix what failed")?;
     step("the entries of the table of handlers", || {
         let _turn = turn::take()?;
-        let mut build = cargo(&["build", "--locked", "--bins", "--package", "dev"]);
-        build.args(functions()?.iter().flat_map(|name| ["--package", name]));
-        run_build(&mut build, "entries.log")?;
-        check_entries(&[])
+        build_and_check()
     })
 }
 

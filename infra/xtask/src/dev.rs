@@ -1,7 +1,7 @@
 //! `cargo xtask dev`: the local stack, and in it every saved file a moment later.
 
 use crate::changes::{Watched, Work};
-use crate::entries::check_entries;
+use crate::entries::{build_and_check, check_entries};
 use crate::ports::Ports;
 use crate::project::{binary, command, functions, local, root};
 use crate::sam::build;
@@ -163,8 +163,11 @@ impl Dev {
         let template = template_text()?;
         let changed = changed_settings(&self.template, &template).filter(|_| is_template_alone(saved));
         if let Some(names) = changed.filter(|_| !self.owed.all && self.owed.functions.is_empty()) {
+            if names.is_empty() {
+                return Ok(());
+            }
             say(&format!("  ↻ {what}: new settings of {}", names.join(", ")));
-            check_entries(&[])?;
+            build_and_check()?;
             for name in names {
                 let mut settings = command(binary("dev"));
                 found_by(&mut settings, &self.running.place());

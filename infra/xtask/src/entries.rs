@@ -1,8 +1,18 @@
 //! The entries of the table of handlers, checked by the handlers' own programs.
 
-use crate::project::{binary, command, root};
+use crate::project::{binary, command, functions, root};
+use crate::steps::run_build;
 use anyhow::{Context as _, Result, bail};
 use std::path::Path;
+
+/// Builds every function's program and checks all entries: SAM takes the programs of an earlier build away.
+pub(crate) fn build_and_check() -> Result<()> {
+    let mut build = command("cargo");
+    build.args(["build", "--locked", "--bins", "--package", "dev"]);
+    build.args(functions()?.iter().flat_map(|name| ["--package", name]));
+    run_build(&mut build, "entries.log")?;
+    check_entries(&[])
+}
 
 /// Checks the entries of the table of handlers (all, or those of these functions) against the programs just built.
 pub(crate) fn check_entries(names: &[String]) -> Result<()> {
