@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime};
 /// let time: Timestamp = "2026-11-25T19:30:00+10:00".parse()?;
 /// assert_eq!(time.to_string(), "2026-11-25T09:30:00.000Z");
 /// assert!("yesterday".parse::<Timestamp>().is_err());
-/// # Ok::<(), automations::clock::NotATimestamp>(())
+/// # Ok::<(), automations::clock::InvalidTimestamp>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(jiff::Timestamp);
@@ -24,7 +24,7 @@ pub struct Timestamp(jiff::Timestamp);
 /// A text is not a timestamp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a timestamp; write RFC 3339, for example 2026-11-25T09:30:00Z")]
-pub struct NotATimestamp;
+pub struct InvalidTimestamp;
 
 impl Timestamp {
     /// The time this many milliseconds after 1970 began; the year 9999 at the latest.
@@ -74,11 +74,11 @@ impl fmt::Display for Timestamp {
 }
 
 impl FromStr for Timestamp {
-    type Err = NotATimestamp;
+    type Err = InvalidTimestamp;
 
-    fn from_str(text: &str) -> Result<Self, NotATimestamp> {
-        let time: jiff::Timestamp = text.parse().map_err(|_cause| NotATimestamp)?;
-        u64::try_from(time.as_millisecond()).map(Self::from_millis).map_err(|_before_1970| NotATimestamp)
+    fn from_str(text: &str) -> Result<Self, InvalidTimestamp> {
+        let time: jiff::Timestamp = text.parse().map_err(|_cause| InvalidTimestamp)?;
+        u64::try_from(time.as_millisecond()).map(Self::from_millis).map_err(|_before_1970| InvalidTimestamp)
     }
 }
 
@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn what_is_before_1970_or_not_a_time_is_refused() {
         for wrong in ["", "1969-12-31T23:59:59Z", "1790000000000", "2026-11-25", "2026-13-01T00:00:00Z"] {
-            assert_eq!(wrong.parse::<Timestamp>(), Err(NotATimestamp), "{wrong}");
+            assert_eq!(wrong.parse::<Timestamp>(), Err(InvalidTimestamp), "{wrong}");
         }
     }
 

@@ -26,7 +26,7 @@ pub struct Reader {
 /// Every problem of the environment; names and expected types, never values.
 #[derive(Debug, thiserror::Error)]
 #[error("the function's environment is not usable: {}; see this function in template.yaml", .problems.join("; "))]
-pub struct Unusable {
+pub struct InvalidEnvironment {
     problems: Vec<String>,
 }
 
@@ -75,11 +75,11 @@ impl Reader {
     /// The configuration that `build` makes of what was read.
     ///
     /// # Errors
-    /// [`Unusable`] where any read had a problem.
-    pub fn finish<C>(self, build: impl FnOnce() -> Option<C>) -> Result<C, Unusable> {
+    /// [`InvalidEnvironment`] where any read had a problem.
+    pub fn finish<C>(self, build: impl FnOnce() -> Option<C>) -> Result<C, InvalidEnvironment> {
         match (self.problems.is_empty(), build()) {
             (true, Some(config)) => Ok(config),
-            _ => Err(Unusable { problems: self.problems }),
+            _ => Err(InvalidEnvironment { problems: self.problems }),
         }
     }
 

@@ -13,12 +13,12 @@ pub struct Endpoint(Url);
 /// Why an address is no [`Endpoint`].
 #[derive(Debug, thiserror::Error)]
 #[error("the API's address must begin with https://")]
-pub struct NotAnEndpoint;
+pub struct InvalidEndpoint;
 
 impl TryFrom<Url> for Endpoint {
-    type Error = NotAnEndpoint;
+    type Error = InvalidEndpoint;
 
-    fn try_from(url: Url) -> Result<Self, NotAnEndpoint> {
+    fn try_from(url: Url) -> Result<Self, InvalidEndpoint> {
         let loopback = match url.host() {
             Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
             Some(Host::Ipv6(address)) => IpAddr::V6(address).is_loopback(),
@@ -28,7 +28,7 @@ impl TryFrom<Url> for Endpoint {
         if url.scheme() == "https" || (url.scheme() == "http" && loopback) {
             Ok(Self(url))
         } else {
-            Err(NotAnEndpoint)
+            Err(InvalidEndpoint)
         }
     }
 }

@@ -1,4 +1,4 @@
-//! HTTP to everybody that a function talks to: one way to set it up, and one answer to whom it trusts.
+//! HTTP to everybody that a function talks to: one way to set it up, and one response to whom it trusts.
 //!
 //! The roots are Mozilla's, compiled in: the system's would be read and parsed in every cold start, for each client anew.
 
@@ -8,25 +8,25 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 /// A function that slept for longer finds its connections closed at the other end.
-const IDLE: Duration = Duration::from_secs(30);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Made once: clients share it, with the sessions that their handshakes may resume.
-static TRUST: LazyLock<ClientConfig> =
-    LazyLock::new(|| trusting(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }));
+static TLS_CONFIG: LazyLock<ClientConfig> =
+    LazyLock::new(|| tls_config(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }));
 
 /// The beginning of every client. It follows no redirect: nobody whom we talk to has reason to send one.
 pub(crate) fn client() -> ClientBuilder {
-    client_with(TRUST.clone())
+    client_with(TLS_CONFIG.clone())
 }
 
 fn client_with(trust: ClientConfig) -> ClientBuilder {
     reqwest::Client::builder()
         .tls_backend_preconfigured(trust)
-        .pool_idle_timeout(IDLE)
+        .pool_idle_timeout(IDLE_TIMEOUT)
         .redirect(reqwest::redirect::Policy::none())
 }
 
-fn trusting(roots: RootCertStore) -> ClientConfig {
+fn tls_config(roots: RootCertStore) -> ClientConfig {
     ClientConfig::builder().with_root_certificates(roots).with_no_client_auth()
 }
 
@@ -62,10 +62,10 @@ mod tests {
         (port, certificate)
     }
 
-    /// The answer, or the whole chain of what went wrong.
+    /// The response, or the whole chain of what went wrong.
     async fn get(client: ClientBuilder, port: u16) -> Result<u16, String> {
-        let answer = client.build().unwrap().get(format!("https://localhost:{port}/")).send().await;
-        answer.map(|answer| answer.status().as_u16()).map_err(|error| {
+        let response = client.build().unwrap().get(format!("https://localhost:{port}/")).send().await;
+        response.map(|response| response.status().as_u16()).map_err(|error| {
             let mut texts = Vec::new();
             let mut source = error.source();
             while let Some(error) = source {
@@ -76,10 +76,10 @@ mod tests {
         })
     }
 
-    fn trusting_also(certificate: CertificateDer<'static>) -> ClientBuilder {
+    fn client_that_trusts(certificate: CertificateDer<'static>) -> ClientBuilder {
         let mut roots = RootCertStore::empty();
         roots.add(certificate).unwrap();
-        client_with(trusting(roots))
+        client_with(tls_config(roots))
     }
 
     #[tokio::test]
@@ -87,13 +87,13 @@ mod tests {
         let (port, certificate) = server("localhost").await;
         let refused = get(client(), port).await.unwrap_err();
         assert!(refused.contains("UnknownIssuer"), "{refused}");
-        assert_eq!(get(trusting_also(certificate), port).await, Ok(204), "the server is sound");
+        assert_eq!(get(client_that_trusts(certificate), port).await, Ok(204), "the server is sound");
     }
 
     #[tokio::test]
     async fn somebody_elses_certificate_is_refused() {
         let (port, certificate) = server("somebody-else.example").await;
-        let refused = get(trusting_also(certificate), port).await.unwrap_err();
+        let refused = get(client_that_trusts(certificate), port).await.unwrap_err();
         assert!(refused.contains("not valid for name"), "{refused}");
     }
 

@@ -1,7 +1,7 @@
 //! What every function does once, before its first invocation.
 
 use crate::aws;
-use crate::config::{Reader, Unusable};
+use crate::config::{InvalidEnvironment, Reader};
 use crate::telemetry::{self, EventName, Level};
 use aws_config::SdkConfig;
 
@@ -10,7 +10,7 @@ use aws_config::SdkConfig;
 pub enum Error {
     /// The environment lacks something, or holds what cannot be read.
     #[error(transparent)]
-    Environment(#[from] Unusable),
+    Environment(#[from] InvalidEnvironment),
     /// TLS cannot be set up.
     #[error("the HTTP client cannot be made")]
     Http(#[from] reqwest::Error),

@@ -29,7 +29,11 @@ pub fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| DecodeError {
         // Where a text is no JSON, the way there may lead through fields that only a stranger knows.
-        path: if error.inner().classify() == Category::Data { place(error.path()) } else { ".".to_owned() },
+        path: if error.inner().classify() == Category::Data {
+            path_text(error.path())
+        } else {
+            ".".to_owned()
+        },
         line: error.inner().line(),
         column: error.inner().column(),
     })?;
@@ -42,19 +46,19 @@ pub fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
 }
 
 /// A path of field names and positions. A name that may be a value, as in a map whose keys people choose, is left out.
-pub(crate) fn place(path: &Path) -> String {
-    let mut place = String::new();
+pub(crate) fn path_text(path: &Path) -> String {
+    let mut text = String::new();
     for segment in path {
         match segment {
-            Segment::Seq { index } => place.extend(["[", &index.to_string(), "]"]),
+            Segment::Seq { index } => text.extend(["[", &index.to_string(), "]"]),
             Segment::Map { key: name } | Segment::Enum { variant: name } => {
-                place.push_str(if place.is_empty() { "" } else { "." });
-                place.push_str(if is_name(name) { name } else { "?" });
+                text.push_str(if text.is_empty() { "" } else { "." });
+                text.push_str(if is_name(name) { name } else { "?" });
             }
-            Segment::Unknown => place.push('?'),
+            Segment::Unknown => text.push('?'),
         }
     }
-    if place.is_empty() { ".".to_owned() } else { place }
+    if text.is_empty() { ".".to_owned() } else { text }
 }
 
 /// Whether this is written as our fields and the vendor's are: `stage_changed`, `idTicket`.
@@ -74,7 +78,7 @@ pub fn to_json<T: Serialize>(value: &T) -> String {
 }
 
 /// The id of the hint, the event or the action that a message carries, for its log lines; nothing that may be a value.
-pub(crate) fn id_in(text: &str) -> Option<String> {
+pub(crate) fn subject_id(text: &str) -> Option<String> {
     #[derive(Deserialize)]
     struct Named {
         id: Option<String>,
@@ -94,10 +98,10 @@ mod tests {
 
     #[test]
     fn a_message_is_named_by_the_id_of_what_it_carries() {
-        assert_eq!(id_in(r#"{"id": "e-1.h.0", "action": {}}"#).as_deref(), Some("e-1.h.0"));
-        assert_eq!(id_in(r#"{"id": "bus", "detail": {"id": "e-1"}}"#).as_deref(), Some("e-1"));
+        assert_eq!(subject_id(r#"{"id": "e-1.h.0", "action": {}}"#).as_deref(), Some("e-1.h.0"));
+        assert_eq!(subject_id(r#"{"id": "bus", "detail": {"id": "e-1"}}"#).as_deref(), Some("e-1"));
         for unnamed in ["", "[]", "{}", r#"{"id": 7}"#, r#"{"id": "Jane Citizen"}"#, r#"{"detail": {}}"#] {
-            assert_eq!(id_in(unnamed), None, "{unnamed}");
+            assert_eq!(subject_id(unnamed), None, "{unnamed}");
         }
     }
 
@@ -113,16 +117,16 @@ mod tests {
 
     #[test]
     fn the_error_names_no_field_that_is_not_ours_and_stays_short() {
-        let told =
+        let message =
             |text: &str| from_json::<BTreeMap<String, Vec<u64>>>(text.as_bytes()).unwrap_err().to_string();
-        assert_eq!(told(r#"{"Jane Citizen": [1, "x"]}"#), "it does not fit at `?[1]` (line 1, column 24)");
+        assert_eq!(message(r#"{"Jane Citizen": [1, "x"]}"#), "it does not fit at `?[1]` (line 1, column 24)");
         assert_eq!(
-            told(&format!(r#"{{"{}": 1}}"#, "long".repeat(99))),
+            message(&format!(r#"{{"{}": 1}}"#, "long".repeat(99))),
             "it does not fit at `?` (line 1, column 402)"
         );
         let broken = format!(r#"{{"jane": {}"#, "[".repeat(90));
-        let told = from_json::<OwnChanges>(broken.as_bytes()).unwrap_err().to_string();
-        assert_eq!(told, "it does not fit at `.` (line 1, column 99)");
+        let message = from_json::<OwnChanges>(broken.as_bytes()).unwrap_err().to_string();
+        assert_eq!(message, "it does not fit at `.` (line 1, column 99)");
     }
 
     #[test]

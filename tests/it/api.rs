@@ -221,9 +221,9 @@ async fn an_answer_too_large_too_deep_too_slow_or_empty_is_a_clear_error() -> Re
     let _turn = among_others().await;
     let stack = Stack::found().await?;
     let limits = Limits {
-        answer_bytes: NonZeroUsize::MIN.saturating_add(99_999),
+        max_response_bytes: NonZeroUsize::MIN.saturating_add(99_999),
         request_ms: NonZeroU64::MIN.saturating_add(1_499),
-        repetitions: 0,
+        retries: 0,
         ..Limits::default()
     };
     let desk = Desk::new(&stack, "bounds", limits).await?;

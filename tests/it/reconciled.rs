@@ -64,10 +64,10 @@ async fn a_ticket_that_no_webhook_ever_named_is_found_by_a_list_where_there_is_o
     let organisation = stack.organisation("listed").await?;
     let known = known_ticket(&organisation, "Approved").await?;
     let unknown = organisation.new_ticket(json!({})).await?;
-    let answer = json!({ "data": { "answer": [{ "id": known }, unknown] } });
+    let answer = json!({ "data": { "result": [{ "id": known }, unknown] } });
     let fault = json!([{ "organisation": "listed", "on": "query All", "is": { "answer": answer } }]);
     stack.control(reqwest::Method::POST, "faults", &fault).await?;
-    let query = "query All { answer: tickets { id } }";
+    let query = "query All { result: tickets { id } }";
     rest(&stack).await?;
     let before = set_variable(&stack, "event-enricher", "LIST_QUERY", query).await?;
     let hint = json!({

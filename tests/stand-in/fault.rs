@@ -112,7 +112,7 @@ impl Kind {
                 Json(json!({ "data": null, "errors": [error] })).into_response()
             }
             Self::Large { bytes } => {
-                Json(json!({ "data": { "answer": "x".repeat(*bytes) } })).into_response()
+                Json(json!({ "data": { "result": "x".repeat(*bytes) } })).into_response()
             }
             Self::Deep { levels } => {
                 let deep = format!("{}{}", "[".repeat(*levels), "]".repeat(*levels));

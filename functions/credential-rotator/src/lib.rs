@@ -3,7 +3,7 @@
 //! Each step may be called twice, or after a crash of the one before. Only the last one touches the version in use, by moving
 //! one staging label. So the current token still works after a rotation that failed.
 
-use automations::aws::rotation::{self, Rotating, Step, VersionStage};
+use automations::aws::rotation::{self, SecretVersion, Step, VersionStage};
 use automations::aws::secret::{ApiToken, Credential};
 use automations::failure::{Failure, Remedy, chain};
 use automations::reason::Reason;
@@ -32,7 +32,7 @@ pub trait Version {
     /// The stage of the version.
     ///
     /// # Errors
-    /// [`rotation::Error::NotStaged`] if it has none.
+    /// [`rotation::Error::NotPending`] if it has none.
     fn stage(&self) -> Result<VersionStage, rotation::Error>;
     /// The credential with which the organisation signs in.
     ///
@@ -71,7 +71,7 @@ pub trait Vendor {
     async fn try_token(&self, token: &ApiToken) -> Result<(), salestrekker::Error>;
 }
 
-impl Version for Rotating {
+impl Version for SecretVersion {
     fn stage(&self) -> Result<VersionStage, rotation::Error> {
         Self::stage(self)
     }

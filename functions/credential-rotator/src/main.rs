@@ -1,6 +1,6 @@
 //! Configuration and start; see the library.
 
-use automations::aws::rotation::{Request, Rotating};
+use automations::aws::rotation::{Request, SecretVersion};
 use automations::lambda_runtime::{self, Error, LambdaEvent, service_fn};
 use automations::salestrekker::Transport;
 use automations::{aws, init};
@@ -13,7 +13,7 @@ async fn main() -> Result<(), Error> {
     let transport = &Transport::new(limits)?;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Request>| async move {
         let Request { step, .. } = event.payload;
-        let version = Rotating::find(client.clone(), &event.payload).await?;
+        let version = SecretVersion::find(client.clone(), &event.payload).await?;
         rotate(step, &version, transport).await.map_err(|error| Error::from(log_failure(step, &error)))
     }))
     .await

@@ -12,7 +12,7 @@ const STEPS: [Step; 4] = [Step::CreateSecret, Step::SetSecret, Step::TestSecret,
 const STAGED: u64 = 1;
 /// Not staged: a stranger's, or one of a rotation that was called off.
 const UNSTAGED: u64 = 2;
-const LOST: rotation::Error = rotation::Error::Refused("answer");
+const LOST: rotation::Error = rotation::Error::RequestFailed("respond");
 
 /// Secrets Manager and Salestrekker, as far as a rotation goes. A token is told by when it expires.
 struct World {
@@ -65,7 +65,7 @@ impl Version for At<'_> {
         match self.1 {
             version if version == self.0.current.get() => Ok(VersionStage::Current),
             STAGED => Ok(VersionStage::Pending),
-            _ => Err(rotation::Error::NotStaged),
+            _ => Err(rotation::Error::NotPending),
         }
     }
 

@@ -49,7 +49,7 @@ impl Enricher {
         }
         let mut results = HashMap::new();
         for (organisation, tickets) in organisations {
-            let visited = match MessageError::if_late(until) {
+            let visited = match MessageError::if_out_of_time(until) {
                 Some(late) => Err(late),
                 None => self.visit_all(&organisation, &tickets, (now, until), metrics).await,
             };

@@ -34,7 +34,7 @@ impl Enricher {
             return Ok(ids.into_iter().map(|id| (id, Ok(FetchOutcome::Hidden))).collect());
         }
         let mut known = self.store.known(organisation, &ids).await?;
-        let seen = session.look(&ids).await?;
+        let seen = session.fetch(&ids).await?;
         let found = tickets.iter().zip(seen).map(|((id, requested), seen)| {
             let before = known.get(id).map(|known| &known.snapshot);
             seen.map(|seen| change(before, seen, requested.is_new))

@@ -56,7 +56,7 @@ impl Reconciler {
         due.sort_by_key(|due| due.since);
         self.report(&due, now);
         // The tickets of hints that are still in the queue are still due; a second hint would only cost a request.
-        let held_back = self.hints.waiting().await? >= u64::from(self.budget);
+        let held_back = self.hints.approximate_length().await? >= u64::from(self.budget);
         if held_back {
             let event_name = EventName::ReconcileQueueFull.as_str();
             tracing::warn!(event_name, "the hints queue is full; nothing was added");

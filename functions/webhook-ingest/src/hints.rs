@@ -2,7 +2,7 @@
 
 use crate::address::Address;
 use crate::headers::{content_type, trace};
-use automations::aws::queue::MAX_BATCH;
+use automations::aws::queue::MAX_BATCH_BYTES;
 use automations::clock::Timestamp;
 use automations::id::HintId;
 use automations::lambda_http::Request;
@@ -11,7 +11,7 @@ use automations::model::webhook;
 use automations::telemetry::metric::RejectionReason;
 
 /// The maximum size in bytes of a body: with its envelope it must fit one message, in base 64, which makes four bytes of three.
-pub const MAX_BODY: usize = (MAX_BATCH - 4_096) / 4 * 3;
+pub const MAX_BODY: usize = (MAX_BATCH_BYTES - 4_096) / 4 * 3;
 const MAX_CONTENT_TYPE: usize = 200;
 
 /// A hint for each ticket that the body names, or one without a ticket. The first one has the body.
@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn the_largest_body_fits_a_message_and_one_byte_more_is_refused() {
         let hints = hints_of(vec![b'x'; MAX_BODY]).unwrap();
-        assert!(json::to_json(&hints[0]).len() <= MAX_BATCH);
+        assert!(json::to_json(&hints[0]).len() <= MAX_BATCH_BYTES);
         assert_eq!(hints_of(vec![b'x'; MAX_BODY + 1]).unwrap_err(), RejectionReason::TooLarge);
     }
 }

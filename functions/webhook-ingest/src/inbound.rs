@@ -36,7 +36,7 @@ pub(crate) fn hint(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use automations::aws::queue::MAX_BATCH;
+    use automations::aws::queue::MAX_BATCH_BYTES;
     use automations::json;
     use automations::lambda_http::http;
     use automations::model::inbound::MAX_BODY;
@@ -77,6 +77,6 @@ mod tests {
         let body = |length: usize| format!(r#"{{"a": "{}"}}"#, "x".repeat(length));
         assert_eq!(hint_of(json, None, &body(MAX_BODY)).unwrap_err(), RejectionReason::TooLarge);
         let hint = hint_of(json, None, &body(MAX_BODY - 20)).unwrap();
-        assert!(json::to_json(&hint).len() <= MAX_BATCH);
+        assert!(json::to_json(&hint).len() <= MAX_BATCH_BYTES);
     }
 }

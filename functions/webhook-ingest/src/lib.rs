@@ -138,7 +138,7 @@ impl Ingest {
 }
 
 fn rejection_of(error: &SecretError) -> RejectionReason {
-    if matches!(error, SecretError::Absent { .. }) {
+    if matches!(error, SecretError::NotFound { .. }) {
         return RejectionReason::Unauthorised;
     }
     let (event_name, reason) = (EventName::WebhookTokenReadFailed.as_str(), error.reason().as_str());

@@ -27,7 +27,7 @@ impl Account {
     /// Where neither a profile is named nor a local stack is up.
     pub async fn config(&self) -> Result<SdkConfig> {
         match &self.profile {
-            Some(profile) => Ok(aws::of_profile(profile.clone()).await?),
+            Some(profile) => Ok(aws::load_profile(profile.clone()).await?),
             None if self.local_endpoint().is_some() => Ok(aws::load()?),
             None => bail!(
                 "there is no stack to look at: start one with `cargo xtask up`, or name an AWS profile with --profile"

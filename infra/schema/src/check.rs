@@ -267,7 +267,7 @@ mod tests {
     fn an_introspection_is_as_good_as_sdl() {
         let known = schema(KNOWN);
         let query = include_str!("../../../shared/src/salestrekker/documents/introspection.graphql");
-        let query = query.replace("answer: __schema", "__schema");
+        let query = query.replace("result: __schema", "__schema");
         let query = ExecutableDocument::parse_and_validate(&known, query, "introspection").unwrap();
         let answer = apollo_compiler::introspection::partial_execute(
             &known,

@@ -36,7 +36,7 @@ pub async fn fetch(config: &aws_config::SdkConfig, stack: &str, organisation: &s
 /// Where neither leads anywhere.
 pub async fn config(profile: Option<&str>, is_local: bool) -> Result<aws_config::SdkConfig> {
     if let Some(profile) = profile {
-        return Ok(aws::of_profile(profile.to_owned()).await?);
+        return Ok(aws::load_profile(profile.to_owned()).await?);
     }
     if !is_local {
         bail!(

@@ -33,7 +33,7 @@ pub struct SourceQueue {
 pub const MAX_RECEIVES: u32 = 29;
 
 /// Message groups that are worked on at the same time.
-const GROUPS_AT_ONCE: usize = 4;
+const MAX_CONCURRENT_GROUPS: usize = 4;
 /// With less time than this before the deadline, no further message is begun.
 const MIN_TIME: Duration = Duration::from_secs(2);
 
@@ -69,7 +69,7 @@ pub struct MessageError {
 
 impl MessageError {
     /// An error if so little time is left before `until`, the invocation's deadline, that no further message should be begun.
-    pub fn if_late(until: Timestamp) -> Option<Self> {
+    pub fn if_out_of_time(until: Timestamp) -> Option<Self> {
         (until.since(clock::now()) < MIN_TIME).then(out_of_time)
     }
 }
@@ -132,7 +132,7 @@ impl SourceQueue {
             let mut failed = Vec::new();
             let mut blocked_for: Option<Duration> = None;
             for message in messages {
-                let result = match (blocked_for, MessageError::if_late(until)) {
+                let result = match (blocked_for, MessageError::if_out_of_time(until)) {
                     (Some(delay), _) => Err(blocked(delay)),
                     (None, Some(late)) => Err(late),
                     (None, None) => work(&message, metrics_of_all).await,
@@ -144,7 +144,8 @@ impl SourceQueue {
             }
             failed
         });
-        let rest: Vec<Vec<String>> = stream::iter(groups).buffer_unordered(GROUPS_AT_ONCE).collect().await;
+        let rest: Vec<Vec<String>> =
+            stream::iter(groups).buffer_unordered(MAX_CONCURRENT_GROUPS).collect().await;
         failed.extend(rest.into_iter().flatten());
         metrics.flush();
         Ok(respond(failed))
@@ -183,9 +184,9 @@ impl SourceQueue {
             metrics.record(Metric::CredentialRefused, 1);
         }
         let Envelope { id, receives, .. } = envelope;
-        let subject = json::id_in(&envelope.text);
+        let subject = json::subject_id(&envelope.text);
         let first = self.first_failures.get(id.as_str()).unwrap_or(error.reason);
-        self.first_failures.put(id.clone(), first, MAX_MEMORY);
+        self.first_failures.put(id.clone(), first, FIRST_FAILURE_TTL);
         let delay = delay(error.remedy, *receives, id).filter(|_| *receives < MAX_RECEIVES);
         if let Some(delay) = delay {
             tracing::warn!(
@@ -321,7 +322,7 @@ fn blocked(delay: Duration) -> MessageError {
 }
 
 /// How long the first failure of a message is remembered.
-const MAX_MEMORY: Duration = Duration::from_hours(6);
+const FIRST_FAILURE_TTL: Duration = Duration::from_hours(6);
 
 /// SQS permits 12 hours; a quarter of an hour lets an operator see a fix take effect.
 const MAX_DELAY: Duration = Duration::from_mins(15);

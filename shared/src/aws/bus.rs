@@ -1,6 +1,6 @@
 //! Publishing events on the EventBridge bus, with every partial failure seen.
 
-use crate::aws::batching::packs;
+use crate::aws::batching::batches;
 use crate::failure::{Failure, Remedy};
 use crate::json;
 use crate::model::event::{Event, SOURCE};
@@ -12,10 +12,10 @@ use futures::{StreamExt as _, stream};
 use std::collections::BTreeSet;
 
 /// A request may hold this many entries and bytes (Amazon EventBridge API Reference, `PutEvents`).
-const MAX_IN_REQUEST: usize = 10;
-const MAX_REQUEST: usize = 256 * 1024;
+const MAX_REQUEST_ENTRIES: usize = 10;
+const MAX_REQUEST_BYTES: usize = 256 * 1024;
 /// So many requests are on their way at once.
-const LANES_AT_ONCE: usize = 8;
+const MAX_CONCURRENT_LANES: usize = 8;
 
 /// The bus.
 #[derive(Debug, Clone)]
@@ -58,7 +58,7 @@ impl Bus {
     /// whether all of its events were accepted.
     pub async fn publish(&self, groups: &[&[Event]]) -> Vec<Result<(), PublishError>> {
         let lanes = lanes(groups).into_iter().map(|lane| self.put_in_order(lane));
-        let failed: Vec<BTreeSet<usize>> = stream::iter(lanes).buffered(LANES_AT_ONCE).collect().await;
+        let failed: Vec<BTreeSet<usize>> = stream::iter(lanes).buffered(MAX_CONCURRENT_LANES).collect().await;
         let failed: BTreeSet<usize> = failed.into_iter().flatten().collect();
         let result = |group| if failed.contains(&group) { Err(PublishError) } else { Ok(()) };
         (0..groups.len()).map(result).collect()
@@ -85,10 +85,10 @@ impl Bus {
             let entry = entry.detail_type(kind).detail(detail);
             entry.set_trace_header(trace.map(String::from)).build()
         });
-        let answer = self.client.put_events().set_entries(Some(entries.collect())).send().await;
-        let Ok(answer) = answer else { return groups };
+        let response = self.client.put_events().set_entries(Some(entries.collect())).send().await;
+        let Ok(response) = response else { return groups };
         // "The event ID and error entries in the response are in the same order as the entries in the request."
-        let mut accepted = answer.entries().iter().map(|entry| entry.event_id().is_some());
+        let mut accepted = response.entries().iter().map(|entry| entry.event_id().is_some());
         groups.into_iter().filter(|_| !accepted.next().unwrap_or(false)).collect()
     }
 }
@@ -107,7 +107,7 @@ fn lanes<'a>(groups: &[&'a [Event]]) -> Vec<Vec<Vec<Entry<'a>>>> {
     let size =
         |entry: &Entry<'_>| entry.detail.len().saturating_add(entry.kind.len()).saturating_add(SOURCE.len());
     let mut lanes: Vec<Vec<Vec<Entry<'_>>>> = Vec::new();
-    for request in packs(entries, MAX_IN_REQUEST, MAX_REQUEST, size) {
+    for request in batches(entries, MAX_REQUEST_ENTRIES, MAX_REQUEST_BYTES, size) {
         let first = request.first().map(|entry| entry.group);
         match lanes.last_mut() {
             Some(lane) if lane.last().and_then(|before| Some(before.last()?.group)) == first => {
@@ -138,7 +138,7 @@ mod tests {
             let groups: Vec<&[Event]> = groups.iter().map(Vec::as_slice).collect();
             let lanes = lanes(&groups);
             let count: usize = lengths.iter().sum();
-            prop_assert_eq!(lanes.iter().map(Vec::len).sum::<usize>(), count.div_ceil(MAX_IN_REQUEST));
+            prop_assert_eq!(lanes.iter().map(Vec::len).sum::<usize>(), count.div_ceil(MAX_REQUEST_ENTRIES));
             let mut seen = BTreeSet::new();
             for lane in &lanes {
                 let own: BTreeSet<usize> = lane.iter().flatten().map(|entry| entry.group).collect();
@@ -155,10 +155,10 @@ mod tests {
     async fn what_was_to_follow_a_refused_event_is_not_sent_and_other_tickets_events_are() {
         let requests: Arc<Mutex<Vec<usize>>> = Arc::default();
         let seen = Arc::clone(&requests);
-        let config = aws::stub::answered_by(move |request| {
+        let config = aws::stub::config_with_responses(move |request| {
             let count = request["Entries"].as_array().unwrap().len();
             seen.lock().unwrap().push(count);
-            let refused = |place| count == MAX_IN_REQUEST && place == 2;
+            let refused = |place| count == MAX_REQUEST_ENTRIES && place == 2;
             let entry =
                 |place| if refused(place) { json!({ "ErrorCode": "x" }) } else { json!({ "EventId": "e" }) };
             let entries: Vec<_> = (0..count).map(entry).collect();

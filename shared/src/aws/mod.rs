@@ -48,7 +48,7 @@ pub fn load() -> Result<SdkConfig, reqwest::Error> {
         .credentials_provider(credentials)
         .timeout_config(timeouts)
         .retry_config(RetryConfig::standard().with_max_attempts(3))
-        .http_client(over(http));
+        .http_client(http_client(http));
     if !endpoint.is_empty() {
         config = config.endpoint_url(endpoint);
     }
@@ -59,9 +59,9 @@ pub fn load() -> Result<SdkConfig, reqwest::Error> {
 ///
 /// # Errors
 /// Where TLS cannot be set up.
-pub async fn of_profile(profile: String) -> Result<SdkConfig, reqwest::Error> {
+pub async fn load_profile(profile: String) -> Result<SdkConfig, reqwest::Error> {
     let http = reqwest::Client::builder().connect_timeout(Duration::from_secs(10)).no_gzip().build()?;
-    let loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(over(http));
+    let loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http_client(http));
     Ok(loader.profile_name(profile).load().await)
 }
 
@@ -86,14 +86,14 @@ pub fn secrets_manager(config: &SdkConfig) -> aws_sdk_secretsmanager::Client {
 }
 
 /// Whether an SDK error is the service saying no to this very request, so that the same request would be refused again.
-pub(crate) fn is_refusal<E>(error: &aws_sdk_sqs::error::SdkError<E>) -> bool {
+pub(crate) fn is_client_error<E>(error: &aws_sdk_sqs::error::SdkError<E>) -> bool {
     error
         .raw_response()
         .is_some_and(|response| response.status().is_client_error() && response.status().as_u16() != 429)
 }
 
 /// What the SDK sends its requests by, all of them over this client's connections.
-fn over(client: reqwest::Client) -> SharedHttpClient {
+fn http_client(client: reqwest::Client) -> SharedHttpClient {
     SharedHttpClient::new(ReqwestConnector(client))
 }
 
@@ -113,31 +113,31 @@ impl HttpConnector for ReqwestConnector {
     }
 }
 
-/// One request and its answer, both small and whole: no operation that we use streams.
+/// One request and its response, both small and whole: no operation that we use streams.
 async fn exchange(client: &reqwest::Client, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
-    let unfit = |error: Box<dyn std::error::Error + Send + Sync>| ConnectorError::user(error);
-    let request = request.try_into_http1x().map_err(|error| unfit(error.into()))?;
+    let user_error = |error: Box<dyn std::error::Error + Send + Sync>| ConnectorError::user(error);
+    let request = request.try_into_http1x().map_err(|error| user_error(error.into()))?;
     let request = request.map(|body| body.bytes().map(<[u8]>::to_vec).unwrap_or_default());
-    let request = reqwest::Request::try_from(request).map_err(|error| unfit(error.into()))?;
-    let mut response = client.execute(request).await.map_err(unanswered)?;
+    let request = reqwest::Request::try_from(request).map_err(|error| user_error(error.into()))?;
+    let mut response = client.execute(request).await.map_err(send_error)?;
     let status = response.status().into();
     let headers = std::mem::take(response.headers_mut());
-    let mut answer = HttpResponse::new(status, SdkBody::from(response.bytes().await.map_err(unanswered)?));
+    let mut response = HttpResponse::new(status, SdkBody::from(response.bytes().await.map_err(send_error)?));
     for (name, value) in &headers {
         if let Ok(value) = value.to_str() {
-            answer.headers_mut().append(name.as_str().to_owned(), value.to_owned());
+            response.headers_mut().append(name.as_str().to_owned(), value.to_owned());
         }
     }
-    Ok(answer)
+    Ok(response)
 }
 
 /// The SDK tries again after both.
-fn unanswered(error: reqwest::Error) -> ConnectorError {
+fn send_error(error: reqwest::Error) -> ConnectorError {
     let error = error.without_url();
     if error.is_timeout() { ConnectorError::timeout(error.into()) } else { ConnectorError::io(error.into()) }
 }
 
-/// AWS in tests: what `answer` makes of the JSON of each request, a status and JSON.
+/// AWS in tests: what `response` makes of the JSON of each request, a status and JSON.
 #[cfg(test)]
 pub(crate) mod stub {
     use super::*;
@@ -146,22 +146,24 @@ pub(crate) mod stub {
     use std::fmt;
     use std::sync::Arc;
 
-    type Answer = dyn Fn(&Value) -> (u16, Value) + Send + Sync;
+    type Respond = dyn Fn(&Value) -> (u16, Value) + Send + Sync;
 
     /// A configuration of clients that are answered by this, once: nothing is tried again.
-    pub(crate) fn answered_by(answer: impl Fn(&Value) -> (u16, Value) + Send + Sync + 'static) -> SdkConfig {
+    pub(crate) fn config_with_responses(
+        response: impl Fn(&Value) -> (u16, Value) + Send + Sync + 'static,
+    ) -> SdkConfig {
         let credentials = Credentials::new("test", "test", None, None, "test");
         SdkConfig::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(Region::from_static("ap-southeast-2"))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .retry_config(RetryConfig::disabled())
-            .http_client(SharedHttpClient::new(Stub(Arc::new(answer))))
+            .http_client(SharedHttpClient::new(Stub(Arc::new(response))))
             .build()
     }
 
     #[derive(Clone)]
-    struct Stub(Arc<Answer>);
+    struct Stub(Arc<Respond>);
 
     impl fmt::Debug for Stub {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -179,8 +181,8 @@ pub(crate) mod stub {
         fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
             let request = serde_json::from_slice(request.body().bytes().unwrap_or_default()).unwrap();
             let (status, body) = (self.0)(&request);
-            let answer = HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body.to_string()));
-            HttpConnectorFuture::ready(Ok(answer))
+            let response = HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body.to_string()));
+            HttpConnectorFuture::ready(Ok(response))
         }
     }
 }

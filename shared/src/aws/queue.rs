@@ -1,6 +1,6 @@
 //! Sending to SQS in full batches, with every partial failure seen.
 
-use crate::aws::batching::packs;
+use crate::aws::batching::batches;
 use crate::failure::{Failure, Remedy};
 use crate::reason::Reason;
 use crate::telemetry::xray::TraceHeader;
@@ -12,9 +12,9 @@ use aws_sdk_sqs::types::{
 use std::collections::HashMap;
 
 /// A message and a batch may each be this many bytes (Amazon SQS Developer Guide, "Amazon SQS message quotas").
-pub const MAX_BATCH: usize = 1024 * 1024;
+pub const MAX_BATCH_BYTES: usize = 1024 * 1024;
 /// Messages in a batch (the same page).
-const MAX_IN_BATCH: usize = 10;
+const MAX_BATCH_MESSAGES: usize = 10;
 
 /// One queue to send to.
 #[derive(Debug, Clone)]
@@ -39,26 +39,26 @@ pub struct OutgoingMessage {
 /// Why a message was not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// SQS did not answer, or not for this message.
+    /// SQS did not response, or not for this message.
     #[error("SQS does not accept the message now")]
     Unavailable,
     /// SQS refused this message for what it is.
     #[error("SQS refuses the message; see the queue and the function's role in template.yaml")]
-    Refused,
+    Rejected,
 }
 
 impl Failure for Error {
     fn remedy(&self) -> Remedy {
         match self {
             // A refusal is most often a role or a queue that an operator is about to mend.
-            Self::Unavailable | Self::Refused => Remedy::Retry { after: None },
+            Self::Unavailable | Self::Rejected => Remedy::Retry { after: None },
         }
     }
 
     fn reason(&self) -> Reason {
         match self {
             Self::Unavailable => Reason::QueueUnavailable,
-            Self::Refused => Reason::QueueRejected,
+            Self::Rejected => Reason::QueueRejected,
         }
     }
 }
@@ -72,7 +72,7 @@ impl Queue {
     /// Sends messages in as few calls as SQS allows; one result for each, in their order.
     pub async fn send(&self, messages: Vec<OutgoingMessage>) -> Vec<Result<(), Error>> {
         let mut results = Vec::with_capacity(messages.len());
-        for batch in packs(messages, MAX_IN_BATCH, MAX_BATCH, |message| message.body.len()) {
+        for batch in batches(messages, MAX_BATCH_MESSAGES, MAX_BATCH_BYTES, |message| message.body.len()) {
             results.extend(self.send_batch(batch).await);
         }
         results
@@ -82,14 +82,13 @@ impl Queue {
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn waiting(&self) -> Result<u64, Error> {
-        let waiting = QueueAttributeName::ApproximateNumberOfMessages;
-        let request =
-            self.client.get_queue_attributes().queue_url(&self.url).attribute_names(waiting.clone());
-        let answer = request.send().await.map_err(|error| {
-            if crate::aws::is_refusal(&error) { Error::Refused } else { Error::Unavailable }
+    pub async fn approximate_length(&self) -> Result<u64, Error> {
+        let name = QueueAttributeName::ApproximateNumberOfMessages;
+        let request = self.client.get_queue_attributes().queue_url(&self.url).attribute_names(name.clone());
+        let response = request.send().await.map_err(|error| {
+            if crate::aws::is_client_error(&error) { Error::Rejected } else { Error::Unavailable }
         })?;
-        let count = answer.attributes().and_then(|all| all.get(&waiting)?.parse().ok());
+        let count = response.attributes().and_then(|all| all.get(&name)?.parse().ok());
         count.ok_or(Error::Unavailable)
     }
 
@@ -101,29 +100,30 @@ impl Queue {
                 .message_body(message.body)
                 .set_message_group_id(message.group)
                 .set_message_deduplication_id(message.deduplication)
-                .set_message_system_attributes(message.trace.as_ref().and_then(traced))
+                .set_message_system_attributes(message.trace.as_ref().and_then(trace_attributes))
                 .build()
                 .ok()
         });
         let request =
             self.client.send_message_batch().queue_url(&self.url).set_entries(Some(entries.collect()));
-        let answer = match request.send().await {
-            Ok(answer) => answer,
+        let response = match request.send().await {
+            Ok(response) => response,
             Err(error) => {
-                let error = if crate::aws::is_refusal(&error) { Error::Refused } else { Error::Unavailable };
+                let error =
+                    if crate::aws::is_client_error(&error) { Error::Rejected } else { Error::Unavailable };
                 return vec![Err(error); count];
             }
         };
-        // What the answer names as accepted is; silence about a message is not acceptance.
+        // What the response names as accepted is; silence about a message is not acceptance.
         let mut results = vec![Err(Error::Unavailable); count];
-        for accepted in answer.successful() {
-            set(&mut results, accepted.id(), Ok(()));
+        for accepted in response.successful() {
+            set_result(&mut results, accepted.id(), Ok(()));
         }
-        for failed in answer.failed() {
-            set(
+        for failed in response.failed() {
+            set_result(
                 &mut results,
                 failed.id(),
-                Err(if failed.sender_fault() { Error::Refused } else { Error::Unavailable }),
+                Err(if failed.sender_fault() { Error::Rejected } else { Error::Unavailable }),
             );
         }
         results
@@ -131,12 +131,12 @@ impl Queue {
 }
 
 /// The attribute by which X-Ray joins the one who receives a message to the one who sent it.
-fn traced(trace: &TraceHeader) -> Option<HashMap<SystemAttribute, MessageSystemAttributeValue>> {
+fn trace_attributes(trace: &TraceHeader) -> Option<HashMap<SystemAttribute, MessageSystemAttributeValue>> {
     let value = MessageSystemAttributeValue::builder().data_type("String").string_value(trace.as_str());
     Some(HashMap::from([(SystemAttribute::AwsTraceHeader, value.build().ok()?)]))
 }
 
-fn set(results: &mut [Result<(), Error>], id: &str, result: Result<(), Error>) {
+fn set_result(results: &mut [Result<(), Error>], id: &str, result: Result<(), Error>) {
     if let Some(slot) = id.parse::<usize>().ok().and_then(|position| results.get_mut(position)) {
         *slot = result;
     }
@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn a_trace_goes_along_where_x_ray_looks_for_it() {
         let trace = TraceHeader::parse("Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1").unwrap();
-        let attributes = traced(&trace).unwrap();
+        let attributes = trace_attributes(&trace).unwrap();
         let value = attributes.get(&SystemAttribute::AwsTraceHeader).and_then(|value| value.string_value());
         assert_eq!((attributes.len(), value), (1, Some(trace.as_str())));
     }

@@ -53,45 +53,45 @@ pub enum VersionStage {
 pub enum Error {
     /// The version is not under rotation; a step for it is a mistake or an attack.
     #[error("the version is not staged for rotation; start one with RotateSecret")]
-    NotStaged,
+    NotPending,
     /// The secret is not named as an organisation's API token is.
     #[error("the secret is no organisation's API token; see shared/src/aws/secret/mod.rs for the names")]
     UnknownSecretName,
     /// A secret does not hold what it should.
     #[error("the {kind} is not usable")]
-    Unusable {
+    InvalidSecret {
         /// The kind of secret.
         kind: &'static str,
         /// Where it does not fit.
         #[source]
         decode_error: json::DecodeError,
     },
-    /// Secrets Manager did not answer, or refused.
+    /// Secrets Manager did not response, or refused.
     #[error("Secrets Manager did not {0}; see the function's role in template.yaml")]
-    Refused(&'static str),
+    RequestFailed(&'static str),
 }
 
 impl Failure for Error {
     fn remedy(&self) -> Remedy {
         match self {
-            Self::NotStaged | Self::UnknownSecretName | Self::Unusable { .. } => Remedy::DeadLetter,
-            Self::Refused(_) => Remedy::Retry { after: None },
+            Self::NotPending | Self::UnknownSecretName | Self::InvalidSecret { .. } => Remedy::DeadLetter,
+            Self::RequestFailed(_) => Remedy::Retry { after: None },
         }
     }
 
     fn reason(&self) -> Reason {
         match self {
-            Self::NotStaged => Reason::VersionNotPending,
+            Self::NotPending => Reason::VersionNotPending,
             Self::UnknownSecretName => Reason::UnknownSecretName,
-            Self::Unusable { .. } => Reason::SecretInvalid,
-            Self::Refused(_) => Reason::SecretsManagerRejected,
+            Self::InvalidSecret { .. } => Reason::SecretInvalid,
+            Self::RequestFailed(_) => Reason::SecretsManagerRejected,
         }
     }
 }
 
 /// One version of one secret, under rotation.
 #[derive(Debug, Clone)]
-pub struct Rotating {
+pub struct SecretVersion {
     client: Client,
     secret: String,
     name: String,
@@ -99,14 +99,14 @@ pub struct Rotating {
     stages: HashMap<String, Vec<String>>,
 }
 
-impl Rotating {
+impl SecretVersion {
     /// The version that a request names, with what Secrets Manager knows of it.
     ///
     /// # Errors
-    /// [`Error::Refused`].
+    /// [`Error::RequestFailed`].
     pub async fn find(client: Client, request: &Request) -> Result<Self, Error> {
         let described = client.describe_secret().secret_id(&request.secret_id).send().await;
-        let Ok(described) = described else { return Err(Error::Refused("describe the secret")) };
+        let Ok(described) = described else { return Err(Error::RequestFailed("describe the secret")) };
         Ok(Self {
             client,
             secret: request.secret_id.clone(),
@@ -119,7 +119,7 @@ impl Rotating {
     /// Where the version stands.
     ///
     /// # Errors
-    /// [`Error::NotStaged`] where it stands nowhere.
+    /// [`Error::NotPending`] where it stands nowhere.
     pub fn stage(&self) -> Result<VersionStage, Error> {
         stage(self.stages.get(&self.version).map(Vec::as_slice).unwrap_or_default())
     }
@@ -130,11 +130,11 @@ impl Rotating {
     /// [`Error`].
     pub async fn credential(&self) -> Result<secret::Credential, Error> {
         let (name, kind) = key_of(&self.name).ok_or(Error::UnknownSecretName)?;
-        let answer = self.client.get_secret_value().secret_id(name).send().await;
-        let text = answer
+        let response = self.client.get_secret_value().secret_id(name).send().await;
+        let text = response
             .ok()
-            .and_then(|answer| answer.secret_string)
-            .ok_or(Error::Refused("give the key that the token is come by"))?;
+            .and_then(|response| response.secret_string)
+            .ok_or(Error::RequestFailed("give the key that the token is come by"))?;
         parse(text, kind)
     }
 
@@ -146,7 +146,7 @@ impl Rotating {
     pub async fn pending(&self) -> Result<Option<ApiToken>, Error> {
         let request = self.client.get_secret_value().secret_id(&self.secret).version_id(&self.version);
         match request.version_stage(PENDING).send().await {
-            Ok(answer) => Ok(answer.secret_string.and_then(|text| parse(text, Kind::ApiToken).ok())),
+            Ok(response) => Ok(response.secret_string.and_then(|text| parse(text, Kind::ApiToken).ok())),
             Err(error)
                 if error
                     .as_service_error()
@@ -154,7 +154,7 @@ impl Rotating {
             {
                 Ok(None)
             }
-            Err(_) => Err(Error::Refused("give the pending version")),
+            Err(_) => Err(Error::RequestFailed("give the pending version")),
         }
     }
 
@@ -167,8 +167,8 @@ impl Rotating {
         let stored = token.stored().expose_secret().to_owned();
         let request =
             self.client.put_secret_value().secret_id(&self.secret).client_request_token(&self.version);
-        let answer = request.version_stages(PENDING).secret_string(stored).send().await;
-        answer.map(drop).map_err(|_refused| Error::Refused("store the new version"))
+        let response = request.version_stages(PENDING).secret_string(stored).send().await;
+        response.map(drop).map_err(|_refused| Error::RequestFailed("store the new version"))
     }
 
     /// Makes the new version the current one.
@@ -181,7 +181,7 @@ impl Rotating {
         let request =
             self.client.update_secret_version_stage().secret_id(&self.secret).version_stage(CURRENT);
         let request = request.move_to_version_id(&self.version).set_remove_from_version_id(current);
-        request.send().await.map(drop).map_err(|_refused| Error::Refused("move AWSCURRENT"))
+        request.send().await.map(drop).map_err(|_refused| Error::RequestFailed("move AWSCURRENT"))
     }
 }
 
@@ -199,13 +199,13 @@ fn stage(stages: &[String]) -> Result<VersionStage, Error> {
     } else if has(PENDING) {
         Ok(VersionStage::Pending)
     } else {
-        Err(Error::NotStaged)
+        Err(Error::NotPending)
     }
 }
 
 fn parse<T: serde::de::DeserializeOwned>(text: String, kind: Kind) -> Result<T, Error> {
     secret::parse(&SecretString::from(text))
-        .map_err(|decode_error| Error::Unusable { kind: kind.as_str(), decode_error })
+        .map_err(|decode_error| Error::InvalidSecret { kind: kind.as_str(), decode_error })
 }
 
 #[cfg(test)]
@@ -235,7 +235,7 @@ mod tests {
         assert_eq!(stages(&[PENDING]).unwrap(), VersionStage::Pending);
         assert_eq!(stages(&[CURRENT]).unwrap(), VersionStage::Current);
         assert_eq!(stages(&[CURRENT, PENDING]).unwrap(), VersionStage::Current);
-        assert!(matches!(stages(&[]), Err(Error::NotStaged)));
-        assert!(matches!(stages(&["AWSPREVIOUS"]), Err(Error::NotStaged)));
+        assert!(matches!(stages(&[]), Err(Error::NotPending)));
+        assert!(matches!(stages(&["AWSPREVIOUS"]), Err(Error::NotPending)));
     }
 }

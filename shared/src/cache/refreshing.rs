@@ -47,7 +47,7 @@ pub(crate) struct Cached<T> {
     /// The value.
     pub(crate) value: T,
     /// Whether it was requested just now, or was in the cache.
-    pub(crate) how: Freshness,
+    pub(crate) freshness: Freshness,
 }
 
 /// How fresh a value is.
@@ -102,7 +102,7 @@ impl<T: Clone> RefreshingCache<T> {
         let state = cell.lock().await;
         match &state.held {
             Some(held) if held.since > now => {
-                return Ok(Cached { value: held.value.clone(), how: Freshness::Cached });
+                return Ok(Cached { value: held.value.clone(), freshness: Freshness::Cached });
             }
             Some(held) => wait(apart.saturating_sub(held.since.elapsed())).await,
             None => {}
@@ -122,10 +122,10 @@ impl<T: Clone> RefreshingCache<T> {
                 let age = now.saturating_duration_since(held.since);
                 let value = held.value.clone();
                 if age < held.keep_for.min(at_most) {
-                    return Ok(Cached { value, how: Freshness::Cached });
+                    return Ok(Cached { value, freshness: Freshness::Cached });
                 }
-                let how = if age < held.keep_for { Freshness::Cached } else { Freshness::Stale(age) };
-                (age < held.keep_for.saturating_add(self.bounds.grace)).then_some(Cached { value, how })
+                let freshness = if age < held.keep_for { Freshness::Cached } else { Freshness::Stale(age) };
+                (age < held.keep_for.saturating_add(self.bounds.grace)).then_some(Cached { value, freshness })
             }
             None => None,
         };
@@ -137,7 +137,7 @@ impl<T: Clone> RefreshingCache<T> {
                 Ok((value, keep_for)) => {
                     let held = Entry { value: value.clone(), since: now, keep_for };
                     *cell = State { held: Some(held), failed: None };
-                    Ok(Cached { value, how: Freshness::Fetched })
+                    Ok(Cached { value, freshness: Freshness::Fetched })
                 }
                 Err(RefreshError::Unavailable(error)) => {
                     cell.failed = Some(now);
@@ -241,7 +241,7 @@ mod tests {
             assert!(has_other);
             Err(RefreshError::Unavailable(()))
         });
-        assert_eq!(stale.await.unwrap().how, Freshness::Stale(KEEP));
+        assert_eq!(stale.await.unwrap().freshness, Freshness::Stale(KEEP));
     }
 
     #[tokio::test]

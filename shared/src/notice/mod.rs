@@ -23,8 +23,8 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use std::time::Duration;
 
-/// The longest that a destination may take to answer.
-const LONGEST: Duration = Duration::from_secs(10);
+/// The longest that a destination may take to response.
+const TIMEOUT: Duration = Duration::from_secs(10);
 /// What is left for the caller to say what happened, before the invocation's deadline.
 const RESERVE: Duration = Duration::from_millis(500);
 
@@ -63,16 +63,16 @@ pub enum Error {
     Secret(#[from] secret::Error),
     /// It was read, and cannot be used.
     #[error("a signing secret of the destination {destination} is no base 64; see its secret")]
-    NoKey {
+    InvalidSecret {
         /// The destination.
         destination: DestinationName,
     },
     /// The destination understood, and wants none of it.
     #[error("the destination {destination} answers {status}")]
-    Refused {
+    Rejected {
         /// The destination.
         destination: DestinationName,
-        /// Its answer.
+        /// Its response.
         status: u16,
     },
     /// It asks for fewer.
@@ -81,8 +81,8 @@ pub enum Error {
         /// The delay that it advised.
         after: Option<Duration>,
     },
-    /// No answer, or one that says to come again.
-    #[error("the destination does not answer now: {why}")]
+    /// No response, or one that says to come again.
+    #[error("the destination does not response now: {why}")]
     Unavailable {
         /// Fixed words.
         why: &'static str,
@@ -94,17 +94,17 @@ impl Failure for Error {
         match self {
             Self::Secret(error) => error.remedy(),
             // An operator mends the secret while the message waits.
-            Self::NoKey { .. } | Self::Unavailable { .. } => Remedy::Retry { after: None },
+            Self::InvalidSecret { .. } | Self::Unavailable { .. } => Remedy::Retry { after: None },
             Self::Throttled { after } => Remedy::Retry { after: *after },
-            Self::Refused { .. } => Remedy::DeadLetter,
+            Self::Rejected { .. } => Remedy::DeadLetter,
         }
     }
 
     fn reason(&self) -> Reason {
         match self {
             Self::Secret(error) => error.reason(),
-            Self::NoKey { .. } => Reason::DestinationInvalid,
-            Self::Refused { .. } => Reason::DestinationRejected,
+            Self::InvalidSecret { .. } => Reason::DestinationInvalid,
+            Self::Rejected { .. } => Reason::DestinationRejected,
             Self::Throttled { .. } => Reason::DestinationThrottled,
             Self::Unavailable { .. } => Reason::DestinationUnavailable,
         }
@@ -119,7 +119,7 @@ impl Notices {
     pub fn new(secrets: Secrets) -> Result<Self, reqwest::Error> {
         let http = http::client()
             .connect_timeout(Duration::from_secs(3))
-            .timeout(LONGEST)
+            .timeout(TIMEOUT)
             .user_agent(concat!("salestrekker-automations/", env!("CARGO_PKG_VERSION")))
             .build()?;
         Ok(Self { secrets, http })
@@ -135,7 +135,7 @@ impl Notices {
         let last = format!("destination-{destination}");
         let Destination { url, secrets, format } = self.secrets.named(&decided.organisation, &last).await?;
         let now = clock::now();
-        let time = until.since(now).saturating_sub(RESERVE).min(LONGEST);
+        let time = until.since(now).saturating_sub(RESERVE).min(TIMEOUT);
         if time.is_zero() {
             return Err(Error::Unavailable { why: "no time is left in this invocation" });
         }
@@ -143,38 +143,39 @@ impl Notices {
         let (id, timestamp) = (format!("msg_{}", decided.id.as_str().replace('.', "_")), now.as_seconds());
         let body = format.body(notice);
         let signatures = signature::signatures(&secrets, &id, timestamp, &body);
-        let signatures = signatures.ok_or_else(|| Error::NoKey { destination: (*destination).clone() })?;
+        let signatures =
+            signatures.ok_or_else(|| Error::InvalidSecret { destination: (*destination).clone() })?;
         let mut request = self.http.post(url.reveal().url().clone()).timeout(time);
         request = request.header(header::CONTENT_TYPE, "application/json").header("webhook-id", id);
         request = request.header("webhook-timestamp", timestamp);
         if !signatures.is_empty() {
             request = request.header("webhook-signature", signatures);
         }
-        let answer = request.body(body).send().await;
-        judge(&answer.map_err(|error| unanswered(&error))?, destination)
+        let response = request.body(body).send().await;
+        check_status(&response.map_err(|error| send_error(&error))?, destination)
     }
 }
 
-fn judge(answer: &Response, destination: &DestinationName) -> Result<(), Error> {
-    let status = answer.status();
+fn check_status(response: &Response, destination: &DestinationName) -> Result<(), Error> {
+    let status = response.status();
     let after = || {
-        let text = answer.headers().get(header::RETRY_AFTER)?.to_str().ok()?;
+        let text = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?;
         text.parse().ok().map(Duration::from_secs)
     };
     match status {
         _ if status.is_success() => Ok(()),
         StatusCode::TOO_MANY_REQUESTS => Err(Error::Throttled { after: after() }),
         StatusCode::REQUEST_TIMEOUT => Err(Error::Unavailable { why: "it waited too long for the request" }),
-        _ if status.is_server_error() => Err(Error::Unavailable { why: "an answer of 500 or above" }),
-        _ => Err(Error::Refused { destination: destination.clone(), status: status.as_u16() }),
+        _ if status.is_server_error() => Err(Error::Unavailable { why: "an response of 500 or above" }),
+        _ => Err(Error::Rejected { destination: destination.clone(), status: status.as_u16() }),
     }
 }
 
-fn unanswered(error: &reqwest::Error) -> Error {
+fn send_error(error: &reqwest::Error) -> Error {
     let why = if error.is_connect() {
         "no connection"
     } else if error.is_timeout() {
-        "no answer in time"
+        "no response in time"
     } else {
         "the connection broke"
     };
@@ -185,26 +186,30 @@ fn unanswered(error: &reqwest::Error) -> Error {
 mod tests {
     use super::*;
 
-    fn judged(status: u16, after: Option<&str>) -> Result<(), Error> {
+    fn checked(status: u16, after: Option<&str>) -> Result<(), Error> {
         let mut response = lambda_http::http::Response::builder().status(status);
         if let Some(after) = after {
             response = response.header("retry-after", after);
         }
-        judge(&response.body("").unwrap().into(), &DestinationName::parse("team").unwrap())
+        check_status(&response.body("").unwrap().into(), &DestinationName::parse("team").unwrap())
     }
 
     #[test]
     fn an_answer_says_whether_to_come_again() {
-        assert!(judged(200, None).is_ok() && judged(204, None).is_ok());
+        assert!(checked(200, None).is_ok() && checked(204, None).is_ok());
         for status in [301, 400, 401, 404, 410] {
-            assert_eq!(judged(status, None).unwrap_err().remedy(), Remedy::DeadLetter, "{status}");
+            assert_eq!(checked(status, None).unwrap_err().remedy(), Remedy::DeadLetter, "{status}");
         }
         for status in [408, 500, 502, 503] {
-            assert_eq!(judged(status, None).unwrap_err().remedy(), Remedy::Retry { after: None }, "{status}");
+            assert_eq!(
+                checked(status, None).unwrap_err().remedy(),
+                Remedy::Retry { after: None },
+                "{status}"
+            );
         }
         let after = Some(Duration::from_secs(7));
-        assert_eq!(judged(429, Some("7")).unwrap_err().remedy(), Remedy::Retry { after });
-        assert_eq!(judged(429, Some("soon")).unwrap_err().remedy(), Remedy::Retry { after: None });
+        assert_eq!(checked(429, Some("7")).unwrap_err().remedy(), Remedy::Retry { after });
+        assert_eq!(checked(429, Some("soon")).unwrap_err().remedy(), Remedy::Retry { after: None });
     }
 
     #[test]

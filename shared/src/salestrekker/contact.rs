@@ -26,7 +26,7 @@ pub struct Contact {
     pub person: Option<Person>,
     /// Where it is a company. Inferred: the web app has such contacts.
     pub company: Option<Company>,
-    /// Whether one object or a list is not known; one that is a list ends in [`super::Error::Malformed`].
+    /// Whether one object or a list is not known; one that is a list ends in [`super::Error::InvalidResponse`].
     pub income: Option<Income>,
 }
 

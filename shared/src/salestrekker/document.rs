@@ -1,6 +1,6 @@
 //! The documents that are sent. Each stands in a `.graphql` file of its own, with where it is known from; a name that
 //! the vendor's schema turns out to spell differently is changed there and nowhere else, as every document calls its one
-//! field `answer` and takes each input as a variable of its own.
+//! field `result` and takes each input as a variable of its own.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -49,7 +49,7 @@ impl Document {
     }
 
     /// The same query for this many ids: aliases `a0` to `a{n-1}` for the variables `id0` to `id{n-1}`. In the file, the
-    /// line that begins with `query` declares `$id: ID!` alone, and the line that begins with `answer:` is the field.
+    /// line that begins with `query` declares `$id: ID!` alone, and the line that begins with `result:` is the field.
     pub(super) fn batch(&self, count: usize) -> Self {
         let mut text = String::new();
         for line in self.0.lines() {
@@ -59,7 +59,7 @@ impl Document {
                     all
                 });
                 let _ = writeln!(text, "{}", line.replace("$id: ID!", variables.trim_end()));
-            } else if let Some(field) = line.trim_start().strip_prefix("answer:") {
+            } else if let Some(field) = line.trim_start().strip_prefix("result:") {
                 for position in 0..count {
                     let field = field.replace("$id", &format!("${}", variable(position)));
                     let _ = writeln!(text, "  {}:{field}", alias(position));
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn every_document_calls_its_field_answer_and_is_used() {
+    fn every_document_calls_its_field_result_and_is_used() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/salestrekker/documents");
         let files: std::collections::BTreeSet<_> = std::fs::read_dir(folder)
             .unwrap()
@@ -119,7 +119,7 @@ mod tests {
             .collect();
         assert_eq!(files, ALL.iter().map(|(name, _)| (*name).to_owned()).collect());
         for (name, document) in ALL {
-            assert_eq!(document.text().matches("\n  answer: ").count(), 1, "{name}");
+            assert_eq!(document.text().matches("\n  result: ").count(), 1, "{name}");
         }
     }
 }

@@ -41,11 +41,11 @@ pub enum Error {
         what: String,
     },
     /// A mutation was sent and no answer came: whether it took effect is not known.
-    #[error("Salestrekker did not answer a mutation; it may or may not have taken effect")]
+    #[error("Salestrekker did not response a mutation; it may or may not have taken effect")]
     OutcomeUnknown,
     /// The answer does not fit what is known of the API.
-    #[error("Salestrekker's answer does not fit at `{at}`; compare shared/schema with the vendor's schema")]
-    Malformed {
+    #[error("Salestrekker's response does not fit at `{at}`; compare shared/schema with the vendor's schema")]
+    InvalidResponse {
         /// The place in the answer.
         at: String,
     },
@@ -58,9 +58,10 @@ impl Failure for Error {
             Self::Unavailable { .. } => Remedy::Retry { after: None },
             Self::CredentialRefused => Remedy::RefreshCredential,
             Self::Credential(error) => error.remedy(),
-            Self::Rejected { .. } | Self::NotFound { .. } | Self::OutcomeUnknown | Self::Malformed { .. } => {
-                Remedy::DeadLetter
-            }
+            Self::Rejected { .. }
+            | Self::NotFound { .. }
+            | Self::OutcomeUnknown
+            | Self::InvalidResponse { .. } => Remedy::DeadLetter,
         }
     }
 
@@ -73,7 +74,7 @@ impl Failure for Error {
             Self::Rejected { .. } => Reason::SalestrekkerRejected,
             Self::NotFound { .. } => Reason::NotFound,
             Self::OutcomeUnknown => Reason::OutcomeUnknown,
-            Self::Malformed { .. } => Reason::InvalidResponse,
+            Self::InvalidResponse { .. } => Reason::InvalidResponse,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Looking at tickets: what the API shows, as the part that we keep, with names for ids.
 
-use super::model::shown;
+use super::model::required_field;
 use super::{Error, FullTicket, Label, Lookup, Session, Workflow};
 use crate::id::{LabelId, TicketId, WorkflowId};
 use crate::model::diff::{Seen, name_digest};
@@ -14,7 +14,7 @@ impl Session<'_> {
     ///
     /// # Errors
     /// Where a whole request failed; a single ticket's error is its own.
-    pub async fn look(&self, ids: &[TicketId]) -> Result<Vec<Result<Option<Seen>, Error>>, Error> {
+    pub async fn fetch(&self, ids: &[TicketId]) -> Result<Vec<Result<Option<Seen>, Error>>, Error> {
         let found = self.tickets(ids).await?;
         let tickets: Vec<&FullTicket> = found.iter().flatten().flatten().collect();
         let (workflows, labels) = futures::try_join!(self.workflows_of(&tickets), self.labels_of(&tickets))?;
@@ -56,10 +56,10 @@ fn seen(
     let Some(ticket) = found? else { return Ok(None) };
     // The snapshot was read under the id that was asked for; an answer about another ticket must not be stored there.
     if &ticket.id != asked {
-        return Err(Error::Malformed { at: "ticket.id".to_owned() });
+        return Err(Error::InvalidResponse { at: "ticket.id".to_owned() });
     }
-    let id_workflow = shown(ticket.id_workflow, "idWorkflow")?;
-    let id_stage = shown(ticket.id_stage, "idStage")?;
+    let id_workflow = required_field(ticket.id_workflow, "idWorkflow")?;
+    let id_stage = required_field(ticket.id_stage, "idStage")?;
     let workflow = workflows.get(&id_workflow);
     let stage = workflow.and_then(|workflow| workflow.stages.iter().find(|stage| stage.id == id_stage));
     let label_name =

@@ -1,4 +1,4 @@
-//! What a function grants one API: time, size, pace.
+//! What a function grants one API: time, size, rate_limit.
 
 use serde::Deserialize;
 use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
@@ -25,25 +25,25 @@ pub struct Limits {
     /// Milliseconds for a request with its repetitions and pauses. The invocation's deadline may end it sooner.
     pub operation_ms: NonZeroU64,
     /// So often a request that may be repeated is repeated.
-    pub repetitions: u32,
+    pub retries: u32,
     /// So many ids go into one request of a batch.
     pub ids_per_request: NonZeroUsize,
     /// So many requests of one batch are on their way at once.
-    pub requests_at_once: NonZeroUsize,
+    pub concurrent_requests: NonZeroUsize,
     /// Requests a second that one instance of a function sends in one organisation's name. The vendor publishes no
     /// limit (salestrekker-facts.md, section 7).
     pub requests_per_second: NonZeroU32,
     /// So many may be sent at once after a pause.
     pub burst: NonZeroU32,
     /// An answer of more bytes, after decompression, is not read to its end: 25 full tickets are far below a mebibyte.
-    pub answer_bytes: NonZeroUsize,
+    pub max_response_bytes: NonZeroUsize,
     /// An answer whose lists and objects stand deeper in each other is not read. The deepest known stands 8 deep; past
     /// 127 the reader of JSON refuses by itself.
-    pub answer_depth: NonZeroUsize,
+    pub max_response_depth: NonZeroUsize,
     /// Seconds for which the name of a workflow, a stage or a label may be out of date.
-    pub names_seconds: NonZeroU64,
+    pub name_cache_seconds: NonZeroU64,
     /// So many workflows, and so many organisations' labels, are remembered.
-    pub names_kept: NonZeroUsize,
+    pub name_cache_entries: NonZeroUsize,
 }
 
 impl Default for Limits {
@@ -61,15 +61,15 @@ impl Default for Limits {
             connect_ms: long(3_000),
             request_ms: long(15_000),
             operation_ms: long(40_000),
-            repetitions: 2,
+            retries: 2,
             ids_per_request: size(25),
-            requests_at_once: size(4),
+            concurrent_requests: size(4),
             requests_per_second: count(10),
             burst: count(20),
-            answer_bytes: size(16 * 1024 * 1024),
-            answer_depth: size(64),
-            names_seconds: long(600),
-            names_kept: size(1_000),
+            max_response_bytes: size(16 * 1024 * 1024),
+            max_response_depth: size(64),
+            name_cache_seconds: long(600),
+            name_cache_entries: size(1_000),
         }
     }
 }
@@ -88,6 +88,6 @@ impl Limits {
     }
 
     pub(super) fn names(&self) -> Duration {
-        Duration::from_secs(self.names_seconds.get())
+        Duration::from_secs(self.name_cache_seconds.get())
     }
 }

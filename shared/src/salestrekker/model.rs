@@ -211,19 +211,19 @@ impl TryFrom<FullTicket> for TicketUpdate {
     fn try_from(ticket: FullTicket) -> Result<Self, Error> {
         Ok(Self {
             id: ticket.id,
-            id_owner: shown(ticket.id_owner, "idOwner")?,
-            id_workflow: shown(ticket.id_workflow, "idWorkflow")?,
-            id_stage: shown(ticket.id_stage, "idStage")?,
+            id_owner: required_field(ticket.id_owner, "idOwner")?,
+            id_workflow: required_field(ticket.id_workflow, "idWorkflow")?,
+            id_stage: required_field(ticket.id_stage, "idStage")?,
             id_labels: ticket.id_labels.unwrap_or_default(),
             id_clients: ticket.id_clients.unwrap_or_default(),
             ticket_client_types: ticket.ticket_client_types.unwrap_or_default(),
-            name: shown(ticket.name, "name")?,
-            once_off: shown(ticket.values.and_then(|values| values.once_off), "values.onceOff")?,
+            name: required_field(ticket.name, "name")?,
+            once_off: required_field(ticket.values.and_then(|values| values.once_off), "values.onceOff")?,
         })
     }
 }
 
 /// A field of a ticket that must not be null where it is needed.
-pub(super) fn shown<T>(field: Option<T>, at: &str) -> Result<T, Error> {
-    field.ok_or_else(|| Error::Malformed { at: format!("ticket.{at}") })
+pub(super) fn required_field<T>(field: Option<T>, at: &str) -> Result<T, Error> {
+    field.ok_or_else(|| Error::InvalidResponse { at: format!("ticket.{at}") })
 }

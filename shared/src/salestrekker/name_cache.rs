@@ -9,16 +9,16 @@ use std::time::Duration;
 
 /// What is kept.
 #[derive(Debug)]
-pub(super) struct Names {
+pub(super) struct NameCache {
     workflows: TtlCache<(OrganisationId, WorkflowId), Arc<Workflow>>,
     labels: TtlCache<OrganisationId, Arc<Vec<Label>>>,
-    keep_for: Duration,
+    ttl: Duration,
 }
 
-impl Names {
+impl NameCache {
     pub(super) fn new(limits: &Limits) -> Self {
-        let most = limits.names_kept.get();
-        Self { workflows: TtlCache::new(most), labels: TtlCache::new(most), keep_for: limits.names() }
+        let most = limits.name_cache_entries.get();
+        Self { workflows: TtlCache::new(most), labels: TtlCache::new(most), ttl: limits.names() }
     }
 }
 
@@ -44,7 +44,7 @@ impl Session<'_> {
         }
         for (id, found) in missing.iter().zip(self.workflows(&missing).await?) {
             if let Some(workflow) = found?.map(Arc::new) {
-                kept.put(key(id), Arc::clone(&workflow), self.client.names.keep_for);
+                kept.put(key(id), Arc::clone(&workflow), self.client.names.ttl);
                 known.insert(id.clone(), workflow);
             }
         }
@@ -98,7 +98,7 @@ impl Session<'_> {
             return Ok(labels);
         }
         let labels = Arc::new(self.all_labels().await?);
-        kept.put(self.organisation.clone(), Arc::clone(&labels), self.client.names.keep_for);
+        kept.put(self.organisation.clone(), Arc::clone(&labels), self.client.names.ttl);
         Ok(labels)
     }
 }

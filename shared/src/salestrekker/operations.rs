@@ -19,7 +19,7 @@ impl Session<'_> {
     /// Where a whole request failed; a single ticket's error is its own.
     pub async fn tickets(&self, ids: &[TicketId]) -> Result<Vec<Lookup<FullTicket>>, Error> {
         let ids: Vec<&str> = ids.iter().map(TicketId::as_str).collect();
-        self.ask_each(&documents::TICKET, &ids).await
+        self.request_each(&documents::TICKET, &ids).await
     }
 
     /// One ticket.
@@ -35,7 +35,7 @@ impl Session<'_> {
     /// # Errors
     /// [`Error::NotFound`] where there is none; else as the request failed.
     pub async fn ticket_extras(&self, id: &TicketId) -> Result<TicketExtras, Error> {
-        one("ticket", self.ask_each(&documents::TICKET_EXTRAS, &[id.as_str()]).await?)
+        one("ticket", self.request_each(&documents::TICKET_EXTRAS, &[id.as_str()]).await?)
     }
 
     /// These contacts, in their order; `None` where the API shows none.
@@ -44,7 +44,7 @@ impl Session<'_> {
     /// Where a whole request failed; a single contact's error is its own.
     pub async fn contacts(&self, ids: &[ContactId]) -> Result<Vec<Lookup<Contact>>, Error> {
         let ids: Vec<&str> = ids.iter().map(ContactId::as_str).collect();
-        self.ask_each(&documents::CONTACT, &ids).await
+        self.request_each(&documents::CONTACT, &ids).await
     }
 
     /// One contact.
@@ -61,7 +61,7 @@ impl Session<'_> {
     /// Where a whole request failed; a single workflow's error is its own.
     pub async fn workflows(&self, ids: &[WorkflowId]) -> Result<Vec<Lookup<Workflow>>, Error> {
         let ids: Vec<&str> = ids.iter().map(WorkflowId::as_str).collect();
-        self.ask_each(&documents::WORKFLOW, &ids).await
+        self.request_each(&documents::WORKFLOW, &ids).await
     }
 
     /// The names of all the organisation's workflows.
@@ -88,12 +88,12 @@ impl Session<'_> {
         self.list(documents::LABELS, json!({})).await
     }
 
-    /// The tickets that a query of the operator's lists: its one field is called `answer` and is a list of ids, or of things
+    /// The tickets that a query of the operator's lists: its one field is called `result` and is a list of ids, or of things
     /// with an `id`. No such query has been seen (salestrekker-facts.md, section 4); whoever has the vendor's schema may
     /// know one.
     ///
     /// # Errors
-    /// As the request failed, or [`Error::Malformed`] where the answer is no such list.
+    /// As the request failed, or [`Error::InvalidResponse`] where the answer is no such list.
     pub async fn listed_tickets(&self, query: &str) -> Result<Vec<TicketId>, Error> {
         #[derive(Deserialize)]
         #[serde(untagged)]
@@ -123,7 +123,7 @@ impl Session<'_> {
     /// # Errors
     /// As the request failed.
     pub async fn introspect(&self) -> Result<Value, Error> {
-        let schema: Value = self.ask(documents::INTROSPECTION, json!({}), Effect::ReadOnly).await?;
+        let schema: Value = self.request(documents::INTROSPECTION, json!({}), Effect::ReadOnly).await?;
         Ok(json!({ "data": { "__schema": schema } }))
     }
 
@@ -151,10 +151,10 @@ impl Session<'_> {
     /// somebody may have changed it meanwhile.
     ///
     /// # Errors
-    /// [`Error::Malformed`] where the ticket lacks what an update must send; else as the request failed.
+    /// [`Error::InvalidResponse`] where the ticket lacks what an update must send; else as the request failed.
     pub async fn update_ticket(&self, ticket: FullTicket) -> Result<(), Error> {
         let variables = variables(&TicketUpdate::try_from(ticket)?)?;
-        let _: Value = self.ask(documents::TICKET_UPDATE, variables, Effect::Idempotent).await?;
+        let _: Value = self.request(documents::TICKET_UPDATE, variables, Effect::Idempotent).await?;
         Ok(())
     }
 
@@ -165,7 +165,7 @@ impl Session<'_> {
     pub async fn mutate(&self, document: &str, variables: Value, repeatable: bool) -> Result<(), Error> {
         let effect = if repeatable { Effect::Idempotent } else { Effect::NonIdempotent };
         let document = documents::Document::of_handler(document.to_owned());
-        self.send(&Request { document, variables, effect }).await?.whole(effect)
+        self.send(&Request { document, variables, effect }).await?.check_complete(effect)
     }
 
     async fn create<Id: DeserializeOwned>(
@@ -173,10 +173,10 @@ impl Session<'_> {
         document: documents::Document,
         input: &impl Serialize,
     ) -> Result<Id, Error> {
-        let answer = self.ask(document, variables(input)?, Effect::NonIdempotent).await;
+        let response = self.request(document, variables(input)?, Effect::NonIdempotent).await;
         // The thing exists, so an id that cannot be read must not lead to a second one.
-        answer.map_err(|error| match error {
-            Error::Malformed { .. } => Error::OutcomeUnknown,
+        response.map_err(|error| match error {
+            Error::InvalidResponse { .. } => Error::OutcomeUnknown,
             other => other,
         })
     }
@@ -187,14 +187,15 @@ impl Session<'_> {
         document: documents::Document,
         variables: Value,
     ) -> Result<Vec<T>, Error> {
-        let list: Option<Vec<T>> = self.ask(document, variables, Effect::ReadOnly).await?;
+        let list: Option<Vec<T>> = self.request(document, variables, Effect::ReadOnly).await?;
         Ok(list.unwrap_or_default())
     }
 }
 
 /// The fields of an input, each a variable of its document.
 fn variables(input: &impl Serialize) -> Result<Value, Error> {
-    serde_json::to_value(input).map_err(|_unserialisable| Error::Malformed { at: "the input".to_owned() })
+    serde_json::to_value(input)
+        .map_err(|_unserialisable| Error::InvalidResponse { at: "the input".to_owned() })
 }
 
 fn one<T>(what: &str, found: Vec<Lookup<T>>) -> Result<T, Error> {

@@ -19,18 +19,18 @@ type Buckets = RateLimiter<OrganisationId, HashMapStateStore<OrganisationId>, De
 
 /// A token bucket for each organisation, and the policy of repetitions.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct RateLimit {
     buckets: Buckets,
     backoff: ExponentialBackoff,
 }
 
-impl Pace {
+impl RateLimit {
     pub(super) fn new(limits: &Limits) -> Self {
         let quota = Quota::per_second(limits.requests_per_second).allow_burst(limits.burst);
         let backoff = ExponentialBackoff::builder()
             .retry_bounds(FIRST_PAUSE, MAX_PAUSE)
             .jitter(Jitter::Full)
-            .build_with_max_retries(limits.repetitions);
+            .build_with_max_retries(limits.retries);
         Self { buckets: RateLimiter::hashmap(quota), backoff }
     }
 
@@ -38,7 +38,11 @@ impl Pace {
     ///
     /// # Errors
     /// [`Error::Throttled`] where the turn comes after `end`; it says when.
-    pub(super) async fn turn(&self, organisation: &OrganisationId, end: Instant) -> Result<(), Error> {
+    pub(super) async fn wait_for_turn(
+        &self,
+        organisation: &OrganisationId,
+        end: Instant,
+    ) -> Result<(), Error> {
         let clock = DefaultClock::default();
         while let Err(not_yet) = self.buckets.check_key(organisation) {
             let wait = not_yet.wait_time_from(clock.now());
@@ -52,7 +56,7 @@ impl Pace {
 
     /// The pause before the next repetition, after `repeated` of them: at random up to twice the last one's bound, and
     /// at least what the API advised. `None` where it is not worth it: too many, or not before `end`.
-    pub(super) fn before_repetition(&self, repeated: u32, error: &Error, end: Instant) -> Option<Duration> {
+    pub(super) fn retry_delay(&self, repeated: u32, error: &Error, end: Instant) -> Option<Duration> {
         let RetryDecision::Retry { execute_after } = self.backoff.should_retry(UNIX_EPOCH, repeated) else {
             return None;
         };
@@ -78,9 +82,9 @@ mod tests {
     use super::*;
     use std::num::NonZeroU32;
 
-    fn pace(repetitions: u32) -> Pace {
+    fn with_retries(retries: u32) -> RateLimit {
         let one = NonZeroU32::MIN;
-        Pace::new(&Limits { requests_per_second: one, burst: one, repetitions, ..Limits::default() })
+        RateLimit::new(&Limits { requests_per_second: one, burst: one, retries, ..Limits::default() })
     }
 
     fn in_seconds(seconds: u64) -> Instant {
@@ -89,10 +93,10 @@ mod tests {
 
     #[test]
     fn repetitions_end_and_advice_is_taken_where_it_fits() {
-        let pace = pace(2);
+        let rate_limit = with_retries(2);
         let unavailable = Error::Unavailable { why: "a test" };
         let repetition =
-            |repeated, error, seconds| pace.before_repetition(repeated, error, in_seconds(seconds));
+            |repeated, error, seconds| rate_limit.retry_delay(repeated, error, in_seconds(seconds));
         assert!(repetition(0, &unavailable, 60).is_some_and(|wait| wait <= FIRST_PAUSE));
         assert!(repetition(1, &unavailable, 60).is_some_and(|wait| wait <= FIRST_PAUSE * 2));
         assert_eq!(repetition(2, &unavailable, 60), None);
@@ -103,14 +107,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_turn_that_comes_too_late_says_when_it_comes_and_spoils_no_other_organisations() {
-        let pace = pace(0);
+        let rate_limit = with_retries(0);
         let [north, south] = ["north", "south"].map(|name| OrganisationId::parse(name).unwrap());
         let now = Instant::now();
-        pace.turn(&north, now).await.unwrap();
-        let late = pace.turn(&north, now).await.unwrap_err();
+        rate_limit.wait_for_turn(&north, now).await.unwrap();
+        let late = rate_limit.wait_for_turn(&north, now).await.unwrap_err();
         assert!(
             matches!(late, Error::Throttled { retry_after: Some(wait) } if wait <= Duration::from_secs(1))
         );
-        pace.turn(&south, now).await.unwrap();
+        rate_limit.wait_for_turn(&south, now).await.unwrap();
     }
 }

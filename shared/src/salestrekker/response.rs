@@ -24,7 +24,7 @@ pub(super) enum Effect {
 impl Effect {
     /// Whether the request may be sent again after this error. After [`Error::OutcomeUnknown`] it is not even where sending
     /// twice is harmless: somebody may have changed the ticket meanwhile, so whoever sent it reads it anew.
-    pub(super) fn may_repeat_after(self, error: &Error) -> bool {
+    pub(super) fn may_retry_after(self, error: &Error) -> bool {
         let not_done = matches!(error, Error::Throttled { .. } | Error::Unavailable { .. });
         match self {
             Self::ReadOnly | Self::Idempotent => not_done,
@@ -33,7 +33,7 @@ impl Effect {
     }
 
     /// The error for a request that was sent and not properly answered.
-    pub(super) fn unanswered(self, why: &'static str) -> Error {
+    pub(super) fn error_without_response(self, why: &'static str) -> Error {
         match self {
             Self::ReadOnly => Error::Unavailable { why },
             Self::Idempotent | Self::NonIdempotent => Error::OutcomeUnknown,
@@ -43,7 +43,7 @@ impl Effect {
 
 /// The answer to a request: its data, and the errors that came with it.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct GraphQlResponse {
     pub(super) data: Value,
     pub(super) errors: Vec<GraphQlError>,
 }
@@ -68,65 +68,74 @@ struct Envelope {
 }
 
 /// Refuses an answer by its status alone, where that says enough.
-pub(super) fn judge(status: StatusCode, retry_after: Option<&str>, effect: Effect) -> Result<(), Error> {
+pub(super) fn check_status(
+    status: StatusCode,
+    retry_after: Option<&str>,
+    effect: Effect,
+) -> Result<(), Error> {
     match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(Error::CredentialRefused),
         StatusCode::TOO_MANY_REQUESTS => Err(Error::Throttled { retry_after: seconds(retry_after) }),
         // These two say that nothing was done; after any other 5xx a gateway may have passed the mutation on.
         StatusCode::SERVICE_UNAVAILABLE => Err(Error::Unavailable { why: "it answered 503" }),
         StatusCode::REQUEST_TIMEOUT => Err(Error::Unavailable { why: "it answered 408" }),
-        _ if status.is_server_error() => Err(effect.unanswered("it answered 5xx")),
+        _ if status.is_server_error() => Err(effect.error_without_response("it answered 5xx")),
         _ if status.is_redirection() => {
-            Err(Error::Malformed { at: "a redirect; see the API's address".to_owned() })
+            Err(Error::InvalidResponse { at: "a redirect; see the API's address".to_owned() })
         }
         _ => Ok(()),
     }
 }
 
 /// The answer that these bytes are, where the status left that open.
-pub(super) fn read(status: StatusCode, body: &[u8], effect: Effect, deepest: usize) -> Result<Answer, Error> {
+pub(super) fn read(
+    status: StatusCode,
+    body: &[u8],
+    effect: Effect,
+    deepest: usize,
+) -> Result<GraphQlResponse, Error> {
     if depth(body) > deepest {
-        return Err(Error::Malformed { at: format!("an answer nested deeper than {deepest}") });
+        return Err(Error::InvalidResponse { at: format!("an answer nested deeper than {deepest}") });
     }
     let Ok(envelope) = json::from_json::<Envelope>(body) else {
         return Err(if status.is_client_error() {
             Error::Rejected { messages: Private::default() }
         } else {
-            effect.unanswered("its answer is no GraphQL")
+            effect.error_without_response("its response is no GraphQL")
         });
     };
     let errors = envelope.errors.unwrap_or_default();
-    if errors.iter().any(GraphQlError::refuses_credential) {
+    if errors.iter().any(GraphQlError::rejects_credential) {
         return Err(Error::CredentialRefused);
     }
     match envelope.data {
-        Some(data) if !data.is_null() => Ok(Answer { data, errors }),
-        _ if errors.is_empty() => Err(Error::Malformed { at: "data".to_owned() }),
-        _ => Err(refusal(errors, effect)),
+        Some(data) if !data.is_null() => Ok(GraphQlResponse { data, errors }),
+        _ if errors.is_empty() => Err(Error::InvalidResponse { at: "data".to_owned() }),
+        _ => Err(graphql_error(errors, effect)),
     }
 }
 
-impl Answer {
-    /// The one field of the request, which every document calls `answer`.
+impl GraphQlResponse {
+    /// The one field of the request, which every document calls `result`.
     pub(super) fn single<T: DeserializeOwned>(mut self, effect: Effect) -> Result<T, Error> {
-        let value = self.data.get_mut("answer").map(Value::take).unwrap_or_default();
+        let value = self.data.get_mut("result").map(Value::take).unwrap_or_default();
         // A mutation whose field has a value took effect, whatever else went wrong; a query's may lack a part.
         if !self.errors.is_empty() && (effect == Effect::ReadOnly || value.is_null()) {
-            return Err(refusal(self.errors, effect));
+            return Err(graphql_error(self.errors, effect));
         }
-        fit(value, "answer")
+        decode(value, "result")
     }
 
     /// Whether every field of a mutation that somebody else wrote has a value, or nothing went wrong.
-    pub(super) fn whole(self, effect: Effect) -> Result<(), Error> {
+    pub(super) fn check_complete(self, effect: Effect) -> Result<(), Error> {
         let lacks = self.data.as_object().is_none_or(|fields| fields.values().any(Value::is_null));
-        if lacks && !self.errors.is_empty() { Err(refusal(self.errors, effect)) } else { Ok(()) }
+        if lacks && !self.errors.is_empty() { Err(graphql_error(self.errors, effect)) } else { Ok(()) }
     }
 
     /// Whether every error says which alias it belongs to. Where one does not, a value may lack a part, and none of the
     /// batch can be believed.
-    pub(super) fn is_sortable(&self) -> bool {
-        self.errors.iter().all(|error| error.head().is_some())
+    pub(super) fn errors_name_their_alias(&self) -> bool {
+        self.errors.iter().all(|error| error.alias().is_some())
     }
 
     /// The fields of a batch, each under its alias, in order: the thing, nothing, or an error of its own. A thing that
@@ -138,12 +147,12 @@ impl Answer {
         let mut results = Vec::new();
         for alias in aliases {
             let value = self.data.get_mut(&alias).map(Value::take).unwrap_or_default();
-            let is_own = |error: &&GraphQlError| error.head().is_none_or(|head| head == alias);
+            let is_own = |error: &&GraphQlError| error.alias().is_none_or(|own| own == alias);
             let own: Vec<GraphQlError> = self.errors.iter().filter(is_own).cloned().collect();
             results.push(match value {
                 Value::Null if own.iter().all(GraphQlError::is_not_found) => Ok(None),
-                value if own.is_empty() => fit(value, &alias).map(Some),
-                _ => Err(refusal(own, Effect::ReadOnly)),
+                value if own.is_empty() => decode(value, &alias).map(Some),
+                _ => Err(graphql_error(own, Effect::ReadOnly)),
             });
         }
         results
@@ -151,19 +160,19 @@ impl Answer {
 }
 
 /// A part of an answer as its type.
-fn fit<T: DeserializeOwned>(value: Value, at: &str) -> Result<T, Error> {
+fn decode<T: DeserializeOwned>(value: Value, at: &str) -> Result<T, Error> {
     serde_path_to_error::deserialize(value)
-        .map_err(|error| Error::Malformed { at: format!("{at}.{}", json::place(error.path())) })
+        .map_err(|error| Error::InvalidResponse { at: format!("{at}.{}", json::path_text(error.path())) })
 }
 
 /// What errors without data mean, the vendor's words kept private. What they look like is not known
 /// (salestrekker-facts.md, section 7): these are the codes that GraphQL servers use.
-fn refusal(errors: Vec<GraphQlError>, effect: Effect) -> Error {
+fn graphql_error(errors: Vec<GraphQlError>, effect: Effect) -> Error {
     let any = |codes: &[&str]| errors.iter().any(|error| codes.contains(&error.code()));
     if any(&["THROTTLED", "RATE_LIMITED", "TOO_MANY_REQUESTS"]) {
         Error::Throttled { retry_after: None }
     } else if any(&["INTERNAL_SERVER_ERROR", "SERVICE_UNAVAILABLE"]) {
-        effect.unanswered("it answered an internal error")
+        effect.error_without_response("it answered an internal error")
     } else {
         let messages = errors.into_iter().map(|error| error.message.reveal().clone()).collect();
         Error::Rejected { messages: Private::new(messages) }
@@ -171,7 +180,7 @@ fn refusal(errors: Vec<GraphQlError>, effect: Effect) -> Error {
 }
 
 impl GraphQlError {
-    fn refuses_credential(&self) -> bool {
+    fn rejects_credential(&self) -> bool {
         // What the vendor answers to a bad token is not known (salestrekker-facts.md, section 2): the codes and words
         // that GraphQL servers use.
         let message = self.message.reveal().to_ascii_lowercase();
@@ -193,7 +202,7 @@ impl GraphQlError {
     }
 
     /// The alias or field that it belongs to, where it says so.
-    fn head(&self) -> Option<&str> {
+    fn alias(&self) -> Option<&str> {
         self.path.as_ref()?.first()?.as_str()
     }
 
@@ -215,7 +224,7 @@ fn seconds(retry_after: Option<&str>) -> Option<Duration> {
 pub fn read_any_response(status: u16, is_mutation: bool, body: &[u8]) -> Result<(), Error> {
     let effect = if is_mutation { Effect::NonIdempotent } else { Effect::ReadOnly };
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
-    judge(status, std::str::from_utf8(body).ok(), effect)?;
+    check_status(status, std::str::from_utf8(body).ok(), effect)?;
     let found: Vec<Result<Option<Value>, Error>> =
         read(status, body, effect, 64)?.by_alias(["a0".to_owned()]);
     found.into_iter().collect::<Result<Vec<_>, _>>().map(drop)
@@ -229,7 +238,7 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
-    fn answer(json: &Value, effect: Effect) -> Result<Answer, Error> {
+    fn response(json: &Value, effect: Effect) -> Result<GraphQlResponse, Error> {
         read(StatusCode::OK, json.to_string().as_bytes(), effect, 64)
     }
 
@@ -248,8 +257,8 @@ mod tests {
                     _ => errors.push(json!({"path": [alias], "extensions": {"code": "NOT_FOUND"}})),
                 }
             }
-            let answer = answer(&json!({ "data": data, "errors": errors }), Effect::ReadOnly).unwrap();
-            let found: Vec<Result<Option<usize>, Error>> = answer.by_alias((0..fates.len()).map(alias));
+            let response = response(&json!({ "data": data, "errors": errors }), Effect::ReadOnly).unwrap();
+            let found: Vec<Result<Option<usize>, Error>> = response.by_alias((0..fates.len()).map(alias));
             prop_assert_eq!(found.len(), fates.len());
             for (position, (fate, found)) in fates.iter().zip(&found).enumerate() {
                 match fate {
@@ -265,9 +274,9 @@ mod tests {
     #[test]
     fn an_error_without_a_path_may_be_anybodys() {
         let both = json!({"data": {"a0": 7}, "errors": [{"message": "half of it failed", "path": null}]});
-        let answer = answer(&both, Effect::ReadOnly).unwrap();
-        assert!(!answer.is_sortable());
-        let found: Vec<Result<Option<u8>, Error>> = answer.by_alias(["a0".to_owned(), "a1".to_owned()]);
+        let response = response(&both, Effect::ReadOnly).unwrap();
+        assert!(!response.errors_name_their_alias());
+        let found: Vec<Result<Option<u8>, Error>> = response.by_alias(["a0".to_owned(), "a1".to_owned()]);
         assert!(found.iter().all(Result::is_err));
     }
 
@@ -275,23 +284,23 @@ mod tests {
     fn a_thing_that_an_error_took_a_part_of_is_no_thing() {
         let part = json!({"data": {"a0": {"idLabels": null}}, "errors": [{"path": ["a0", "idLabels"]}]});
         let found: Vec<Result<Option<Value>, Error>> =
-            answer(&part, Effect::ReadOnly).unwrap().by_alias(["a0".to_owned()]);
+            response(&part, Effect::ReadOnly).unwrap().by_alias(["a0".to_owned()]);
         assert!(found[0].is_err());
     }
 
     #[test]
     fn a_mutation_that_has_its_value_took_effect() {
-        let complaint = json!({"data": {"answer": "t-1"}, "errors": [{"message": "no mail was sent"}]});
+        let complaint = json!({"data": {"result": "t-1"}, "errors": [{"message": "no mail was sent"}]});
         let id: String =
-            answer(&complaint, Effect::NonIdempotent).unwrap().single(Effect::NonIdempotent).unwrap();
+            response(&complaint, Effect::NonIdempotent).unwrap().single(Effect::NonIdempotent).unwrap();
         assert_eq!(id, "t-1");
-        assert!(answer(&complaint, Effect::ReadOnly).unwrap().single::<String>(Effect::ReadOnly).is_err());
+        assert!(response(&complaint, Effect::ReadOnly).unwrap().single::<String>(Effect::ReadOnly).is_err());
     }
 
     #[test]
     fn the_vendors_words_do_not_print() {
         let refused = json!({"data": null, "errors": [{"message": "no such client: Jane Citizen"}]});
-        let error = answer(&refused, Effect::ReadOnly).unwrap_err();
+        let error = response(&refused, Effect::ReadOnly).unwrap_err();
         assert!(matches!(&error, Error::Rejected { messages } if messages.reveal().len() == 1));
         assert!(!format!("{error} {error:?}").contains("Jane"));
     }
@@ -303,24 +312,27 @@ mod tests {
         assert!(matches!(read(Effect::ReadOnly), Error::Unavailable { .. }));
         assert!(matches!(read(Effect::Idempotent), Error::OutcomeUnknown));
         assert!(matches!(
-            judge(StatusCode::BAD_GATEWAY, None, Effect::NonIdempotent),
+            check_status(StatusCode::BAD_GATEWAY, None, Effect::NonIdempotent),
             Err(Error::OutcomeUnknown)
         ));
-        let nothing_done = judge(StatusCode::SERVICE_UNAVAILABLE, None, Effect::NonIdempotent);
+        let nothing_done = check_status(StatusCode::SERVICE_UNAVAILABLE, None, Effect::NonIdempotent);
         assert!(matches!(nothing_done, Err(Error::Unavailable { .. })));
     }
 
     #[test]
     fn each_status_and_code_asks_for_its_own_remedy() {
-        let throttled = judge(StatusCode::TOO_MANY_REQUESTS, Some("7"), Effect::ReadOnly);
+        let throttled = check_status(StatusCode::TOO_MANY_REQUESTS, Some("7"), Effect::ReadOnly);
         assert!(
             matches!(throttled, Err(Error::Throttled { retry_after: Some(after) }) if after.as_secs() == 7)
         );
-        let dated =
-            judge(StatusCode::TOO_MANY_REQUESTS, Some("Tue, 24 Nov 2026 09:00:00 GMT"), Effect::ReadOnly);
+        let dated = check_status(
+            StatusCode::TOO_MANY_REQUESTS,
+            Some("Tue, 24 Nov 2026 09:00:00 GMT"),
+            Effect::ReadOnly,
+        );
         assert!(matches!(dated, Err(Error::Throttled { retry_after: None })));
         let coded = |code: &str| {
-            answer(&json!({"errors": [{"extensions": {"code": code}}]}), Effect::ReadOnly).unwrap_err()
+            response(&json!({"errors": [{"extensions": {"code": code}}]}), Effect::ReadOnly).unwrap_err()
         };
         assert!(matches!(coded("RATE_LIMITED"), Error::Throttled { .. }));
         assert!(matches!(coded("UNAUTHENTICATED"), Error::CredentialRefused));
@@ -343,8 +355,8 @@ mod tests {
         struct Known {
             id: String,
         }
-        let more = json!({"data": {"answer": {"id": "t-1", "colour": "new"}}, "extensions": {"cost": 3}});
-        let known: Known = answer(&more, Effect::ReadOnly).unwrap().single(Effect::ReadOnly).unwrap();
+        let more = json!({"data": {"result": {"id": "t-1", "colour": "new"}}, "extensions": {"cost": 3}});
+        let known: Known = response(&more, Effect::ReadOnly).unwrap().single(Effect::ReadOnly).unwrap();
         assert_eq!(known.id, "t-1");
     }
 }

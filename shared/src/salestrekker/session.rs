@@ -1,8 +1,8 @@
-//! Requests in one organisation's name until a deadline: its token, its pace, repetitions where they are harmless.
+//! Requests in one organisation's name until a deadline: its token, its rate_limit, repetitions where they are harmless.
 
 use super::document::{Document, alias, variable};
 use super::rate_limit::pause;
-use super::response::{Answer, Effect};
+use super::response::{Effect, GraphQlResponse};
 use super::transport::Request;
 use super::{Client, Error};
 use crate::aws::secret::{Access, ApiToken};
@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 const RESERVE: Duration = Duration::from_millis(500);
 
 /// A refusal is remembered for the rest of its invocation, which lasts 15 minutes at most.
-const REFUSAL_KEPT_FOR: Duration = Duration::from_mins(15);
+const REFUSAL_CACHE_TIME: Duration = Duration::from_mins(15);
 
 /// A [`Client`] at work for one organisation; cheap, made for each piece of work.
 #[derive(Debug, Clone, Copy)]
@@ -38,8 +38,8 @@ impl Client {
 pub type Lookup<T> = Result<Option<T>, Error>;
 
 impl Session<'_> {
-    /// The answer to a request whose one field is called `answer`.
-    pub(super) async fn ask<T: DeserializeOwned>(
+    /// The answer to a request whose one field is called `result`.
+    pub(super) async fn request<T: DeserializeOwned>(
         &self,
         document: Document,
         variables: Value,
@@ -52,37 +52,37 @@ impl Session<'_> {
     ///
     /// # Errors
     /// Where a whole request failed.
-    pub(super) async fn ask_each<T: DeserializeOwned>(
+    pub(super) async fn request_each<T: DeserializeOwned>(
         &self,
         document: &Document,
         ids: &[&str],
     ) -> Result<Vec<Lookup<T>>, Error> {
         let limits = self.client.transport.limits();
-        let chunks = ids.chunks(limits.ids_per_request.get()).map(|ids| self.ask_chunk(document, ids));
+        let chunks = ids.chunks(limits.ids_per_request.get()).map(|ids| self.request_chunk(document, ids));
         let chunks: Vec<Vec<Lookup<T>>> =
-            stream::iter(chunks).buffered(limits.requests_at_once.get()).try_collect().await?;
+            stream::iter(chunks).buffered(limits.concurrent_requests.get()).try_collect().await?;
         Ok(chunks.into_iter().flatten().collect())
     }
 
-    async fn ask_chunk<T: DeserializeOwned>(
+    async fn request_chunk<T: DeserializeOwned>(
         &self,
         document: &Document,
         ids: &[&str],
     ) -> Result<Vec<Lookup<T>>, Error> {
-        let answer = self.ask_together(document, ids).await?;
-        if answer.is_sortable() || ids.len() == 1 {
-            return Ok(answer.by_alias((0..ids.len()).map(alias)));
+        let response = self.request_batch(document, ids).await?;
+        if response.errors_name_their_alias() || ids.len() == 1 {
+            return Ok(response.by_alias((0..ids.len()).map(alias)));
         }
         // An error that does not say whose it is: one id at a time, it can be only that one's.
         let mut results = Vec::with_capacity(ids.len());
         for id in ids {
-            let answer = self.ask_together(document, &[id]).await?;
-            results.extend(answer.by_alias([alias(0)]));
+            let response = self.request_batch(document, &[id]).await?;
+            results.extend(response.by_alias([alias(0)]));
         }
         Ok(results)
     }
 
-    async fn ask_together(&self, document: &Document, ids: &[&str]) -> Result<Answer, Error> {
+    async fn request_batch(&self, document: &Document, ids: &[&str]) -> Result<GraphQlResponse, Error> {
         let variables: Map<String, Value> =
             ids.iter().enumerate().map(|(position, id)| (variable(position), json!(id))).collect();
         let document = document.batch(ids.len());
@@ -91,8 +91,8 @@ impl Session<'_> {
 
     /// Sends a request, in the organisation's turn, and again where that is harmless and there is time. A token that is
     /// refused or has expired is fetched anew once: rotation may have replaced it a moment ago.
-    pub(super) async fn send(&self, request: &Request) -> Result<Answer, Error> {
-        let Client { transport, secrets, pace, .. } = self.client;
+    pub(super) async fn send(&self, request: &Request) -> Result<GraphQlResponse, Error> {
+        let Client { transport, secrets, rate_limit, .. } = self.client;
         let left = self.until.since(clock::now()).saturating_sub(RESERVE);
         let now = Instant::now();
         let end = now.checked_add(left.min(transport.limits().operation())).unwrap_or(now);
@@ -102,7 +102,7 @@ impl Session<'_> {
         let refused = self.client.refused.get(self.organisation).filter(|(until, _)| *until == self.until);
         let refused = refused.map(|(_, token)| token);
         if token.has_expired(clock::now()) || refused.as_ref().is_some_and(|refused| refused.is(&token)) {
-            (token, is_fresh) = (self.another_than(&token).await?, true);
+            (token, is_fresh) = (self.another_token(&token).await?, true);
         }
         if refused.is_some_and(|refused| refused.is(&token)) {
             return Err(Error::CredentialRefused);
@@ -113,21 +113,21 @@ impl Session<'_> {
             if left.is_zero() {
                 return Err(Error::Unavailable { why: "no time is left in this invocation" });
             }
-            pace.turn(self.organisation, end).await?;
+            rate_limit.wait_for_turn(self.organisation, end).await?;
             let error = match transport.send(&token.endpoint, Some(&token.token), request, left).await {
-                Ok(answer) => return Ok(answer),
+                Ok(response) => return Ok(response),
                 Err(error) => error,
             };
             if matches!(error, Error::CredentialRefused) && !is_fresh {
-                (token, is_fresh) = (self.another_than(&token).await?, true);
+                (token, is_fresh) = (self.another_token(&token).await?, true);
                 continue;
             }
             if matches!(error, Error::CredentialRefused) {
-                self.client.refused.put(self.organisation.clone(), (self.until, token), REFUSAL_KEPT_FOR);
+                self.client.refused.put(self.organisation.clone(), (self.until, token), REFUSAL_CACHE_TIME);
                 return Err(error);
             }
-            let may_repeat = request.effect.may_repeat_after(&error);
-            let wait = may_repeat.then(|| pace.before_repetition(repeated, &error, end)).flatten();
+            let may_repeat = request.effect.may_retry_after(&error);
+            let wait = may_repeat.then(|| rate_limit.retry_delay(repeated, &error, end)).flatten();
             let Some(wait) = wait else { return Err(error) };
             repeated = repeated.saturating_add(1);
             pause(wait).await;
@@ -142,7 +142,7 @@ impl Session<'_> {
         Ok(self.client.secrets.api_token(self.organisation).await?.access)
     }
 
-    async fn another_than(&self, refused: &ApiToken) -> Result<ApiToken, Error> {
+    async fn another_token(&self, refused: &ApiToken) -> Result<ApiToken, Error> {
         Ok(self.client.secrets.another_api_token(self.organisation, refused).await?)
     }
 }

@@ -38,7 +38,7 @@ impl Transport {
         };
         let token = self.authenticate(endpoint, None, document, variables).await?;
         match organization {
-            Some(id) => self.enter(endpoint, &token, id).await,
+            Some(id) => self.switch_organization(endpoint, &token, id).await,
             None => Ok(token),
         }
     }
@@ -50,13 +50,13 @@ impl Transport {
     pub async fn try_token(&self, token: &ApiToken) -> Result<(), Error> {
         let request = Request { document: documents::LABELS, variables: json!({}), effect: Effect::ReadOnly };
         let time = self.limits().request();
-        let answer = self.send(&token.endpoint, Some(&token.token), &request, time).await?;
-        let _: Value = answer.single(Effect::ReadOnly)?;
+        let response = self.send(&token.endpoint, Some(&token.token), &request, time).await?;
+        let _: Value = response.single(Effect::ReadOnly)?;
         Ok(())
     }
 
     /// A token for another organisation of the same user.
-    async fn enter(
+    async fn switch_organization(
         &self,
         endpoint: &Endpoint,
         token: &SecretString,
@@ -75,7 +75,7 @@ impl Transport {
     ) -> Result<SecretString, Error> {
         // A token that nobody received is of no use to anybody, so asking twice is harmless.
         let request = Request { document, variables, effect: Effect::ReadOnly };
-        let answer = self.send(endpoint, token, &request, self.limits().request()).await?;
-        Ok(answer.single::<Authentication>(Effect::ReadOnly)?.token)
+        let response = self.send(endpoint, token, &request, self.limits().request()).await?;
+        Ok(response.single::<Authentication>(Effect::ReadOnly)?.token)
     }
 }

@@ -1,7 +1,7 @@
 //! One GraphQL request over HTTP.
 
 use super::document::Document;
-use super::response::{Answer, Effect, judge, read};
+use super::response::{Effect, GraphQlResponse, check_status, read};
 use super::{Error, Limits};
 use crate::endpoint::Endpoint;
 use crate::http;
@@ -57,7 +57,7 @@ impl Transport {
         token: Option<&SecretString>,
         request: &Request,
         time: Duration,
-    ) -> Result<Answer, Error> {
+    ) -> Result<GraphQlResponse, Error> {
         let Request { document, variables, effect } = request;
         let time = time.min(self.limits.request());
         let mut http = self.http.post(endpoint.url().clone()).timeout(time);
@@ -67,20 +67,20 @@ impl Transport {
             http = http.bearer_auth(token);
         }
         let body = Body { query: document.text(), variables };
-        let response = http.json(&body).send().await.map_err(|error| unanswered(&error, *effect))?;
+        let response = http.json(&body).send().await.map_err(|error| send_error(&error, *effect))?;
         let status = response.status();
         let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
-        judge(status, retry_after, *effect)?;
+        check_status(status, retry_after, *effect)?;
         let bytes = self.bytes(response, *effect).await?;
-        read(status, &bytes, *effect, self.limits.answer_depth.get())
+        read(status, &bytes, *effect, self.limits.max_response_depth.get())
     }
 
     async fn bytes(&self, mut response: Response, effect: Effect) -> Result<Vec<u8>, Error> {
-        let most = self.limits.answer_bytes.get();
+        let most = self.limits.max_response_bytes.get();
         let mut bytes = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| unanswered(&error, effect))? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| send_error(&error, effect))? {
             if bytes.len().saturating_add(chunk.len()) > most {
-                return Err(Error::Malformed { at: format!("an answer of more than {most} bytes") });
+                return Err(Error::InvalidResponse { at: format!("an answer of more than {most} bytes") });
             }
             bytes.extend_from_slice(&chunk);
         }
@@ -88,12 +88,12 @@ impl Transport {
     }
 }
 
-fn unanswered(error: &reqwest::Error, effect: Effect) -> Error {
+fn send_error(error: &reqwest::Error, effect: Effect) -> Error {
     if error.is_connect() {
         Error::Unavailable { why: "no connection" }
     } else if error.is_timeout() {
-        effect.unanswered("no answer in time")
+        effect.error_without_response("no response in time")
     } else {
-        effect.unanswered("the connection broke")
+        effect.error_without_response("the connection broke")
     }
 }

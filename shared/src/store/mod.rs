@@ -138,5 +138,5 @@ fn decode<T: serde::de::DeserializeOwned>(item: &Item, attribute: &'static str) 
 }
 
 fn unavailable<E>(error: &SdkError<E>) -> Error {
-    if crate::aws::is_refusal(error) { Error::Refused } else { Error::Unavailable }
+    if crate::aws::is_client_error(error) { Error::Refused } else { Error::Unavailable }
 }

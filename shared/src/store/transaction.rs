@@ -2,7 +2,7 @@
 //! does not keep out those that were sent with it.
 
 use super::{Error, Item, Store, unavailable};
-use crate::aws::batching::packs;
+use crate::aws::batching::batches;
 use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::builders::{PutBuilder, UpdateBuilder};
@@ -99,7 +99,7 @@ impl Store {
     pub(super) async fn transact_each(&self, units: Vec<Unit>) -> Vec<Result<(), Unwritten>> {
         let longest = units.iter().map(|unit| unit.writes.len()).max().unwrap_or_default().max(1);
         let most = MAX_ITEMS.checked_div(longest).unwrap_or(1);
-        let groups = packs(units, most, MAX_TRANSACTION, |unit| unit.bytes);
+        let groups = batches(units, most, MAX_TRANSACTION, |unit| unit.bytes);
         let written = groups.into_iter().map(|group| self.write_group(group));
         stream::iter(written).buffered(AT_ONCE).collect::<Vec<_>>().await.concat()
     }
@@ -234,7 +234,7 @@ mod tests {
     ) -> (Vec<Result<(), Unwritten>>, Vec<Vec<String>>) {
         let requests: Arc<Mutex<Vec<Vec<String>>>> = Arc::default();
         let seen = Arc::clone(&requests);
-        let config = aws::stub::answered_by(move |request| {
+        let config = aws::stub::config_with_responses(move |request| {
             let items = request["TransactItems"].as_array().unwrap().iter();
             let names: Vec<_> =
                 items.map(|item| item["Put"]["Item"]["pk"]["S"].as_str().unwrap().to_owned()).collect();

@@ -12,24 +12,24 @@ pub struct TraceHeader(String);
 /// What is no trace header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("no trace header of X-Ray")]
-pub struct NoTrace;
+pub struct InvalidTraceHeader;
 
 impl TraceHeader {
     /// Reads a header. Of its parts, the root, the parent and whether it is sampled are kept.
     ///
     /// # Errors
-    /// [`NoTrace`], where one of them is not what it should be, or there is no root.
-    pub fn parse(text: &str) -> Result<Self, NoTrace> {
+    /// [`InvalidTraceHeader`], where one of them is not what it should be, or there is no root.
+    pub fn parse(text: &str) -> Result<Self, InvalidTraceHeader> {
         let (mut root, mut parent, mut sampled) = (None, None, None);
         for part in text.split(';') {
-            match part.trim().split_once('=').ok_or(NoTrace)? {
+            match part.trim().split_once('=').ok_or(InvalidTraceHeader)? {
                 ("Root", value) => root = Some(value).filter(|root| is_root(root)),
                 ("Parent", value) => parent = Some(value).filter(|parent| is_hex(parent, 16)),
                 ("Sampled", value) => sampled = Some(value).filter(|value| matches!(*value, "0" | "1")),
                 _ => {}
             }
         }
-        let mut header = format!("Root={}", root.ok_or(NoTrace)?);
+        let mut header = format!("Root={}", root.ok_or(InvalidTraceHeader)?);
         for (name, value) in [("Parent", parent), ("Sampled", sampled)] {
             header.extend(value.map(|value| format!(";{name}={value}")));
         }
@@ -43,9 +43,9 @@ impl TraceHeader {
 }
 
 impl TryFrom<String> for TraceHeader {
-    type Error = NoTrace;
+    type Error = InvalidTraceHeader;
 
-    fn try_from(text: String) -> Result<Self, NoTrace> {
+    fn try_from(text: String) -> Result<Self, InvalidTraceHeader> {
         Self::parse(&text)
     }
 }
@@ -82,7 +82,7 @@ mod tests {
         for wrong in
             ["", "Root=1-x-y", "Parent=53995c3f42cd8ad8", "Root", "Root=1-5759e988-bd862e3fe1be46a99427279"]
         {
-            assert_eq!(TraceHeader::parse(wrong), Err(NoTrace), "{wrong}");
+            assert_eq!(TraceHeader::parse(wrong), Err(InvalidTraceHeader), "{wrong}");
         }
         let sneaky = format!("{ROOT};Parent=Jane Citizen;Sampled=yes");
         assert_eq!(TraceHeader::parse(&sneaky).unwrap().as_str(), ROOT, "no word of a stranger's goes on");

@@ -56,7 +56,7 @@ impl Organisations {
             let new: Vec<TicketId> = group.iter().filter(|id| !known.contains_key(*id)).cloned().collect();
             count(&mut progress.known, known.len());
             let session = client.session(organisation, clock::now().later(LONGEST));
-            let looked = session.look(&new).await;
+            let looked = session.fetch(&new).await;
             let looked = looked
                 .map_err(|error| anyhow::anyhow!("the tickets cannot be looked at: {}", chain(&error)))?;
             for seen in looked {

@@ -211,25 +211,25 @@ fn expiry(token: &str) -> Option<Timestamp> {
 pub enum Error {
     /// There is none of this name.
     #[error("the secret {name} does not exist; create it for this organisation")]
-    Absent {
+    NotFound {
         /// Its name.
         name: String,
     },
-    /// Secrets Manager did not answer.
-    #[error("Secrets Manager does not answer for {name}")]
+    /// Secrets Manager did not response.
+    #[error("Secrets Manager does not response for {name}")]
     Unavailable {
         /// The secret's name.
         name: String,
     },
     /// Secrets Manager refused.
     #[error("Secrets Manager refuses to give {name}; see the function's role in template.yaml")]
-    Refused {
+    AccessDenied {
         /// The secret's name.
         name: String,
     },
     /// It does not hold what it should.
     #[error("the secret {name} is not usable")]
-    Unusable {
+    Invalid {
         /// Its name.
         name: String,
         /// Where it does not fit.
@@ -242,18 +242,19 @@ impl Failure for Error {
     fn remedy(&self) -> Remedy {
         match self {
             // All of these are mended by an operator while the message waits.
-            Self::Absent { .. } | Self::Unavailable { .. } | Self::Refused { .. } | Self::Unusable { .. } => {
-                Remedy::Retry { after: None }
-            }
+            Self::NotFound { .. }
+            | Self::Unavailable { .. }
+            | Self::AccessDenied { .. }
+            | Self::Invalid { .. } => Remedy::Retry { after: None },
         }
     }
 
     fn reason(&self) -> Reason {
         match self {
-            Self::Absent { .. } => Reason::SecretNotFound,
+            Self::NotFound { .. } => Reason::SecretNotFound,
             Self::Unavailable { .. } => Reason::SecretUnavailable,
-            Self::Refused { .. } => Reason::SecretAccessDenied,
-            Self::Unusable { .. } => Reason::SecretInvalid,
+            Self::AccessDenied { .. } => Reason::SecretAccessDenied,
+            Self::Invalid { .. } => Reason::SecretInvalid,
         }
     }
 }

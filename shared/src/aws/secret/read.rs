@@ -14,18 +14,18 @@ use serde::de::DeserializeOwned;
 use std::time::{Duration, Instant};
 
 /// A secret may be this much out of date.
-const KEPT_FOR: Duration = Duration::from_mins(5);
+const CACHE_TIME: Duration = Duration::from_mins(5);
 /// That an organisation has no such secret is believed for this long, so that a stranger who guesses names costs one
 /// look-up a name.
-const ABSENCE_KEPT_FOR: Duration = Duration::from_secs(30);
-/// Where Secrets Manager does not answer, a secret is used for so much longer.
+const ABSENCE_CACHE_TIME: Duration = Duration::from_secs(30);
+/// Where Secrets Manager does not response, a secret is used for so much longer.
 const GRACE: Duration = Duration::from_hours(1);
 /// A token that Salestrekker refused is read anew at once, but a second after it was read at the earliest.
-const RENEWALS_APART: Duration = Duration::from_secs(1);
+const MIN_RENEWAL_INTERVAL: Duration = Duration::from_secs(1);
 /// Webhook tokens are read anew for one that is none of them, which may be a minute old, but not for every stranger's.
-const WEBHOOK_RENEWALS_APART: Duration = Duration::from_secs(10);
-/// While there is something to serve in its stead, no more than this is waited for an answer.
-const PATIENCE: Duration = Duration::from_secs(2);
+const MIN_WEBHOOK_RENEWAL_INTERVAL: Duration = Duration::from_secs(10);
+/// While there is something to serve in its stead, no more than this is waited for an response.
+const TIMEOUT_WITH_FALLBACK: Duration = Duration::from_secs(2);
 const BOUNDS: Bounds = Bounds { grace: GRACE, pause: Duration::from_secs(15), most: 1_000 };
 
 /// The organisations' secrets. One per process. Each look-up is a future of its own on the heap: nested in its callers'
@@ -57,7 +57,7 @@ impl Secrets {
     /// What this organisation's webhook URLs may end in: one token, or two while one replaces the other.
     ///
     /// # Errors
-    /// [`Error`], where [`Error::Absent`] may mean that there is no such organisation.
+    /// [`Error`], where [`Error::NotFound`] may mean that there is no such organisation.
     pub async fn webhook_tokens(
         &self,
         organisation: &OrganisationId,
@@ -75,7 +75,7 @@ impl Secrets {
         organisation: &OrganisationId,
         of: TokenOf<'_>,
     ) -> Result<WebhookTokens, Error> {
-        self.webhook_tokens_within(organisation, of, WEBHOOK_RENEWALS_APART).await
+        self.webhook_tokens_within(organisation, of, MIN_WEBHOOK_RENEWAL_INTERVAL).await
     }
 
     /// The organisation's API token, from memory where it is younger than five minutes.
@@ -84,9 +84,9 @@ impl Secrets {
     /// [`Error`].
     pub async fn api_token(&self, organisation: &OrganisationId) -> Result<ApiToken, Error> {
         let name = self.name(organisation, self.api_token);
-        let ask = async |has_other| self.one(&name, has_other).await;
-        let got = Box::pin(self.api_tokens.get(&name, Duration::MAX, Instant::now(), ask)).await;
-        Self::api_token_of(organisation, &name, got?)
+        let fetch = async |has_fallback| self.fetch_current(&name, has_fallback).await;
+        let cached = Box::pin(self.api_tokens.get(&name, Duration::MAX, Instant::now(), fetch)).await;
+        Self::api_token_of(organisation, &name, cached?)
     }
 
     /// The organisation's API token after this one was refused: another that is in memory since, else read anew.
@@ -104,9 +104,9 @@ impl Secrets {
             return Ok(known);
         }
         let name = self.name(organisation, self.api_token);
-        let ask = async |has_other| self.one(&name, has_other).await;
-        let got = Box::pin(self.api_tokens.renew(&name, RENEWALS_APART, now, ask)).await;
-        Self::api_token_of(organisation, &name, got?)
+        let fetch = async |has_fallback| self.fetch_current(&name, has_fallback).await;
+        let cached = Box::pin(self.api_tokens.renew(&name, MIN_RENEWAL_INTERVAL, now, fetch)).await;
+        Self::api_token_of(organisation, &name, cached?)
     }
 
     /// A secret of the organisation by the last part of its name, from memory where it is younger than five minutes.
@@ -116,21 +116,21 @@ impl Secrets {
         last: &str,
     ) -> Result<T, Error> {
         let name = format!("{}/{organisation}/{last}", self.prefix);
-        let ask = async |has_other| self.one(&name, has_other).await;
-        let got = Box::pin(self.others.get(&name, Duration::MAX, Instant::now(), ask)).await?;
-        if let Freshness::Stale(age) = got.how {
-            stale(&name, age);
+        let fetch = async |has_fallback| self.fetch_current(&name, has_fallback).await;
+        let cached = Box::pin(self.others.get(&name, Duration::MAX, Instant::now(), fetch)).await?;
+        if let Freshness::Stale(age) = cached.freshness {
+            report_stale(&name, age);
         }
-        open(&name, got.value)
+        decode(&name, cached.value)
     }
 
     fn api_token_of(
         organisation: &OrganisationId,
         name: &str,
-        got: Cached<Option<SecretString>>,
+        cached: Cached<Option<SecretString>>,
     ) -> Result<ApiToken, Error> {
-        let token: ApiToken = open(name, got.value)?;
-        match got.how {
+        let token: ApiToken = decode(name, cached.value)?;
+        match cached.freshness {
             Freshness::Fetched => {
                 if let Some(days) = token.days_left(clock::now()) {
                     metric::record(Metric::TokenDaysLeft, days);
@@ -146,7 +146,7 @@ impl Secrets {
             Freshness::Stale(_) if token.has_expired(clock::now()) => {
                 return Err(Error::Unavailable { name: name.to_owned() });
             }
-            Freshness::Stale(age) => stale(name, age),
+            Freshness::Stale(age) => report_stale(name, age),
             Freshness::Cached => {}
         }
         Ok(token)
@@ -156,76 +156,76 @@ impl Secrets {
         &self,
         organisation: &OrganisationId,
         of: TokenOf<'_>,
-        at_most: Duration,
+        max_age: Duration,
     ) -> Result<WebhookTokens, Error> {
         let name = format!("{}/{organisation}/{}", self.prefix, of.as_str());
-        let ask = async |has_other| self.three(&name, has_other).await;
-        let got = Box::pin(self.webhook_tokens.get(&name, at_most, Instant::now(), ask)).await?;
-        if let Freshness::Stale(age) = got.how {
-            stale(&name, age);
+        let fetch = async |has_fallback| self.fetch_versions(&name, has_fallback).await;
+        let cached = Box::pin(self.webhook_tokens.get(&name, max_age, Instant::now(), fetch)).await?;
+        if let Freshness::Stale(age) = cached.freshness {
+            report_stale(&name, age);
         }
-        got.value.ok_or(Error::Absent { name })
+        cached.value.ok_or(Error::NotFound { name })
     }
 
     fn name(&self, organisation: &OrganisationId, kind: Kind) -> String {
         format!("{}/{organisation}/{}", self.prefix, kind.as_str())
     }
 
-    async fn one(
+    async fn fetch_current(
         &self,
         name: &str,
-        has_other: bool,
+        has_fallback: bool,
     ) -> Result<(Option<SecretString>, Duration), RefreshError<Error>> {
-        let value = self.fetch(name, TokenStage::Current, has_other).await?;
-        let value = value.and_then(|answer| answer.secret_string).map(SecretString::from);
-        let keep_for = if value.is_some() { KEPT_FOR } else { ABSENCE_KEPT_FOR };
-        Ok((value, keep_for))
+        let value = self.fetch(name, TokenStage::Current, has_fallback).await?;
+        let value = value.and_then(|response| response.secret_string).map(SecretString::from);
+        let ttl = if value.is_some() { CACHE_TIME } else { ABSENCE_CACHE_TIME };
+        Ok((value, ttl))
     }
 
     /// The webhook tokens under all three labels, where the secret exists. One that is unusable spoils only itself, but for
     /// the one in use.
-    async fn three(
+    async fn fetch_versions(
         &self,
         name: &str,
-        has_other: bool,
+        has_fallback: bool,
     ) -> Result<(Option<WebhookTokens>, Duration), RefreshError<Error>> {
-        let [current, pending, previous] = TokenStage::ALL.map(|stage| self.fetch(name, stage, has_other));
+        let [current, pending, previous] = TokenStage::ALL.map(|stage| self.fetch(name, stage, has_fallback));
         let (current, pending, previous) = futures::join!(current, pending, previous);
-        let Some(current) = current? else { return Ok((None, ABSENCE_KEPT_FOR)) };
+        let Some(current) = current? else { return Ok((None, ABSENCE_CACHE_TIME)) };
         let mut tokens = vec![
             version::<WebhookToken>(name, TokenStage::Current, current).map_err(RefreshError::Rejected)?,
         ];
-        for (stage, answer) in [(TokenStage::Pending, pending?), (TokenStage::Previous, previous?)] {
-            tokens.extend(answer.and_then(|answer| version(name, stage, answer).ok()));
+        for (stage, response) in [(TokenStage::Pending, pending?), (TokenStage::Previous, previous?)] {
+            tokens.extend(response.and_then(|response| version(name, stage, response).ok()));
         }
-        Ok((Some(WebhookTokens::new(tokens)), KEPT_FOR))
+        Ok((Some(WebhookTokens::new(tokens)), CACHE_TIME))
     }
 
     async fn fetch(
         &self,
         name: &str,
         stage: TokenStage,
-        has_other: bool,
+        has_fallback: bool,
     ) -> Result<Option<GetSecretValueOutput>, RefreshError<Error>> {
         let request = self.client.get_secret_value().secret_id(name).version_stage(stage.label()).send();
         let unavailable = || RefreshError::Unavailable(Error::Unavailable { name: name.to_owned() });
-        let answer = if has_other {
-            tokio::time::timeout(PATIENCE, request).await.map_err(|_elapsed| unavailable())?
+        let response = if has_fallback {
+            tokio::time::timeout(TIMEOUT_WITH_FALLBACK, request).await.map_err(|_elapsed| unavailable())?
         } else {
             request.await
         };
-        match answer {
-            Ok(answer) => Ok(Some(answer)),
-            Err(error) if is_absent(&error) => Ok(None),
-            Err(error) if crate::aws::is_refusal(&error) && !is_throttled(&error) => {
-                Err(RefreshError::Rejected(Error::Refused { name: name.to_owned() }))
+        match response {
+            Ok(response) => Ok(Some(response)),
+            Err(error) if is_not_found(&error) => Ok(None),
+            Err(error) if crate::aws::is_client_error(&error) && !is_throttled(&error) => {
+                Err(RefreshError::Rejected(Error::AccessDenied { name: name.to_owned() }))
             }
             Err(_) => Err(unavailable()),
         }
     }
 }
 
-fn stale(name: &str, age: Duration) {
+fn report_stale(name: &str, age: Duration) {
     let secret_stale_s = age.as_secs();
     metric::record(Metric::StaleSecretAge, secret_stale_s);
     tracing::warn!(
@@ -239,19 +239,19 @@ fn stale(name: &str, age: Duration) {
 fn version<T: DeserializeOwned>(
     name: &str,
     stage: TokenStage,
-    answer: GetSecretValueOutput,
+    response: GetSecretValueOutput,
 ) -> Result<(TokenStage, String, T), Error> {
-    let id = answer.version_id.unwrap_or_default();
-    Ok((stage, id, open(name, answer.secret_string.map(SecretString::from))?))
+    let id = response.version_id.unwrap_or_default();
+    Ok((stage, id, decode(name, response.secret_string.map(SecretString::from))?))
 }
 
-fn open<T: DeserializeOwned>(name: &str, value: Option<SecretString>) -> Result<T, Error> {
+fn decode<T: DeserializeOwned>(name: &str, value: Option<SecretString>) -> Result<T, Error> {
     let name = name.to_owned();
-    let Some(value) = value else { return Err(Error::Absent { name }) };
-    parse(&value).map_err(|decode_error| Error::Unusable { name, decode_error })
+    let Some(value) = value else { return Err(Error::NotFound { name }) };
+    parse(&value).map_err(|decode_error| Error::Invalid { name, decode_error })
 }
 
-fn is_absent(error: &SdkError<GetSecretValueError>) -> bool {
+fn is_not_found(error: &SdkError<GetSecretValueError>) -> bool {
     error.as_service_error().is_some_and(GetSecretValueError::is_resource_not_found_exception)
 }
 

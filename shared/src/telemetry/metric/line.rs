@@ -217,9 +217,9 @@ mod tests {
             lines.iter().for_each(check);
             let count = |value: &Value| value.as_array().map_or(1, Vec::len);
             let names: BTreeSet<_> = metrics.keys().map(|metric| metric.name()).collect();
-            let told: usize =
+            let count_of_all: usize =
                 lines.iter().flat_map(|line| names.iter().filter_map(|name| line.get(*name))).map(count).sum();
-            prop_assert_eq!(told, metrics.values().map(Vec::len).sum::<usize>());
+            prop_assert_eq!(count_of_all, metrics.values().map(Vec::len).sum::<usize>());
         }
     }
 }
