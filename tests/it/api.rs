@@ -228,11 +228,11 @@ async fn an_answer_too_large_too_deep_too_slow_or_empty_is_a_clear_error() -> Re
     };
     let desk = Desk::new(&stack, "bounds", limits).await?;
     let bounds = [
-        (json!({ "large": { "bytes": 200_000 } }), "an answer of more than 100000 bytes"),
-        (json!({ "deep": { "levels": 200 } }), "an answer nested deeper than 64"),
-        (json!("null_data"), "does not fit at `data`"),
-        (json!("trickle"), "no answer in time"),
-        (json!({ "slow": { "ms": 60_000 } }), "no answer in time"),
+        (json!({ "large": { "bytes": 200_000 } }), "a response of more than 100000 bytes"),
+        (json!({ "deep": { "levels": 200 } }), "a response nested deeper than 64"),
+        (json!("null_data"), "does not match the known API at `data`"),
+        (json!("trickle"), "no response in time"),
+        (json!({ "slow": { "ms": 60_000 } }), "no response in time"),
     ];
     for (is, words) in bounds {
         desk.fault("query Labels", 1, is.clone()).await?;

@@ -1,4 +1,4 @@
-//! The client: what a process keeps, whichever organisation it works for.
+//! The client: what one process shares between all organisations.
 
 use super::name_cache::NameCache;
 use super::rate_limit::RateLimit;
@@ -8,19 +8,20 @@ use crate::cache::ttl::TtlCache;
 use crate::clock::Timestamp;
 use crate::id::OrganisationId;
 
-/// The client. One per process: it keeps connections, tokens, names and each organisation's rate_limit.
+/// The client. Create one per process: it holds connections, tokens, cached names and each organisation's
+/// rate limit.
 #[derive(Debug)]
 pub struct Client {
     pub(super) transport: Transport,
     pub(super) secrets: Secrets,
     pub(super) names: NameCache,
     pub(super) rate_limit: RateLimit,
-    /// By organisation: the token that was refused last, and the deadline of the invocation in which it was.
+    /// By organisation: the token that was rejected last, and the deadline of the invocation that sent it.
     pub(super) refused: TtlCache<OrganisationId, (Timestamp, ApiToken)>,
 }
 
 impl Client {
-    /// A client that takes each organisation's token from `secrets`.
+    /// A client that reads each organisation's token from `secrets`.
     ///
     /// # Errors
     /// As [`Transport::new`]; fatal in init.

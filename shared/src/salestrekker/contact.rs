@@ -1,6 +1,7 @@
-//! A contact, as the API probably shows it. Its names were seen together in one source that cannot have run as saved;
-//! they agree with the observed input of `contactCreate` and with the web app's form (salestrekker-facts.md, section 5).
-//! Everything about a person is [`Private`]; nothing that runs depends on any of it.
+//! A contact, as the API probably returns it. The field names come from one source that cannot have run as
+//! saved; they agree with the observed input of `contactCreate` and with the web app's form
+//! (salestrekker-facts.md, section 5). Everything about a person is [`Private`]; no automation depends on any
+//! of it.
 
 use super::model::{Address, AsReceived};
 use crate::id::{ContactId, LabelId, OwnerId};
@@ -22,15 +23,15 @@ pub struct Contact {
     pub id_labels: Option<Vec<LabelId>>,
     /// Inferred: settable on creation.
     pub is_active: Option<bool>,
-    /// Where it is a person.
+    /// Set if it is a person.
     pub person: Option<Person>,
-    /// Where it is a company. Inferred: the web app has such contacts.
+    /// Set if it is a company. Inferred: the web app has such contacts.
     pub company: Option<Company>,
-    /// Whether one object or a list is not known; one that is a list ends in [`super::Error::InvalidResponse`].
+    /// Whether this is one object or a list is not known; a list ends in [`super::Error::InvalidResponse`].
     pub income: Option<Income>,
 }
 
-/// A company. Inferred; no field of one was ever observed.
+/// A company. Inferred; no field of a company has been observed.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[expect(missing_docs, reason = "the name says it all")]
 pub struct Company {
@@ -46,7 +47,7 @@ pub struct Person {
     pub employments: Option<Vec<Employment>>,
 }
 
-/// Who somebody is. The last five were seen in the web app's form only.
+/// A person's identity. The last five fields were seen in the web app's form only.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the names say it all")]
@@ -66,7 +67,7 @@ pub struct PersonInformation {
     pub citizenship: Text,
 }
 
-/// Somebody whom a person provides for.
+/// A person whom the contact supports financially.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the names say it all")]
@@ -75,7 +76,8 @@ pub struct Dependent {
     pub date_of_birth: Option<Private<AsReceived>>,
 }
 
-/// How to reach somebody. A telephone number is two fields: the country's code and the number.
+/// A person's e-mail addresses, telephone numbers and address. A telephone number is two fields: country code
+/// and number.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the names say it all")]
@@ -90,7 +92,7 @@ pub struct PersonContactDetails {
     pub mailing_address: Option<Private<Address>>,
 }
 
-/// One of somebody's employments. The last three were seen in the web app's form only.
+/// One employment of a person. The last three fields were seen in the web app's form only.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the names say it all")]
@@ -106,7 +108,7 @@ pub struct Employment {
     pub is_current: Option<Private<bool>>,
 }
 
-/// What somebody earns; unit and period are not known, so amounts stay as received.
+/// A person's income. Unit and period are not known, so amounts stay as received.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the names say it all")]
@@ -115,7 +117,7 @@ pub struct Income {
     pub payg: Option<IncomePayg>,
 }
 
-/// What somebody earns as an employee.
+/// A person's income as an employee (PAYG).
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the names say it all")]
@@ -123,7 +125,7 @@ pub struct IncomePayg {
     pub gross_salary: Option<Private<Number>>,
 }
 
-/// What `contactCreate` takes.
+/// The input of `contactCreate`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NewContact {
@@ -133,7 +135,7 @@ pub struct NewContact {
     pub is_active: bool,
     /// Its labels; an observed caller picks the one named `Client`.
     pub id_labels: Vec<LabelId>,
-    /// Who it is.
+    /// The person or the company.
     #[serde(flatten)]
     pub who: Who,
 }

@@ -1,6 +1,7 @@
-//! How deep JSON goes, before anybody reads it.
+//! The nesting depth of JSON, measured before it is parsed.
 
-/// How many lists and objects stand in each other at the deepest place. Of bytes that are no JSON, some number.
+/// The number of nested lists and objects at the deepest point. For bytes that are not JSON the number has no
+/// meaning.
 pub(super) fn depth(json: &[u8]) -> usize {
     let (mut depth, mut deepest) = (0_usize, 0_usize);
     let mut bytes = json.iter();

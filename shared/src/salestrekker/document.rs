@@ -1,6 +1,6 @@
-//! The documents that are sent. Each stands in a `.graphql` file of its own, with where it is known from; a name that
-//! the vendor's schema turns out to spell differently is changed there and nowhere else, as every document calls its one
-//! field `result` and takes each input as a variable of its own.
+//! The GraphQL documents that are sent. Each is in a `.graphql` file, with its source. If the vendor's schema
+//! spells a name differently, only that file changes: every document calls its one field `result` and takes
+//! each input as a variable.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -38,18 +38,19 @@ documents! {
 }
 
 impl Document {
-    /// A document that a handler brought.
+    /// A document that a handler supplies.
     pub(super) fn of_handler(text: String) -> Self {
         Self(Cow::Owned(text))
     }
 
-    /// As it is sent.
+    /// The text that is sent.
     pub(super) fn text(&self) -> &str {
         &self.0
     }
 
-    /// The same query for this many ids: aliases `a0` to `a{n-1}` for the variables `id0` to `id{n-1}`. In the file, the
-    /// line that begins with `query` declares `$id: ID!` alone, and the line that begins with `result:` is the field.
+    /// The same query for `count` ids: aliases `a0` to `a{n-1}` for the variables `id0` to `id{n-1}`. In the
+    /// file, the line that begins with `query` declares only `$id: ID!`, and the line that begins with
+    /// `result:` is the field.
     pub(super) fn batch(&self, count: usize) -> Self {
         let mut text = String::new();
         for line in self.0.lines() {
@@ -72,12 +73,12 @@ impl Document {
     }
 }
 
-/// The alias of the answer at this place, which is also where an error's `path` begins.
+/// The alias of the result at this position; an error's `path` begins with it.
 pub(super) fn alias(position: usize) -> String {
     format!("a{position}")
 }
 
-/// The variable of the id at this place.
+/// The variable of the id at this position.
 pub(super) fn variable(position: usize) -> String {
     format!("id{position}")
 }

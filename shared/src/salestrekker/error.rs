@@ -1,4 +1,4 @@
-//! What can go wrong with Salestrekker, by what the caller must do.
+//! Errors of requests to Salestrekker, grouped by what the caller must do.
 
 use crate::aws::secret;
 use crate::failure::{Failure, Remedy};
@@ -6,47 +6,53 @@ use crate::private::Private;
 use crate::reason::Reason;
 use std::time::Duration;
 
-/// Why a request to Salestrekker led to nothing. No text of it holds a token or a person's data: the vendor's own
-/// messages are kept [`Private`].
+/// Why a request to Salestrekker failed. No text of it holds a token or a person's data: the vendor's own
+/// messages are [`Private`].
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Too many requests.
-    #[error("Salestrekker asks for fewer requests")]
+    #[error("Salestrekker throttles requests")]
     Throttled {
-        /// The delay that it advised.
+        /// The delay that the API advised.
         retry_after: Option<Duration>,
     },
-    /// No answer that could be one: no connection, a timeout, a 5xx, a body that is no JSON.
-    #[error("Salestrekker is not available: {why}")]
+    /// No usable response: no connection, a timeout, a 5xx status, or a body that is not GraphQL.
+    #[error("Salestrekker is unavailable: {why}")]
     Unavailable {
-        /// Fixed words.
+        /// A fixed text.
         why: &'static str,
     },
-    /// The token was refused, and so was a fresh one.
-    #[error("Salestrekker refuses the credential; see whether its API key was revoked")]
+    /// The token was rejected, and so was a newly read one.
+    #[error(
+        "Salestrekker rejects the credential; check it with `organisation check`: its API key may have been revoked"
+    )]
     CredentialRefused,
     /// The credential could not be read.
-    #[error("the organisation's credential cannot be read")]
+    #[error("the organisation's credential could not be read")]
     Credential(#[from] secret::Error),
-    /// The API understood and said no; the same request would be refused again.
-    #[error("Salestrekker refuses the request ({} messages, kept private)", .messages.reveal().len())]
+    /// The API understood the request and rejected it; the same request would be rejected again.
+    #[error("Salestrekker rejects the request ({} messages, not shown as they may hold personal data)", .messages.reveal().len())]
     Rejected {
-        /// The vendor's words; they may quote personal data.
+        /// The vendor's messages; they may quote personal data.
         messages: Private<Vec<String>>,
     },
-    /// Something that the request named does not exist.
-    #[error("no such {what} at Salestrekker")]
+    /// Something that the request names does not exist.
+    #[error("Salestrekker has no such {what}")]
     NotFound {
-        /// The kind of thing, with the name that an operator configured where there is one.
+        /// The kind of thing, with the configured name if an operator configured one.
         what: String,
     },
-    /// A mutation was sent and no answer came: whether it took effect is not known.
-    #[error("Salestrekker did not response a mutation; it may or may not have taken effect")]
+    /// A mutation was sent and no response arrived: it may or may not have taken effect.
+    #[error(
+        "Salestrekker did not respond to a mutation, which may or may not have taken effect; check the ticket there"
+    )]
     OutcomeUnknown,
-    /// The answer does not fit what is known of the API.
-    #[error("Salestrekker's response does not fit at `{at}`; compare shared/schema with the vendor's schema")]
+    /// The response does not match the known API.
+    #[error(
+        "Salestrekker's response does not match the known API at `{at}`; compare the schemas with `cargo xtask schema check`"
+    )]
     InvalidResponse {
-        /// The place in the answer.
+        /// The path in the response.
         at: String,
     },
 }

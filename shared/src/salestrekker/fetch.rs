@@ -1,4 +1,4 @@
-//! Looking at tickets: what the API shows, as the part that we keep, with names for ids.
+//! Fetching tickets: the part of the API's response that is kept, with names for ids.
 
 use super::model::required_field;
 use super::{Error, FullTicket, Label, Lookup, Session, Workflow};
@@ -9,11 +9,11 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 impl Session<'_> {
-    /// Looks at these tickets: one request for 25, and none for names that are known. In their order; `None` where the
-    /// API knows no such ticket.
+    /// Fetches these tickets: one request for each 25 ids, and none for cached names. The results are in the
+    /// order of `ids`; `None` if the API has no such ticket.
     ///
     /// # Errors
-    /// Where a whole request failed; a single ticket's error is its own.
+    /// If a whole request fails. The error of one ticket is its own result.
     pub async fn fetch(&self, ids: &[TicketId]) -> Result<Vec<Result<Option<Seen>, Error>>, Error> {
         let found = self.tickets(ids).await?;
         let tickets: Vec<&FullTicket> = found.iter().flatten().flatten().collect();
@@ -27,10 +27,12 @@ impl Session<'_> {
     ) -> Result<HashMap<WorkflowId, Arc<Workflow>>, Error> {
         let distinct: BTreeSet<_> = tickets.iter().filter_map(|ticket| ticket.id_workflow.clone()).collect();
         let ids: Vec<WorkflowId> = distinct.into_iter().collect();
-        // A stage that memory does not know was added since: then a fresh look is worth a request.
+        // A stage that the cache does not know was added since: then the workflow is fetched again.
         let knows_stages = |workflow: &Workflow| {
-            let here = tickets.iter().filter(|ticket| ticket.id_workflow.as_ref() == Some(&workflow.id));
-            here.filter_map(|ticket| ticket.id_stage.as_ref())
+            let in_workflow =
+                tickets.iter().filter(|ticket| ticket.id_workflow.as_ref() == Some(&workflow.id));
+            in_workflow
+                .filter_map(|ticket| ticket.id_stage.as_ref())
                 .all(|id| workflow.stages.iter().any(|stage| &stage.id == id))
         };
         self.named_workflows(&ids, knows_stages).await
@@ -48,14 +50,14 @@ impl Session<'_> {
 }
 
 fn seen(
-    asked: &TicketId,
+    requested: &TicketId,
     found: Lookup<FullTicket>,
     workflows: &HashMap<WorkflowId, Arc<Workflow>>,
     labels: &[Label],
 ) -> Result<Option<Seen>, Error> {
     let Some(ticket) = found? else { return Ok(None) };
-    // The snapshot was read under the id that was asked for; an answer about another ticket must not be stored there.
-    if &ticket.id != asked {
+    // The snapshot was read under the requested id; a response about another ticket must not be stored there.
+    if &ticket.id != requested {
         return Err(Error::InvalidResponse { at: "ticket.id".to_owned() });
     }
     let id_workflow = required_field(ticket.id_workflow, "idWorkflow")?;

@@ -1,11 +1,11 @@
-//! What a function grants one API: time, size, rate_limit.
+//! The limits of a function's requests to one API: time, size, rate.
 
 use serde::Deserialize;
 use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::time::Duration;
 
-/// The bounds of every exchange with Salestrekker, each with a default, so that the variable `API_LIMITS` names only
-/// what an operator changes. A zero or an unknown name is refused when the function starts.
+/// The limits of every request to Salestrekker. Each has a default, so that the variable `API_LIMITS` holds only what an
+/// operator changes. With a zero or an unknown name the function does not start.
 ///
 /// ```
 /// use automations::salestrekker::Limits;
@@ -18,31 +18,34 @@ use std::time::Duration;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Milliseconds until a connection stands.
+    /// Timeout for a connection, in milliseconds; default 3,000.
     pub connect_ms: NonZeroU64,
-    /// Milliseconds from sending a request to the last byte of its answer: what trickles ends here too.
+    /// Timeout for one request, from sending it to the last byte of its response, in milliseconds; default
+    /// 15,000.
     pub request_ms: NonZeroU64,
-    /// Milliseconds for a request with its repetitions and pauses. The invocation's deadline may end it sooner.
+    /// Timeout for a request with its retries and pauses, in milliseconds; default 40,000. The invocation's
+    /// deadline may end it sooner.
     pub operation_ms: NonZeroU64,
-    /// So often a request that may be repeated is repeated.
+    /// How often a request that is safe to retry is retried; default 2.
     pub retries: u32,
-    /// So many ids go into one request of a batch.
+    /// Ids in one request of a batch; default 25.
     pub ids_per_request: NonZeroUsize,
-    /// So many requests of one batch are on their way at once.
+    /// Requests of one batch that are in flight at the same time; default 4.
     pub concurrent_requests: NonZeroUsize,
-    /// Requests a second that one instance of a function sends in one organisation's name. The vendor publishes no
-    /// limit (salestrekker-facts.md, section 7).
+    /// Requests a second that one instance of a function sends for one organisation; default 10. The vendor
+    /// publishes no limit (salestrekker-facts.md, section 7).
     pub requests_per_second: NonZeroU32,
-    /// So many may be sent at once after a pause.
+    /// Requests that may be sent at once after a pause; default 20.
     pub burst: NonZeroU32,
-    /// An answer of more bytes, after decompression, is not read to its end: 25 full tickets are far below a mebibyte.
+    /// Size of a response in bytes, after decompression; a larger one is not read to its end. Default 16 MiB:
+    /// 25 full tickets are far below 1 MiB.
     pub max_response_bytes: NonZeroUsize,
-    /// An answer whose lists and objects stand deeper in each other is not read. The deepest known stands 8 deep; past
-    /// 127 the reader of JSON refuses by itself.
+    /// Nested lists and objects in a response; a deeper one is not read. Default 64: the deepest known
+    /// response has 8, and the JSON parser itself stops at 127.
     pub max_response_depth: NonZeroUsize,
-    /// Seconds for which the name of a workflow, a stage or a label may be out of date.
+    /// How long the name of a workflow, a stage or a label is cached, in seconds; default 600.
     pub name_cache_seconds: NonZeroU64,
-    /// So many workflows, and so many organisations' labels, are remembered.
+    /// Workflows, and organisations' label lists, that are cached; default 1,000 of each.
     pub name_cache_entries: NonZeroUsize,
 }
 

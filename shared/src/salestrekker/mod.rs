@@ -1,6 +1,6 @@
-//! The vendor: the only place that knows its GraphQL. What is known of it, and how surely, is said beside each
-//! document in `documents/`; the schema in `shared/schema/` is a reconstruction, and every document is checked
-//! against it. Whoever has the vendor's own schema runs `cargo xtask schema check`.
+//! The client of Salestrekker's API, and the only code that knows its GraphQL. Each document in `documents/`
+//! says how well its fields are known. The schema in `shared/schema/` is a reconstruction, and every document
+//! is checked against it. With the vendor's own schema, run `cargo xtask schema check`.
 
 mod client;
 mod contact;

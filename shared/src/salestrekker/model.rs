@@ -1,24 +1,25 @@
-//! The vendor's things, as its API shows and takes them. Nullability is the reconstructed schema's; each document says
-//! where its fields are known from. Unknown fields pass, and words from a list of the vendor's are plain text: a new one
-//! breaks nothing.
+//! Salestrekker's data, as its API returns and accepts it. Nullability is that of the reconstructed schema;
+//! each document says how well its fields are known. Unknown fields are ignored, and the vendor's
+//! enumerations are plain text, so that a new value breaks nothing.
 
 use super::Error;
 use crate::id::{ContactId, LabelId, MembershipId, OwnerId, StageId, TicketId, WorkflowId};
 use crate::private::Private;
 use serde::{Deserialize, Serialize};
 
-/// A date or time as received: whether it is seconds, milliseconds or text is not known (salestrekker-facts.md,
-/// section 5), so nothing is made of it.
+/// A date or time as received: whether it is seconds, milliseconds or text is not known
+/// (salestrekker-facts.md, section 5), so it is not interpreted.
 pub type AsReceived = serde_json::Value;
 
-/// A ticket with everything that an update must send back: an update replaces the whole object, so whoever changes
-/// one field reads the rest first (salestrekker-facts.md, section 4). Observed but for `is_active`.
+/// A ticket with everything that an update must send back. An update replaces the whole object, so a caller
+/// that changes one field reads the rest first (salestrekker-facts.md, section 4). Observed, except
+/// `is_active`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FullTicket {
     /// Its id.
     pub id: TicketId,
-    /// Its name, which usually holds a client's.
+    /// Its name, which usually holds a client's name.
     pub name: Option<Private<String>>,
     /// The user who owns it.
     pub id_owner: Option<OwnerId>,
@@ -30,7 +31,7 @@ pub struct FullTicket {
     pub id_labels: Option<Vec<LabelId>>,
     /// Its contacts.
     pub id_clients: Option<Vec<ContactId>>,
-    /// What each contact is on this ticket.
+    /// The role of each contact on this ticket.
     pub ticket_client_types: Option<Vec<TicketRole>>,
     /// Its amounts.
     pub values: Option<Values>,
@@ -38,7 +39,7 @@ pub struct FullTicket {
     pub is_active: Option<bool>,
 }
 
-/// What a contact is on a ticket.
+/// A contact's role on a ticket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TicketRole {
@@ -56,29 +57,29 @@ pub struct Values {
     pub once_off: Option<serde_json::Number>,
 }
 
-/// What is less sure of a ticket; nothing that runs depends on it.
+/// Fields of a ticket that are less certain; no automation depends on them.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TicketExtras {
     /// Inferred: settable on creation.
     pub description: Option<Private<String>>,
-    /// Observed once, unproven; of what is not known.
+    /// Observed once, unproven; its meaning is not known.
     pub time_stamp: Option<AsReceived>,
     /// Observed once, unproven.
     pub assets: Option<Vec<Asset>>,
 }
 
-/// What a ticket is secured by. Observed once, unproven.
+/// The asset that secures a ticket's loan. Observed once, unproven.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Asset {
     /// Its type.
     pub asset_type: Option<NameOnly>,
-    /// Where it stands.
+    /// Its address.
     pub address: Option<Private<Address>>,
 }
 
-/// A thing of which only a name is known.
+/// A thing whose only known field is its name.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct NameOnly {
     /// Its name.
@@ -101,7 +102,7 @@ pub struct Address {
     pub country: Option<String>,
 }
 
-/// A workflow with its stages. All of it was observed together in one source.
+/// A workflow with its stages. All its fields were observed together in one source.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Workflow {
@@ -111,15 +112,15 @@ pub struct Workflow {
     pub name: String,
     /// Its stages in board order.
     pub stages: Vec<StageName>,
-    /// The user who owns it; an observed caller makes that the owner of a new ticket.
+    /// The user who owns it; an observed caller makes this user the owner of a new ticket.
     pub id_owner: Option<OwnerId>,
-    /// Whether it is a project's.
+    /// Whether it belongs to a project.
     pub is_project: Option<bool>,
     /// Free text.
     pub description: Option<String>,
     /// The users who work in it.
     pub id_team_members: Option<Vec<OwnerId>>,
-    /// Its type, such as `Home Loan`; the words on the wire were not observed.
+    /// Its type, such as `Home Loan`; the API's values have not been observed.
     #[serde(rename = "type")]
     pub kind: Option<NameOnly>,
 }
@@ -133,7 +134,7 @@ pub struct StageName {
     pub name: String,
 }
 
-/// A workflow as a list shows it.
+/// A workflow in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkflowName {
@@ -141,7 +142,7 @@ pub struct WorkflowName {
     pub id: WorkflowId,
     /// Its name.
     pub name: String,
-    /// Whether it is a project's; a search shows it, the list of all does not.
+    /// Whether it belongs to a project; a search returns it, the list of all workflows does not.
     pub is_project: Option<bool>,
 }
 
@@ -157,13 +158,14 @@ pub struct Label {
 /// An organisation that the token's user may enter. Observed in one source.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Membership {
-    /// What switching takes. Whether it is the organisation's own id is not known.
+    /// The id that `authenticateInDifferentOrganization` takes. Whether it is the organisation's own id is
+    /// not known.
     pub id: MembershipId,
     /// The organisation; its name is all that was observed.
     pub organization: NameOnly,
 }
 
-/// What `ticketCreate` takes. Observed in one source, with exactly these fields.
+/// The input of `ticketCreate`. Observed in one source, with exactly these fields.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NewTicket {
@@ -179,7 +181,7 @@ pub struct NewTicket {
     pub is_active: bool,
     /// Its name.
     pub name: Private<String>,
-    /// What each contact is on it.
+    /// The role of each contact on it.
     pub ticket_client_types: Vec<TicketRole>,
     /// Its amount; an observed caller that has none sends zero.
     pub once_off: serde_json::Number,
@@ -188,7 +190,7 @@ pub struct NewTicket {
     pub description: Option<Private<String>>,
 }
 
-/// What the update of a ticket takes: the whole ticket. Inferred, strongly.
+/// The input of `ticketUpdate`: the whole ticket. Inferred, strongly.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct TicketUpdate {
@@ -206,8 +208,8 @@ pub(super) struct TicketUpdate {
 impl TryFrom<FullTicket> for TicketUpdate {
     type Error = Error;
 
-    /// The update that changes nothing; where the API showed nothing for a field that it wants back, guessing a value
-    /// would overwrite what is there, so that is an error.
+    /// The update that changes nothing. A required field that the API did not return is an error: a guessed
+    /// value would overwrite the real one.
     fn try_from(ticket: FullTicket) -> Result<Self, Error> {
         Ok(Self {
             id: ticket.id,
@@ -223,7 +225,7 @@ impl TryFrom<FullTicket> for TicketUpdate {
     }
 }
 
-/// A field of a ticket that must not be null where it is needed.
+/// A field of a ticket that must not be null here.
 pub(super) fn required_field<T>(field: Option<T>, at: &str) -> Result<T, Error> {
     field.ok_or_else(|| Error::InvalidResponse { at: format!("ticket.{at}") })
 }

@@ -1,4 +1,5 @@
-//! Every operation that public code has shown to exist, typed. How surely each is known is said in its document.
+//! A typed function for each operation that public code has shown to exist. Each document says how well it is
+//! known.
 
 use super::contact::{Contact, NewContact, Who};
 use super::document as documents;
@@ -13,10 +14,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 impl Session<'_> {
-    /// These tickets, in their order; `None` where the API shows none.
+    /// These tickets, in the order of the ids; `None` if the API returns none.
     ///
     /// # Errors
-    /// Where a whole request failed; a single ticket's error is its own.
+    /// If a whole request fails. The error of one ticket is its own result.
     pub async fn tickets(&self, ids: &[TicketId]) -> Result<Vec<Lookup<FullTicket>>, Error> {
         let ids: Vec<&str> = ids.iter().map(TicketId::as_str).collect();
         self.request_each(&documents::TICKET, &ids).await
@@ -25,23 +26,24 @@ impl Session<'_> {
     /// One ticket.
     ///
     /// # Errors
-    /// [`Error::NotFound`] where there is none; else as the request failed.
+    /// [`Error::NotFound`] if there is none; else the request's error.
     pub async fn ticket(&self, id: &TicketId) -> Result<FullTicket, Error> {
         one("ticket", self.tickets(std::slice::from_ref(id)).await?)
     }
 
-    /// What is less sure of a ticket. Where the vendor's schema lacks any of it, all of it is refused.
+    /// The less certain fields of a ticket. If the vendor's schema lacks any of them, the whole request is
+    /// rejected.
     ///
     /// # Errors
-    /// [`Error::NotFound`] where there is none; else as the request failed.
+    /// [`Error::NotFound`] if there is none; else the request's error.
     pub async fn ticket_extras(&self, id: &TicketId) -> Result<TicketExtras, Error> {
         one("ticket", self.request_each(&documents::TICKET_EXTRAS, &[id.as_str()]).await?)
     }
 
-    /// These contacts, in their order; `None` where the API shows none.
+    /// These contacts, in the order of the ids; `None` if the API returns none.
     ///
     /// # Errors
-    /// Where a whole request failed; a single contact's error is its own.
+    /// If a whole request fails. The error of one contact is its own result.
     pub async fn contacts(&self, ids: &[ContactId]) -> Result<Vec<Lookup<Contact>>, Error> {
         let ids: Vec<&str> = ids.iter().map(ContactId::as_str).collect();
         self.request_each(&documents::CONTACT, &ids).await
@@ -50,15 +52,15 @@ impl Session<'_> {
     /// One contact.
     ///
     /// # Errors
-    /// [`Error::NotFound`] where there is none; else as the request failed.
+    /// [`Error::NotFound`] if there is none; else the request's error.
     pub async fn contact(&self, id: &ContactId) -> Result<Contact, Error> {
         one("contact", self.contacts(std::slice::from_ref(id)).await?)
     }
 
-    /// These workflows with their stages, in their order; `None` where the API shows none.
+    /// These workflows with their stages, in the order of the ids; `None` if the API returns none.
     ///
     /// # Errors
-    /// Where a whole request failed; a single workflow's error is its own.
+    /// If a whole request fails. The error of one workflow is its own result.
     pub async fn workflows(&self, ids: &[WorkflowId]) -> Result<Vec<Lookup<Workflow>>, Error> {
         let ids: Vec<&str> = ids.iter().map(WorkflowId::as_str).collect();
         self.request_each(&documents::WORKFLOW, &ids).await
@@ -67,15 +69,15 @@ impl Session<'_> {
     /// The names of all the organisation's workflows.
     ///
     /// # Errors
-    /// As the request failed.
+    /// The request's [`Error`].
     pub async fn all_workflows(&self) -> Result<Vec<WorkflowName>, Error> {
         self.list(documents::WORKFLOWS, json!({})).await
     }
 
-    /// The workflows whose name holds this text: partial matches too.
+    /// The workflows whose name contains this text.
     ///
     /// # Errors
-    /// As the request failed.
+    /// The request's [`Error`].
     pub async fn search_workflows(&self, text: &str) -> Result<Vec<WorkflowName>, Error> {
         self.list(documents::WORKFLOWS_SEARCH, json!({ "query": text })).await
     }
@@ -83,17 +85,17 @@ impl Session<'_> {
     /// All the organisation's labels, of tickets and of contacts.
     ///
     /// # Errors
-    /// As the request failed.
+    /// The request's [`Error`].
     pub async fn all_labels(&self) -> Result<Vec<Label>, Error> {
         self.list(documents::LABELS, json!({})).await
     }
 
-    /// The tickets that a query of the operator's lists: its one field is called `result` and is a list of ids, or of things
-    /// with an `id`. No such query has been seen (salestrekker-facts.md, section 4); whoever has the vendor's schema may
-    /// know one.
+    /// The ids that an operator's own query lists: its one field is called `result` and is a list of ids, or
+    /// of objects with an `id`. No such query has been observed (salestrekker-facts.md, section 4); the
+    /// vendor's schema may have one.
     ///
     /// # Errors
-    /// As the request failed, or [`Error::InvalidResponse`] where the answer is no such list.
+    /// The request's error, or [`Error::InvalidResponse`] if the response is not such a list.
     pub async fn listed_tickets(&self, query: &str) -> Result<Vec<TicketId>, Error> {
         #[derive(Deserialize)]
         #[serde(untagged)]
@@ -112,33 +114,35 @@ impl Session<'_> {
     /// The organisations that the token's user may enter; [`super::Transport::sign_in`] takes the id of one.
     ///
     /// # Errors
-    /// As the request failed.
+    /// The request's [`Error`].
     pub async fn organizations(&self) -> Result<Vec<Membership>, Error> {
         self.list(documents::ORGANIZATIONS, json!({})).await
     }
 
-    /// The API's own schema, as an introspection answers: `{"data": {"__schema"}}`. Whether an ordinary key may ask is
-    /// not known (salestrekker-facts.md, section 4).
+    /// The API's own schema, as an introspection returns it: `{"data": {"__schema"}}`. Whether an ordinary
+    /// key may request it is not known (salestrekker-facts.md, section 4).
     ///
     /// # Errors
-    /// As the request failed.
+    /// The request's [`Error`].
     pub async fn introspect(&self) -> Result<Value, Error> {
         let schema: Value = self.request(documents::INTROSPECTION, json!({}), Effect::ReadOnly).await?;
         Ok(json!({ "data": { "__schema": schema } }))
     }
 
-    /// Creates a ticket and tells its id. Not idempotent: after [`Error::OutcomeUnknown`] there may be one.
+    /// Creates a ticket and returns its id. Not idempotent: after [`Error::OutcomeUnknown`] the ticket may
+    /// exist.
     ///
     /// # Errors
-    /// As the request failed.
+    /// The request's [`Error`].
     pub async fn create_ticket(&self, ticket: &NewTicket) -> Result<TicketId, Error> {
         self.create(documents::TICKET_CREATE, ticket).await
     }
 
-    /// Creates a contact and tells its id. Not idempotent: after [`Error::OutcomeUnknown`] there may be one.
+    /// Creates a contact and returns its id. Not idempotent: after [`Error::OutcomeUnknown`] the contact may
+    /// exist.
     ///
     /// # Errors
-    /// As the request failed.
+    /// The request's [`Error`].
     pub async fn create_contact(&self, contact: &NewContact) -> Result<ContactId, Error> {
         let document = match contact.who {
             Who::Person { .. } => documents::CONTACT_CREATE_PERSON,
@@ -147,21 +151,22 @@ impl Session<'_> {
         self.create(document, contact).await
     }
 
-    /// Replaces a ticket by this one. Sending it twice is harmless, but after [`Error::OutcomeUnknown`] read the ticket anew:
-    /// somebody may have changed it meanwhile.
+    /// Replaces a ticket by this one. Sending it twice is harmless, but after [`Error::OutcomeUnknown`] fetch
+    /// the ticket again: another user may have changed it meanwhile.
     ///
     /// # Errors
-    /// [`Error::InvalidResponse`] where the ticket lacks what an update must send; else as the request failed.
+    /// [`Error::InvalidResponse`] if the ticket lacks a field that an update must send; else the request's
+    /// error.
     pub async fn update_ticket(&self, ticket: FullTicket) -> Result<(), Error> {
         let variables = variables(&TicketUpdate::try_from(ticket)?)?;
         let _: Value = self.request(documents::TICKET_UPDATE, variables, Effect::Idempotent).await?;
         Ok(())
     }
 
-    /// Sends a mutation of a handler's own. `repeatable` says that sending it twice does no harm.
+    /// Sends a handler's own mutation. `repeatable`: sending it twice does no harm.
     ///
     /// # Errors
-    /// As the request failed.
+    /// The request's [`Error`].
     pub async fn mutate(&self, document: &str, variables: Value, repeatable: bool) -> Result<(), Error> {
         let effect = if repeatable { Effect::Idempotent } else { Effect::NonIdempotent };
         let document = documents::Document::of_handler(document.to_owned());
@@ -174,14 +179,14 @@ impl Session<'_> {
         input: &impl Serialize,
     ) -> Result<Id, Error> {
         let response = self.request(document, variables(input)?, Effect::NonIdempotent).await;
-        // The thing exists, so an id that cannot be read must not lead to a second one.
+        // The object exists, so an id that cannot be read must not lead to a second one.
         response.map_err(|error| match error {
             Error::InvalidResponse { .. } => Error::OutcomeUnknown,
             other => other,
         })
     }
 
-    /// A list that the API shows whole; it has no paging that anybody has seen.
+    /// A list that the API returns whole; no paging has been observed.
     async fn list<T: DeserializeOwned>(
         &self,
         document: documents::Document,
@@ -192,7 +197,7 @@ impl Session<'_> {
     }
 }
 
-/// The fields of an input, each a variable of its document.
+/// The fields of an input, each as a variable of its document.
 fn variables(input: &impl Serialize) -> Result<Value, Error> {
     serde_json::to_value(input)
         .map_err(|_unserialisable| Error::InvalidResponse { at: "the input".to_owned() })

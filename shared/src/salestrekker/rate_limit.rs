@@ -1,4 +1,4 @@
-//! How fast: so many requests a second in an organisation's name, and ever longer pauses between repetitions.
+//! The rate limit of requests for each organisation, and the growing pauses between retries.
 
 use super::{Error, Limits};
 use crate::clock;
@@ -10,14 +10,14 @@ use retry_policies::policies::ExponentialBackoff;
 use retry_policies::{Jitter, RetryDecision, RetryPolicy as _};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-/// The longest pause that the growing ones grow to.
+/// The longest pause between retries.
 const MAX_PAUSE: Duration = Duration::from_secs(5);
-/// The first pause is at most this long.
+/// The longest first pause.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
 type Buckets = RateLimiter<OrganisationId, HashMapStateStore<OrganisationId>, DefaultClock>;
 
-/// A token bucket for each organisation, and the policy of repetitions.
+/// A token bucket for each organisation, and the backoff between retries.
 #[derive(Debug)]
 pub(super) struct RateLimit {
     buckets: Buckets,
@@ -34,10 +34,10 @@ impl RateLimit {
         Self { buckets: RateLimiter::hashmap(quota), backoff }
     }
 
-    /// Waits for the organisation's turn.
+    /// Waits until the organisation's rate limit permits a request.
     ///
     /// # Errors
-    /// [`Error::Throttled`] where the turn comes after `end`; it says when.
+    /// [`Error::Throttled`] if that is after `end`; it holds the wait.
     pub(super) async fn wait_for_turn(
         &self,
         organisation: &OrganisationId,
@@ -54,10 +54,10 @@ impl RateLimit {
         Ok(())
     }
 
-    /// The pause before the next repetition, after `repeated` of them: at random up to twice the last one's bound, and
-    /// at least what the API advised. `None` where it is not worth it: too many, or not before `end`.
-    pub(super) fn retry_delay(&self, repeated: u32, error: &Error, end: Instant) -> Option<Duration> {
-        let RetryDecision::Retry { execute_after } = self.backoff.should_retry(UNIX_EPOCH, repeated) else {
+    /// The pause before the next retry, after `retried` of them: random, up to twice the previous bound, and
+    /// at least what the API advised. `None` if there were too many, or if it would end after `end`.
+    pub(super) fn retry_delay(&self, retried: u32, error: &Error, end: Instant) -> Option<Duration> {
+        let RetryDecision::Retry { execute_after } = self.backoff.should_retry(UNIX_EPOCH, retried) else {
             return None;
         };
         let advised = match error {
@@ -69,7 +69,7 @@ impl RateLimit {
 }
 
 pub(super) async fn pause(time: Duration) {
-    #[expect(clippy::disallowed_methods, reason = "a bounded pause that somebody asked for")]
+    #[expect(clippy::disallowed_methods, reason = "a bounded pause between requests")]
     tokio::time::sleep(time).await;
 }
 
@@ -95,14 +95,13 @@ mod tests {
     fn repetitions_end_and_advice_is_taken_where_it_fits() {
         let rate_limit = with_retries(2);
         let unavailable = Error::Unavailable { why: "a test" };
-        let repetition =
-            |repeated, error, seconds| rate_limit.retry_delay(repeated, error, in_seconds(seconds));
-        assert!(repetition(0, &unavailable, 60).is_some_and(|wait| wait <= FIRST_PAUSE));
-        assert!(repetition(1, &unavailable, 60).is_some_and(|wait| wait <= FIRST_PAUSE * 2));
-        assert_eq!(repetition(2, &unavailable, 60), None);
+        let delay = |retried, error, seconds| rate_limit.retry_delay(retried, error, in_seconds(seconds));
+        assert!(delay(0, &unavailable, 60).is_some_and(|wait| wait <= FIRST_PAUSE));
+        assert!(delay(1, &unavailable, 60).is_some_and(|wait| wait <= FIRST_PAUSE * 2));
+        assert_eq!(delay(2, &unavailable, 60), None);
         let advised = Error::Throttled { retry_after: Some(Duration::from_secs(7)) };
-        assert_eq!(repetition(0, &advised, 60), Some(Duration::from_secs(7)));
-        assert_eq!(repetition(0, &advised, 5), None, "not within the deadline");
+        assert_eq!(delay(0, &advised, 60), Some(Duration::from_secs(7)));
+        assert_eq!(delay(0, &advised, 5), None, "not within the deadline");
     }
 
     #[tokio::test]

@@ -1,4 +1,4 @@
-//! What came back, read: every way in which an answer can end. Pure, as a stranger wrote it.
+//! Parsing a response: every way in which it can fail. Pure functions, as the bytes come from outside.
 
 use super::Error;
 use super::depth::depth;
@@ -10,20 +10,21 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::time::Duration;
 
-/// What a request does at Salestrekker, which says what may be done where its answer is bad.
+/// The effect of a request at Salestrekker, which decides what is safe after an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Effect {
-    /// A query: nothing changes.
+    /// A query: it changes nothing.
     ReadOnly,
-    /// A mutation that leaves the same state however often it is sent.
+    /// A mutation that leaves the same state, no matter how often it is sent.
     Idempotent,
-    /// A mutation that does something anew each time.
+    /// A mutation that has a new effect each time.
     NonIdempotent,
 }
 
 impl Effect {
-    /// Whether the request may be sent again after this error. After [`Error::OutcomeUnknown`] it is not even where sending
-    /// twice is harmless: somebody may have changed the ticket meanwhile, so whoever sent it reads it anew.
+    /// Whether the request may be sent again after this error. Never after [`Error::OutcomeUnknown`], even if
+    /// the mutation is idempotent: another user may have changed the ticket meanwhile, so the caller fetches
+    /// it again first.
     pub(super) fn may_retry_after(self, error: &Error) -> bool {
         let not_done = matches!(error, Error::Throttled { .. } | Error::Unavailable { .. });
         match self {
@@ -32,7 +33,7 @@ impl Effect {
         }
     }
 
-    /// The error for a request that was sent and not properly answered.
+    /// The error for a request that was sent and has no usable response.
     pub(super) fn error_without_response(self, why: &'static str) -> Error {
         match self {
             Self::ReadOnly => Error::Unavailable { why },
@@ -41,14 +42,14 @@ impl Effect {
     }
 }
 
-/// The answer to a request: its data, and the errors that came with it.
+/// A response: its data and its errors.
 #[derive(Debug)]
 pub(super) struct GraphQlResponse {
     pub(super) data: Value,
     pub(super) errors: Vec<GraphQlError>,
 }
 
-/// One element of an answer's `errors` (GraphQL specification, section 7.1.2).
+/// One element of a response's `errors` (GraphQL specification, section 7.1.2).
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct GraphQlError {
     #[serde(default)]
@@ -67,7 +68,7 @@ struct Envelope {
     errors: Option<Vec<GraphQlError>>,
 }
 
-/// Refuses an answer by its status alone, where that says enough.
+/// The error of a response whose HTTP status alone is conclusive.
 pub(super) fn check_status(
     status: StatusCode,
     retry_after: Option<&str>,
@@ -76,32 +77,32 @@ pub(super) fn check_status(
     match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(Error::CredentialRefused),
         StatusCode::TOO_MANY_REQUESTS => Err(Error::Throttled { retry_after: seconds(retry_after) }),
-        // These two say that nothing was done; after any other 5xx a gateway may have passed the mutation on.
-        StatusCode::SERVICE_UNAVAILABLE => Err(Error::Unavailable { why: "it answered 503" }),
-        StatusCode::REQUEST_TIMEOUT => Err(Error::Unavailable { why: "it answered 408" }),
-        _ if status.is_server_error() => Err(effect.error_without_response("it answered 5xx")),
-        _ if status.is_redirection() => {
-            Err(Error::InvalidResponse { at: "a redirect; see the API's address".to_owned() })
-        }
+        // With these two, nothing was done; with any other 5xx, a gateway may have passed the mutation on.
+        StatusCode::SERVICE_UNAVAILABLE => Err(Error::Unavailable { why: "HTTP status 503" }),
+        StatusCode::REQUEST_TIMEOUT => Err(Error::Unavailable { why: "HTTP status 408" }),
+        _ if status.is_server_error() => Err(effect.error_without_response("HTTP status 5xx")),
+        _ if status.is_redirection() => Err(Error::InvalidResponse {
+            at: "the HTTP status, a redirect; check the endpoint in the secret api-key".to_owned(),
+        }),
         _ => Ok(()),
     }
 }
 
-/// The answer that these bytes are, where the status left that open.
+/// Parses the body of a response whose status is not conclusive.
 pub(super) fn read(
     status: StatusCode,
     body: &[u8],
     effect: Effect,
-    deepest: usize,
+    max_depth: usize,
 ) -> Result<GraphQlResponse, Error> {
-    if depth(body) > deepest {
-        return Err(Error::InvalidResponse { at: format!("an answer nested deeper than {deepest}") });
+    if depth(body) > max_depth {
+        return Err(Error::InvalidResponse { at: format!("a response nested deeper than {max_depth}") });
     }
     let Ok(envelope) = json::from_json::<Envelope>(body) else {
         return Err(if status.is_client_error() {
             Error::Rejected { messages: Private::default() }
         } else {
-            effect.error_without_response("its response is no GraphQL")
+            effect.error_without_response("the response is not GraphQL")
         });
     };
     let errors = envelope.errors.unwrap_or_default();
@@ -116,30 +117,30 @@ pub(super) fn read(
 }
 
 impl GraphQlResponse {
-    /// The one field of the request, which every document calls `result`.
+    /// The request's one field, which every document calls `result`.
     pub(super) fn single<T: DeserializeOwned>(mut self, effect: Effect) -> Result<T, Error> {
         let value = self.data.get_mut("result").map(Value::take).unwrap_or_default();
-        // A mutation whose field has a value took effect, whatever else went wrong; a query's may lack a part.
+        // A mutation whose field has a value took effect, despite any error; a query's value may lack a part.
         if !self.errors.is_empty() && (effect == Effect::ReadOnly || value.is_null()) {
             return Err(graphql_error(self.errors, effect));
         }
         decode(value, "result")
     }
 
-    /// Whether every field of a mutation that somebody else wrote has a value, or nothing went wrong.
+    /// Checks that every field of a handler's mutation has a value, or that there is no error.
     pub(super) fn check_complete(self, effect: Effect) -> Result<(), Error> {
         let lacks = self.data.as_object().is_none_or(|fields| fields.values().any(Value::is_null));
         if lacks && !self.errors.is_empty() { Err(graphql_error(self.errors, effect)) } else { Ok(()) }
     }
 
-    /// Whether every error says which alias it belongs to. Where one does not, a value may lack a part, and none of the
-    /// batch can be believed.
+    /// Whether every error names its alias. If one does not, any value of the batch may lack a part, so none
+    /// can be trusted.
     pub(super) fn errors_name_their_alias(&self) -> bool {
         self.errors.iter().all(|error| error.alias().is_some())
     }
 
-    /// The fields of a batch, each under its alias, in order: the thing, nothing, or an error of its own. A thing that
-    /// an error took a part of is no thing: its labels would seem to be gone.
+    /// The fields of a batch, one for each alias, in their order: the object, nothing, or its own error. An
+    /// object with an error is not returned: a missing part would look like removed labels.
     pub(super) fn by_alias<T: DeserializeOwned>(
         mut self,
         aliases: impl IntoIterator<Item = String>,
@@ -159,20 +160,20 @@ impl GraphQlResponse {
     }
 }
 
-/// A part of an answer as its type.
+/// Decodes a part of a response.
 fn decode<T: DeserializeOwned>(value: Value, at: &str) -> Result<T, Error> {
     serde_path_to_error::deserialize(value)
         .map_err(|error| Error::InvalidResponse { at: format!("{at}.{}", json::path_text(error.path())) })
 }
 
-/// What errors without data mean, the vendor's words kept private. What they look like is not known
-/// (salestrekker-facts.md, section 7): these are the codes that GraphQL servers use.
+/// The error for a response without data; the vendor's messages stay private. What the vendor's errors look
+/// like is not known (salestrekker-facts.md, section 7): these codes are common among GraphQL servers.
 fn graphql_error(errors: Vec<GraphQlError>, effect: Effect) -> Error {
     let any = |codes: &[&str]| errors.iter().any(|error| codes.contains(&error.code()));
     if any(&["THROTTLED", "RATE_LIMITED", "TOO_MANY_REQUESTS"]) {
         Error::Throttled { retry_after: None }
     } else if any(&["INTERNAL_SERVER_ERROR", "SERVICE_UNAVAILABLE"]) {
-        effect.error_without_response("it answered an internal error")
+        effect.error_without_response("an internal error of the API")
     } else {
         let messages = errors.into_iter().map(|error| error.message.reveal().clone()).collect();
         Error::Rejected { messages: Private::new(messages) }
@@ -181,8 +182,8 @@ fn graphql_error(errors: Vec<GraphQlError>, effect: Effect) -> Error {
 
 impl GraphQlError {
     fn rejects_credential(&self) -> bool {
-        // What the vendor answers to a bad token is not known (salestrekker-facts.md, section 2): the codes and words
-        // that GraphQL servers use.
+        // The vendor's response to an invalid token is not known (salestrekker-facts.md, section 2): these codes and
+        // messages are common among GraphQL servers.
         let message = self.message.reveal().to_ascii_lowercase();
         matches!(self.code(), "UNAUTHENTICATED" | "UNAUTHORIZED" | "INVALID_TOKEN" | "TOKEN_EXPIRED")
             || [
@@ -201,7 +202,7 @@ impl GraphQlError {
         self.code() == "NOT_FOUND"
     }
 
-    /// The alias or field that it belongs to, where it says so.
+    /// The alias or field that the error belongs to, if its path names one.
     fn alias(&self) -> Option<&str> {
         self.path.as_ref()?.first()?.as_str()
     }
@@ -211,12 +212,12 @@ impl GraphQlError {
     }
 }
 
-/// `Retry-After` in seconds (RFC 9110, section 10.2.3); the form with a date is not worth a clock here.
+/// `Retry-After` in seconds (RFC 9110, section 10.2.3); the form with a date is ignored.
 fn seconds(retry_after: Option<&str>) -> Option<Duration> {
     Some(Duration::from_secs(retry_after?.trim().parse().ok()?))
 }
 
-/// Reads a response with this status and body, for the fuzz target.
+/// Parses a response with this status and body; for the fuzz target.
 ///
 /// # Errors
 /// [`Error`], as for any request.

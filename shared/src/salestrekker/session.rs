@@ -1,4 +1,5 @@
-//! Requests in one organisation's name until a deadline: its token, its rate_limit, repetitions where they are harmless.
+//! Requests for one organisation until a deadline: its token, its rate limit, and retries if they are
+//! harmless.
 
 use super::document::{Document, alias, variable};
 use super::rate_limit::pause;
@@ -13,13 +14,13 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use std::time::{Duration, Instant};
 
-/// What is left for the caller to say what happened, before the invocation's deadline.
+/// Time that the caller keeps to report the result before the invocation's deadline.
 const RESERVE: Duration = Duration::from_millis(500);
 
-/// A refusal is remembered for the rest of its invocation, which lasts 15 minutes at most.
+/// A rejected token is remembered for the rest of its invocation, which lasts at most 15 minutes.
 const REFUSAL_CACHE_TIME: Duration = Duration::from_mins(15);
 
-/// A [`Client`] at work for one organisation; cheap, made for each piece of work.
+/// A [`Client`] bound to one organisation; cheap to create.
 #[derive(Debug, Clone, Copy)]
 pub struct Session<'a> {
     pub(super) client: &'a Client,
@@ -28,17 +29,17 @@ pub struct Session<'a> {
 }
 
 impl Client {
-    /// Requests in this organisation's name, which end before `until`: the invocation's deadline.
+    /// Requests on behalf of this organisation. They end before `until`, the invocation's deadline.
     pub fn session<'a>(&'a self, organisation: &'a OrganisationId, until: Timestamp) -> Session<'a> {
         Session { client: self, organisation, until }
     }
 }
 
-/// What became of one id of a batch: the thing, nothing there, or an error of its own.
+/// The result for one id of a batch: the object, nothing, or its own error.
 pub type Lookup<T> = Result<Option<T>, Error>;
 
 impl Session<'_> {
-    /// The answer to a request whose one field is called `result`.
+    /// The response to a request whose one field is called `result`.
     pub(super) async fn request<T: DeserializeOwned>(
         &self,
         document: Document,
@@ -48,10 +49,11 @@ impl Session<'_> {
         self.send(&Request { document, variables, effect }).await?.single(effect)
     }
 
-    /// Each id's own result, in order: so many ids to a request, so many requests at once. One bad id spoils only itself.
+    /// The result for each id, in their order, with `ids_per_request` ids in a request and
+    /// `concurrent_requests` requests at the same time. An invalid id affects only its own result.
     ///
     /// # Errors
-    /// Where a whole request failed.
+    /// If a whole request fails.
     pub(super) async fn request_each<T: DeserializeOwned>(
         &self,
         document: &Document,
@@ -73,7 +75,7 @@ impl Session<'_> {
         if response.errors_name_their_alias() || ids.len() == 1 {
             return Ok(response.by_alias((0..ids.len()).map(alias)));
         }
-        // An error that does not say whose it is: one id at a time, it can be only that one's.
+        // An error that does not name its id: with one id in a request it can only be that one's.
         let mut results = Vec::with_capacity(ids.len());
         for id in ids {
             let response = self.request_batch(document, &[id]).await?;
@@ -89,8 +91,8 @@ impl Session<'_> {
         self.send(&Request { document, variables: variables.into(), effect: Effect::ReadOnly }).await
     }
 
-    /// Sends a request, in the organisation's turn, and again where that is harmless and there is time. A token that is
-    /// refused or has expired is fetched anew once: rotation may have replaced it a moment ago.
+    /// Sends a request within the rate limit, and retries it if that is harmless and there is time. A token
+    /// that is rejected or expired is read again once: rotation may have just replaced it.
     pub(super) async fn send(&self, request: &Request) -> Result<GraphQlResponse, Error> {
         let Client { transport, secrets, rate_limit, .. } = self.client;
         let left = self.until.since(clock::now()).saturating_sub(RESERVE);
@@ -98,7 +100,7 @@ impl Session<'_> {
         let end = now.checked_add(left.min(transport.limits().operation())).unwrap_or(now);
         let mut token = secrets.api_token(self.organisation).await?;
         let mut is_fresh = false;
-        // A batch stops early: what was refused in this invocation is not sent again in it, unless there is another token.
+        // A token that was rejected in this invocation is not sent again in it: the rest of a batch fails early.
         let refused = self.client.refused.get(self.organisation).filter(|(until, _)| *until == self.until);
         let refused = refused.map(|(_, token)| token);
         if token.has_expired(clock::now()) || refused.as_ref().is_some_and(|refused| refused.is(&token)) {
@@ -107,7 +109,7 @@ impl Session<'_> {
         if refused.is_some_and(|refused| refused.is(&token)) {
             return Err(Error::CredentialRefused);
         }
-        let mut repeated = 0_u32;
+        let mut retried = 0_u32;
         loop {
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -126,18 +128,18 @@ impl Session<'_> {
                 self.client.refused.put(self.organisation.clone(), (self.until, token), REFUSAL_CACHE_TIME);
                 return Err(error);
             }
-            let may_repeat = request.effect.may_retry_after(&error);
-            let wait = may_repeat.then(|| rate_limit.retry_delay(repeated, &error, end)).flatten();
+            let may_retry = request.effect.may_retry_after(&error);
+            let wait = may_retry.then(|| rate_limit.retry_delay(retried, &error, end)).flatten();
             let Some(wait) = wait else { return Err(error) };
-            repeated = repeated.saturating_add(1);
+            retried = retried.saturating_add(1);
             pause(wait).await;
         }
     }
 
-    /// What may be done in the organisation, as the secret of its API token says.
+    /// The permitted access to the organisation, from the secret of its API token.
     ///
     /// # Errors
-    /// Where the secret cannot be read.
+    /// If the secret cannot be read.
     pub async fn access(&self) -> Result<Access, Error> {
         Ok(self.client.secrets.api_token(self.organisation).await?.access)
     }

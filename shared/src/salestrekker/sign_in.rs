@@ -1,4 +1,4 @@
-//! How a token is come by, and tried.
+//! Signing in: obtaining a token, and testing it.
 
 use super::document as documents;
 use super::response::Effect;
@@ -17,15 +17,15 @@ struct Authentication {
 }
 
 impl Transport {
-    /// A new token for this credential: by its API key, or by a user's e-mail and password, and then in the organisation
-    /// that it names, where it names one.
+    /// A new token for this credential: by its API key, or by a user's e-mail and password; then for the
+    /// organisation that the credential names, if it names one.
     ///
-    /// An API key is the default: aggregators forbid stored user logins (salestrekker-facts.md, section 9). Its token
-    /// acts in the organisation that the key belongs to.
+    /// An API key is the default: aggregators forbid stored user logins (salestrekker-facts.md, section 9).
+    /// Its token acts in the organisation that the key belongs to.
     ///
     /// # Errors
-    /// As a request failed. What the vendor answers to a wrong key is not known (salestrekker-facts.md, section 2), so it
-    /// is [`Error::Rejected`] or [`Error::CredentialRefused`].
+    /// The request's error. The vendor's response to a wrong key is not known (salestrekker-facts.md, section
+    /// 2), so it is [`Error::Rejected`] or [`Error::CredentialRefused`].
     pub async fn sign_in(&self, credential: &Credential) -> Result<SecretString, Error> {
         let Credential { endpoint, login, organization, .. } = credential;
         #[expect(clippy::disallowed_methods, reason = "this is where the login is sent")]
@@ -43,10 +43,10 @@ impl Transport {
         }
     }
 
-    /// Whether the API takes this token: one harmless query.
+    /// Tests whether the API accepts this token, by one harmless query.
     ///
     /// # Errors
-    /// [`Error::CredentialRefused`] where it does not; else as the request failed.
+    /// [`Error::CredentialRefused`] if it does not; else the request's error.
     pub async fn try_token(&self, token: &ApiToken) -> Result<(), Error> {
         let request = Request { document: documents::LABELS, variables: json!({}), effect: Effect::ReadOnly };
         let time = self.limits().request();
@@ -73,7 +73,7 @@ impl Transport {
         document: documents::Document,
         variables: Value,
     ) -> Result<SecretString, Error> {
-        // A token that nobody received is of no use to anybody, so asking twice is harmless.
+        // A token that nobody received is harmless, so the request may be retried.
         let request = Request { document, variables, effect: Effect::ReadOnly };
         let response = self.send(endpoint, token, &request, self.limits().request()).await?;
         Ok(response.single::<Authentication>(Effect::ReadOnly)?.token)

@@ -11,14 +11,14 @@ use serde::Serialize;
 use serde_json::Value;
 use std::time::Duration;
 
-/// Sends requests. One per process: it keeps its connections.
+/// Sends requests. Create one per process: it holds the connections.
 #[derive(Debug, Clone)]
 pub struct Transport {
     http: reqwest::Client,
     limits: Limits,
 }
 
-/// What is sent.
+/// One request.
 #[derive(Debug, Clone)]
 pub(super) struct Request {
     pub(super) document: Document,
@@ -33,10 +33,10 @@ struct Body<'a> {
 }
 
 impl Transport {
-    /// A transport with connections of its own.
+    /// A transport with its own connections.
     ///
     /// # Errors
-    /// Where the system's TLS set-up is unusable; fatal in init.
+    /// If TLS cannot be set up; fatal in init.
     pub fn new(limits: Limits) -> Result<Self, reqwest::Error> {
         let http = http::client()
             .connect_timeout(limits.connect())
@@ -50,7 +50,7 @@ impl Transport {
         &self.limits
     }
 
-    /// Sends a request and reads its answer, both within `time` and the limit of a request.
+    /// Sends a request and reads its response, within `time` and the limit of one request.
     pub(super) async fn send(
         &self,
         endpoint: &Endpoint,
@@ -76,11 +76,13 @@ impl Transport {
     }
 
     async fn bytes(&self, mut response: Response, effect: Effect) -> Result<Vec<u8>, Error> {
-        let most = self.limits.max_response_bytes.get();
+        let max_bytes = self.limits.max_response_bytes.get();
         let mut bytes = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| send_error(&error, effect))? {
-            if bytes.len().saturating_add(chunk.len()) > most {
-                return Err(Error::InvalidResponse { at: format!("an answer of more than {most} bytes") });
+            if bytes.len().saturating_add(chunk.len()) > max_bytes {
+                return Err(Error::InvalidResponse {
+                    at: format!("a response of more than {max_bytes} bytes"),
+                });
             }
             bytes.extend_from_slice(&chunk);
         }
