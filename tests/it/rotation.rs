@@ -55,7 +55,7 @@ async fn a_version_that_is_not_staged_is_refused_and_the_token_in_use_stays() ->
     for step in STEPS {
         let refused =
             step_of(&organisation, step, &Uuid::new_v4().to_string()).await.unwrap_err().to_string();
-        assert!(refused.contains("not staged for rotation"), "{step}: {refused}");
+        assert!(refused.contains("not pending in a rotation"), "{step}: {refused}");
     }
     let version = staged(&organisation).await?;
     for step in ["testSecret", "finishSecret"] {

@@ -27,14 +27,15 @@ pub struct SourceQueue {
     first_failures: TtlCache<String, Reason>,
 }
 
-/// After this many receives without success a message is dead-lettered. It is one less than the queues' `maxReceiveCount`
-/// in template.yaml, so that the function moves the message and names the reason; a message that crashes the function each
-/// time is moved by SQS, without a reason. With the growing delays, an outage of some five hours is waited out.
+/// After this many receives without success a message is dead-lettered. It is one less than the queues'
+/// `maxReceiveCount` in template.yaml, so that the function moves the message and names the reason. A message
+/// that crashes the function each time is moved by SQS, without a reason. With the growing delays, messages
+/// survive an outage of about five hours.
 pub const MAX_RECEIVES: u32 = 29;
 
 /// Message groups that are worked on at the same time.
 const MAX_CONCURRENT_GROUPS: usize = 4;
-/// With less time than this before the deadline, no further message is begun.
+/// With less time than this before the deadline, no further message is started.
 const MIN_TIME: Duration = Duration::from_secs(2);
 
 /// A received message, parsed.
@@ -68,7 +69,8 @@ pub struct MessageError {
 }
 
 impl MessageError {
-    /// An error if so little time is left before `until`, the invocation's deadline, that no further message should be begun.
+    /// An error if there is too little time before `until`, the invocation's deadline, to start another
+    /// message.
     pub fn if_out_of_time(until: Timestamp) -> Option<Self> {
         (until.since(clock::now()) < MIN_TIME).then(out_of_time)
     }
@@ -89,7 +91,8 @@ pub struct MissingMessageId;
 type Worked<T> = (Message<T>, Result<(), MessageError>);
 
 impl SourceQueue {
-    /// A function's queue and its dead-letter queue by their URLs; the function by its folder's name.
+    /// A function's queue and its dead-letter queue by their URLs. `function` is its name, for the dead
+    /// letters' attribute.
     pub fn new(client: Client, function: String, queue: String, dead_letters: String) -> Self {
         let first_failures = TtlCache::new(10_000);
         Self { client, function, queue, dead_letters, first_failures }
@@ -113,9 +116,9 @@ impl SourceQueue {
         Ok(respond(failed))
     }
 
-    /// Does `work` on the messages of a group one after the other, and on several groups at the same time. If a message must
-    /// be retried, the later ones of its group wait for it. What cannot be begun well before `until`, the invocation's
-    /// deadline, is retried.
+    /// Does `work` on the messages of a group one after the other, and on several groups at the same time. If
+    /// a message must be retried, the later ones of its group wait for it. A message that cannot be started
+    /// well before `until`, the invocation's deadline, is retried.
     ///
     /// # Errors
     /// [`MissingMessageId`], before any work is done.
@@ -172,7 +175,7 @@ impl SourceQueue {
         Ok((messages, failed))
     }
 
-    /// Does what a result asks for; returns the message's id if Lambda must not acknowledge it.
+    /// Retries or dead-letters a message that failed. Returns its id if Lambda must not acknowledge it.
     async fn settle(
         &self,
         envelope: &Envelope,
@@ -242,7 +245,8 @@ impl SourceQueue {
         }
     }
 
-    /// Sends a message to the dead-letter queue as it was received, with the reason; whether that succeeded.
+    /// Sends a message to the dead-letter queue as it was received, with the reason. Returns whether that
+    /// succeeded.
     async fn dead_letter(
         &self,
         envelope: &Envelope,
@@ -324,7 +328,7 @@ fn blocked(delay: Duration) -> MessageError {
 /// How long the first failure of a message is remembered.
 const FIRST_FAILURE_TTL: Duration = Duration::from_hours(6);
 
-/// SQS permits 12 hours; a quarter of an hour lets an operator see a fix take effect.
+/// SQS permits 12 hours; with 15 minutes an operator soon sees a fix take effect.
 const MAX_DELAY: Duration = Duration::from_mins(15);
 
 /// When a message is retried: as advised, else 2 s doubled at each receive, up to 15 minutes, plus up to a quarter that

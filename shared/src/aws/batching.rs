@@ -1,7 +1,7 @@
-//! Things in order, in as few batches as a service's limits allow.
+//! Splitting items into as few batches as a service's limits allow, in order.
 
-/// Packs of at most `most` items and at most `largest` bytes, by `size`; a item larger than that stands alone, for
-/// the service to refuse.
+/// Batches of at most `max_items` items and at most `max_bytes` bytes, by `size`. An item that is larger is a
+/// batch of its own, and the service will reject it.
 pub(crate) fn batches<T>(
     items: impl IntoIterator<Item = T>,
     max_items: usize,

@@ -1,4 +1,4 @@
-//! Publishing events on the EventBridge bus, with every partial failure seen.
+//! Publishing events on the EventBridge bus. Every partial failure is detected.
 
 use crate::aws::batching::batches;
 use crate::failure::{Failure, Remedy};
@@ -11,10 +11,10 @@ use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use futures::{StreamExt as _, stream};
 use std::collections::BTreeSet;
 
-/// A request may hold this many entries and bytes (Amazon EventBridge API Reference, `PutEvents`).
+/// Entries and bytes of one request (Amazon EventBridge API Reference, `PutEvents`).
 const MAX_REQUEST_ENTRIES: usize = 10;
 const MAX_REQUEST_BYTES: usize = 256 * 1024;
-/// So many requests are on their way at once.
+/// Requests that are in flight at the same time.
 const MAX_CONCURRENT_LANES: usize = 8;
 
 /// The bus.
@@ -24,7 +24,7 @@ pub struct Bus {
     name: String,
 }
 
-/// An event as it is sent.
+/// An event in a request.
 #[derive(Debug)]
 struct Entry<'a> {
     group: usize,
@@ -33,9 +33,9 @@ struct Entry<'a> {
     trace: Option<TraceHeader>,
 }
 
-/// Why events were not accepted.
+/// The bus did not accept the events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("EventBridge does not accept the events now")]
+#[error("EventBridge did not accept the events")]
 pub struct PublishError;
 
 impl Failure for PublishError {
@@ -54,8 +54,8 @@ impl Bus {
         Self { client, name }
     }
 
-    /// Publishes events, each group's in its order, in as few calls as `EventBridge` allows. One result for each group:
-    /// whether all of its events were accepted.
+    /// Publishes events, those of each group in their order, in as few calls as `EventBridge` allows. One
+    /// result for each group: whether all of its events were accepted.
     pub async fn publish(&self, groups: &[&[Event]]) -> Vec<Result<(), PublishError>> {
         let lanes = lanes(groups).into_iter().map(|lane| self.put_in_order(lane));
         let failed: Vec<BTreeSet<usize>> = stream::iter(lanes).buffered(MAX_CONCURRENT_LANES).collect().await;
@@ -64,11 +64,11 @@ impl Bus {
         (0..groups.len()).map(result).collect()
     }
 
-    /// Sends one request after the other; the groups that were not accepted whole.
+    /// Sends one request after the other. Returns the groups of which an event was not accepted.
     async fn put_in_order(&self, lane: Vec<Vec<Entry<'_>>>) -> BTreeSet<usize> {
         let mut failed = BTreeSet::new();
         for mut request in lane {
-            // What was to go before them did not: they would be out of order.
+            // An earlier event of the group was not accepted, so the later ones would be out of order.
             request.retain(|entry| !failed.contains(&entry.group));
             if !request.is_empty() {
                 failed.extend(self.put(request).await);
@@ -77,7 +77,7 @@ impl Bus {
         failed
     }
 
-    /// Sends one request; the groups of the entries that were not accepted.
+    /// Sends one request. Returns the groups of the entries that were not accepted.
     async fn put(&self, request: Vec<Entry<'_>>) -> Vec<usize> {
         let groups: Vec<usize> = request.iter().map(|entry| entry.group).collect();
         let entries = request.into_iter().map(|Entry { kind, detail, trace, .. }| {
@@ -93,8 +93,8 @@ impl Bus {
     }
 }
 
-/// The requests for these groups' events, in lanes: requests of one lane follow one another, as the events of a group that
-/// begins in one go on in the next; lanes need no order among themselves.
+/// The requests for these groups' events, in lanes. The requests of a lane are sent one after the other, as a
+/// group that begins in one continues in the next; lanes may be sent in any order.
 fn lanes<'a>(groups: &[&'a [Event]]) -> Vec<Vec<Vec<Entry<'a>>>> {
     let entries = groups.iter().enumerate().flat_map(|(group, events)| {
         events.iter().map(move |event| Entry {

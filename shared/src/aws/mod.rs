@@ -1,7 +1,8 @@
-//! The one set-up of the AWS SDK: dated behaviour, a time limit on every call, one HTTP client for all services.
+//! The one set-up of the AWS SDK: a pinned behaviour version, a time limit for every call, one HTTP client
+//! for all services.
 //!
-//! It takes what Lambda gives, the region and the credentials in the environment, and looks nowhere else: the SDK's own
-//! loader would bring profiles, SSO and instance metadata into every function.
+//! The region and the credentials come from the environment variables that Lambda sets, and from nowhere
+//! else: the SDK's own loader would add profiles, SSO and instance metadata to every function.
 
 pub mod batch;
 pub(crate) mod batching;
@@ -27,17 +28,17 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use std::time::Duration;
 
-/// What every AWS client of a function is made of; call it once, in init. 2 s to connect, 5 s for an attempt, 12 s for
-/// a call with its retries, three attempts.
+/// The configuration of every AWS client of a function; call it once, in init. 2 s to connect, 5 s for an
+/// attempt, 12 s for a call with its retries, three attempts.
 ///
 /// # Errors
-/// Where TLS cannot be set up; fatal in init.
+/// If TLS cannot be set up; fatal in init.
 pub fn load() -> Result<SdkConfig, reqwest::Error> {
     let timeouts = TimeoutConfig::builder()
         .operation_attempt_timeout(Duration::from_secs(5))
         .operation_timeout(Duration::from_secs(12))
         .build();
-    // The SDK checks what DynamoDB sends by its checksum, which is of the bytes as they are sent.
+    // The SDK verifies DynamoDB's checksum, which is that of the compressed bytes.
     let http = http::client().connect_timeout(Duration::from_secs(2)).no_gzip().build()?;
     let mut env = Reader::of_process();
     let [region, endpoint] = ["AWS_REGION", "AWS_ENDPOINT_URL"].map(|name| env.or(name, String::new()));
@@ -55,10 +56,11 @@ pub fn load() -> Result<SdkConfig, reqwest::Error> {
     Ok(config.build())
 }
 
-/// The same for a person's tool: an account as this profile of theirs says, and the roots that their system trusts.
+/// The same for an operator's program: the account of this AWS profile, and the operating system's root
+/// certificates.
 ///
 /// # Errors
-/// Where TLS cannot be set up.
+/// If TLS cannot be set up.
 pub async fn load_profile(profile: String) -> Result<SdkConfig, reqwest::Error> {
     let http = reqwest::Client::builder().connect_timeout(Duration::from_secs(10)).no_gzip().build()?;
     let loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http_client(http));
@@ -85,14 +87,15 @@ pub fn secrets_manager(config: &SdkConfig) -> aws_sdk_secretsmanager::Client {
     aws_sdk_secretsmanager::Client::new(config)
 }
 
-/// Whether an SDK error is the service saying no to this very request, so that the same request would be refused again.
+/// Whether the service rejected this very request, so that it would reject the same request again: a 4xx
+/// other than 429.
 pub(crate) fn is_client_error<E>(error: &aws_sdk_sqs::error::SdkError<E>) -> bool {
     error
         .raw_response()
         .is_some_and(|response| response.status().is_client_error() && response.status().as_u16() != 429)
 }
 
-/// What the SDK sends its requests by, all of them over this client's connections.
+/// The SDK's HTTP client: all its requests use this client's connections.
 fn http_client(client: reqwest::Client) -> SharedHttpClient {
     SharedHttpClient::new(ReqwestConnector(client))
 }
@@ -113,7 +116,7 @@ impl HttpConnector for ReqwestConnector {
     }
 }
 
-/// One request and its response, both small and whole: no operation that we use streams.
+/// One request and its response, both small and read whole: no operation that we use streams.
 async fn exchange(client: &reqwest::Client, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
     let user_error = |error: Box<dyn std::error::Error + Send + Sync>| ConnectorError::user(error);
     let request = request.try_into_http1x().map_err(|error| user_error(error.into()))?;
@@ -131,13 +134,13 @@ async fn exchange(client: &reqwest::Client, request: HttpRequest) -> Result<Http
     Ok(response)
 }
 
-/// The SDK tries again after both.
+/// The SDK retries after both kinds.
 fn send_error(error: reqwest::Error) -> ConnectorError {
     let error = error.without_url();
     if error.is_timeout() { ConnectorError::timeout(error.into()) } else { ConnectorError::io(error.into()) }
 }
 
-/// AWS in tests: what `response` makes of the JSON of each request, a status and JSON.
+/// A stub of AWS for tests: `respond` turns the JSON of each request into a status and JSON.
 #[cfg(test)]
 pub(crate) mod stub {
     use super::*;
@@ -148,9 +151,9 @@ pub(crate) mod stub {
 
     type Respond = dyn Fn(&Value) -> (u16, Value) + Send + Sync;
 
-    /// A configuration of clients that are answered by this, once: nothing is tried again.
+    /// A configuration whose clients get these responses; nothing is retried.
     pub(crate) fn config_with_responses(
-        response: impl Fn(&Value) -> (u16, Value) + Send + Sync + 'static,
+        respond: impl Fn(&Value) -> (u16, Value) + Send + Sync + 'static,
     ) -> SdkConfig {
         let credentials = Credentials::new("test", "test", None, None, "test");
         SdkConfig::builder()
@@ -158,7 +161,7 @@ pub(crate) mod stub {
             .region(Region::from_static("ap-southeast-2"))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .retry_config(RetryConfig::disabled())
-            .http_client(SharedHttpClient::new(Stub(Arc::new(response))))
+            .http_client(SharedHttpClient::new(Stub(Arc::new(respond))))
             .build()
     }
 

@@ -1,4 +1,4 @@
-//! Sending to SQS in full batches, with every partial failure seen.
+//! Sending to SQS in full batches. Every partial failure is detected.
 
 use crate::aws::batching::batches;
 use crate::failure::{Failure, Remedy};
@@ -11,12 +11,12 @@ use aws_sdk_sqs::types::{
 };
 use std::collections::HashMap;
 
-/// A message and a batch may each be this many bytes (Amazon SQS Developer Guide, "Amazon SQS message quotas").
+/// The size in bytes of a message, and of a batch (Amazon SQS Developer Guide, "Amazon SQS message quotas").
 pub const MAX_BATCH_BYTES: usize = 1024 * 1024;
 /// Messages in a batch (the same page).
 const MAX_BATCH_MESSAGES: usize = 10;
 
-/// One queue to send to.
+/// A queue to send to.
 #[derive(Debug, Clone)]
 pub struct Queue {
     client: Client,
@@ -26,31 +26,32 @@ pub struct Queue {
 /// A message to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutgoingMessage {
-    /// Its text.
+    /// Its body.
     pub body: String,
-    /// Its message group; required on a FIFO queue, a fair share on a standard one.
+    /// Its message group. A FIFO queue requires it; a standard queue shares its capacity fairly between
+    /// groups.
     pub group: Option<String>,
     /// Its deduplication id; for a FIFO queue only.
     pub deduplication: Option<String>,
-    /// The trace of X-Ray that it is part of.
+    /// The X-Ray trace that it belongs to.
     pub trace: Option<TraceHeader>,
 }
 
 /// Why a message was not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// SQS did not response, or not for this message.
-    #[error("SQS does not accept the message now")]
+    /// SQS did not respond, or its response does not mention this message.
+    #[error("SQS is unavailable")]
     Unavailable,
-    /// SQS refused this message for what it is.
-    #[error("SQS refuses the message; see the queue and the function's role in template.yaml")]
+    /// SQS rejected this message.
+    #[error("SQS rejects the message; check the queue and the function's role in template.yaml")]
     Rejected,
 }
 
 impl Failure for Error {
     fn remedy(&self) -> Remedy {
         match self {
-            // A refusal is most often a role or a queue that an operator is about to mend.
+            // The usual cause of a rejection is a role or a queue, which an operator can fix while the message waits.
             Self::Unavailable | Self::Rejected => Remedy::Retry { after: None },
         }
     }
@@ -78,7 +79,7 @@ impl Queue {
         results
     }
 
-    /// How many messages wait in it, about.
+    /// The approximate number of messages that wait in the queue.
     ///
     /// # Errors
     /// [`Error`].
@@ -114,7 +115,7 @@ impl Queue {
                 return vec![Err(error); count];
             }
         };
-        // What the response names as accepted is; silence about a message is not acceptance.
+        // A message that the response does not mention was not accepted.
         let mut results = vec![Err(Error::Unavailable); count];
         for accepted in response.successful() {
             set_result(&mut results, accepted.id(), Ok(()));
@@ -130,7 +131,7 @@ impl Queue {
     }
 }
 
-/// The attribute by which X-Ray joins the one who receives a message to the one who sent it.
+/// The attribute by which X-Ray links the receiver of a message to its sender.
 fn trace_attributes(trace: &TraceHeader) -> Option<HashMap<SystemAttribute, MessageSystemAttributeValue>> {
     let value = MessageSystemAttributeValue::builder().data_type("String").string_value(trace.as_str());
     Some(HashMap::from([(SystemAttribute::AwsTraceHeader, value.build().ok()?)]))

@@ -1,4 +1,5 @@
-//! The versions of a secret under rotation (AWS Secrets Manager User Guide, "Rotation by Lambda function").
+//! The versions of a secret during a rotation (AWS Secrets Manager User Guide, "Rotation by Lambda
+//! function").
 
 use crate::aws::secret::{self, ApiToken, Kind};
 use crate::failure::{Failure, Remedy};
@@ -13,11 +14,11 @@ use std::collections::HashMap;
 const CURRENT: &str = "AWSCURRENT";
 const PENDING: &str = "AWSPENDING";
 
-/// What Secrets Manager invokes a rotation function with.
+/// The event with which Secrets Manager invokes a rotation function.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Request {
-    /// Which of the four steps.
+    /// The step.
     pub step: Step,
     /// The secret's ARN.
     pub secret_id: String,
@@ -25,49 +26,51 @@ pub struct Request {
     pub client_request_token: String,
 }
 
-/// The steps, in the order in which Secrets Manager takes them; each may come twice.
+/// The steps, in the order in which Secrets Manager takes them. Each may be repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Step {
-    /// Make the new version.
+    /// Create the new version.
     CreateSecret,
-    /// Tell the vendor of it.
+    /// Set it at the vendor.
     SetSecret,
-    /// Try it.
+    /// Test it.
     TestSecret,
-    /// Make it the current one.
+    /// Make it the current version.
     FinishSecret,
 }
 
-/// Where a version stands.
+/// The stage of a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum VersionStage {
-    /// In use: this rotation was finished before.
+    /// In use: this rotation has finished.
     Current,
-    /// Being made.
+    /// Being created.
     Pending,
 }
 
 /// Why a step of a rotation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The version is not under rotation; a step for it is a mistake or an attack.
-    #[error("the version is not staged for rotation; start one with RotateSecret")]
+    /// The version is not part of a rotation; a step for it is a mistake or an attack.
+    #[error("the version is not pending in a rotation; start one with `aws secretsmanager rotate-secret`")]
     NotPending,
-    /// The secret is not named as an organisation's API token is.
-    #[error("the secret is no organisation's API token; see shared/src/aws/secret/mod.rs for the names")]
+    /// The secret's name is not that of an organisation's API token.
+    #[error("the secret's name does not end in /api-token or /writer-token; rotate only these")]
     UnknownSecretName,
-    /// A secret does not hold what it should.
-    #[error("the {kind} is not usable")]
+    /// A secret's value is not valid.
+    #[error("the secret {kind} is invalid; store a valid key with `automations organisation key`")]
     InvalidSecret {
         /// The kind of secret.
         kind: &'static str,
-        /// Where it does not fit.
+        /// The position of the error.
         #[source]
         decode_error: json::DecodeError,
     },
-    /// Secrets Manager did not response, or refused.
-    #[error("Secrets Manager did not {0}; see the function's role in template.yaml")]
+    /// Secrets Manager did not respond, or rejected the request.
+    #[error(
+        "the request to {0} failed at Secrets Manager; check the function's role in infra/stacks/roles.yaml"
+    )]
     RequestFailed(&'static str),
 }
 
@@ -89,7 +92,7 @@ impl Failure for Error {
     }
 }
 
-/// One version of one secret, under rotation.
+/// One version of a secret in rotation.
 #[derive(Debug, Clone)]
 pub struct SecretVersion {
     client: Client,
@@ -100,7 +103,7 @@ pub struct SecretVersion {
 }
 
 impl SecretVersion {
-    /// The version that a request names, with what Secrets Manager knows of it.
+    /// The version that a request names, with its stages.
     ///
     /// # Errors
     /// [`Error::RequestFailed`].
@@ -116,15 +119,15 @@ impl SecretVersion {
         })
     }
 
-    /// Where the version stands.
+    /// The version's stage.
     ///
     /// # Errors
-    /// [`Error::NotPending`] where it stands nowhere.
+    /// [`Error::NotPending`] if it is neither pending nor current.
     pub fn stage(&self) -> Result<VersionStage, Error> {
         stage(self.stages.get(&self.version).map(Vec::as_slice).unwrap_or_default())
     }
 
-    /// How the organisation signs in, from the secret beside this one.
+    /// The organisation's credential, from the key secret that belongs to this token.
     ///
     /// # Errors
     /// [`Error`].
@@ -134,12 +137,12 @@ impl SecretVersion {
         let text = response
             .ok()
             .and_then(|response| response.secret_string)
-            .ok_or(Error::RequestFailed("give the key that the token is come by"))?;
+            .ok_or(Error::RequestFailed("read the organisation's key"))?;
         parse(text, kind)
     }
 
-    /// The new version's token; none where it was not stored yet. A version that is staged but empty answers as one
-    /// that does not exist.
+    /// The new version's token; `None` if it is not stored yet. Secrets Manager reports a version without a
+    /// value as one that does not exist.
     ///
     /// # Errors
     /// [`Error`].
@@ -154,7 +157,7 @@ impl SecretVersion {
             {
                 Ok(None)
             }
-            Err(_) => Err(Error::RequestFailed("give the pending version")),
+            Err(_) => Err(Error::RequestFailed("read the pending version")),
         }
     }
 
@@ -185,7 +188,7 @@ impl SecretVersion {
     }
 }
 
-/// The name and kind of the key beside a token, by the token's name.
+/// The name and kind of the key that belongs to a token, by the token's name.
 fn key_of(token: &str) -> Option<(String, Kind)> {
     let (before, last) = token.rsplit_once('/')?;
     let (_, key) = Kind::TOKENS.into_iter().find(|(token, _)| token.as_str() == last)?;

@@ -1,4 +1,4 @@
-//! What a notice looks like to whoever gets it.
+//! The body of a notice, in the destination's format.
 
 use super::Notice;
 use crate::json;
@@ -6,11 +6,11 @@ use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
 use serde::Deserialize;
 use serde_json::json;
 
-/// Who reads it.
+/// The format of a notice's body.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
-    /// A program: `{"type", "timestamp", "data": {"text", "organisation", "ticket", "event", "handler"}}`.
+    /// JSON for a program: `{"type", "timestamp", "data": {"text", "organisation", "ticket", "event", "handler"}}`.
     #[default]
     Standard,
     /// A Slack incoming webhook: `{"text"}`.
@@ -56,7 +56,7 @@ impl Format {
     }
 }
 
-/// The three characters with which Slack would begin a link or a mention of everybody.
+/// Escapes the three characters that begin a link or a mention in Slack.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

@@ -1,8 +1,10 @@
-//! Notices: messages to somewhere else than Salestrekker, signed by the Standard Webhooks specification.
+//! Notices: messages to destinations other than Salestrekker, signed as the Standard Webhooks specification
+//! says.
 //!
-//! A destination is a secret of the organisation, `{prefix}/{organisation}/destination-{name}`:
-//! `{"url", "secrets": ["whsec_…"], "format": "standard" | "slack" | "teams"}`. Several secrets sign together while they
-//! are rotated. The address is as secret as the rest: whoever knows a Slack webhook's may post to it.
+//! A destination is a secret of the organisation, `{prefix}/{organisation}/destination-{name}`: `{"url",
+//! "secrets": ["whsec_…"], "format": "standard" | "slack" | "teams"}`. With several `secrets`, a notice has a
+//! signature for each, for their rotation. The URL is secret too: a Slack webhook's URL is all one needs to
+//! post to it.
 
 mod body;
 mod signature;
@@ -23,26 +25,26 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use std::time::Duration;
 
-/// The longest that a destination may take to response.
+/// The time limit of a request to a destination.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// What is left for the caller to say what happened, before the invocation's deadline.
+/// Time that the caller keeps to report the result before the invocation's deadline.
 const RESERVE: Duration = Duration::from_millis(500);
 
-/// Sends notices. One per process: it keeps its connections.
+/// Sends notices. Create one per process: it holds the connections.
 #[derive(Debug)]
 pub struct Notices {
     secrets: Secrets,
     http: reqwest::Client,
 }
 
-/// A message.
+/// A notice.
 #[derive(Debug)]
 pub struct Notice<'a> {
-    /// The action that asks for it; its id is the message's.
+    /// The action that it comes from; the action's id is the notice's id.
     pub decided: &'a PlannedAction,
-    /// Where it goes.
+    /// The destination's name.
     pub destination: &'a DestinationName,
-    /// What it says. It may hold a client's name, where the handler asked for that.
+    /// The text. It holds a client's name if the handler put it there.
     pub text: Private<String>,
 }
 
@@ -55,36 +57,40 @@ struct Destination {
     format: Format,
 }
 
-/// Why a notice did not arrive. No text of it holds the address: it may be a secret.
+/// Why a notice was not delivered. No text of it holds the destination's URL, which may be secret.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The destination's secret could not be read.
-    #[error("the destination cannot be read")]
+    #[error("the destination's secret could not be read")]
     Secret(#[from] secret::Error),
-    /// It was read, and cannot be used.
-    #[error("a signing secret of the destination {destination} is no base 64; see its secret")]
+    /// A signing secret is not valid.
+    #[error(
+        "a signing secret of the destination {destination} is not base 64; correct the secret destination-{destination}"
+    )]
     InvalidSecret {
-        /// The destination.
+        /// The destination's name.
         destination: DestinationName,
     },
-    /// The destination understood, and wants none of it.
-    #[error("the destination {destination} answers {status}")]
+    /// The destination rejected the notice.
+    #[error(
+        "the destination {destination} rejects the notice with HTTP status {status}; check its URL and format in the secret destination-{destination}"
+    )]
     Rejected {
-        /// The destination.
+        /// The destination's name.
         destination: DestinationName,
-        /// Its response.
+        /// The HTTP status.
         status: u16,
     },
-    /// It asks for fewer.
-    #[error("the destination asks for fewer notices")]
+    /// The destination throttles requests.
+    #[error("the destination throttles notices")]
     Throttled {
         /// The delay that it advised.
         after: Option<Duration>,
     },
-    /// No response, or one that says to come again.
-    #[error("the destination does not response now: {why}")]
+    /// No response, or one that permits a retry.
+    #[error("the destination is unavailable: {why}")]
     Unavailable {
-        /// Fixed words.
+        /// A fixed text.
         why: &'static str,
     },
 }
@@ -93,7 +99,7 @@ impl Failure for Error {
     fn remedy(&self) -> Remedy {
         match self {
             Self::Secret(error) => error.remedy(),
-            // An operator mends the secret while the message waits.
+            // An operator can fix the secret while the message waits.
             Self::InvalidSecret { .. } | Self::Unavailable { .. } => Remedy::Retry { after: None },
             Self::Throttled { after } => Remedy::Retry { after: *after },
             Self::Rejected { .. } => Remedy::DeadLetter,
@@ -112,10 +118,10 @@ impl Failure for Error {
 }
 
 impl Notices {
-    /// Notices to the destinations in these secrets.
+    /// A sender for the destinations in these secrets.
     ///
     /// # Errors
-    /// Where the system's TLS set-up is unusable; fatal in init.
+    /// If TLS cannot be set up; fatal in init.
     pub fn new(secrets: Secrets) -> Result<Self, reqwest::Error> {
         let http = http::client()
             .connect_timeout(Duration::from_secs(3))
@@ -125,8 +131,8 @@ impl Notices {
         Ok(Self { secrets, http })
     }
 
-    /// Sends a notice before `until`, the invocation's deadline. Sending it again is harmless: its id is the action's, so
-    /// that the receiver can tell.
+    /// Sends a notice before `until`, the invocation's deadline. Sending it again is harmless: its id is the
+    /// action's, so the receiver can recognise it.
     ///
     /// # Errors
     /// [`Error`].
@@ -139,7 +145,7 @@ impl Notices {
         if time.is_zero() {
             return Err(Error::Unavailable { why: "no time is left in this invocation" });
         }
-        // The specification joins id and time with full stops, so that an id holds none.
+        // The specification joins id and time with a full stop, so an id must not contain one.
         let (id, timestamp) = (format!("msg_{}", decided.id.as_str().replace('.', "_")), now.as_seconds());
         let body = format.body(notice);
         let signatures = signature::signatures(&secrets, &id, timestamp, &body);
@@ -165,8 +171,8 @@ fn check_status(response: &Response, destination: &DestinationName) -> Result<()
     match status {
         _ if status.is_success() => Ok(()),
         StatusCode::TOO_MANY_REQUESTS => Err(Error::Throttled { after: after() }),
-        StatusCode::REQUEST_TIMEOUT => Err(Error::Unavailable { why: "it waited too long for the request" }),
-        _ if status.is_server_error() => Err(Error::Unavailable { why: "an response of 500 or above" }),
+        StatusCode::REQUEST_TIMEOUT => Err(Error::Unavailable { why: "HTTP status 408" }),
+        _ if status.is_server_error() => Err(Error::Unavailable { why: "HTTP status 5xx" }),
         _ => Err(Error::Rejected { destination: destination.clone(), status: status.as_u16() }),
     }
 }

@@ -1,4 +1,5 @@
-//! The signature of the Standard Webhooks specification (<https://www.standardwebhooks.com>), symmetric: `v1`.
+//! The symmetric signature, `v1`, of the Standard Webhooks specification
+//! (<https://www.standardwebhooks.com>).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -6,11 +7,11 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::Sha256;
 
-/// How such a secret begins, before its base 64.
+/// The prefix of a signing secret, before its base 64.
 const PREFIX: &str = "whsec_";
 
-/// The header `webhook-signature`: one signature for each secret, so that a receiver may know the old or the new one while
-/// they are rotated. `None` where a secret is not base 64.
+/// The header `webhook-signature`: one signature for each secret, so that a receiver accepts the old or the
+/// new secret during a rotation. `None` if a secret is not base 64.
 pub(super) fn signatures(secrets: &[SecretString], id: &str, timestamp: u64, body: &str) -> Option<String> {
     let each = secrets.iter().map(|secret| signature(secret, id, timestamp, body));
     Some(each.collect::<Option<Vec<_>>>()?.join(" "))

@@ -1,12 +1,14 @@
-//! Secrets Manager: an organisation's secrets, read once and kept for a while.
+//! An organisation's secrets in Secrets Manager, with a cache.
 //!
-//! Each organisation has three, named `{prefix}/{organisation}/{kind}` and holding one JSON object each:
-//! `webhook-token` `{"token"}`, `api-key` `{"endpoint", "api_key"}` and `api-token` `{"endpoint", "token", "expires"}`.
-//! Where a user's login stands in for an API key, `api-key` holds `{"endpoint", "email", "password"}`; with either, an
-//! optional `"organization"` names the one to enter, by the id that `organizations` shows, and an optional `"access"` says
-//! what may be done there (see [`Access`]); rotation copies it to `api-token`, where the functions read it.
-//! Where the worker signs in for itself, it has two more, `writer-key` and `writer-token`, of the same form. There may also be
-//! `inbound-{name}` `{"token"}` for each webhook that is not Salestrekker's, and `destination-{name}` (see `notice.rs`).
+//! Each organisation has three, named `{prefix}/{organisation}/{kind}`. Each holds one JSON object:
+//! - `webhook-token`: `{"token"}`
+//! - `api-key`: `{"endpoint", "api_key"}`; or, for a user's login, `{"endpoint", "email", "password"}`. Optional are
+//!   `"organization"`, the id (from the query `organizations`) of the organisation to switch to, and `"access"` (see [`Access`]).
+//! - `api-token`: `{"endpoint", "token", "expires", "access"}`. Rotation writes it, with the `access` of `api-key`.
+//!
+//! If action-worker signs in separately, there are also `writer-key` and `writer-token`, of the same form.
+//! Optional are `inbound-{name}`, `{"token"}`, for each inbound webhook, and `destination-{name}` (see
+//! `notice/mod.rs`).
 
 mod read;
 mod webhook;
@@ -27,46 +29,46 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// What may be done in an organisation. An aggregator may let data in and not out, or a brokerage may first want to see
-/// what would be done.
+/// The permitted access to an organisation. An aggregator may permit only one direction, or a brokerage may
+/// first want to see what would be done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Access {
-    /// All of it.
+    /// Reading and writing.
     #[default]
     ReadWrite,
-    /// Tickets are looked at; actions are recorded as "would do", and nothing is sent.
+    /// Tickets are fetched; actions have the outcome `dry_run`, and nothing is sent.
     ReadOnly,
-    /// Actions are sent; no ticket is looked at of our own accord, so that a webhook becomes no event of a change.
+    /// Actions are sent; tickets are not fetched to find changes, so a webhook leads to no event of a change.
     WriteOnly,
 }
 
-/// The last part of a secret's name.
+/// The kind of secret: the last part of its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// What a webhook's URL must end in.
+    /// The token at the end of the organisation's webhook URLs.
     WebhookToken,
-    /// What `authenticate` takes.
+    /// The credential for `authenticate`.
     ApiKey,
-    /// What every other request carries; rotated.
+    /// The token of every other request; rotated.
     ApiToken,
-    /// As [`Self::ApiKey`], where action-worker has secrets of its own.
+    /// Like [`Self::ApiKey`], if action-worker has its own secrets.
     WriterKey,
-    /// As [`Self::ApiToken`], where action-worker has secrets of its own.
+    /// Like [`Self::ApiToken`], if action-worker has its own secrets.
     WriterToken,
 }
 
 impl Kind {
-    /// The tokens, each with the key by which it is come by.
+    /// The kinds of tokens, each with the key used to obtain it.
     pub const TOKENS: [(Self, Self); 2] =
         [(Self::ApiToken, Self::ApiKey), (Self::WriterToken, Self::WriterKey)];
 
-    /// The token by which action-worker writes.
+    /// The kind of token with which action-worker writes.
     pub fn of_writer(is_separate: bool) -> Self {
         if is_separate { Self::WriterToken } else { Self::ApiToken }
     }
 
-    /// As it stands in the name.
+    /// The last part of the secret's name.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::WebhookToken => "webhook-token",
@@ -78,24 +80,24 @@ impl Kind {
     }
 }
 
-/// The secret `api-key`: how a token is come by.
+/// The value of `api-key`: the credential used to obtain tokens.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "StoredCredential")]
 pub struct Credential {
     /// The API's address; the host differs by aggregator.
     pub endpoint: Endpoint,
-    /// Who signs in.
+    /// The API key or the user.
     pub login: Login,
-    /// The organisation to enter, of those that the user may; the one that the login leads to where absent.
+    /// The organisation to switch to, one of those that the user may access; the login's own if absent.
     pub organization: Option<MembershipId>,
-    /// What may be done there.
+    /// The permitted access to it.
     pub access: Access,
 }
 
-/// Who signs in.
+/// An API key or a user.
 #[derive(Debug, Clone)]
 pub enum Login {
-    /// An organisation, by its API key, which does not expire.
+    /// An organisation's API key, which does not expire.
     ApiKey(SecretString),
     /// A user. Aggregators forbid stored user logins; an API key is the default.
     User {
@@ -125,36 +127,36 @@ impl TryFrom<StoredCredential> for Credential {
         let login = match (api_key, email, password) {
             (Some(key), None, None) => Login::ApiKey(key),
             (None, Some(email), Some(password)) => Login::User { email, password },
-            _ => return Err("it takes an api_key, or an email and a password"),
+            _ => return Err("expected an api_key, or an email and a password"),
         };
         Ok(Self { endpoint, login, organization, access })
     }
 }
 
-/// The secret `api-token`.
+/// The value of `api-token`.
 #[derive(Debug, Clone, Deserialize)]
 pub struct ApiToken {
     /// The API's address.
     pub endpoint: Endpoint,
-    /// A JWT that lives for 14 days.
+    /// A JWT that is valid for 14 days.
     pub token: SecretString,
-    /// When it expires, in seconds since 1970 began, where it says so.
+    /// The time when it expires, in seconds since 1970 began; `None` if unknown.
     #[serde(default)]
     pub expires: Option<u64>,
-    /// What may be done with it.
+    /// The permitted access.
     #[serde(default)]
     pub access: Access,
 }
 
 impl ApiToken {
-    /// A token that was just come by with this credential.
+    /// A token that was just obtained with this credential.
     pub fn of(credential: &Credential, token: SecretString) -> Self {
-        #[expect(clippy::disallowed_methods, reason = "only when it expires is read from it")]
+        #[expect(clippy::disallowed_methods, reason = "only its expiry is read")]
         let expires = expiry(token.expose_secret()).map(Timestamp::as_seconds);
         Self { endpoint: credential.endpoint.clone(), token, expires, access: credential.access }
     }
 
-    /// As the secret holds it.
+    /// The secret's value.
     pub fn stored(&self) -> SecretString {
         #[derive(Serialize)]
         struct Stored<'a> {
@@ -169,25 +171,25 @@ impl ApiToken {
         json::to_json(&stored).into()
     }
 
-    /// When the token expires, by what it says of itself; else by what was stored beside it.
+    /// The time when the token expires: its claim `exp`, else the time that was stored with it.
     pub fn expires(&self) -> Option<Timestamp> {
-        #[expect(clippy::disallowed_methods, reason = "only when it expires is read from it")]
+        #[expect(clippy::disallowed_methods, reason = "only its expiry is read")]
         let own = expiry(self.token.expose_secret());
         own.or(self.expires.map(Timestamp::from_seconds))
     }
 
-    /// Whole days until it expires, where it says so.
+    /// Whole days until it expires, if that is known.
     pub fn days_left(&self, now: Timestamp) -> Option<u64> {
         Some(self.expires()?.since(now).as_secs() / 86_400)
     }
 
-    /// Whether the token says of itself that its time is over: reason enough to look for a newer one, not to believe it.
-    /// A token that says nothing has not expired.
+    /// Whether the token's own expiry time has passed. A token without one has not expired. This only leads
+    /// to reading the secret again: the API decides whether a token is valid.
     pub fn has_expired(&self, now: Timestamp) -> bool {
         self.expires().is_some_and(|expires| expires <= now)
     }
 
-    /// Whether it is the same token.
+    /// Whether both are the same token.
     pub(crate) fn is(&self, other: &Self) -> bool {
         #[expect(clippy::disallowed_methods, reason = "two of our own tokens are compared")]
         let [own, other] = [self, other].map(|token| token.token.expose_secret());
@@ -195,7 +197,7 @@ impl ApiToken {
     }
 }
 
-/// The claim `exp` of a JWT (RFC 7519, section 4.1.4), its signature not looked at.
+/// The claim `exp` of a JWT (RFC 7519, section 4.1.4). The signature is not verified.
 fn expiry(token: &str) -> Option<Timestamp> {
     #[derive(Deserialize)]
     struct Claims {
@@ -206,33 +208,37 @@ fn expiry(token: &str) -> Option<Timestamp> {
     Some(Timestamp::from_seconds(claims.exp))
 }
 
-/// Why a secret cannot be had.
+/// Why a secret cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// There is none of this name.
-    #[error("the secret {name} does not exist; create it for this organisation")]
+    /// There is no secret of this name.
+    #[error(
+        "the secret {name} does not exist; create it, or the organisation with `automations organisation add`"
+    )]
     NotFound {
         /// Its name.
         name: String,
     },
-    /// Secrets Manager did not response.
-    #[error("Secrets Manager does not response for {name}")]
+    /// Secrets Manager did not respond.
+    #[error("Secrets Manager does not respond for {name}")]
     Unavailable {
         /// The secret's name.
         name: String,
     },
-    /// Secrets Manager refused.
-    #[error("Secrets Manager refuses to give {name}; see the function's role in template.yaml")]
+    /// Secrets Manager denied access.
+    #[error(
+        "Secrets Manager denies access to {name}; check the function's role in template.yaml and infra/stacks/roles.yaml"
+    )]
     AccessDenied {
         /// The secret's name.
         name: String,
     },
-    /// It does not hold what it should.
-    #[error("the secret {name} is not usable")]
+    /// The value is not valid.
+    #[error("the secret {name} is invalid; correct its value in Secrets Manager")]
     Invalid {
         /// Its name.
         name: String,
-        /// Where it does not fit.
+        /// The position of the error.
         #[source]
         decode_error: json::DecodeError,
     },
@@ -241,7 +247,7 @@ pub enum Error {
 impl Failure for Error {
     fn remedy(&self) -> Remedy {
         match self {
-            // All of these are mended by an operator while the message waits.
+            // An operator can fix all of these while the message waits.
             Self::NotFound { .. }
             | Self::Unavailable { .. }
             | Self::AccessDenied { .. }
@@ -259,10 +265,10 @@ impl Failure for Error {
     }
 }
 
-/// A secret's text as what it should hold.
+/// Parses a secret's value.
 ///
 /// # Errors
-/// [`json::DecodeError`], which says where it does not fit and quotes nothing.
+/// [`json::DecodeError`], which holds a position and no value.
 pub fn parse<T: DeserializeOwned>(value: &SecretString) -> Result<T, json::DecodeError> {
     #[expect(clippy::disallowed_methods, reason = "the secret becomes a typed secret here")]
     json::from_json(value.expose_secret().as_bytes())

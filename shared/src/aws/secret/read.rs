@@ -1,4 +1,5 @@
-//! Reading secrets: kept for a while, read anew after a refusal, and served a while longer where Secrets Manager is out.
+//! Reading secrets through a cache: they are read again after a rejection, and used for longer while Secrets
+//! Manager does not respond.
 
 use super::{ApiToken, Error, Kind, TokenOf, TokenStage, WebhookToken, WebhookTokens, parse};
 use crate::cache::refreshing::{Bounds, Cached, Freshness, RefreshError, RefreshingCache};
@@ -13,23 +14,22 @@ use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use std::time::{Duration, Instant};
 
-/// A secret may be this much out of date.
+/// How long a secret is cached.
 const CACHE_TIME: Duration = Duration::from_mins(5);
-/// That an organisation has no such secret is believed for this long, so that a stranger who guesses names costs one
-/// look-up a name.
+/// How long it is cached that a secret does not exist: a caller who guesses names costs one request a name.
 const ABSENCE_CACHE_TIME: Duration = Duration::from_secs(30);
-/// Where Secrets Manager does not response, a secret is used for so much longer.
+/// How much longer a secret is used while Secrets Manager does not respond.
 const GRACE: Duration = Duration::from_hours(1);
-/// A token that Salestrekker refused is read anew at once, but a second after it was read at the earliest.
+/// A token that Salestrekker rejected is read again at once, but at most once in this time.
 const MIN_RENEWAL_INTERVAL: Duration = Duration::from_secs(1);
-/// Webhook tokens are read anew for one that is none of them, which may be a minute old, but not for every stranger's.
+/// Webhook tokens are read again for an unknown token, which may be a new one, but at most once in this time.
 const MIN_WEBHOOK_RENEWAL_INTERVAL: Duration = Duration::from_secs(10);
-/// While there is something to serve in its stead, no more than this is waited for an response.
+/// The time limit of a request if there is a cached value to use instead.
 const TIMEOUT_WITH_FALLBACK: Duration = Duration::from_secs(2);
 const BOUNDS: Bounds = Bounds { grace: GRACE, pause: Duration::from_secs(15), most: 1_000 };
 
-/// The organisations' secrets. One per process. Each look-up is a future of its own on the heap: nested in its callers'
-/// it would be too deep for the compiler.
+/// The organisations' secrets. Create one per process. Each read is boxed: nested in its callers' futures it
+/// would be too deep for the compiler.
 #[derive(Debug)]
 pub struct Secrets {
     client: Client,
@@ -48,16 +48,16 @@ impl Secrets {
         Self { client, prefix, api_token, api_tokens, webhook_tokens: RefreshingCache::new(BOUNDS), others }
     }
 
-    /// The same, with another kind of secret for the API token.
+    /// The same, with another kind of secret as the API token.
     #[must_use]
     pub fn with_api_token(self, api_token: Kind) -> Self {
         Self { api_token, ..self }
     }
 
-    /// What this organisation's webhook URLs may end in: one token, or two while one replaces the other.
+    /// The tokens that this organisation's webhook URLs may end in: one, or more during a rotation.
     ///
     /// # Errors
-    /// [`Error`], where [`Error::NotFound`] may mean that there is no such organisation.
+    /// [`Error`]; [`Error::NotFound`] may mean that there is no such organisation.
     pub async fn webhook_tokens(
         &self,
         organisation: &OrganisationId,
@@ -66,7 +66,7 @@ impl Secrets {
         self.webhook_tokens_within(organisation, of, Duration::MAX).await
     }
 
-    /// The same for a token that is none of those in memory, as it may be a new one: not more than ten seconds old.
+    /// The same, at most ten seconds old: for a token that is not among the cached ones, as it may be new.
     ///
     /// # Errors
     /// As [`Self::webhook_tokens`].
@@ -78,7 +78,7 @@ impl Secrets {
         self.webhook_tokens_within(organisation, of, MIN_WEBHOOK_RENEWAL_INTERVAL).await
     }
 
-    /// The organisation's API token, from memory where it is younger than five minutes.
+    /// The organisation's API token, cached for five minutes.
     ///
     /// # Errors
     /// [`Error`].
@@ -89,7 +89,8 @@ impl Secrets {
         Self::api_token_of(organisation, &name, cached?)
     }
 
-    /// The organisation's API token after this one was refused: another that is in memory since, else read anew.
+    /// The organisation's API token after this one was rejected: the cached one if it differs, else read
+    /// again.
     ///
     /// # Errors
     /// [`Error`].
@@ -109,7 +110,7 @@ impl Secrets {
         Self::api_token_of(organisation, &name, cached?)
     }
 
-    /// A secret of the organisation by the last part of its name, from memory where it is younger than five minutes.
+    /// A secret of the organisation by the last part of its name, cached for five minutes.
     pub(crate) async fn named<T: DeserializeOwned>(
         &self,
         organisation: &OrganisationId,
@@ -142,7 +143,7 @@ impl Secrets {
                     );
                 }
             }
-            // What has expired is of no use to anybody, though nobody answers who could tell of another.
+            // An expired token is useless, even if Secrets Manager cannot give a newer one.
             Freshness::Stale(_) if token.has_expired(clock::now()) => {
                 return Err(Error::Unavailable { name: name.to_owned() });
             }
@@ -182,8 +183,8 @@ impl Secrets {
         Ok((value, ttl))
     }
 
-    /// The webhook tokens under all three labels, where the secret exists. One that is unusable spoils only itself, but for
-    /// the one in use.
+    /// The webhook tokens at all three version stages, if the secret exists. An invalid pending or previous
+    /// version is ignored; an invalid current one is an error.
     async fn fetch_versions(
         &self,
         name: &str,
@@ -255,7 +256,7 @@ fn is_not_found(error: &SdkError<GetSecretValueError>) -> bool {
     error.as_service_error().is_some_and(GetSecretValueError::is_resource_not_found_exception)
 }
 
-/// Secrets Manager says 400 to this too.
+/// Secrets Manager throttles with status 400.
 fn is_throttled(error: &SdkError<GetSecretValueError>) -> bool {
     error.as_service_error().is_some_and(|error| error.meta().code() == Some("ThrottlingException"))
 }

@@ -1,4 +1,5 @@
-//! What an organisation's webhook URLs end in: the token in use, and, while one replaces another, both.
+//! The tokens that an organisation's webhook URLs may end in: the one in use and, during a rotation, the old
+//! and the new one.
 
 use super::Kind;
 use crate::id::WebhookAction;
@@ -7,25 +8,25 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use subtle::{Choice, ConditionallySelectable as _, ConstantTimeEq as _};
 
-/// The secret `webhook-token`.
+/// The value of `webhook-token`.
 #[derive(Debug, Clone, Deserialize)]
 pub struct WebhookToken {
-    /// What a webhook's URL must end in.
+    /// The last part of the webhook URLs.
     pub token: SecretString,
 }
 
-/// Whose token a webhook's URL must end in.
+/// The kind of webhook, which decides the token that its URL must end in.
 #[derive(Debug, Clone, Copy)]
 pub enum TokenOf<'a> {
-    /// Salestrekker's: the secret `webhook-token`.
+    /// Salestrekker's webhooks: the secret `webhook-token`.
     Salestrekker,
-    /// Somebody else's: a secret that is called as the action, `inbound-{name}`, for each of them. Who knows one, which may
-    /// stand on a public page, can post nothing else.
+    /// An inbound webhook: the secret `inbound-{name}`, named like the action. Each has its own token, as one
+    /// may be public (in a web page's form) and must not open the others.
     Inbound(&'a WebhookAction),
 }
 
 impl<'a> TokenOf<'a> {
-    /// Whose webhooks have this action.
+    /// The kind of webhook that has this action.
     pub fn action(action: &'a WebhookAction) -> Self {
         if action.inbound().is_some() { Self::Inbound(action) } else { Self::Salestrekker }
     }
@@ -40,10 +41,10 @@ impl<'a> TokenOf<'a> {
 }
 
 impl TokenStage {
-    /// All of them.
+    /// All version stages.
     pub const ALL: [Self; 3] = [Self::Current, Self::Pending, Self::Previous];
 
-    /// As Secrets Manager calls it.
+    /// Secrets Manager's label of the stage.
     pub fn label(self) -> &'static str {
         match self {
             Self::Current => "AWSCURRENT",
@@ -53,20 +54,20 @@ impl TokenStage {
     }
 }
 
-/// The tokens that are accepted, each with the id of its version, which is no secret.
+/// The accepted tokens, each with the id of its version, which is not secret.
 #[derive(Debug, Clone, Default)]
 pub struct WebhookTokens {
     tokens: Vec<(TokenStage, String, WebhookToken)>,
 }
 
 impl WebhookTokens {
-    /// These tokens.
+    /// A set of these tokens.
     pub fn new(tokens: Vec<(TokenStage, String, WebhookToken)>) -> Self {
         Self { tokens }
     }
 
-    /// Which of the tokens this is: its label and the id of its version. All are compared, and each to its end, so that
-    /// the time does not tell which one is nearly right, nor where the first wrong byte stands.
+    /// The stage and the version id of this token. Every token is compared to its end, so that the time
+    /// reveals neither which one is nearly right nor where the first wrong byte is.
     pub fn which(&self, token: &str) -> Option<(TokenStage, &str)> {
         let mut found = u8::MAX;
         for (place, (_, _, own)) in (0_u8..u8::MAX).zip(&self.tokens) {
@@ -81,7 +82,7 @@ impl WebhookToken {
     fn is(&self, token: &str) -> Choice {
         #[expect(clippy::disallowed_methods, reason = "this is where the token is compared")]
         let own = self.token.expose_secret();
-        // An empty secret would let an empty token in.
+        // An empty secret must not accept an empty token.
         own.as_bytes().ct_eq(token.as_bytes()) & !Choice::from(u8::from(own.is_empty()))
     }
 }
