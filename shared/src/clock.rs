@@ -1,4 +1,4 @@
-//! The one place that reads the time. Everything else takes it as an argument.
+//! The only code that reads the clock. Everything else takes the time as an argument.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -27,19 +27,19 @@ pub struct Timestamp(jiff::Timestamp);
 pub struct InvalidTimestamp;
 
 impl Timestamp {
-    /// The time this many milliseconds after 1970 began; the year 9999 at the latest.
+    /// The time this many milliseconds after 1970 began; at most the year 9999.
     pub fn from_millis(millis: u64) -> Self {
         let time =
             i64::try_from(millis).ok().and_then(|millis| jiff::Timestamp::from_millisecond(millis).ok());
         time.map_or(Self(jiff::Timestamp::MAX), Self)
     }
 
-    /// The time this many seconds after 1970 began; the year 9999 at the latest.
+    /// The time this many seconds after 1970 began; at most the year 9999.
     pub fn from_seconds(seconds: u64) -> Self {
         Self::from_millis(seconds.saturating_mul(1_000))
     }
 
-    /// Milliseconds since 1970 began: how the table stores a time, so that DynamoDB can compare it.
+    /// Milliseconds since 1970 began: the unit of times in the table, so that DynamoDB can compare them.
     pub fn as_millis(self) -> u64 {
         u64::try_from(self.0.as_millisecond()).unwrap_or_default()
     }
@@ -109,13 +109,13 @@ impl JsonSchema for Timestamp {
     }
 }
 
-/// How long it is until a time of the system's clock; zero if that is past.
+/// The time from now until this time of the system's clock; zero if that is past.
 pub(crate) fn until(time: SystemTime) -> Duration {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
     time.duration_since(SystemTime::now()).unwrap_or_default()
 }
 
-/// The time now, by the system's clock.
+/// The current time.
 pub fn now() -> Timestamp {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();

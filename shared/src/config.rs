@@ -1,4 +1,4 @@
-//! The environment, read once into one typed value, with every problem told at once.
+//! The environment variables, read once into one typed value, with all problems reported together.
 //!
 //! ```
 //! use automations::config::Reader;
@@ -9,23 +9,23 @@
 //! let seconds = env.or("CACHE_SECONDS", 60_u64);
 //! let config = env.finish(|| Some((queue?, table?, seconds)));
 //! assert_eq!(config.unwrap_err().to_string(),
-//!     "the function's environment is not usable: TABLE_NAME is not set; see this function in template.yaml");
+//!     "the function's environment is invalid: TABLE_NAME is not set; correct its variables in template.yaml");
 //! ```
 
 use std::any::type_name;
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-/// Reads variables and keeps every problem.
+/// Reads variables and collects all problems.
 #[derive(Debug)]
 pub struct Reader {
     variables: BTreeMap<String, String>,
     problems: Vec<String>,
 }
 
-/// Every problem of the environment; names and expected types, never values.
+/// All problems of the environment: names and expected types, never values.
 #[derive(Debug, thiserror::Error)]
-#[error("the function's environment is not usable: {}; see this function in template.yaml", .problems.join("; "))]
+#[error("the function's environment is invalid: {}; correct its variables in template.yaml", .problems.join("; "))]
 pub struct InvalidEnvironment {
     problems: Vec<String>,
 }
@@ -33,7 +33,7 @@ pub struct InvalidEnvironment {
 impl Reader {
     /// Reads this process's environment.
     pub fn of_process() -> Self {
-        // `vars_os`, not `vars`: a variable that is no text must not panic here; it reads as not set.
+        // `vars_os`, not `vars`: a variable that is not Unicode must not panic here; it counts as not set.
         Self::of(
             std::env::vars_os()
                 .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
@@ -54,28 +54,29 @@ impl Reader {
         self.optional(name)
     }
 
-    /// The variable's value, or `default` where it is not set. Defaults are for numbers and levels; a missing address
-    /// or name is fatal, so that nothing starts half connected.
+    /// The variable's value, or `default` if it is not set. Use defaults for numbers and levels only: a
+    /// missing address or name must be fatal, so that no function starts half configured.
     pub fn or<T: FromStr>(&mut self, name: &str, default: T) -> T {
         self.optional(name).unwrap_or(default)
     }
 
-    /// The value that this JSON in the variable is, or a problem that says where in the JSON, not what.
+    /// The value of the JSON in the variable, or a problem that names the position in the JSON, never the
+    /// value.
     pub fn json<T: serde::de::DeserializeOwned>(&mut self, name: &str) -> Option<T> {
         let text = self.required::<String>(name)?;
         match crate::json::from_json(text.as_bytes()) {
             Ok(value) => Some(value),
             Err(decode_error) => {
-                self.problems.push(format!("{name} is set, but {decode_error}"));
+                self.problems.push(format!("{name} is not valid JSON of its type: {decode_error}"));
                 None
             }
         }
     }
 
-    /// The configuration that `build` makes of what was read.
+    /// The configuration that `build` creates from the values.
     ///
     /// # Errors
-    /// [`InvalidEnvironment`] where any read had a problem.
+    /// [`InvalidEnvironment`] if any variable had a problem.
     pub fn finish<C>(self, build: impl FnOnce() -> Option<C>) -> Result<C, InvalidEnvironment> {
         match (self.problems.is_empty(), build()) {
             (true, Some(config)) => Ok(config),
@@ -87,7 +88,7 @@ impl Reader {
         let value = self.variables.get(name).filter(|value| !value.is_empty())?;
         let parsed = value.parse().ok();
         if parsed.is_none() {
-            self.problems.push(format!("{name} is set, but not to a {}", short_name::<T>()));
+            self.problems.push(format!("{name} is not a valid {}", short_name::<T>()));
         }
         parsed
     }
@@ -110,7 +111,7 @@ mod tests {
         let empty = env.required::<String>("EMPTY");
         let absent = env.required::<String>("ABSENT");
         let error = env.finish(|| Some((limit?, empty?, absent?))).unwrap_err().to_string();
-        for part in ["LIMIT is set, but not to a u64", "EMPTY is not set", "ABSENT is not set"] {
+        for part in ["LIMIT is not a valid u64", "EMPTY is not set", "ABSENT is not set"] {
             assert!(error.contains(part), "{error}");
         }
         assert!(!error.contains("secret-looking"), "{error}");

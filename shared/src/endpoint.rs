@@ -1,18 +1,18 @@
-//! The address of an organisation's API; the host differs by aggregator.
+//! The address of an organisation's API (the host differs by aggregator), or of a destination for notices.
 
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use url::{Host, Url};
 
-/// Where an organisation's API is. HTTPS only, but for a stand-in on this machine: a token never crosses a network in
-/// the clear.
+/// An HTTPS address. HTTP is permitted for this machine only, for the stand-in: a token never crosses a
+/// network unencrypted.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(try_from = "Url", into = "Url")]
 pub struct Endpoint(Url);
 
-/// Why an address is no [`Endpoint`].
+/// The address is not HTTPS.
 #[derive(Debug, thiserror::Error)]
-#[error("the API's address must begin with https://")]
+#[error("the address must begin with https://")]
 pub struct InvalidEndpoint;
 
 impl TryFrom<Url> for Endpoint {

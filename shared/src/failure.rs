@@ -1,24 +1,24 @@
-//! Errors, sorted by what the caller must do. There is no fourth thing.
+//! Errors, classified by what the caller must do. There are only these three remedies.
 
 use crate::reason::Reason;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-/// What a failure asks of whoever meets it.
+/// What the caller must do about an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Remedy {
-    /// Leave it on the queue, to come again after this long (where somebody knows how long).
+    /// Leave the message on the queue, to be retried after this delay.
     Retry {
-        /// The delay that was advised; `None`: the queue's growing delay.
+        /// The advised delay; `None`: the queue's growing delay.
         after: Option<Duration>,
     },
-    /// Fetch the credential anew, try once more, then as [`Remedy::Retry`].
+    /// Read the credential again and retry once; then as [`Remedy::Retry`].
     RefreshCredential,
-    /// Put it into the dead-letter queue now, not after four more tries.
+    /// Move the message to the dead-letter queue now: a retry would fail too.
     DeadLetter,
 }
 
-/// An error that knows its remedy. Implementations match without `_`: a new variant must choose.
+/// An error that knows its remedy. Implementations match without `_`, so that a new variant must choose one.
 pub trait Failure: std::error::Error {
     /// What to do about it.
     fn remedy(&self) -> Remedy;
@@ -27,7 +27,8 @@ pub trait Failure: std::error::Error {
     fn reason(&self) -> Reason;
 }
 
-/// The whole chain of an error as one text: `cannot publish: connection refused`. Printed once, where it is handled.
+/// The whole chain of an error as one text: `cannot publish: connection refused`. Log it once, where the
+/// error is handled.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

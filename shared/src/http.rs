@@ -1,20 +1,22 @@
-//! HTTP to everybody that a function talks to: one way to set it up, and one response to whom it trusts.
+//! The set-up of every HTTP client of a function: its TLS configuration and timeouts.
 //!
-//! The roots are Mozilla's, compiled in: the system's would be read and parsed in every cold start, for each client anew.
+//! The root certificates are Mozilla's, compiled in: the system's would be read and parsed at every cold
+//! start, for each client.
 
 use reqwest::ClientBuilder;
 use rustls::{ClientConfig, RootCertStore};
 use std::sync::LazyLock;
 use std::time::Duration;
 
-/// A function that slept for longer finds its connections closed at the other end.
+/// Idle connections are closed after this time: after a longer pause of the function, the other end has
+/// closed them.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Made once: clients share it, with the sessions that their handshakes may resume.
+/// Created once: clients share it, with the TLS sessions that they may resume.
 static TLS_CONFIG: LazyLock<ClientConfig> =
     LazyLock::new(|| tls_config(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }));
 
-/// The beginning of every client. It follows no redirect: nobody whom we talk to has reason to send one.
+/// The builder of every client. It follows no redirect: none of our services has a reason to send one.
 pub(crate) fn client() -> ClientBuilder {
     client_with(TLS_CONFIG.clone())
 }
@@ -42,7 +44,7 @@ mod tests {
     use tokio::net::TcpListener;
     use tokio_rustls::TlsAcceptor;
 
-    /// A server that answers over TLS with a certificate of this name, which nobody has signed; its port.
+    /// A TLS server with a self-signed certificate of this name; its port.
     async fn server(name: &str) -> (u16, CertificateDer<'static>) {
         let CertifiedKey { cert, signing_key } = generate_simple_self_signed([name.to_owned()]).unwrap();
         let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();

@@ -1,7 +1,7 @@
 //! Every kind of id, in one list: mixing two kinds does not compile.
 //!
 //! Salestrekker's ids are opaque text: most are UUIDs, lender ids are 32 or 64 hexadecimal characters
-//! (salestrekker-facts.md, section 5). So only what a queue or a key cannot carry is refused.
+//! (salestrekker-facts.md, section 5). So only what a queue or a key cannot hold is rejected.
 
 use crate::clock::Timestamp;
 use schemars::JsonSchema;
@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use uuid::Uuid;
 
-/// Why a text is no id. It never quotes the text: a stranger may have put anything there.
+/// Why a text is not an id. It never quotes the text, which may hold anything.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a {kind}: {problem}")]
 pub struct InvalidId {
-    /// The kind of id that was wanted, for example `TicketId`.
+    /// The expected kind of id, for example `TicketId`.
     pub kind: &'static str,
     problem: &'static str,
 }
@@ -26,10 +26,10 @@ macro_rules! ids {
         pub struct $name(String);
 
         impl $name {
-            /// The id that this text is.
+            /// Parses an id.
             ///
             /// # Errors
-            /// [`InvalidId`] where the text breaks the rule of this kind of id.
+            /// [`InvalidId`] if the text breaks the rule of this kind of id.
             pub fn parse(text: impl Into<String>) -> Result<Self, InvalidId> {
                 let text = text.into();
                 match $problem_of(&text) {
@@ -81,11 +81,12 @@ macro_rules! ids {
 }
 
 ids! {
-    /// One brokerage, as our URLs and secret names spell it: 1 to 48 of `a-z`, `0-9` and `-`, not first or last a `-`.
+    /// A brokerage, as in our URLs and secret names: 1 to 48 of `a-z`, `0-9` and `-`, not first or last a
+    /// `-`.
     OrganisationId: slug_problem;
-    /// The webhook's action, the last but one part of its URL; the same rule as [`OrganisationId`].
+    /// The action of a webhook, the second last part of its URL; the same rule as [`OrganisationId`].
     WebhookAction: slug_problem;
-    /// A ticket (the vendor's word for a deal): 1 to 64 visible ASCII characters, like all the vendor's ids.
+    /// A ticket (a deal): 1 to 64 visible ASCII characters, like all of Salestrekker's ids.
     TicketId: opaque_problem;
     /// A contact.
     ContactId: opaque_problem;
@@ -97,19 +98,19 @@ ids! {
     LabelId: opaque_problem;
     /// The user who owns a ticket or a workflow.
     OwnerId: opaque_problem;
-    /// An organisation among those that a user may enter; what switching takes.
+    /// An organisation among those that a user may access; the id to switch to it.
     MembershipId: opaque_problem;
-    /// Somewhere that notices go to, the last part of its secret's name after `destination-`; the same rule as
+    /// A destination of notices, the last part of its secret's name after `destination-`; the same rule as
     /// [`OrganisationId`].
     DestinationName: slug_problem;
-    /// The kind of event that a webhook of somebody else's becomes: `inbound.` and the webhook's name, as in
+    /// The kind of event of an inbound webhook: `inbound.` and the webhook's name, as in
     /// `inbound.website-lead`; see [`WebhookAction::inbound`].
     InboundKind: inbound_problem;
-    /// One hint: the request that brought it, and its place in that request.
+    /// A hint: the id of its request, and its position in that request.
     HintId: opaque_problem;
-    /// One event; see [`EventId::of_change`].
+    /// An event; see [`EventId::of_change`].
     EventId: opaque_problem;
-    /// One action; see [`ActionId::of`]. It is the idempotency key and the queue's deduplication id.
+    /// An action; see [`ActionId::of`]. It is the idempotency key and the queue's deduplication id.
     ActionId: key_problem;
 }
 
@@ -125,7 +126,7 @@ fn opaque_problem(text: &str) -> Option<&'static str> {
     } else if text.len() > MAX_OPAQUE {
         Some("it is longer than 64 characters")
     } else if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        Some("it holds something other than visible ASCII")
+        Some("it holds a character that is not visible ASCII")
     } else {
         None
     }
@@ -137,7 +138,7 @@ fn key_problem(text: &str) -> Option<&'static str> {
     } else if text.len() > MAX_KEY {
         Some("it is longer than 128 characters")
     } else if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        Some("it holds something other than visible ASCII")
+        Some("it holds a character that is not visible ASCII")
     } else {
         None
     }
@@ -154,7 +155,7 @@ fn slug_problem(text: &str) -> Option<&'static str> {
     if text.is_empty() || text.len() > MAX_SLUG {
         Some("it is not 1 to 48 characters long")
     } else if !text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-') {
-        Some("it holds something other than a-z, 0-9 and -")
+        Some("it holds a character other than a-z, 0-9 and -")
     } else if text.starts_with('-') || text.ends_with('-') {
         Some("it begins or ends with -")
     } else {
@@ -166,8 +167,8 @@ fn slug_problem(text: &str) -> Option<&'static str> {
 const NAMESPACE: Uuid = Uuid::from_u128(0x5a1e_57e4_4e40_4175_b0a7_1095_0000_0001);
 
 impl WebhookAction {
-    /// The kind of event that this action's webhooks become, where they are not Salestrekker's: `inbound-website-lead` is
-    /// the action of `inbound.website-lead`.
+    /// The kind of event of this action's webhooks if they are inbound ones: `inbound-website-lead` is the
+    /// action of `inbound.website-lead`.
     ///
     /// ```
     /// use automations::id::WebhookAction;
@@ -183,18 +184,18 @@ impl WebhookAction {
 }
 
 impl HintId {
-    /// The hint at `position` of the request with this id. A request id is a UUID, so that the result always fits.
+    /// The hint at `position` of the request with this id. A request id is a UUID, so the result always fits.
     ///
     /// # Errors
-    /// [`InvalidId`] where the request id is not short visible ASCII.
+    /// [`InvalidId`] if the request id is not short visible ASCII.
     pub fn of(request: &str, position: usize) -> Result<Self, InvalidId> {
         Self::parse(format!("{request}.{position}"))
     }
 }
 
 impl EventId {
-    /// The id of one change of a ticket: the same change always has the same id, whoever computes it, however often.
-    /// `subject` tells apart several changes of one kind in one version (two labels added), else it is empty.
+    /// The id of one change of a ticket: the same change always has the same id. `subject` distinguishes
+    /// several changes of one kind in one version (two labels added); otherwise it is empty.
     pub fn of_change(
         organisation: &OrganisationId,
         ticket: &TicketId,
@@ -205,23 +206,23 @@ impl EventId {
         Self(name_based(&[organisation.as_str(), ticket.as_str(), &version.to_string(), kind, subject]))
     }
 
-    /// The id of an event that a hint makes by itself, with no ticket behind it.
+    /// The id of an event that comes from a hint without a ticket.
     pub fn of_hint(organisation: &OrganisationId, hint: &HintId, kind: &str) -> Self {
         Self(name_based(&[organisation.as_str(), hint.as_str(), kind]))
     }
 }
 
 impl ActionId {
-    /// The id of the action at `position` of what `handler` decided on `event`. A handler's author cannot forget or
-    /// reuse it.
+    /// The id of the action at `position` among those that `handler` decided on `event`. A handler's author
+    /// cannot forget or reuse it.
     ///
     /// # Errors
-    /// [`InvalidId`] where the handler's name is longer than about 60 characters.
+    /// [`InvalidId`] if the handler's name is longer than about 60 characters.
     pub fn of(event: &EventId, handler: &str, position: usize) -> Result<Self, InvalidId> {
         Self::parse(format!("{event}.{handler}.{position}"))
     }
 
-    /// As [`ActionId::of`], for an answer that somebody asked for anew at this moment.
+    /// As [`ActionId::of`], for an event that is reprocessed at this time on request (`replay --reprocess`).
     ///
     /// # Errors
     /// As [`ActionId::of`].
@@ -258,7 +259,7 @@ mod tests {
     #[test]
     fn the_error_does_not_quote_the_text() {
         let error = TicketId::parse("Jane Citizen").unwrap_err();
-        assert_eq!(error.to_string(), "not a TicketId: it holds something other than visible ASCII");
+        assert_eq!(error.to_string(), "not a TicketId: it holds a character that is not visible ASCII");
         let error = serde_json::from_str::<TicketId>("\"Jane Citizen\"").unwrap_err();
         assert!(!error.to_string().contains("Jane"));
     }

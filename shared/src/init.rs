@@ -1,23 +1,23 @@
-//! What every function does once, before its first invocation.
+//! The set-up that every function does once, before its first invocation.
 
 use crate::aws;
 use crate::config::{InvalidEnvironment, Reader};
 use crate::telemetry::{self, EventName, Level};
 use aws_config::SdkConfig;
 
-/// Why a function cannot start. Lambda shows it as a failed init, and tries again at the next invocation.
+/// Why a function cannot start. Lambda reports a failed init, and retries it at the next invocation.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The environment lacks something, or holds what cannot be read.
+    /// A variable is missing or invalid.
     #[error(transparent)]
     Environment(#[from] InvalidEnvironment),
     /// TLS cannot be set up.
-    #[error("the HTTP client cannot be made")]
+    #[error("the HTTP client could not be created")]
     Http(#[from] reqwest::Error),
 }
 
-/// Reads the environment by `read`, starts logs and metrics, and makes what AWS clients need. Every problem of the environment
-/// is in the error, and in one log line.
+/// Reads the environment with `read`, starts logs and metrics, and creates the configuration of AWS clients.
+/// The error, and one log line, hold all problems of the environment.
 ///
 /// # Errors
 /// [`Error`]; fatal.
@@ -25,7 +25,7 @@ pub fn start<Config>(read: impl FnOnce(&mut Reader) -> Option<Config>) -> Result
     start_with(Reader::of_process(), read)
 }
 
-/// As [`start`], with an environment that was read before.
+/// As [`start`], with these environment variables.
 ///
 /// # Errors
 /// [`Error`]; fatal.

@@ -1,34 +1,35 @@
-//! JSON in and out of our own types, with errors that say where, never what.
+//! JSON to and from our own types. An error names the position, never the value.
 //!
-//! `serde_json`'s own messages quote the value that they disliked, which may be a client's name; so they end here.
+//! `serde_json`'s own messages quote the unexpected value, which may be a client's name, so they are not
+//! passed on.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::error::Category;
 use serde_path_to_error::{Path, Segment};
 
-/// What is longer is no id of ours.
+/// Our ids are not longer than this.
 const MAX_ID: usize = 160;
-/// What is longer is no field's name of ours.
+/// Names of our fields are not longer than this.
 const MAX_NAME: usize = 40;
 
-/// Where a JSON text does not fit its type. It never holds a value.
+/// The position at which a JSON text does not match its type. It never holds a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("it does not fit at `{path}` (line {line}, column {column})")]
+#[error("invalid value at `{path}` (line {line}, column {column})")]
 pub struct DecodeError {
     path: String,
     line: usize,
     column: usize,
 }
 
-/// The value that these bytes are.
+/// Parses JSON.
 ///
 /// # Errors
-/// [`DecodeError`] where they are no JSON, or JSON of another shape.
+/// [`DecodeError`] if the bytes are not JSON, or JSON of another shape.
 pub fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| DecodeError {
-        // Where a text is no JSON, the way there may lead through fields that only a stranger knows.
+        // If the text is not JSON, the path may consist of unknown field names, which may be values.
         path: if error.inner().classify() == Category::Data {
             path_text(error.path())
         } else {
@@ -45,7 +46,7 @@ pub fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
     Ok(value)
 }
 
-/// A path of field names and positions. A name that may be a value, as in a map whose keys people choose, is left out.
+/// A path of field names and indexes. A name that may be a value, such as a map's key, is replaced by `?`.
 pub(crate) fn path_text(path: &Path) -> String {
     let mut text = String::new();
     for segment in path {
@@ -61,7 +62,7 @@ pub(crate) fn path_text(path: &Path) -> String {
     if text.is_empty() { ".".to_owned() } else { text }
 }
 
-/// Whether this is written as our fields and the vendor's are: `stage_changed`, `idTicket`.
+/// Whether the text is spelt like our and the vendor's field names: `stage_changed`, `idTicket`.
 fn is_name(text: &str) -> bool {
     text.len() <= MAX_NAME
         && text.starts_with(|first: char| first.is_ascii_lowercase())
@@ -77,7 +78,7 @@ pub fn to_json<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).expect("our own types serialise")
 }
 
-/// The id of the hint, the event or the action that a message carries, for its log lines; nothing that may be a value.
+/// The id of the hint, event or action in a message, for its log lines; `None` if it may be another value.
 pub(crate) fn subject_id(text: &str) -> Option<String> {
     #[derive(Deserialize)]
     struct Named {
@@ -85,7 +86,7 @@ pub(crate) fn subject_id(text: &str) -> Option<String> {
         detail: Option<Box<Named>>,
     }
     let named: Named = from_json(text.as_bytes()).ok()?;
-    // What EventBridge wraps has an id of its own around it.
+    // EventBridge wraps the event in an envelope with an id of its own.
     let id = named.detail.map_or(named.id, |detail| detail.id)?;
     let is_id = |letter: char| letter.is_ascii_alphanumeric() || "-._".contains(letter);
     (id.len() <= MAX_ID && id.chars().all(is_id)).then_some(id)
@@ -109,7 +110,7 @@ mod tests {
     fn the_error_says_where_and_never_what() {
         let error = from_json::<BTreeMap<String, u64>>(br#"{"amount": "Jane Citizen 0400 000 000"}"#);
         let text = error.unwrap_err().to_string();
-        assert_eq!(text, "it does not fit at `amount` (line 1, column 38)");
+        assert_eq!(text, "invalid value at `amount` (line 1, column 38)");
     }
 
     #[derive(Debug, Deserialize)]
@@ -119,14 +120,14 @@ mod tests {
     fn the_error_names_no_field_that_is_not_ours_and_stays_short() {
         let message =
             |text: &str| from_json::<BTreeMap<String, Vec<u64>>>(text.as_bytes()).unwrap_err().to_string();
-        assert_eq!(message(r#"{"Jane Citizen": [1, "x"]}"#), "it does not fit at `?[1]` (line 1, column 24)");
+        assert_eq!(message(r#"{"Jane Citizen": [1, "x"]}"#), "invalid value at `?[1]` (line 1, column 24)");
         assert_eq!(
             message(&format!(r#"{{"{}": 1}}"#, "long".repeat(99))),
-            "it does not fit at `?` (line 1, column 402)"
+            "invalid value at `?` (line 1, column 402)"
         );
         let broken = format!(r#"{{"jane": {}"#, "[".repeat(90));
         let message = from_json::<OwnChanges>(broken.as_bytes()).unwrap_err().to_string();
-        assert_eq!(message, "it does not fit at `.` (line 1, column 99)");
+        assert_eq!(message, "invalid value at `.` (line 1, column 99)");
     }
 
     #[test]

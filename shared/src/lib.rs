@@ -1,5 +1,6 @@
-//! What every Salestrekker automation shares. A handler's author needs [`Event`], [`Action`], [`Ticket`], [`handler`] and
-//! [`testing`]; docs/architecture.md says what each folder knows. A folder uses only those below it here, which a test checks.
+//! The library of Salestrekker automations. A handler's author needs [`Event`], [`Action`], [`Ticket`],
+//! [`handler`] and [`testing`]; docs/architecture.md describes each folder. A folder uses only those of a
+//! lower rank, which a test checks.
 
 pub mod aws;
 pub mod cache;
@@ -27,7 +28,7 @@ pub use model::event::{Event, EventKind};
 pub use model::ticket::Ticket;
 pub use model::{inbound, lead};
 
-// A function depends on this crate and tokio alone, so that all are built with one set of features.
+// Functions depend on this crate and tokio alone, so that all are built with one set of features.
 pub use aws_lambda_events;
 pub use futures;
 pub use lambda_http;

@@ -1,11 +1,11 @@
-//! A person's data that must not become text.
+//! Personal data that must not become text.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Somebody's personal data: a client's name, the name of a ticket that holds it. It prints as `[private]`, so that a
-/// log line or an error cannot leak it; it serialises as itself, so only what is meant to carry it may hold it.
+/// Personal data: a client's name, or the name of a ticket, which holds one. It prints as `[private]`, so that a log line or
+/// an error cannot reveal it; it serialises as itself, so only types that are meant to carry it may hold it.
 ///
 /// ```
 /// let name = automations::private::Private::new("Jane Citizen".to_owned());

@@ -1,4 +1,4 @@
-//! Why something did not succeed: the only source of reason codes.
+//! The reason codes of failures: this is their only source.
 
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumIter, EnumString, IntoStaticStr};
@@ -26,13 +26,13 @@ use strum::{Display, EnumIter, EnumString, IntoStaticStr};
 pub enum Reason {
     /// More actions led to this event than `MaxChainLength` permits.
     ChainTooLong,
-    /// Salestrekker refused the token, and a new one too.
+    /// Salestrekker rejected the token, and a new one too.
     CredentialRefused,
     /// A signing secret of the destination cannot be used.
     DestinationInvalid,
-    /// The destination understood the notice and refused it.
+    /// The destination rejected the notice.
     DestinationRejected,
-    /// The destination asks for fewer requests.
+    /// The destination throttles requests.
     DestinationThrottled,
     /// The destination does not respond.
     DestinationUnavailable,
@@ -50,7 +50,7 @@ pub enum Reason {
     InvalidResponse,
     /// Another invocation performs the action, or crashed while it did.
     LeaseHeld,
-    /// A message's body is not what its queue carries.
+    /// A message's body is not of the type that its queue carries.
     MalformedMessage,
     /// SQS moved the message itself, after `maxReceiveCount` receives.
     MaxReceivesExceeded,
@@ -62,35 +62,35 @@ pub enum Reason {
     NothingPending,
     /// The invocation's deadline is near, so the message was not begun.
     OutOfTime,
-    /// A mutation was sent and not answered: it may or may not have taken effect.
+    /// A mutation was sent and had no response: it may or may not have taken effect.
     OutcomeUnknown,
     /// The bus did not accept the events.
     PublishFailed,
-    /// SQS refused the message.
+    /// SQS rejected the message.
     QueueRejected,
     /// SQS does not respond.
     QueueUnavailable,
     /// The message failed on every one of its receives.
     RetriesExhausted,
-    /// Salestrekker understood the request and refused it.
+    /// Salestrekker understood the request and rejected it.
     SalestrekkerRejected,
-    /// Salestrekker asks for fewer requests.
+    /// Salestrekker throttles requests.
     SalestrekkerThrottled,
     /// Salestrekker does not respond.
     SalestrekkerUnavailable,
     /// The function may not read the secret.
     SecretAccessDenied,
-    /// The secret does not hold what it should.
+    /// The secret's value is invalid.
     SecretInvalid,
     /// There is no such secret.
     SecretNotFound,
     /// Secrets Manager does not respond.
     SecretUnavailable,
-    /// Secrets Manager refused a step of a rotation.
+    /// Secrets Manager rejected a step of a rotation, or did not respond to it.
     SecretsManagerRejected,
-    /// An item of the table does not hold what it should.
+    /// An item of the table is invalid.
     TableItemInvalid,
-    /// DynamoDB refused the request.
+    /// DynamoDB rejected the request.
     TableRejected,
     /// DynamoDB does not respond.
     TableUnavailable,

@@ -24,7 +24,7 @@ pub enum Error {
     },
     /// The token was rejected, and so was a newly read one.
     #[error(
-        "Salestrekker rejects the credential; check it with `organisation check`: its API key may have been revoked"
+        "Salestrekker rejects the credential; check it with `automations organisation check`: its API key may have been revoked"
     )]
     CredentialRefused,
     /// The credential could not be read.
@@ -49,7 +49,7 @@ pub enum Error {
     OutcomeUnknown,
     /// The response does not match the known API.
     #[error(
-        "Salestrekker's response does not match the known API at `{at}`; compare the schemas with `cargo xtask schema check`"
+        "Salestrekker's response does not match the known API at `{at}`; compare the schemas with `automations schema check`"
     )]
     InvalidResponse {
         /// The path in the response.

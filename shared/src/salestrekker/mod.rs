@@ -1,6 +1,6 @@
 //! The client of Salestrekker's API, and the only code that knows its GraphQL. Each document in `documents/`
 //! says how well its fields are known. The schema in `shared/schema/` is a reconstruction, and every document
-//! is checked against it. With the vendor's own schema, run `cargo xtask schema check`.
+//! is checked against it. With the vendor's own schema, run `automations schema check`.
 
 mod client;
 mod contact;

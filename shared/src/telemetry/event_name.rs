@@ -1,4 +1,4 @@
-//! The constant name of each log line, for filters and tools; the text beside it may change.
+//! The constant names of log lines, for filters and tools; the text beside a name may change.
 
 use strum::{EnumIter, EnumString, IntoStaticStr};
 
@@ -17,16 +17,16 @@ pub enum EventName {
     /// The tokens of an organisation's webhooks could not be read.
     #[strum(serialize = "webhook.token_read_failed")]
     WebhookTokenReadFailed,
-    /// That a token was used could not be recorded.
+    /// The use of a webhook token could not be recorded.
     #[strum(serialize = "webhook.token_use_not_recorded")]
     WebhookTokenUseNotRecorded,
     /// A webhook named no ticket that exists.
     #[strum(serialize = "webhook.unrecognised")]
     WebhookUnrecognised,
-    /// An inbound webhook's post became an event.
+    /// A post to an inbound webhook became an event.
     #[strum(serialize = "inbound.received")]
     InboundReceived,
-    /// The list query was answered.
+    /// The list query returned tickets.
     #[strum(serialize = "tickets.listed")]
     TicketsListed,
     /// A ticket's new version is stored, with its events.
@@ -38,7 +38,7 @@ pub enum EventName {
     /// A handler with `DryRun` decided; nothing was sent.
     #[strum(serialize = "actions.dry_run")]
     ActionsDryRun,
-    /// An action came to its end: see `outcome`.
+    /// An action was finished: see `outcome`.
     #[strum(serialize = "action.performed")]
     ActionPerformed,
     /// A message will be received again, after `retry_ms`.
@@ -47,7 +47,7 @@ pub enum EventName {
     /// A message was moved to the dead-letter queue.
     #[strum(serialize = "message.dead_lettered")]
     MessageDeadLettered,
-    /// A message should be moved to the dead-letter queue, which did not accept it.
+    /// A message could not be moved to the dead-letter queue; it will be retried.
     #[strum(serialize = "message.dead_letter_failed")]
     MessageDeadLetterFailed,
     /// The delay of a message could not be changed; the queue's own applies.
@@ -62,7 +62,7 @@ pub enum EventName {
     /// The reconciler could not read or queue what is due.
     #[strum(serialize = "reconcile.failed")]
     ReconcileFailed,
-    /// A step of a rotation that had finished before.
+    /// A step was requested of a rotation that has finished.
     #[strum(serialize = "rotation.already_finished")]
     RotationAlreadyFinished,
     /// A step of a rotation failed; the token in use is unchanged.

@@ -1,5 +1,5 @@
-//! Logs: one JSON object a line, on standard error (Lambda keeps both streams). What may stand in them is said in
-//! docs/logging.md: ids, kinds, counts and durations; never a person's data, never a body.
+//! Logs: one JSON object a line, on standard error (Lambda collects both streams). docs/logging.md says what
+//! they may hold: ids, kinds, counts and durations; never a person's data, never a body.
 
 mod event_name;
 pub mod metric;
@@ -11,8 +11,8 @@ use std::panic;
 pub use tracing::Level;
 use tracing_subscriber::fmt;
 
-/// Starts logging at this level, and telling metrics under this namespace; makes a panic log its place but not its message,
-/// which may quote data.
+/// Starts logging at this level and metrics under this namespace. A panic logs its location but not its
+/// message, which may quote data.
 pub fn start(level: Level, metrics_namespace: String) {
     metric::start(metrics_namespace);
     let json =

@@ -1,24 +1,24 @@
-//! X-Ray's trace header, by which AWS shows one webhook's way through all functions. It comes with the request, so from a
-//! stranger as well: what has not exactly its form is left out.
+//! X-Ray's trace header, which links one webhook's invocations of all functions. It comes with the request,
+//! so anybody can send one: only parts of the exact form are kept.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A trace, and the part of it that comes before: `Root=1-…;Parent=…;Sampled=1`.
+/// A trace and the segment before this one: `Root=1-…;Parent=…;Sampled=1`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub struct TraceHeader(String);
 
-/// What is no trace header.
+/// A text is not a trace header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no trace header of X-Ray")]
+#[error("not a trace header of X-Ray")]
 pub struct InvalidTraceHeader;
 
 impl TraceHeader {
-    /// Reads a header. Of its parts, the root, the parent and whether it is sampled are kept.
+    /// Parses a header. Its root, its parent and its sampling decision are kept.
     ///
     /// # Errors
-    /// [`InvalidTraceHeader`], where one of them is not what it should be, or there is no root.
+    /// [`InvalidTraceHeader`] if it is malformed or has no valid root.
     pub fn parse(text: &str) -> Result<Self, InvalidTraceHeader> {
         let (mut root, mut parent, mut sampled) = (None, None, None);
         for part in text.split(';') {
@@ -36,7 +36,7 @@ impl TraceHeader {
         Ok(Self(header))
     }
 
-    /// As it is sent on.
+    /// The header's text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -56,7 +56,7 @@ impl From<TraceHeader> for String {
     }
 }
 
-/// `1-`, eight digits of the time, `-`, twenty-four more.
+/// `1-`, eight hexadecimal digits (the time), `-`, 24 more.
 fn is_root(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     matches!(parts.as_slice(), ["1", time, rest] if is_hex(time, 8) && is_hex(rest, 24))

@@ -1,5 +1,6 @@
-//! `CloudWatch`'s embedded metric format: one JSON object a line. Its root holds the values, and under `_aws` what of the root is a
-//! metric and what it is told apart by (Amazon `CloudWatch` User Guide, "Specification: Embedded metric format").
+//! `CloudWatch`'s embedded metric format: one JSON object a line. Its root holds the values; `_aws` says
+//! which of them are metrics and which are dimensions (Amazon `CloudWatch` User Guide, "Specification:
+//! Embedded metric format").
 
 use super::Metric;
 use crate::clock::Timestamp;
@@ -7,10 +8,10 @@ use crate::json;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// A metric may have this many values in a line.
+/// Values of a metric in one line.
 const MAX_VALUES: usize = 100;
 
-/// One line, in the making.
+/// One line.
 #[derive(Debug, Serialize)]
 pub(super) struct EmfLine<'a> {
     #[serde(rename = "_aws")]
@@ -26,12 +27,12 @@ struct Metadata<'a> {
     cloud_watch_metrics: Vec<Directive<'a>>,
 }
 
-/// Metrics that are told apart by the same thing.
+/// Metrics with the same dimensions.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Directive<'a> {
     namespace: &'a str,
-    /// A set with one name or none.
+    /// A set of one dimension name or none.
     dimensions: [Vec<&'static str>; 1],
     metrics: Vec<Definition>,
 }
@@ -52,7 +53,8 @@ enum Member<'a> {
 }
 
 impl<'a> EmfLine<'a> {
-    /// These figures in as few lines as can be: a root holds one value of a dimension, and a metric once.
+    /// These metrics in as few lines as possible: a root can hold a metric once, and one value of a
+    /// dimension.
     pub(super) fn all(
         metrics: &'a BTreeMap<Metric, Vec<u64>>,
         namespace: &'a str,
@@ -74,7 +76,7 @@ impl<'a> EmfLine<'a> {
         lines
     }
 
-    /// As it is written, with its end.
+    /// The line as it is written, with its line feed.
     pub(super) fn text(&self) -> String {
         let mut text = json::to_json(self);
         text.push('\n');

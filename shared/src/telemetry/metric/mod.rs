@@ -20,7 +20,8 @@ pub enum Metric {
     Webhooks(TokenStage),
     /// Requests that webhook-ingest rejected.
     RequestsRejected(RejectionReason),
-    /// How long a cached secret is past its time while Secrets Manager does not respond, in seconds.
+    /// Age beyond its time of a cached secret that is still used, as Secrets Manager does not respond; in
+    /// seconds.
     StaleSecretAge,
     /// Days until the API token that was just read expires.
     TokenDaysLeft,
@@ -30,7 +31,7 @@ pub enum Metric {
     EventsPublished,
     /// Events that the bus did not accept.
     EventPublishFailures,
-    /// From a webhook to the publication of an event that it led to, in milliseconds.
+    /// Time from a webhook to the publication of an event that it led to, in milliseconds.
     WebhookToEventLatency,
     /// Time since the last check of the ticket that has been unchecked for longest, among those due, in seconds.
     OldestCheckAge,
@@ -42,13 +43,13 @@ pub enum Metric {
     OutboxAge,
     /// Actions, by their outcome.
     ActionsPerformed(Outcome),
-    /// From a handler's decision to the end of its action, in milliseconds.
+    /// Time from a handler's decision to the end of its action, in milliseconds.
     DecisionToActionLatency,
     /// Messages moved to a dead-letter queue by a function.
     MessagesDeadLettered,
 }
 
-/// Which version stage of Secrets Manager a webhook's token has.
+/// The version stage of a webhook's token in Secrets Manager.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, AsRefStr, IntoStaticStr, EnumIter,
 )]
@@ -57,23 +58,23 @@ pub enum TokenStage {
     /// `AWSCURRENT`: in use.
     #[default]
     Current,
-    /// `AWSPENDING`: to be pasted at Salestrekker, and then in use.
+    /// `AWSPENDING`: new; it becomes current when the rotation of the webhook URLs finishes.
     Pending,
-    /// `AWSPREVIOUS`: in use until the last rotation, and not closed yet.
+    /// `AWSPREVIOUS`: replaced, and still accepted.
     Previous,
 }
 
 /// Why a request was rejected.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, EnumIter)]
 pub enum RejectionReason {
-    /// The path is not a webhook's.
+    /// The path is not that of a webhook.
     #[default]
     NotFound,
     /// The organisation is unknown, or the token is wrong.
     Unauthorised,
     /// Neither GET nor POST.
     MethodNotAllowed,
-    /// The body is larger than a message can be.
+    /// The body is larger than the maximum message.
     TooLarge,
     /// The body is neither a form nor a JSON object.
     UnsupportedBody,
@@ -81,11 +82,11 @@ pub enum RejectionReason {
     Unavailable,
 }
 
-/// What came of an action.
+/// The outcome of an action.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, AsRefStr, IntoStaticStr, EnumIter)]
 #[strum(serialize_all = "snake_case")]
 pub enum Outcome {
-    /// Something was changed, created or sent.
+    /// A change was made, or a notice was sent.
     #[default]
     Done,
     /// The ticket was in the wanted state already.
@@ -99,13 +100,13 @@ pub enum Outcome {
 /// A metric's unit, as `CloudWatch` names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
 pub enum Unit {
-    /// A number that is added up.
+    /// A count; values are summed.
     Count,
-    /// A duration.
+    /// Milliseconds.
     Milliseconds,
-    /// A duration.
+    /// Seconds.
     Seconds,
-    /// Days: `CloudWatch` has no unit for them.
+    /// No unit: `CloudWatch` has none for days.
     None,
 }
 
@@ -121,7 +122,7 @@ impl Metric {
         Self::iter().flat_map(with_each_value).collect()
     }
 
-    /// Its name, as in `CloudWatch`.
+    /// The metric's name in `CloudWatch`.
     pub fn name(self) -> &'static str {
         self.into()
     }
