@@ -111,13 +111,13 @@ impl JsonSchema for Timestamp {
 
 /// The time from now until this time of the system's clock; zero if that is past.
 pub(crate) fn until(time: SystemTime) -> Duration {
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+    #[expect(clippy::disallowed_methods, reason = "this is the only code that reads the clock")]
     time.duration_since(SystemTime::now()).unwrap_or_default()
 }
 
 /// The current time.
 pub fn now() -> Timestamp {
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+    #[expect(clippy::disallowed_methods, reason = "this is the only code that reads the clock")]
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_millis(millis(since))
 }

@@ -87,16 +87,16 @@ mod tests {
     #[tokio::test]
     async fn a_certificate_that_nobody_vouches_for_is_refused() {
         let (port, certificate) = server("localhost").await;
-        let refused = get(client(), port).await.unwrap_err();
-        assert!(refused.contains("UnknownIssuer"), "{refused}");
+        let error = get(client(), port).await.unwrap_err();
+        assert!(error.contains("UnknownIssuer"), "{error}");
         assert_eq!(get(client_that_trusts(certificate), port).await, Ok(204), "the server is sound");
     }
 
     #[tokio::test]
     async fn somebody_elses_certificate_is_refused() {
         let (port, certificate) = server("somebody-else.example").await;
-        let refused = get(client_that_trusts(certificate), port).await.unwrap_err();
-        assert!(refused.contains("not valid for name"), "{refused}");
+        let error = get(client_that_trusts(certificate), port).await.unwrap_err();
+        assert!(error.contains("not valid for name"), "{error}");
     }
 
     #[test]

@@ -66,7 +66,7 @@ pub(crate) fn path_text(path: &Path) -> String {
 fn is_name(text: &str) -> bool {
     text.len() <= MAX_NAME
         && text.starts_with(|first: char| first.is_ascii_lowercase())
-        && text.chars().all(|letter| letter.is_ascii_alphanumeric() || "_-.".contains(letter))
+        && text.chars().all(|character| character.is_ascii_alphanumeric() || "_-.".contains(character))
 }
 
 /// A value as JSON text.
@@ -88,7 +88,7 @@ pub(crate) fn subject_id(text: &str) -> Option<String> {
     let named: Named = from_json(text.as_bytes()).ok()?;
     // EventBridge wraps the event in an envelope with an id of its own.
     let id = named.detail.map_or(named.id, |detail| detail.id)?;
-    let is_id = |letter: char| letter.is_ascii_alphanumeric() || "-._".contains(letter);
+    let is_id = |character: char| character.is_ascii_alphanumeric() || "-._".contains(character);
     (id.len() <= MAX_ID && id.chars().all(is_id)).then_some(id)
 }
 

@@ -158,9 +158,10 @@ mod tests {
         let config = aws::stub::config_with_responses(move |request| {
             let count = request["Entries"].as_array().unwrap().len();
             seen.lock().unwrap().push(count);
-            let refused = |place| count == MAX_REQUEST_ENTRIES && place == 2;
-            let entry =
-                |place| if refused(place) { json!({ "ErrorCode": "x" }) } else { json!({ "EventId": "e" }) };
+            let is_rejected = |position| count == MAX_REQUEST_ENTRIES && position == 2;
+            let entry = |position| {
+                if is_rejected(position) { json!({ "ErrorCode": "x" }) } else { json!({ "EventId": "e" }) }
+            };
             let entries: Vec<_> = (0..count).map(entry).collect();
             (200, json!({ "FailedEntryCount": 0, "Entries": entries }))
         });
@@ -168,7 +169,7 @@ mod tests {
         let event = stage_changed("a", "b");
         let [long, short] = [vec![event.clone(); 12], vec![event]];
         assert_eq!(bus.publish(&[&long, &short]).await, [Err(PublishError), Ok(())]);
-        assert_eq!(*requests.lock().unwrap(), [10, 1], "the long one's other two are kept back");
+        assert_eq!(*requests.lock().unwrap(), [10, 1], "the other two of the long group are not sent");
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub struct Client {
     pub(super) names: NameCache,
     pub(super) rate_limit: RateLimit,
     /// By organisation: the token that was rejected last, and the deadline of the invocation that sent it.
-    pub(super) refused: TtlCache<OrganisationId, (Timestamp, ApiToken)>,
+    pub(super) rejected_tokens: TtlCache<OrganisationId, (Timestamp, ApiToken)>,
 }
 
 impl Client {
@@ -27,7 +27,7 @@ impl Client {
     /// As [`Transport::new`]; fatal in init.
     pub fn new(secrets: Secrets, limits: Limits) -> Result<Self, reqwest::Error> {
         let (names, rate_limit) = (NameCache::new(&limits), RateLimit::new(&limits));
-        let refused = TtlCache::new(1_000);
-        Ok(Self { transport: Transport::new(limits)?, secrets, names, rate_limit, refused })
+        let rejected_tokens = TtlCache::new(1_000);
+        Ok(Self { transport: Transport::new(limits)?, secrets, names, rate_limit, rejected_tokens })
     }
 }

@@ -1,4 +1,4 @@
-//! Fetching tickets: the part of the API's response that is kept, with names for ids.
+//! Fetching tickets: the part of the API's response that we store, with names for ids.
 
 use super::model::required_field;
 use super::{Error, FullTicket, Label, Lookup, Session, Workflow};

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 const RESERVE: Duration = Duration::from_millis(500);
 
 /// A rejected token is remembered for the rest of its invocation, which lasts at most 15 minutes.
-const REFUSAL_CACHE_TIME: Duration = Duration::from_mins(15);
+const REJECTED_TOKEN_CACHE_TIME: Duration = Duration::from_mins(15);
 
 /// A [`Client`] bound to one organisation; cheap to create.
 #[derive(Debug, Clone, Copy)]
@@ -101,12 +101,13 @@ impl Session<'_> {
         let mut token = secrets.api_token(self.organisation).await?;
         let mut is_fresh = false;
         // A token that was rejected in this invocation is not sent again in it: the rest of a batch fails early.
-        let refused = self.client.refused.get(self.organisation).filter(|(until, _)| *until == self.until);
-        let refused = refused.map(|(_, token)| token);
-        if token.has_expired(clock::now()) || refused.as_ref().is_some_and(|refused| refused.is(&token)) {
+        let rejected =
+            self.client.rejected_tokens.get(self.organisation).filter(|(until, _)| *until == self.until);
+        let rejected = rejected.map(|(_, token)| token);
+        if token.has_expired(clock::now()) || rejected.as_ref().is_some_and(|rejected| rejected.is(&token)) {
             (token, is_fresh) = (self.another_token(&token).await?, true);
         }
-        if refused.is_some_and(|refused| refused.is(&token)) {
+        if rejected.is_some_and(|rejected| rejected.is(&token)) {
             return Err(Error::CredentialRefused);
         }
         let mut retried = 0_u32;
@@ -125,7 +126,11 @@ impl Session<'_> {
                 continue;
             }
             if matches!(error, Error::CredentialRefused) {
-                self.client.refused.put(self.organisation.clone(), (self.until, token), REFUSAL_CACHE_TIME);
+                self.client.rejected_tokens.put(
+                    self.organisation.clone(),
+                    (self.until, token),
+                    REJECTED_TOKEN_CACHE_TIME,
+                );
                 return Err(error);
             }
             let may_retry = request.effect.may_retry_after(&error);
@@ -144,7 +149,7 @@ impl Session<'_> {
         Ok(self.client.secrets.api_token(self.organisation).await?.access)
     }
 
-    async fn another_token(&self, refused: &ApiToken) -> Result<ApiToken, Error> {
-        Ok(self.client.secrets.another_api_token(self.organisation, refused).await?)
+    async fn another_token(&self, rejected: &ApiToken) -> Result<ApiToken, Error> {
+        Ok(self.client.secrets.another_api_token(self.organisation, rejected).await?)
     }
 }

@@ -20,10 +20,10 @@ pub fn start(level: Level, metrics_namespace: String) {
     // A second call (two tests in one process) keeps the first subscriber.
     let _ = json.with_max_level(level).with_writer(std::io::stderr).try_init();
     panic::set_hook(Box::new(|info| {
-        let place = info.location().map(ToString::to_string).unwrap_or_default();
+        let location = info.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(
             event_name = EventName::FunctionPanicked.as_str(),
-            place,
+            location,
             "the function panicked; the message is left out, as it may quote data"
         );
     }));

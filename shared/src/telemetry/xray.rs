@@ -1,5 +1,5 @@
 //! X-Ray's trace header, which links one webhook's invocations of all functions. It comes with the request,
-//! so anybody can send one: only parts of the exact form are kept.
+//! so anybody can send one: all but parts of the exact form is removed.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ pub struct TraceHeader(String);
 pub struct InvalidTraceHeader;
 
 impl TraceHeader {
-    /// Parses a header. Its root, its parent and its sampling decision are kept.
+    /// Parses a header. Its root, its parent and its sampling decision are retained.
     ///
     /// # Errors
     /// [`InvalidTraceHeader`] if it is malformed or has no valid root.
@@ -76,8 +76,8 @@ mod tests {
     #[test]
     fn a_header_is_read_and_what_is_not_ours_is_left_out() {
         let full = format!("{ROOT};Parent=53995c3f42cd8ad8;Sampled=1;Lineage=a:1|b:2;Self=x");
-        let kept = format!("{ROOT};Parent=53995c3f42cd8ad8;Sampled=1");
-        assert_eq!(TraceHeader::parse(&full).unwrap().as_str(), kept);
+        let expected = format!("{ROOT};Parent=53995c3f42cd8ad8;Sampled=1");
+        assert_eq!(TraceHeader::parse(&full).unwrap().as_str(), expected);
         assert_eq!(TraceHeader::parse(ROOT).unwrap().as_str(), ROOT);
         for wrong in
             ["", "Root=1-x-y", "Parent=53995c3f42cd8ad8", "Root", "Root=1-5759e988-bd862e3fe1be46a99427279"]
@@ -85,7 +85,7 @@ mod tests {
             assert_eq!(TraceHeader::parse(wrong), Err(InvalidTraceHeader), "{wrong}");
         }
         let sneaky = format!("{ROOT};Parent=Jane Citizen;Sampled=yes");
-        assert_eq!(TraceHeader::parse(&sneaky).unwrap().as_str(), ROOT, "no word of a stranger's goes on");
+        assert_eq!(TraceHeader::parse(&sneaky).unwrap().as_str(), ROOT, "other text is removed");
     }
 
     proptest! {

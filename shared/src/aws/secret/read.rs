@@ -97,11 +97,11 @@ impl Secrets {
     pub async fn another_api_token(
         &self,
         organisation: &OrganisationId,
-        refused: &ApiToken,
+        rejected: &ApiToken,
     ) -> Result<ApiToken, Error> {
         let now = Instant::now();
         let known = self.api_token(organisation).await?;
-        if !known.is(refused) {
+        if !known.is(rejected) {
             return Ok(known);
         }
         let name = self.name(organisation, self.api_token);

@@ -67,11 +67,11 @@ impl WebhookTokens {
     }
 
     /// The stage and the version id of this token. Every token is compared to its end, so that the time
-    /// reveals neither which one is nearly right nor where the first wrong byte is.
+    /// reveals neither which one is nearly right nor the position of its first wrong byte.
     pub fn which(&self, token: &str) -> Option<(TokenStage, &str)> {
         let mut found = u8::MAX;
-        for (place, (_, _, own)) in (0_u8..u8::MAX).zip(&self.tokens) {
-            found.conditional_assign(&place, own.is(token));
+        for (position, (_, _, own)) in (0_u8..u8::MAX).zip(&self.tokens) {
+            found.conditional_assign(&position, own.is(token));
         }
         let (stage, version, _) = self.tokens.get(usize::from(found))?;
         Some((*stage, version))

@@ -25,7 +25,7 @@ pub enum Metric {
     StaleSecretAge,
     /// Days until the API token that was just read expires.
     TokenDaysLeft,
-    /// Requests in which Salestrekker refused an organisation's credential.
+    /// Requests in which Salestrekker rejected an organisation's credential.
     CredentialRefused,
     /// Events that the bus accepted.
     EventsPublished,
