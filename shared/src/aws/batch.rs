@@ -28,9 +28,8 @@ pub struct SourceQueue {
 }
 
 /// After this many receives without success a message is dead-lettered. It is one less than the queues'
-/// `maxReceiveCount` in template.yaml, so that the function moves the message and names the reason. A message
-/// that crashes the function each time is moved by SQS, without a reason. With the growing delays, messages
-/// survive an outage of about five hours.
+/// `maxReceiveCount` in template.yaml, so that the function moves the message and names the reason. A message that
+/// crashes the function each time is moved by SQS, without a reason. Messages survive an outage of about five hours.
 pub const MAX_RECEIVES: u32 = 29;
 
 /// Message groups that are worked on at the same time.
@@ -69,8 +68,7 @@ pub struct MessageError {
 }
 
 impl MessageError {
-    /// An error if there is too little time before `until`, the invocation's deadline, to start another
-    /// message.
+    /// An error if there is too little time before `until`, the invocation's deadline, to start another message.
     pub fn if_out_of_time(until: Timestamp) -> Option<Self> {
         (until.since(clock::now()) < MIN_TIME).then(out_of_time)
     }
@@ -91,14 +89,13 @@ pub struct MissingMessageId;
 type Worked<T> = (Message<T>, Result<(), MessageError>);
 
 impl SourceQueue {
-    /// A function's queue and its dead-letter queue by their URLs. `function` is its name, for the dead
-    /// letters' attribute.
+    /// A function's queue and its dead-letter queue by their URLs. `function` is its name.
     pub fn new(client: Client, function: String, queue: String, dead_letters: String) -> Self {
         let first_failures = TtlCache::new(10_000);
         Self { client, function, queue, dead_letters, first_failures }
     }
 
-    /// Does `work` on all messages together. It returns a result for each message, and may add to the invocation's metrics.
+    /// Does `work` on all messages together. It returns a result for each message, and may record metrics.
     ///
     /// # Errors
     /// [`MissingMessageId`], before any work is done.
@@ -116,9 +113,9 @@ impl SourceQueue {
         Ok(respond(failed))
     }
 
-    /// Does `work` on the messages of a group one after the other, and on several groups at the same time. If
-    /// a message must be retried, the later ones of its group wait for it. A message that cannot be started
-    /// well before `until`, the invocation's deadline, is retried.
+    /// Does `work` on the messages of a group one after the other, and on several groups at the same time. If a message
+    /// must be retried, the later ones of its group wait for it. A message that cannot be started well before `until`,
+    /// the invocation's deadline, is retried.
     ///
     /// # Errors
     /// [`MissingMessageId`], before any work is done.
@@ -230,8 +227,8 @@ impl SourceQueue {
         Some(id.clone())
     }
 
-    /// Has a message delivered again after `delay` instead of after the queue's whole visibility timeout. If that fails, the
-    /// timeout applies, so nothing is lost.
+    /// Has a message delivered again after `delay` instead of after the queue's whole visibility timeout. If that fails,
+    /// the timeout applies, so nothing is lost.
     async fn delay(&self, envelope: &Envelope, delay: Duration) {
         let seconds = i32::try_from(delay.as_secs()).unwrap_or(i32::MAX);
         let request = self.client.change_message_visibility().queue_url(&self.queue);
@@ -245,8 +242,7 @@ impl SourceQueue {
         }
     }
 
-    /// Sends a message to the dead-letter queue as it was received, with the reason. Returns whether that
-    /// succeeded.
+    /// Sends a message to the dead-letter queue as it was received, with the reason. Returns whether that succeeded.
     async fn dead_letter(
         &self,
         envelope: &Envelope,
@@ -278,8 +274,8 @@ impl SourceQueue {
     }
 }
 
-/// An error's text as an attribute: not empty, at most 500 characters, and only those that SQS permits in a message (Amazon
-/// SQS API Reference, `SendMessage`).
+/// An error's text as an attribute: not empty, at most 500 characters, and only those that SQS permits in a message
+/// (Amazon SQS API Reference, `SendMessage`).
 fn attribute_value(text: &str) -> String {
     let text: String =
         text.chars().map(|c| if c.is_control() || c > '\u{D7FF}' { ' ' } else { c }).take(500).collect();

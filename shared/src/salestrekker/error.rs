@@ -49,10 +49,10 @@ pub enum Error {
     OutcomeUnknown,
     /// The response does not match the known API.
     #[error(
-        "Salestrekker's response does not match the known API at `{at}`; compare the schemas with `automations schema check`"
+        "Salestrekker's response is not as expected: {at}; compare the schemas with `automations schema check`"
     )]
     InvalidResponse {
-        /// The path in the response.
+        /// The path in the response, or another problem of it.
         at: String,
     },
 }

@@ -82,7 +82,7 @@ pub(super) fn check_status(
         StatusCode::REQUEST_TIMEOUT => Err(Error::Unavailable { why: "HTTP status 408" }),
         _ if status.is_server_error() => Err(effect.error_without_response("HTTP status 5xx")),
         _ if status.is_redirection() => Err(Error::InvalidResponse {
-            at: "the HTTP status, a redirect; check the endpoint in the secret api-key".to_owned(),
+            at: "a redirect; check the endpoint in the secret api-key".to_owned(),
         }),
         _ => Ok(()),
     }
