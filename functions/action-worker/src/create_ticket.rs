@@ -36,7 +36,9 @@ async fn new_ticket(
         id_stage: stage.id,
         id_workflow: workflow.id.clone(),
         name: new_name(name, &beside),
-        id_owner: beside.id_owner.ok_or_else(|| Error::InvalidResponse { at: "ticket.idOwner".to_owned() })?,
+        id_owner: beside
+            .id_owner
+            .ok_or_else(|| Error::InvalidResponse { at: "ticket.idOwner".to_owned() })?,
         id_clients: beside.id_clients.unwrap_or_default(),
         ticket_client_types: beside.ticket_client_types.unwrap_or_default(),
         is_active: true,

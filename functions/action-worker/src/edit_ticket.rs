@@ -62,7 +62,8 @@ pub(crate) async fn move_stage(
     let session = context.session;
     edit(context, ticket, async |ticket| {
         let workflow = ticket.id_workflow.as_ref();
-        let workflow = workflow.ok_or_else(|| Error::InvalidResponse { at: "ticket.idWorkflow".to_owned() })?;
+        let workflow =
+            workflow.ok_or_else(|| Error::InvalidResponse { at: "ticket.idWorkflow".to_owned() })?;
         let stage = session.stage_named(workflow, stage).await?;
         Ok(ticket.id_stage.replace(stage.id.clone()) != Some(stage.id))
     })
