@@ -1,8 +1,8 @@
-//! A stand-in for the AWS services that counts: it says yes to everything after a set time. An emulator's own time, tens
-//! of milliseconds an operation under load, would hide ours; what the operations must do is proved on the emulator, by the
-//! end-to-end tests.
+//! A fake of the AWS services that accepts every call after a set latency and counts it. An emulator takes tens of
+//! milliseconds per operation under load, which would hide the functions' own time. The end-to-end tests check the calls'
+//! effects on the emulator.
 //!
-//! DynamoDB keeps items and takes no condition into account: here nobody else writes.
+//! The fake of DynamoDB stores items and ignores conditions: there is no other writer.
 
 use crate::counts::Counts;
 use anyhow::Result;
@@ -19,12 +19,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpListener;
 
-/// All the services, at one address.
+/// All services at one address.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Aws {
-    /// The calls, by operation.
+    /// Number of calls, by operation.
     pub(crate) calls: Counts,
-    /// What DynamoDB would charge: read and write units, about, as sizes are those of the JSON.
+    /// DynamoDB's read and write units, approximately: an item's size is that of its JSON.
     pub(crate) units: Counts,
     ms: Arc<AtomicU64>,
     items: Arc<Mutex<HashMap<(String, String), Value>>>,
@@ -32,10 +32,10 @@ pub(crate) struct Aws {
 }
 
 impl Aws {
-    /// Starts it with these secrets; it, and its address.
+    /// Starts the services with these secrets; returns them and their URL.
     pub(crate) async fn start(secrets: BTreeMap<String, Value>) -> Result<(Self, String)> {
         let aws = Self { secrets: Arc::new(secrets), ..Self::default() };
-        let router = Router::new().fallback(answer).layer(DefaultBodyLimit::disable());
+        let router = Router::new().fallback(respond).layer(DefaultBodyLimit::disable());
         let router = router.with_state(aws.clone());
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = format!("http://{}", listener.local_addr()?);
@@ -43,13 +43,13 @@ impl Aws {
         Ok((aws, address))
     }
 
-    /// Answers so much later from now on.
-    pub(crate) fn answer_after(&self, time: Duration) {
+    /// Sets the latency of each call.
+    pub(crate) fn set_latency(&self, time: Duration) {
         self.ms.store(u64::try_from(time.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
-    /// Forgets every item.
-    pub(crate) fn forget(&self) {
+    /// Deletes all items.
+    pub(crate) fn clear(&self) {
         self.items.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
@@ -95,7 +95,7 @@ impl Aws {
         })
     }
 
-    /// Charges for a written item: a unit for each KiB, and two for the index's entry, which moves.
+    /// Counts the units of a written item: one per KiB, and two because the entry of the index moves.
     fn charge(&self, written: Option<Value>, times: u64) {
         let Some(item) = written else { return };
         let bytes = u64::try_from(item.to_string().len()).unwrap_or(u64::MAX);
@@ -109,22 +109,22 @@ impl Aws {
     }
 
     fn item(&self, key: &Value) -> Option<Value> {
-        // An item that is not there costs as much as a small one; consistent reads, a unit for 4 KiB.
-        let item = self.items.lock().unwrap_or_else(PoisonError::into_inner).get(&place(key)?).cloned();
+        // A consistent read costs one unit per 4 KiB. A missing item costs as much as a small one.
+        let item = self.items.lock().unwrap_or_else(PoisonError::into_inner).get(&primary_key(key)?).cloned();
         let bytes = item.as_ref().map_or(1, |item| item.to_string().len());
         self.units.add("read", u64::try_from(bytes.div_ceil(4_096)).unwrap_or(u64::MAX));
         item
     }
 
-    /// A put, or an update that sets attributes and removes some: `SET a = :x, #b = :y REMOVE c`; the item afterwards.
+    /// Performs a put, or an update of the form `SET a = :x, #b = :y REMOVE c`; returns the new item.
     fn write(&self, request: &Value) -> Option<Value> {
         let mut items = self.items.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(item) = request.get("Item") {
-            items.insert(place(item)?, item.clone());
+            items.insert(primary_key(item)?, item.clone());
             return Some(item.clone());
         }
         let key = request.get("Key")?;
-        let item = items.entry(place(key)?).or_insert_with(|| key.clone());
+        let item = items.entry(primary_key(key)?).or_insert_with(|| key.clone());
         let names = request.get("ExpressionAttributeNames");
         let values = request.get("ExpressionAttributeValues")?;
         let update = request.get("UpdateExpression")?.as_str()?.strip_prefix("SET ")?;
@@ -141,12 +141,12 @@ impl Aws {
     }
 }
 
-fn place(key: &Value) -> Option<(String, String)> {
+fn primary_key(key: &Value) -> Option<(String, String)> {
     let part = |name: &str| Some(key.get(name)?.get("S")?.as_str()?.to_owned());
     Some((part("pk")?, part("sk")?))
 }
 
-async fn answer(State(aws): State<Aws>, headers: HeaderMap, body: Bytes) -> Response {
+async fn respond(State(aws): State<Aws>, headers: HeaderMap, body: Bytes) -> Response {
     let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
     aws.calls.add(&operation, 1);
@@ -154,7 +154,7 @@ async fn answer(State(aws): State<Aws>, headers: HeaderMap, body: Bytes) -> Resp
     let request: Value = serde_json::from_slice(&body).unwrap_or_default();
     let json = [(header::CONTENT_TYPE, "application/x-amz-json-1.1")];
     match aws.perform(&operation, &request) {
-        Some(answer) => (json, answer.to_string()).into_response(),
+        Some(response) => (json, response.to_string()).into_response(),
         None => (StatusCode::BAD_REQUEST, json, json!({ "__type": "ResourceNotFoundException" }).to_string())
             .into_response(),
     }

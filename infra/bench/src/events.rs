@@ -1,4 +1,4 @@
-//! What Lambda hands to the functions.
+//! The functions' input events.
 
 use crate::vendor::ORGANISATION;
 use anyhow::Result;
@@ -11,10 +11,10 @@ use automations::testing;
 use axum::body::Bytes;
 use serde_json::{Value, json};
 
-/// What a webhook's URL ends in.
+/// The token at the end of a webhook's URL.
 pub(crate) const WEBHOOK_TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
-/// A webhook, or a visit to its URL: a request to a function URL.
+/// A request to a function URL: a webhook (POST), or a visit to its URL (GET).
 pub(crate) fn request(method: &str, body: &str) -> Bytes {
     let path = format!("/hooks/{ORGANISATION}/ticket-updated/{WEBHOOK_TOKEN}");
     let event = json!({
@@ -31,7 +31,7 @@ pub(crate) fn request(method: &str, body: &str) -> Bytes {
     Bytes::from(event.to_string())
 }
 
-/// A batch of hints, one for each of these tickets.
+/// A batch of hints, one per ticket.
 pub(crate) fn hints(tickets: &[String]) -> Result<Bytes> {
     let hints = tickets.iter().enumerate().map(|(position, ticket)| {
         let hint = Hint {
@@ -49,17 +49,17 @@ pub(crate) fn hints(tickets: &[String]) -> Result<Bytes> {
     Ok(batch(&hints.collect::<Result<Vec<_>>>()?))
 }
 
-/// A batch of events that the handler acts on.
+/// A batch of events for which the handler plans actions.
 pub(crate) fn events(count: usize) -> Bytes {
     let event = json!({ "detail": testing::stage_changed("Approved", "Settled") }).to_string();
     batch(&vec![(event, String::new()); count])
 }
 
-/// A batch of actions, one on each of these tickets; `serial` makes them new.
+/// A batch of actions, one per ticket. A new `serial` gives them new ids.
 pub(crate) fn actions(tickets: &[String], serial: usize) -> Result<Bytes> {
     let event = testing::stage_changed("Approved", "Settled");
     let actions = tickets.iter().enumerate().map(|(position, ticket)| {
-        let decided = PlannedAction {
+        let planned = PlannedAction {
             chain: Vec::new(),
             hint: None,
             id: ActionId::of(&event.id, &format!("bench-{serial}"), position)?,
@@ -73,7 +73,7 @@ pub(crate) fn actions(tickets: &[String], serial: usize) -> Result<Bytes> {
                 label: "Post-settlement".to_owned(),
             },
         };
-        Ok((to_json(&decided), decided.group()))
+        Ok((to_json(&planned), planned.group()))
     });
     Ok(batch(&actions.collect::<Result<Vec<_>>>()?))
 }

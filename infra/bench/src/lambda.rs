@@ -1,7 +1,7 @@
-//! A Runtime API of our own, one for each function that it starts: an emulator's 50 to 100 ms an invocation would hide
+//! An own Lambda Runtime API for each function instance. An emulator adds 50 to 100 ms to an invocation, which would hide
 //! what is measured here.
 
-use crate::usage;
+use crate::process;
 use anyhow::{Context as _, Result, bail};
 use automations::clock;
 use automations::serde_json::Value;
@@ -23,54 +23,54 @@ use tokio::process::{Child, Command};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 
-/// No start and no invocation takes longer.
-const LONGEST: Duration = Duration::from_mins(2);
+/// The timeout of a start and of an invocation.
+const TIMEOUT: Duration = Duration::from_mins(2);
 
-/// A function that runs, as Lambda would run it. It ends when this goes.
+/// A running function, as Lambda would run it. Dropping it ends the process.
 #[derive(Debug)]
 pub(crate) struct Instance {
     child: Child,
     server: JoinHandle<()>,
     log: PathBuf,
-    /// From its start to its first question for work.
+    /// The time from the start of the process to its first request for an event.
     pub(crate) ready_after: Duration,
     events: mpsc::Sender<Bytes>,
-    answers: mpsc::Receiver<Answer>,
+    outcomes: mpsc::Receiver<Outcome>,
 }
 
-/// What a function answered, and how long it took.
+/// A successful invocation.
 #[derive(Debug)]
-pub(crate) struct Invoked {
-    /// From handing out the event to the answer's last byte.
-    pub(crate) took: Duration,
-    /// The answer.
-    pub(crate) answer: Value,
+pub(crate) struct Invocation {
+    /// The time from handing out the event to the last byte of the response.
+    pub(crate) duration: Duration,
+    /// The response.
+    pub(crate) response: Value,
 }
 
 #[derive(Debug)]
-struct Answer {
+struct Outcome {
     at: Instant,
-    outcome: Result<Bytes, String>,
+    result: Result<Bytes, String>,
 }
 
 #[derive(Clone)]
 struct Api {
-    asked: mpsc::Sender<Instant>,
+    polls: mpsc::Sender<Instant>,
     events: Arc<Mutex<mpsc::Receiver<Bytes>>>,
-    answers: mpsc::Sender<Answer>,
+    outcomes: mpsc::Sender<Outcome>,
 }
 
 impl Instance {
-    /// Starts a binary with these variables and nothing else in its environment; its log goes into a file.
+    /// Starts a binary with exactly these environment variables; its log goes into a file.
     pub(crate) async fn start(
         binary: &Path,
         variables: &BTreeMap<String, String>,
         log: &Path,
     ) -> Result<Self> {
-        let (asked, mut first) = mpsc::channel(1_000);
+        let (polls, mut polled) = mpsc::channel(1_000);
         let (events, receiver) = mpsc::channel(1);
-        let (sender, answers) = mpsc::channel(1);
-        let api = Api { asked, events: Arc::new(Mutex::new(receiver)), answers: sender };
+        let (sender, outcomes) = mpsc::channel(1);
+        let api = Api { polls, events: Arc::new(Mutex::new(receiver)), outcomes: sender };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?.to_string();
         let server = tokio::spawn(async move {
@@ -81,44 +81,48 @@ impl Instance {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(log)?).kill_on_drop(true);
         let start = Instant::now();
         let child = command.spawn().with_context(|| format!("{} cannot be started", binary.display()))?;
-        let asked = tokio::time::timeout(LONGEST, first.recv()).await;
-        let Ok(Some(asked)) = asked else {
-            bail!("{} does not ask for work; {} says why", binary.display(), log.display());
+        let first = tokio::time::timeout(TIMEOUT, polled.recv()).await;
+        let Ok(Some(first)) = first else {
+            bail!("{} does not ask for an event; see {}", binary.display(), log.display());
         };
-        // Later questions need no reading; the channel must only not fill.
-        tokio::spawn(async move { while first.recv().await.is_some() {} });
-        let ready_after = asked.duration_since(start);
-        Ok(Self { child, server, log: log.to_owned(), ready_after, events, answers })
+        // Later polls are of no interest, but the channel must not fill up.
+        tokio::spawn(async move { while polled.recv().await.is_some() {} });
+        let ready_after = first.duration_since(start);
+        Ok(Self { child, server, log: log.to_owned(), ready_after, events, outcomes })
     }
 
-    /// Has it work on one event.
-    pub(crate) async fn invoke(&mut self, event: &Bytes) -> Result<Invoked> {
+    /// Invokes the function with one event.
+    ///
+    /// # Errors
+    /// If the function fails, or does not respond in time.
+    pub(crate) async fn invoke(&mut self, event: &Bytes) -> Result<Invocation> {
         let start = Instant::now();
-        self.events.send(event.clone()).await.context("the function is gone")?;
-        let answer = tokio::time::timeout(LONGEST, self.answers.recv()).await;
-        let Ok(Some(Answer { at, outcome })) = answer else {
-            bail!("a function does not answer; {} says why", self.log.display());
+        self.events.send(event.clone()).await.context("the function has ended")?;
+        let outcome = tokio::time::timeout(TIMEOUT, self.outcomes.recv()).await;
+        let Ok(Some(Outcome { at, result })) = outcome else {
+            bail!("a function does not respond; see {}", self.log.display());
         };
-        match outcome {
+        match result {
             Ok(bytes) => {
-                let answer = serde_json::from_slice(&bytes).context("a function answers with no JSON")?;
-                Ok(Invoked { took: at.duration_since(start), answer })
+                let response =
+                    serde_json::from_slice(&bytes).context("a function's response is not valid JSON")?;
+                Ok(Invocation { duration: at.duration_since(start), response })
             }
             Err(error) => bail!("a function failed: {error}; see {}", self.log.display()),
         }
     }
 
-    /// The most memory that it has had, in KiB.
+    /// Peak resident memory in KiB.
     pub(crate) fn peak_kib(&self) -> Result<u64> {
-        usage::peak_kib(self.pid()?)
+        process::peak_kib(self.pid()?)
     }
 
-    /// The CPU time that it has had.
+    /// CPU time since the start.
     pub(crate) fn cpu(&self) -> Result<Duration> {
-        usage::cpu(self.pid()?)
+        process::cpu(self.pid()?)
     }
 
-    /// The bytes that it has logged.
+    /// Bytes of log output since the start.
     pub(crate) fn logged(&self) -> Result<u64> {
         Ok(std::fs::metadata(&self.log)?.len())
     }
@@ -145,7 +149,7 @@ fn routes(api: Api) -> Router {
 }
 
 async fn next(State(api): State<Api>) -> Response {
-    let _ = api.asked.send(Instant::now()).await;
+    let _ = api.polls.send(Instant::now()).await;
     let Some(event) = api.events.lock().await.recv().await else {
         return StatusCode::GONE.into_response();
     };
@@ -161,12 +165,12 @@ async fn next(State(api): State<Api>) -> Response {
 }
 
 async fn response(State(api): State<Api>, body: Bytes) -> StatusCode {
-    let _ = api.answers.send(Answer { at: Instant::now(), outcome: Ok(body) }).await;
+    let _ = api.outcomes.send(Outcome { at: Instant::now(), result: Ok(body) }).await;
     StatusCode::ACCEPTED
 }
 
 async fn error(State(api): State<Api>, body: Bytes) -> StatusCode {
-    let outcome = Err(String::from_utf8_lossy(&body).into_owned());
-    let _ = api.answers.send(Answer { at: Instant::now(), outcome }).await;
+    let result = Err(String::from_utf8_lossy(&body).into_owned());
+    let _ = api.outcomes.send(Outcome { at: Instant::now(), result }).await;
     StatusCode::ACCEPTED
 }

@@ -1,48 +1,49 @@
-//! `cargo xtask bench`: measures the release build of every function, beside the smallest that there can be, and says
-//! whether what was promised holds. docs/performance.md says what the figures mean.
+//! `cargo xtask bench`: measures the release build of the functions, compares it with the smallest possible functions, and
+//! checks the bounds. docs/performance.md explains the results.
 
 mod aws;
 mod cost;
 mod counts;
+mod environment;
 mod events;
 mod growth;
 mod lambda;
 mod metrics;
 mod pipeline;
+mod process;
 mod report;
-mod stage;
 mod starts;
-mod usage;
 mod vendor;
 
 use anyhow::Result;
 use clap::Parser;
+use environment::Environment;
 use report::Report;
-use stage::Bench;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
-/// Measure the functions: starts, invocations, memory, sizes, requests and calls, how cost grows, what it costs
+/// Measure the functions' start time, invocations, memory, sizes, API requests, AWS calls and cost, and check the bounds
 #[derive(Parser)]
 #[command(name = "cargo xtask bench")]
 struct Arguments {
-    /// Only what is the same on every machine: sizes, memory, requests and calls; no time can make it fail
+    /// Measure only what is the same on every machine: sizes, memory, API requests and AWS calls
     #[arg(long)]
     short: bool,
     /// Print one JSON object instead of tables
     #[arg(long)]
     json: bool,
-    /// How far the number of hints grows
+    /// The largest number of hints in the growth measurement
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(100..=100_000))]
     hints: u32,
-    /// The folder of the functions' release builds
+    /// The folder with the functions' release builds
     #[arg(long, hide = true)]
     binaries: PathBuf,
-    /// Salestrekker's stand-in
+    /// The path of the Salestrekker stand-in
     #[arg(long, hide = true)]
     stand_in: PathBuf,
-    /// Where the functions' logs go
+    /// The folder for the functions' logs
     #[arg(long, hide = true)]
     logs: PathBuf,
 }
@@ -58,7 +59,7 @@ async fn main() -> ExitCode {
     match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => {
-            say("error: a bound does not hold; see the last table");
+            say("error: a bound does not hold; see the table \"bounds\"");
             ExitCode::FAILURE
         }
         Err(error) => {
@@ -70,38 +71,35 @@ async fn main() -> ExitCode {
 
 async fn measure(arguments: &Arguments) -> Result<Report> {
     let Arguments { short, hints, binaries, stand_in, logs, .. } = arguments;
-    let stage = Bench::set(binaries, stand_in, logs).await?;
+    let environment = Environment::new(binaries, stand_in, logs).await?;
     let mut report = Report::default();
     let mut add = |(table, bounds): (report::Table, Vec<report::Bound>)| {
         report.tables.push(table);
         report.bounds.extend(bounds);
     };
     say("  … sizes and memory");
-    add(starts::sizes(&stage).await?);
+    add(starts::sizes(&environment).await?);
     if *short {
         say("  … batches of hints");
-        add(pipeline::enricher(&stage, &[0]).await?);
+        add(pipeline::enricher(&environment, Duration::ZERO).await?);
         return Ok(report);
     }
     say("  … starts");
-    add(starts::starts(&stage, 20).await?);
+    add(starts::starts(&environment, 20).await?);
     say("  … warm invocations");
-    add(starts::warm(&stage, 2_000).await?);
+    add(starts::warm(&environment, 2_000).await?);
     say("  … batches of hints");
-    add(pipeline::enricher(&stage, &[0, 50, 200]).await?);
-    say("  … stage by stage");
-    let (table, stages) = pipeline::stages(&stage).await?;
+    add(pipeline::enricher(&environment, Duration::from_millis(200)).await?);
+    say("  … growth");
+    add(growth::measure(&environment, usize::try_from(*hints)?).await?);
+    say("  … cost");
+    let (table, inputs) = pipeline::cost_inputs(&environment).await?;
     report.tables.push(table);
-    say("  … how cost grows");
-    let (tables, bounds) = growth::hints_and_tickets(&stage, usize::try_from(*hints)?).await?;
-    report.tables.extend(tables);
-    report.bounds.extend(bounds);
-    report.tables.push(growth::ticket_sizes(&stage).await?);
-    report.tables.extend(cost::tables(&stages));
+    report.tables.extend(cost::tables(&inputs));
     Ok(report)
 }
 
-/// Where somebody waits, and not in what a machine reads.
+/// Prints progress to standard error, so that standard output holds only the report.
 fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }

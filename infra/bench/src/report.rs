@@ -1,52 +1,52 @@
-//! What is printed: tables for a person, JSON for a machine, and whether each bound holds.
+//! The report: tables as text or JSON, and whether each bound holds.
 
 use serde::Serialize;
 use std::fmt::Write as _;
 
-/// Everything that was measured.
+/// All results.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Report {
     /// The tables, in order.
     pub(crate) tables: Vec<Table>,
-    /// What must hold.
+    /// The bounds.
     pub(crate) bounds: Vec<Bound>,
 }
 
-/// A table of figures.
+/// A table of measurements.
 #[derive(Debug, Serialize)]
 pub(crate) struct Table {
-    /// What it is about.
+    /// The title.
     pub(crate) title: String,
-    /// The columns' names.
+    /// The names of the columns.
     pub(crate) columns: Vec<String>,
     /// The rows.
     pub(crate) rows: Vec<Vec<Cell>>,
-    /// What there is to know about it.
+    /// Conditions of the measurement.
     pub(crate) note: String,
 }
 
-/// One figure, or a name.
+/// A cell of a table.
 #[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
 pub(crate) enum Cell {
-    /// A name.
+    /// A name or unit.
     Text(String),
-    /// A figure.
+    /// A measurement.
     Number(f64),
 }
 
-/// What must hold.
+/// A limit on a measurement.
 #[derive(Debug, Serialize)]
 pub(crate) struct Bound {
-    /// Of what.
-    pub(crate) what: String,
-    /// What was measured.
+    /// What is measured.
+    pub(crate) name: String,
+    /// The measurement.
     pub(crate) measured: f64,
-    /// The most that it may be.
-    pub(crate) most: f64,
-    /// Of what both are numbers.
+    /// The largest allowed value.
+    pub(crate) limit: f64,
+    /// The unit of both.
     pub(crate) unit: &'static str,
-    /// Whether it is the same on every machine, so that a check may fail by it: a size or a count, no time.
+    /// Whether it is the same on every machine (a size or a count, not a time), so that `--short` fails if it does not hold.
     pub(crate) is_stable: bool,
     /// Whether it holds.
     pub(crate) holds: bool,
@@ -54,13 +54,13 @@ pub(crate) struct Bound {
 
 impl Bound {
     /// A bound on a time or a ratio of times.
-    pub(crate) fn timed(what: impl Into<String>, measured: f64, most: f64, unit: &'static str) -> Self {
-        Self { what: what.into(), measured, most, unit, is_stable: false, holds: measured <= most }
+    pub(crate) fn timed(name: impl Into<String>, measured: f64, limit: f64, unit: &'static str) -> Self {
+        Self { name: name.into(), measured, limit, unit, is_stable: false, holds: measured <= limit }
     }
 
     /// A bound on a size or a count.
-    pub(crate) fn stable(what: impl Into<String>, measured: f64, most: f64, unit: &'static str) -> Self {
-        Self { is_stable: true, ..Self::timed(what, measured, most, unit) }
+    pub(crate) fn stable(name: impl Into<String>, measured: f64, limit: f64, unit: &'static str) -> Self {
+        Self { is_stable: true, ..Self::timed(name, measured, limit, unit) }
     }
 }
 
@@ -71,7 +71,7 @@ impl Table {
         Self { title: title.to_owned(), columns, rows: Vec::new(), note: note.to_owned() }
     }
 
-    /// Adds a row: its name and its figures.
+    /// Adds a row: its name and its measurements.
     pub(crate) fn row(&mut self, name: impl Into<String>, metrics: impl IntoIterator<Item = f64>) {
         let mut row = vec![Cell::Text(name.into())];
         row.extend(metrics.into_iter().map(Cell::Number));
@@ -80,7 +80,7 @@ impl Table {
 
     fn print(&self, out: &mut String) {
         let texts: Vec<Vec<String>> = std::iter::once(self.columns.clone())
-            .chain(self.rows.iter().map(|row| row.iter().map(shown).collect()))
+            .chain(self.rows.iter().map(|row| row.iter().map(format_cell).collect()))
             .collect();
         let width = |column: usize| {
             texts.iter().filter_map(|row| row.get(column)).map(|text| text.chars().count()).max()
@@ -105,7 +105,7 @@ impl Table {
     }
 }
 
-fn shown(cell: &Cell) -> String {
+fn format_cell(cell: &Cell) -> String {
     match cell {
         Cell::Text(text) => text.clone(),
         Cell::Number(number) if number.is_nan() => "–".to_owned(),
@@ -116,15 +116,15 @@ fn shown(cell: &Cell) -> String {
 }
 
 impl Report {
-    /// As text.
+    /// The report as text.
     pub(crate) fn text(&self) -> String {
         let mut out = String::new();
         for table in &self.tables {
             table.print(&mut out);
         }
-        let mut bounds = Table::new("bounds", &["", "measured", "at most", "unit", "holds"], "");
-        for Bound { what, measured, most, unit, holds, .. } in &self.bounds {
-            bounds.row(what.clone(), [*measured, *most]);
+        let mut bounds = Table::new("bounds", &["", "measured", "limit", "unit", "holds"], "");
+        for Bound { name, measured, limit, unit, holds, .. } in &self.bounds {
+            bounds.row(name.clone(), [*measured, *limit]);
             if let Some(row) = bounds.rows.last_mut() {
                 row.push(Cell::Text((*unit).to_owned()));
                 row.push(Cell::Text((if *holds { "yes" } else { "NO" }).to_owned()));
@@ -134,7 +134,7 @@ impl Report {
         out
     }
 
-    /// Whether every bound holds that is to be judged: those that are the same on every machine, or all.
+    /// Whether all bounds hold, or all stable ones.
     pub(crate) fn holds(&self, only_stable: bool) -> bool {
         self.bounds.iter().filter(|bound| bound.is_stable || !only_stable).all(|bound| bound.holds)
     }

@@ -1,4 +1,4 @@
-//! Salestrekker's stand-in, behind a proxy that counts requests and lets them take a set time.
+//! The Salestrekker stand-in behind a proxy that counts requests and adds a latency.
 
 use crate::counts::{Counts, pause};
 use anyhow::{Context as _, Result, bail};
@@ -20,22 +20,22 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 
-/// What the functions ask of a ticket.
+/// The fields of a ticket that the functions request.
 const FIELDS: &str = "id name idOwner idWorkflow idStage idLabels idClients values { onceOff } isActive";
-/// The organisation that the tickets are of.
+/// The organisation of the tickets.
 pub(crate) const ORGANISATION: &str = "bench";
 
-/// The stand-in as the functions see it. It ends when this goes.
+/// The running stand-in and its proxy. Dropping it ends the process.
 #[derive(Debug)]
 pub(crate) struct Vendor {
     _child: Child,
     direct: String,
     http: reqwest::Client,
-    /// The requests.
+    /// Number of requests.
     pub(crate) requests: Counts,
-    /// The API's address, by way of the proxy.
+    /// The API's URL through the proxy.
     pub(crate) endpoint: String,
-    /// A token for it.
+    /// An access token for the API.
     pub(crate) token: String,
     ms: Arc<AtomicU64>,
 }
@@ -49,7 +49,7 @@ struct Proxy {
 }
 
 impl Vendor {
-    /// Starts the stand-in, empty, and the proxy.
+    /// Starts an empty stand-in, and the proxy.
     pub(crate) async fn start(binary: &Path) -> Result<Self> {
         let port = StdListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let mut command = Command::new(binary);
@@ -59,7 +59,7 @@ impl Vendor {
         let start = Instant::now();
         while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
             if start.elapsed() > Duration::from_secs(30) {
-                bail!("Salestrekker's stand-in does not listen");
+                bail!("the Salestrekker stand-in does not listen on port {port} after 30 s");
             }
             pause(Duration::from_millis(20)).await;
         }
@@ -78,23 +78,26 @@ impl Vendor {
         Ok(vendor)
     }
 
-    /// Answers so much later from now on.
-    pub(crate) fn answer_after(&self, time: Duration) {
+    /// Sets the latency of each request.
+    pub(crate) fn set_latency(&self, time: Duration) {
         self.ms.store(u64::try_from(time.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
-    /// New tickets of about so many bytes; their ids. They are in names, of which the enricher needs a digest.
+    /// Creates tickets whose name has `bytes` bytes, and returns their ids. The enricher reads the name for its digest.
     pub(crate) async fn tickets(&self, count: usize, bytes: usize) -> Result<Vec<String>> {
         let fields = json!({ "organisation": ORGANISATION, "name": "x".repeat(bytes) });
         let create = (0..count).map(|_| async {
             let ticket = self.control(Method::POST, "tickets", &fields).await?;
-            let id = ticket.get("id").and_then(Value::as_str).context("a ticket without an id")?;
+            let id = ticket
+                .get("id")
+                .and_then(Value::as_str)
+                .context("the stand-in returned a ticket without an id")?;
             anyhow::Ok(id.to_owned())
         });
         stream::iter(create).buffer_unordered(4).try_collect().await
     }
 
-    /// Changes each ticket's value.
+    /// Sets each ticket's value.
     pub(crate) async fn change(&self, tickets: &[String], value: u32) -> Result<()> {
         let fields = json!({ "values": { "onceOff": value } });
         for ticket in tickets {
@@ -103,38 +106,39 @@ impl Vendor {
         Ok(())
     }
 
-    /// How long a request for 25 tickets takes by way of the proxy, from one that holds a connection.
+    /// The shortest of five requests for 25 tickets through the proxy, on an open connection.
     pub(crate) async fn round_trip(&self, tickets: &[String]) -> Result<Duration> {
         let mut query = String::from("query {");
-        for (place, id) in tickets.iter().take(25).enumerate() {
-            let _ = write!(query, "a{place}: ticket(id: \"{id}\") {{ {FIELDS} }} ");
+        for (index, id) in tickets.iter().take(25).enumerate() {
+            let _ = write!(query, "a{index}: ticket(id: \"{id}\") {{ {FIELDS} }} ");
         }
         query.push('}');
         let mut shortest = Duration::MAX;
         for _ in 0..5 {
             let start = Instant::now();
             let request = self.http.post(&self.endpoint).bearer_auth(&self.token);
-            let answer = request.json(&json!({ "query": query })).send().await?;
-            answer.error_for_status()?.bytes().await?;
+            let response = request.json(&json!({ "query": query })).send().await?;
+            response.error_for_status()?.bytes().await?;
             shortest = shortest.min(start.elapsed());
         }
         Ok(shortest)
     }
 
     async fn sign_in(&self) -> Result<String> {
-        let known = self.control(Method::POST, "organisations", &json!({ "name": ORGANISATION })).await?;
+        let organisation =
+            self.control(Method::POST, "organisations", &json!({ "name": ORGANISATION })).await?;
         let query = "mutation($key: String!) { authenticate(apiKey: $key) { token } }";
-        let body = json!({ "query": query, "variables": { "key": known.get("api_key") } });
+        let body = json!({ "query": query, "variables": { "key": organisation.get("api_key") } });
         let url = format!("{}/graphql", self.direct);
-        let answer: Value = self.http.post(url).json(&body).send().await?.json().await?;
-        let token = answer.pointer("/data/authenticate/token").and_then(Value::as_str);
-        Ok(token.context("the stand-in gives no token")?.to_owned())
+        let response: Value = self.http.post(url).json(&body).send().await?.json().await?;
+        let token = response.pointer("/data/authenticate/token").and_then(Value::as_str);
+        Ok(token.context("the stand-in returned no token")?.to_owned())
     }
 
     async fn control(&self, method: Method, path: &str, body: &Value) -> Result<Value> {
         let url = format!("{}/control/{path}", self.direct);
-        let answer = self.http.request(method, url).json(body).send().await?;
-        Ok(answer.error_for_status()?.json().await?)
+        let response = self.http.request(method, url).json(body).send().await?;
+        Ok(response.error_for_status()?.json().await?)
     }
 }
 
@@ -147,11 +151,11 @@ async fn forward(State(proxy): State<Proxy>, headers: HeaderMap, body: Bytes) ->
             request = request.header(name, value);
         }
     }
-    let (answer, ()) = automations::futures::join!(request.send(), wait);
-    let answer = match answer {
-        Ok(answer) => (answer.status(), answer.bytes().await),
+    let (response, ()) = automations::futures::join!(request.send(), wait);
+    let response = match response {
+        Ok(response) => (response.status(), response.bytes().await),
         Err(_) => return StatusCode::BAD_GATEWAY.into_response(),
     };
-    let (status, Ok(bytes)) = answer else { return StatusCode::BAD_GATEWAY.into_response() };
+    let (status, Ok(bytes)) = response else { return StatusCode::BAD_GATEWAY.into_response() };
     (status, [(header::CONTENT_TYPE, "application/json")], bytes).into_response()
 }

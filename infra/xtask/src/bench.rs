@@ -12,7 +12,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode> {
     let functions = functions()?;
     step("building the functions for release (the first time takes many minutes)", || {
         let mut cargo = command("cargo");
-        cargo.args(["build", "--release", "--locked", "--bins", "--package", "echo", "--package", "bench"]);
+        cargo.args(["build", "--release", "--locked", "--bins", "--package", "bench"]);
         cargo.args(functions.iter().flat_map(|name| ["--package", name]));
         run_logged(&mut cargo, "bench-functions.log", next)
     })?;

@@ -1,4 +1,4 @@
-//! The smallest function behind a URL: answers with the body that it was sent.
+//! The smallest possible function behind a URL: it returns the request's body.
 
 use automations::lambda_http::{self, Error, Request, Response, service_fn};
 

@@ -1,24 +1,24 @@
-//! What a process has used, from `/proc`.
+//! Memory and CPU time of a process, from `/proc`.
 
 use anyhow::{Context as _, Result};
 use std::fs;
 use std::time::Duration;
 
-/// The most memory that was resident at once, in KiB: `VmHWM`.
+/// Peak resident memory in KiB: `VmHWM`.
 pub(crate) fn peak_kib(pid: u32) -> Result<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    field(&status, "VmHWM:").context("the kernel tells no VmHWM")
+    field(&status, "VmHWM:").context("/proc/PID/status has no VmHWM")
 }
 
-/// The time that its threads were on a CPU, to the nanosecond: the first number of each thread's `schedstat`. The
-/// functions keep their threads, so none that has ended is missed.
+/// CPU time of all threads, in nanosecond resolution: the first number of each thread's `schedstat`. The functions keep
+/// their threads, so the time of ended threads is not missed.
 pub(crate) fn cpu(pid: u32) -> Result<Duration> {
     let mut sum = 0_u64;
     for task in fs::read_dir(format!("/proc/{pid}/task"))? {
-        // A thread may end between the two looks.
+        // A thread may end between listing and reading it.
         let Ok(text) = fs::read_to_string(task?.path().join("schedstat")) else { continue };
-        let own = text.split(' ').next().and_then(|number| number.parse::<u64>().ok());
-        sum = sum.saturating_add(own.context("the kernel tells no schedstat")?);
+        let time = text.split(' ').next().and_then(|number| number.parse::<u64>().ok());
+        sum = sum.saturating_add(time.context("a thread's schedstat has no CPU time")?);
     }
     Ok(Duration::from_nanos(sum))
 }

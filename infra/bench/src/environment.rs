@@ -1,4 +1,4 @@
-//! Where the functions are measured: their binaries, and everything that they talk to.
+//! The environment in which the functions are measured: their binaries, and the services that they call.
 
 use crate::aws::Aws;
 use crate::events::WEBHOOK_TOKEN;
@@ -10,12 +10,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// What DynamoDB, SQS and EventBridge take within a region, about: single-digit milliseconds, as AWS says of the first.
-pub(crate) const AWS_TIME: Duration = Duration::from_millis(5);
+/// The latency of DynamoDB, SQS and EventBridge within a region, about: AWS says "single-digit milliseconds" of DynamoDB.
+pub(crate) const AWS_LATENCY: Duration = Duration::from_millis(5);
 
 /// Everything that a function needs to run.
 #[derive(Debug)]
-pub(crate) struct Bench {
+pub(crate) struct Environment {
     binaries: PathBuf,
     logs: PathBuf,
     /// The AWS services.
@@ -25,26 +25,26 @@ pub(crate) struct Bench {
     variables: BTreeMap<String, String>,
 }
 
-/// What was used while something was done.
+/// What a function used while it processed events.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Used {
-    /// Time by the clock.
-    pub(crate) took: Duration,
-    /// Time on a CPU.
+pub(crate) struct Usage {
+    /// Wall-clock time.
+    pub(crate) duration: Duration,
+    /// CPU time.
     pub(crate) cpu: Duration,
     /// Requests to Salestrekker.
     pub(crate) requests: u64,
     /// AWS calls, by operation.
     pub(crate) calls: BTreeMap<String, u64>,
-    /// DynamoDB's read and write units.
+    /// DynamoDB's units, by kind: `read` and `write`.
     pub(crate) units: BTreeMap<String, u64>,
-    /// Bytes of logs.
+    /// Bytes of log output.
     pub(crate) logged: u64,
 }
 
-impl Bench {
-    /// Starts what the functions talk to. Logs go into `logs`.
-    pub(crate) async fn set(binaries: &Path, stand_in: &Path, logs: &Path) -> Result<Self> {
+impl Environment {
+    /// Starts the services that the functions call. The functions log into files in the folder `logs`.
+    pub(crate) async fn new(binaries: &Path, stand_in: &Path, logs: &Path) -> Result<Self> {
         std::fs::create_dir_all(logs)?;
         let vendor = Vendor::start(stand_in).await?;
         let secret = |kind: &str, value: Value| (format!("bench/{ORGANISATION}/{kind}"), value);
@@ -69,7 +69,7 @@ impl Bench {
             ("TABLE_NAME", "store".to_owned()),
             ("BUS_NAME", "events".to_owned()),
             ("SECRETS_PREFIX", "bench".to_owned()),
-            // The pace that spares the vendor would be what is measured.
+            // The rate limit that protects the vendor would be all that is measured.
             ("API_LIMITS", json!({ "requests_per_second": 100_000, "burst": 100_000 }).to_string()),
             ("TICKETS_PER_RUN", "200".to_owned()),
             ("LOG_LEVEL", "info".to_owned()),
@@ -85,7 +85,7 @@ impl Bench {
         Ok(Self { binaries, logs, aws, vendor, variables })
     }
 
-    /// A function's binary.
+    /// The path of a function's binary.
     pub(crate) fn binary(&self, function: &str) -> PathBuf {
         self.binaries.join(function)
     }
@@ -96,25 +96,36 @@ impl Bench {
         Instance::start(&self.binary(function), &self.variables, &log).await
     }
 
-    /// Everybody answers after these times from now on.
-    pub(crate) fn answer_after(&self, vendor: Duration, aws: Duration) {
-        self.vendor.answer_after(vendor);
-        self.aws.answer_after(aws);
+    /// Sets the latencies of the two fakes.
+    pub(crate) fn set_latency(&self, vendor: Duration, aws: Duration) {
+        self.vendor.set_latency(vendor);
+        self.aws.set_latency(aws);
     }
 
-    /// Has a function work on these events, one after the other; what that used.
-    pub(crate) async fn used(&self, instance: &mut Instance, events: &[axum::body::Bytes]) -> Result<Used> {
+    /// Invokes a function with these events, one after the other, and returns what it used.
+    ///
+    /// # Errors
+    /// If an invocation fails, or a message of a batch does.
+    pub(crate) async fn measure(
+        &self,
+        instance: &mut Instance,
+        events: &[axum::body::Bytes],
+    ) -> Result<Usage> {
         let (cpu, logged) = (instance.cpu()?, instance.logged()?);
         let _ = (self.aws.calls.take(), self.aws.units.take(), self.vendor.requests.take());
-        let mut took = Duration::ZERO;
+        let mut duration = Duration::ZERO;
         for event in events {
-            let invoked = instance.invoke(event).await?;
-            let failures = invoked.answer.get("batchItemFailures").and_then(Value::as_array);
-            anyhow::ensure!(failures.is_none_or(Vec::is_empty), "messages fail; see {}", self.logs.display());
-            took = took.saturating_add(invoked.took);
+            let invocation = instance.invoke(event).await?;
+            let failures = invocation.response.get("batchItemFailures").and_then(Value::as_array);
+            anyhow::ensure!(
+                failures.is_none_or(Vec::is_empty),
+                "some messages failed; see the logs in {}",
+                self.logs.display()
+            );
+            duration = duration.saturating_add(invocation.duration);
         }
-        Ok(Used {
-            took,
+        Ok(Usage {
+            duration,
             cpu: instance.cpu()?.saturating_sub(cpu),
             requests: self.vendor.requests.take().values().sum(),
             calls: self.aws.calls.take(),
@@ -124,8 +135,13 @@ impl Bench {
     }
 }
 
-impl Used {
-    /// AWS calls in all.
+impl Usage {
+    /// DynamoDB's units of this kind.
+    pub(crate) fn units_of(&self, kind: &str) -> u64 {
+        self.units.get(kind).copied().unwrap_or_default()
+    }
+
+    /// The sum of all AWS calls.
     pub(crate) fn all_calls(&self) -> u64 {
         self.calls.values().sum()
     }

@@ -1,4 +1,4 @@
-//! The smallest function: answers with the event that it was sent.
+//! The smallest possible function: it returns its event.
 
 use automations::lambda_runtime::{self, Error, LambdaEvent, service_fn};
 use automations::serde_json::Value;
