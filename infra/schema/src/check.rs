@@ -1,44 +1,16 @@
-//! Each document against a schema, each difference with its place.
+//! Validates documents against a schema.
 
 use crate::differ::different_types;
 use crate::documents::Document;
+use crate::mismatch::Mismatch;
 use crate::nearest::nearest;
 use apollo_compiler::diagnostic::Diagnostic;
 use apollo_compiler::schema::{ExtendedType, FieldDefinition, InputValueDefinition};
 use apollo_compiler::validation::{DiagnosticData, Valid};
 use apollo_compiler::{ExecutableDocument, Name, Node, Schema};
-use serde::Serialize;
-use std::fmt;
-use std::path::PathBuf;
 
-/// Where a document and a schema differ.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Mismatch {
-    /// The document, from the project's root.
-    pub file: PathBuf,
-    /// The line in it, from 1.
-    pub line: usize,
-    /// What the document takes for granted.
-    pub expected: String,
-    /// What the schema has.
-    pub found: String,
-    /// The name that was probably meant.
-    pub nearest: Option<String>,
-}
-
-impl fmt::Display for Mismatch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file, line, expected, found, nearest } = self;
-        write!(f, "{}:{line}: expected {expected}\n    the schema has {found}", file.display())?;
-        match nearest {
-            Some(nearest) => write!(f, "\n    nearest: {nearest}"),
-            None => Ok(()),
-        }
-    }
-}
-
-/// Everywhere that these documents do not fit `schema`. `known` is the schema that they were written for: a field that
-/// is there in both, but of another type, is a difference too, as the code behind the document reads it.
+/// The mismatches between these documents and `schema`. `known` is the schema that they were written for: a field that exists
+/// in both with different types is a mismatch too, because the code that reads the response expects the known type.
 pub fn check(schema: &Valid<Schema>, known: &Valid<Schema>, documents: &[Document]) -> Vec<Mismatch> {
     documents.iter().flat_map(|document| check_one(schema, known, document)).collect()
 }
@@ -55,7 +27,7 @@ fn check_one(schema: &Valid<Schema>, known: &Valid<Schema>, document: &Document)
             list.push(mismatch(schema, document, &diagnostic));
         }
     }
-    // A handler's document may use what only the vendor's own schema has: then there is nothing to compare.
+    // A handler's document may use parts that only the vendor's schema has; then there are no known types to compare.
     if let Ok(as_known) = ExecutableDocument::parse_and_validate(known, text, file) {
         mismatches.extend(different_types(schema, &as_known, file));
     }
@@ -67,16 +39,16 @@ fn check_one(schema: &Valid<Schema>, known: &Valid<Schema>, document: &Document)
     mismatches
 }
 
-/// What a validator says because something else is wrong: told only where nothing else is.
+/// Errors that follow from other errors: reported only if there are no others.
 const CONSEQUENCES: [&str; 4] =
     ["UnusedVariable", "MissingSubselection", "UnsupportedValueType", "DisallowedVariableUsage"];
 
 fn mismatch(schema: &Schema, document: &Document, diagnostic: &Diagnostic<'_, DiagnosticData>) -> Mismatch {
     let line = diagnostic.line_column_range().map_or(1, |range| range.start.line);
     let message = diagnostic.error.to_string();
-    // Names stand in back quotes in a message, in the order in which it speaks of them.
+    // A message has its names in back quotes.
     let names: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
-    let told = match (diagnostic.error.unstable_error_name(), names.as_slice()) {
+    let description = match (diagnostic.error.unstable_error_name(), names.as_slice()) {
         (Some("UndefinedField"), [owner, field]) => Some(no_field(schema, owner, field)),
         (Some("UndefinedArgument"), [argument, coordinate]) => no_argument(schema, coordinate, argument),
         (Some("UndefinedInputValue"), [field, owner]) => Some(no_input_field(schema, owner, field)),
@@ -86,16 +58,17 @@ fn mismatch(schema: &Schema, document: &Document, diagnostic: &Diagnostic<'_, Di
         }
         _ => None,
     };
-    let (expected, found, nearest) = told.unwrap_or_else(|| {
+    let (expected, found, nearest) = description.unwrap_or_else(|| {
         let text = document.text.lines().nth(line.saturating_sub(1)).unwrap_or_default().trim();
         (format!("`{text}`"), format!("another rule: {message}"), None)
     });
     Mismatch { file: document.file.clone(), line, expected, found, nearest }
 }
 
-type Told = (String, String, Option<String>);
+/// What the document expects, what the schema has, and the nearest name.
+type Description = (String, String, Option<String>);
 
-fn no_field(schema: &Schema, owner: &str, field: &str) -> Told {
+fn no_field(schema: &Schema, owner: &str, field: &str) -> Description {
     let expected = format!("`{owner}.{field}`");
     let fields = match schema.types.get(owner) {
         Some(ExtendedType::Object(object)) => &object.fields,
@@ -103,31 +76,31 @@ fn no_field(schema: &Schema, owner: &str, field: &str) -> Told {
         _ => return (expected, format!("no fields on `{owner}`"), None),
     };
     let near = nearest(field, fields.keys().map(Name::as_str));
-    let near = near.and_then(|name| fields.get(name)).map(|definition| shown(owner, definition));
+    let near = near.and_then(|name| fields.get(name)).map(|definition| format_field(owner, definition));
     (expected, format!("no such field on `{owner}` ({} others)", fields.len()), near)
 }
 
-fn no_argument(schema: &Schema, coordinate: &str, argument: &str) -> Option<Told> {
+fn no_argument(schema: &Schema, coordinate: &str, argument: &str) -> Option<Description> {
     let (owner, field) = coordinate.split_once('.')?;
     let definition = schema.type_field(owner, field).ok()?;
-    let arguments: Vec<String> = definition.arguments.iter().map(shown_input).collect();
+    let arguments: Vec<String> = definition.arguments.iter().map(format_input).collect();
     let near = nearest(argument, definition.arguments.iter().map(|one| one.name.as_str()));
-    let near = near.and_then(|name| definition.argument_by_name(name)).map(shown_input);
+    let near = near.and_then(|name| definition.argument_by_name(name)).map(format_input);
     let found = if arguments.is_empty() { "no argument there".to_owned() } else { arguments.join(", ") };
     Some((format!("the argument `{argument}` of `{coordinate}`"), found, near))
 }
 
-fn no_input_field(schema: &Schema, owner: &str, field: &str) -> Told {
+fn no_input_field(schema: &Schema, owner: &str, field: &str) -> Description {
     let expected = format!("`{owner}.{field}`");
     let Some(ExtendedType::InputObject(input)) = schema.types.get(owner) else {
         return (expected, format!("no input `{owner}`"), None);
     };
     let near = nearest(field, input.fields.keys().map(Name::as_str));
-    let near = near.and_then(|name| input.fields.get(name)).map(|definition| shown_input(&definition.node));
+    let near = near.and_then(|name| input.fields.get(name)).map(|definition| format_input(&definition.node));
     (expected, format!("no such field on the input `{owner}` ({} others)", input.fields.len()), near)
 }
 
-fn no_type(schema: &Schema, name: &str, is_candidate: fn(&ExtendedType) -> bool) -> Told {
+fn no_type(schema: &Schema, name: &str, is_candidate: fn(&ExtendedType) -> bool) -> Description {
     let types = schema.types.iter().filter(|(_, kind)| is_candidate(kind) && !kind.is_built_in());
     let near = nearest(name, types.map(|(name, _)| name.as_str()));
     (format!("the type `{name}`"), "no such type".to_owned(), near.map(|name| format!("`{name}`")))
@@ -137,11 +110,11 @@ fn is_composite(kind: &ExtendedType) -> bool {
     kind.is_object() || kind.is_interface() || kind.is_union()
 }
 
-fn shown(owner: &str, field: &FieldDefinition) -> String {
+fn format_field(owner: &str, field: &FieldDefinition) -> String {
     format!("`{owner}.{}: {}`", field.name, field.ty)
 }
 
-fn shown_input(input: &Node<InputValueDefinition>) -> String {
+fn format_input(input: &Node<InputValueDefinition>) -> String {
     format!("`{}: {}`", input.name, input.ty)
 }
 
@@ -158,7 +131,7 @@ mod tests {
         parse(sdl, Path::new("schema")).unwrap()
     }
 
-    /// What differs where the schema has `to` for `from`, as it is printed, without the folder.
+    /// The mismatches with a schema that has `to` instead of `from`, as printed, without the folder.
     fn differences(changes: &[(&str, &str)]) -> Vec<String> {
         let mut sdl = KNOWN.to_owned();
         for (from, to) in changes {
@@ -192,7 +165,7 @@ mod tests {
 
     #[test]
     fn a_field_an_argument_an_input_and_a_type_of_other_names_are_told_with_the_nearest() {
-        let told = differences(&[
+        let found = differences(&[
             ("  idStage: ID   ", "  stageId: ID   "),
             ("workflowsSearch(query: String!)", "workflowsSearch(queries: String!)"),
             ("  familyName: String!", "  famillyName: String"),
@@ -209,26 +182,26 @@ mod tests {
              nearest: `TicketClientRoleInput`",
         ] {
             let expected = expected.replace("queries: String!; nearest", "`queries: String!`; nearest");
-            assert!(told.contains(&expected), "{expected}\nis not in\n{}", told.join("\n"));
+            assert!(found.contains(&expected), "{expected}\nis not in\n{}", found.join("\n"));
         }
     }
 
     #[test]
     fn a_field_of_another_type_is_told_and_one_that_reads_alike_is_not() {
-        let told = differences(&[
+        let found = differences(&[
             ("  labels: [Label!]\n", "  labels: LabelPage\n"),
             ("type Label {", "type LabelPage { x: ID }\ntype Label {"),
         ]);
         assert!(
-            told.iter().any(|line| line.contains("`Query.labels: [Label!]`; the schema has `LabelPage`")),
-            "{told:?}"
+            found.iter().any(|line| line.contains("`Query.labels: [Label!]`; the schema has `LabelPage`")),
+            "{found:?}"
         );
-        let told = differences(&[(
+        let found = differences(&[(
             "type TicketValues {\n  onceOff: Float",
             "type TicketValues {\n  onceOff: String",
         )]);
         assert_eq!(
-            told,
+            found,
             ["ticket.graphql:15: expected `TicketValues.onceOff: Float`; the schema has `String`"]
         );
         let alike = [
@@ -251,14 +224,14 @@ mod tests {
         let document =
             |text: &str| Document { file: "functions/x/pause.graphql".into(), text: text.to_owned() };
         let own = document("mutation Pause($id: ID!) {\n  ticketPause(id: $id)\n}");
-        let told = check(&schema(KNOWN), &schema(KNOWN), std::slice::from_ref(&own));
-        assert_eq!(told.len(), 1);
-        assert_eq!((told[0].line, told[0].expected.as_str()), (2, "`Mutation.ticketPause`"));
+        let found = check(&schema(KNOWN), &schema(KNOWN), std::slice::from_ref(&own));
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].line, found[0].expected.as_str()), (2, "`Mutation.ticketPause`"));
         let theirs = KNOWN.replace("type Mutation {", "type Mutation {\n  ticketPause(id: ID!): ID");
         assert_eq!(check(&schema(&theirs), &schema(KNOWN), &[own]), []);
         let broken = check(&schema(KNOWN), &schema(KNOWN), &[document("mutation {")]);
         assert!(
-            broken.iter().all(|told| told.found.contains("syntax error")) && !broken.is_empty(),
+            broken.iter().all(|mismatch| mismatch.found.contains("syntax error")) && !broken.is_empty(),
             "{broken:?}"
         );
     }
@@ -269,7 +242,7 @@ mod tests {
         let query = include_str!("../../../shared/src/salestrekker/documents/introspection.graphql");
         let query = query.replace("result: __schema", "__schema");
         let query = ExecutableDocument::parse_and_validate(&known, query, "introspection").unwrap();
-        let answer = apollo_compiler::introspection::partial_execute(
+        let response = apollo_compiler::introspection::partial_execute(
             &known,
             &known.implementers_map(),
             &query,
@@ -283,7 +256,7 @@ mod tests {
             .unwrap(),
         )
         .unwrap();
-        let json = serde_json::to_string(&answer).unwrap();
+        let json = serde_json::to_string(&response).unwrap();
         let read = parse(&json, Path::new("introspection.json")).unwrap();
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
         assert_eq!(check(&read, &known, &documents(root).unwrap()), []);
@@ -294,10 +267,10 @@ mod tests {
     #[test]
     fn what_is_no_schema_says_so() {
         for (text, words) in [
-            ("{}", "no introspection"),
-            ("{", "no introspection"),
-            ("type {", "is no schema: "),
-            ("type Ticket { id: ID }", "has no queries"),
+            ("{}", "not a valid introspection result"),
+            ("{", "not a valid introspection result"),
+            ("type {", "is not a valid schema: "),
+            ("type Ticket { id: ID }", "has no query type"),
         ] {
             let error = format!("{:#}", parse(text, Path::new("file")).unwrap_err());
             assert!(error.contains(words), "{text}: {error}");

@@ -1,26 +1,26 @@
-//! Every GraphQL document of the workspace: the system's own, and those that handlers bring.
+//! The GraphQL documents of the workspace: the system's and the handlers'.
 
 use anyhow::{Context as _, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
-/// The folders that documents stand in.
+/// The folders that contain documents.
 const FOLDERS: [&str; 2] = ["functions", "shared/src"];
 
-/// A document in its file.
+/// A GraphQL document.
 #[derive(Debug, Clone)]
 pub struct Document {
-    /// The file, from the project's root.
+    /// The path, relative to the project's root.
     pub file: PathBuf,
-    /// What stands in it.
+    /// The content.
     pub text: String,
 }
 
-/// The documents of the project at `root`, by file.
+/// The documents of the project at `root`, sorted by file.
 ///
 /// # Errors
-/// Where a folder or a file cannot be read.
+/// If a folder or a file cannot be read.
 pub fn documents(root: &Path) -> Result<Vec<Document>> {
     let mut documents = Vec::new();
     for folder in FOLDERS {

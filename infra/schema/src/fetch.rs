@@ -1,4 +1,4 @@
-//! The vendor's own schema, asked for with an organisation's credential.
+//! Fetches the vendor's schema with an organisation's access token.
 
 use anyhow::{Result, bail};
 use automations::aws::secret::Secrets;
@@ -9,18 +9,18 @@ use automations::{aws, failure};
 use serde_json::Value;
 use std::time::Duration;
 
-/// A whole schema is some hundred kilobytes.
-const LONGEST: Duration = Duration::from_mins(1);
+/// The timeout: a schema has some hundred kilobytes.
+const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// The introspection of the API that this organisation's secret in `stack` leads to.
+/// Introspects the API with this organisation's secret in `stack`.
 ///
 /// # Errors
-/// Where the secret cannot be read, or the API does not answer the question, which it may not for an ordinary key.
+/// If the secret cannot be read, or the API rejects introspection, as it may for an ordinary API key.
 pub async fn fetch(config: &aws_config::SdkConfig, stack: &str, organisation: &str) -> Result<Value> {
     let organisation = OrganisationId::parse(organisation)?;
     let secrets = Secrets::new(aws::secrets_manager(config), stack.to_owned());
     let client = Client::new(secrets, Limits::default())?;
-    let until = clock::now().later(LONGEST);
+    let until = clock::now().later(TIMEOUT);
     match client.session(&organisation, until).introspect().await {
         Ok(schema) => Ok(schema),
         Err(error @ Error::Rejected { .. }) => {
@@ -30,17 +30,17 @@ pub async fn fetch(config: &aws_config::SdkConfig, stack: &str, organisation: &s
     }
 }
 
-/// AWS as this profile sees it, or as the environment says.
+/// The AWS configuration of this profile, or else of the local stack from the environment.
 ///
 /// # Errors
-/// Where neither leads anywhere.
+/// If there is no profile and no local stack, or if the configuration cannot be loaded.
 pub async fn config(profile: Option<&str>, is_local: bool) -> Result<aws_config::SdkConfig> {
     if let Some(profile) = profile {
         return Ok(aws::load_profile(profile.to_owned()).await?);
     }
     if !is_local {
         bail!(
-            "there is no stack to ask: start one with `cargo xtask up`, or name an AWS profile with --profile"
+            "no local stack is running: start one with `cargo xtask up`, or name an AWS profile with --profile"
         );
     }
     Ok(aws::load()?)

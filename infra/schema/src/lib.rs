@@ -1,14 +1,16 @@
-//! What differs between the schema that we know and the one that somebody has: every document of the workspace,
-//! validated against it, and each difference told with its place and the nearest name.
+//! Checks the GraphQL documents of the workspace against a schema, and reports each mismatch with its file, line and the
+//! nearest name. Also fetches the vendor's schema.
 
 mod check;
 mod differ;
 mod documents;
 mod fetch;
+mod mismatch;
 mod nearest;
 mod read;
 
-pub use check::{Mismatch, check};
+pub use check::check;
 pub use documents::{Document, documents};
 pub use fetch::{config, fetch};
+pub use mismatch::Mismatch;
 pub use read::{parse, read};

@@ -1,4 +1,4 @@
-//! `cargo xtask schema`: see the library beside it.
+//! The command line of `cargo xtask schema`.
 
 use anyhow::{Context as _, Result};
 use automations::config::Reader;
@@ -11,7 +11,7 @@ use std::process::ExitCode;
 /// The schema that the documents were written for.
 const KNOWN: &str = "shared/schema/salestrekker.graphql";
 
-/// Compares our GraphQL documents with a schema, or fetches the vendor's
+/// Check our GraphQL documents against a schema, or fetch the vendor's schema
 #[derive(Parser)]
 #[command(name = "cargo xtask schema", arg_required_else_help = true)]
 struct Arguments {
@@ -21,7 +21,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Tell everywhere that a document of the workspace does not fit a schema
+    /// Report every mismatch between the GraphQL documents of the workspace and a schema
     Check {
         /// The schema: SDL, or the JSON of an introspection
         #[arg(long, value_name = "FILE")]
@@ -30,18 +30,18 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Ask the API for its schema, with an organisation's credential
+    /// Fetch the schema from the API, with an organisation's access token
     Fetch {
-        /// The organisation, as our URLs spell it
+        /// The organisation id, as in webhook URLs
         #[arg(long)]
         organisation: String,
-        /// The AWS profile of the account that holds its secrets [default: the local stack that `up` started]
+        /// The AWS profile of the account that has the organisation's secrets [default: the local stack]
         #[arg(long)]
         profile: Option<String>,
-        /// The CloudFormation stack, which is the first part of the secrets' names
+        /// The name of the CloudFormation stack
         #[arg(long, default_value = "automations")]
         stack: String,
-        /// Where to put the JSON [default: standard output]
+        /// The file to write the JSON to [default: standard output]
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
@@ -61,22 +61,25 @@ async fn main() -> ExitCode {
     })
 }
 
-/// Exit code 1 where anything differs.
+/// Exit code 1 if there is a mismatch.
 fn check(schema: &Path, json: bool) -> Result<ExitCode> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).context("no project around")?;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .nth(2)
+        .context("the project's root was not found")?;
     let documents = schema::documents(root)?;
     let mismatches = schema::check(&schema::read(schema)?, &schema::read(&root.join(KNOWN))?, &documents);
     let mut out = std::io::stdout().lock();
     if json {
         writeln!(out, "{}", serde_json::to_string_pretty(&mismatches)?)?;
     } else if mismatches.is_empty() {
-        writeln!(out, "all {} documents fit {}", documents.len(), schema.display())?;
+        writeln!(out, "all {} documents match {}", documents.len(), schema.display())?;
     } else {
         for mismatch in &mismatches {
             writeln!(out, "{mismatch}\n")?;
         }
-        let next = "change the names in these files; the code behind them needs none";
-        writeln!(out, "{} differences from {}; {next}", mismatches.len(), schema.display())?;
+        let next = "change the names in these files; the Rust code needs no change";
+        writeln!(out, "{} mismatches with {}; {next}", mismatches.len(), schema.display())?;
     }
     Ok(if mismatches.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

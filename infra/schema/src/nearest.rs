@@ -1,28 +1,29 @@
-//! The name that was probably meant.
+//! Finds the most similar name.
 
-/// Less alike than this, two names have nothing to do with each other.
-const LEAST_ALIKE: f64 = 0.7;
+/// The smallest similarity (0 to 1) that counts as similar.
+const MIN_SIMILARITY: f64 = 0.7;
 
-/// The nearest of these names, where one is near; `idStage` and `stageId` are: the parts of a name may change places.
+/// The most similar of these names, if one is similar enough. The parts of a name may be in another order: `idStage` is
+/// similar to `stageId`.
 pub(crate) fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let scored = names.into_iter().map(|other| (alike(name, other), other));
+    let scored = names.into_iter().map(|other| (similarity(name, other), other));
     let best = scored.max_by(|left, right| left.0.total_cmp(&right.0))?;
-    (best.0 >= LEAST_ALIKE).then_some(best.1)
+    (best.0 >= MIN_SIMILARITY).then_some(best.1)
 }
 
-fn alike(left: &str, right: &str) -> f64 {
-    let letters = strsim::jaro_winkler(&left.to_lowercase(), &right.to_lowercase());
+fn similarity(left: &str, right: &str) -> f64 {
+    let characters = strsim::jaro_winkler(&left.to_lowercase(), &right.to_lowercase());
     let parts = strsim::jaro_winkler(&sorted_parts(left), &sorted_parts(right));
-    letters.max(parts)
+    characters.max(parts)
 }
 
-/// `idStage` as `id stage`, its parts in the order of the alphabet.
+/// The lower-case parts of a name in alphabetical order: `id stage` for `stageId`.
 fn sorted_parts(name: &str) -> String {
     let mut parts: Vec<String> = Vec::new();
-    for letter in name.chars() {
+    for character in name.chars() {
         match parts.last_mut() {
-            Some(part) if !letter.is_uppercase() && letter != '_' => part.push(letter),
-            _ => parts.push(letter.to_lowercase().filter(|letter| *letter != '_').collect()),
+            Some(part) if !character.is_uppercase() && character != '_' => part.push(character),
+            _ => parts.push(character.to_lowercase().filter(|character| *character != '_').collect()),
         }
     }
     parts.sort();
