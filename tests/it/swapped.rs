@@ -1,5 +1,5 @@
-//! `cargo xtask dev` on the deployed stack: a function's code is swapped while events come and none is lost, and the way of an event
-//! is told from the functions' logs.
+//! `cargo xtask dev` on the deployed stack: no event is lost while a function's code is replaced, and the timeline of an event is
+//! assembled from the functions' logs.
 
 use crate::support::{SOON, alone, events, known_ticket, mutations, rest};
 use anyhow::{Context as _, Error, Result, ensure};
@@ -7,7 +7,7 @@ use automations::{aws, clock};
 use aws_sdk_cloudwatchlogs::Client;
 use dev::swap::Swap;
 use dev::tail::Tail;
-use dev::timeline::Ways;
+use dev::timeline::Timelines;
 use end_to_end::stack::{Organisation, Stack, eventually};
 use serde_json::json;
 use std::fs;
@@ -34,13 +34,13 @@ async fn a_handler_is_swapped_while_events_come_and_none_is_lost() -> Result<()>
     let count = |kind: &str| all.iter().filter(|mutation| mutation.mutation == kind).count();
     assert_eq!((count("ticketUpdate"), count("ticketCreate")), (6, 6), "each once");
     let labels =
-        async |place: usize| Ok::<_, Error>(organisation.ticket(&tickets[place]).await?["idLabels"].clone());
+        async |index: usize| Ok::<_, Error>(organisation.ticket(&tickets[index]).await?["idLabels"].clone());
     assert_eq!(labels(0).await?, labels(4).await?);
-    assert_ne!(labels(0).await?, labels(5).await?, "the last one met the new code");
-    the_way_is_told(&stack, &organisation, &tickets[5], since).await
+    assert_ne!(labels(0).await?, labels(5).await?, "only the last one ran with the new code");
+    check_timeline(&stack, &organisation, &tickets[5], since).await
 }
 
-/// Settles all but the last ticket while the code is swapped for the same again and again, then the last one under new code.
+/// Settles all but the last ticket while the code is replaced by the same code, then the last one with new code.
 async fn settle_under_swaps(
     stack: &Stack,
     organisation: &Organisation<'_>,
@@ -63,7 +63,7 @@ async fn settle_under_swaps(
     mutations(organisation, "ticketUpdate", tickets.len()).await.map(drop)
 }
 
-async fn the_way_is_told(
+async fn check_timeline(
     stack: &Stack,
     organisation: &Organisation<'_>,
     ticket: &str,
@@ -71,17 +71,18 @@ async fn the_way_is_told(
 ) -> Result<()> {
     let event = events(organisation, ticket, 2).await?.remove(1);
     let mut tail = Tail::new(Client::new(&aws::load()?), &stack.place.stack, since);
-    tail.look_for_functions().await?;
-    let mut ways = Ways::default();
-    eventually("the way of the event", SOON, async || {
+    tail.find_functions().await?;
+    let mut timelines = Timelines::default();
+    eventually("the timeline of the event", SOON, async || {
         for line in tail.next(now()).await? {
-            ways.hear(&line, since);
+            timelines.record(&line, since);
         }
-        let told: Vec<String> = ways.told(now()).iter().map(|way| way.json().to_string()).collect();
-        let way = told.iter().find(|way| way.contains(event.id.as_str())).context("it is not told")?;
+        let finished = timelines.finished(now());
+        let mut texts = finished.iter().map(|timeline| timeline.json().to_string());
+        let timeline = texts.find(|text| text.contains(event.id.as_str())).context("it is not finished")?;
         let parts =
             ["\"step\":\"webhook\"", "2 actions", "add_label done", "create_ticket done", "\"waiting\":0"];
-        ensure!(parts.iter().all(|part| way.contains(part)), "{way}");
+        ensure!(parts.iter().all(|part| timeline.contains(part)), "{timeline}");
         Ok(())
     })
     .await
@@ -98,7 +99,7 @@ fn built() -> PathBuf {
     own.parent().unwrap_or(own).join(".local/sam/suite/HandlerFollowUpOnSettlement/bootstrap")
 }
 
-/// The same with another label, as if somebody had edited it.
+/// The same handler with another label in its settings.
 fn with_another_label() -> Result<PathBuf> {
     let settings =
         json!({ "stage": "Settled", "label": "Refinance", "follow_up_workflow": "Annual reviews" });

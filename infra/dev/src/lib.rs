@@ -1,5 +1,5 @@
-//! What `cargo xtask dev` shows and swaps while the local stack runs: the functions' log lines as they come, the way of each
-//! event through them, and a function's new code in the place of the old.
+//! The parts of `cargo xtask dev`: the functions' log lines and each event's timeline as they arrive, and the replacement of a
+//! function's code on the running local stack.
 
 pub mod entries;
 pub mod line;

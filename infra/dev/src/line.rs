@@ -1,34 +1,34 @@
-//! One log line of a function.
+//! A log line of a function.
 
 use automations::telemetry::{EventName, Level};
 use aws_sdk_cloudwatchlogs::primitives::{DateTime, DateTimeFormat};
 use serde_json::{Map, Value, json};
 
-/// What a function, or the engine that runs it, said.
+/// A log line of a function, or of the engine that runs it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LogLine {
-    /// The function's folder.
+    /// The function's name without the stack's.
     pub function: String,
-    /// When, in milliseconds since 1970.
+    /// The time in milliseconds since 1970.
     pub at: i64,
-    /// How important it is.
+    /// The level.
     pub level: Level,
-    /// What it says.
+    /// The message.
     pub message: String,
     /// The other fields, by name.
     pub fields: Map<String, Value>,
 }
 
 impl LogLine {
-    /// A line as `CloudWatch` Logs keeps it. What is no JSON comes from the engine (`START`, `END`, `REPORT`), which matters
-    /// only to whoever asks for everything, or from a function that could not even start, which matters most. A line of metrics is for `CloudWatch`.
-    pub fn read(function: &str, kept_at: i64, text: &str) -> Self {
+    /// Parses a line of `CloudWatch` Logs. A line that is not JSON comes from the engine (`START`, `END`, `REPORT`), which
+    /// is level DEBUG, or from a function that could not start, which is level ERROR. A line of metrics is level DEBUG.
+    pub fn read(function: &str, stored_at: i64, text: &str) -> Self {
         let plain = || {
             let of_engine = ["START ", "END ", "REPORT ", "INIT_"].iter().any(|word| text.starts_with(word));
             let level = if of_engine { Level::DEBUG } else { Level::ERROR };
             Self {
                 function: function.to_owned(),
-                at: kept_at,
+                at: stored_at,
                 level,
                 message: text.to_owned(),
                 fields: Map::new(),
@@ -42,30 +42,36 @@ impl LogLine {
         let (level, message, at) = (text_of("level"), text_of("message"), text_of("timestamp"));
         if fields.remove("_aws").is_some() {
             let message = "metrics".to_owned();
-            return Self { function: function.to_owned(), at: kept_at, level: Level::DEBUG, message, fields };
+            return Self {
+                function: function.to_owned(),
+                at: stored_at,
+                level: Level::DEBUG,
+                message,
+                fields,
+            };
         }
-        // The libraries' own lines may have fields alone.
+        // A line of a library may have no message.
         let Some(message) = message.or_else(|| level.is_some().then(String::new)) else { return plain() };
         Self {
             function: function.to_owned(),
-            at: at.and_then(|at| millis(&at)).unwrap_or(kept_at),
+            at: at.and_then(|at| millis(&at)).unwrap_or(stored_at),
             level: level.and_then(|level| level.parse().ok()).unwrap_or(Level::INFO),
             message,
             fields,
         }
     }
 
-    /// What it reports, if it is one of ours.
+    /// The event name, if the line has one of ours.
     pub fn event_name(&self) -> Option<EventName> {
         self.text("event_name")?.parse().ok()
     }
 
-    /// A field that is text.
+    /// The value of a text field.
     pub fn text(&self, field: &str) -> Option<&str> {
         self.fields.get(field)?.as_str()
     }
 
-    /// A field that is a count.
+    /// The value of a count field.
     pub fn count(&self, field: &str) -> Option<u64> {
         self.fields.get(field)?.as_u64()
     }
@@ -75,22 +81,22 @@ impl LogLine {
         let Self { function, at, level, message, fields } = self;
         let mut object = fields.clone();
         object.insert("function".to_owned(), json!(function));
-        object.insert("timestamp".to_owned(), json!(moment(*at)));
+        object.insert("timestamp".to_owned(), json!(timestamp(*at)));
         object.insert("level".to_owned(), json!(level.as_str()));
         object.insert("message".to_owned(), json!(message));
         Value::Object(object)
     }
 }
 
-/// A moment as logs write it, to the millisecond.
-pub fn moment(at: i64) -> String {
+/// A time in RFC 3339 with milliseconds; `at` is in milliseconds since 1970.
+pub fn timestamp(at: i64) -> String {
     DateTime::from_millis(at).fmt(DateTimeFormat::DateTime).unwrap_or_default()
 }
 
-/// The time of day of a moment, as UTC has it.
+/// The time of day in UTC, `HH:MM:SS.mmm`; `at` is in milliseconds since 1970.
 pub fn time_of_day(at: i64) -> String {
-    let whole = moment(at);
-    let time = whole.split_once('T').map_or(whole.as_str(), |(_, time)| time).trim_end_matches('Z');
+    let full = timestamp(at);
+    let time = full.split_once('T').map_or(full.as_str(), |(_, time)| time).trim_end_matches('Z');
     let (seconds, part) = time.split_once('.').unwrap_or((time, ""));
     format!("{seconds}.{part:0<3}")
 }
@@ -106,9 +112,9 @@ mod tests {
 
     #[test]
     fn a_line_of_ours_is_taken_apart() {
-        let text = r#"{"timestamp":"2026-11-25T00:46:52.123456Z","level":"WARN","message":"a message comes again","failure.kind":"rate","message.receives":2}"#;
+        let text = r#"{"timestamp":"2026-11-25T00:46:52.123456Z","level":"WARN","message":"a message is retried","failure.kind":"rate","message.receives":2}"#;
         let line = LogLine::read("action-worker", 5, text);
-        assert_eq!((line.level, line.message.as_str()), (Level::WARN, "a message comes again"));
+        assert_eq!((line.level, line.message.as_str()), (Level::WARN, "a message is retried"));
         assert_eq!((line.text("failure.kind"), line.count("message.receives")), (Some("rate"), Some(2)));
         assert_eq!(time_of_day(line.at), "00:46:52.123");
         assert_eq!(line.json()["timestamp"], "2026-11-25T00:46:52.123Z");

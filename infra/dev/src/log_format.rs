@@ -1,60 +1,61 @@
-//! Which lines are shown, and how they look on a terminal or in a file.
+//! Filters and formats log lines and timelines.
 
 use crate::line::{LogLine, time_of_day};
 use automations::telemetry::Level;
 use serde_json::Value;
 
-/// The width of the longest name that this is made for; longer ones move what follows.
+/// The width of the column with the function names. A longer name shifts the rest of the line.
 const NAME_WIDTH: usize = 24;
-/// Colours of names: those that stand well on dark and on light, without the red of errors.
-const OF_NAMES: [&str; 6] = ["36", "35", "34", "32", "33", "96"];
+/// ANSI colours of function names: readable on dark and light backgrounds, without the red of errors.
+const NAME_COLOURS: [&str; 6] = ["36", "35", "34", "32", "33", "96"];
 
-/// What is shown.
+/// A filter and a format.
 #[derive(Debug, Clone)]
 pub struct LogFormatter {
-    /// Only these functions; all of them where none is named.
+    /// Only these functions; all if empty.
     pub only: Vec<String>,
     /// The least important level.
     pub level: Level,
-    /// Only lines that hold this text, however it is written.
+    /// Only lines that contain this text, ignoring case.
     pub text: Option<String>,
-    /// One JSON object a line.
+    /// Format each line as a JSON object.
     pub json: bool,
-    /// With colours.
+    /// Use ANSI colours.
     pub colour: bool,
 }
 
 impl LogFormatter {
-    /// A log line as it is shown; none where it is not.
-    pub fn of_line(&self, line: &LogLine) -> Option<String> {
-        if line.level > self.level || !self.names([line.function.as_str()]) {
+    /// Formats a log line; `None` if the filter excludes it.
+    pub fn format_line(&self, line: &LogLine) -> Option<String> {
+        if line.level > self.level || !self.includes([line.function.as_str()]) {
             return None;
         }
-        let shown = if self.json { line.json().to_string() } else { self.written(line) };
-        // What is looked for stands in the line as it is shown without colours.
-        let plain = if self.json { shown.clone() } else { self.plain().written(line) };
-        self.holds(&plain).then_some(shown)
+        let shown = if self.json { line.json().to_string() } else { self.format_text(line) };
+        // The text filter applies to the line without colours.
+        let plain = if self.json { shown.clone() } else { self.plain().format_text(line) };
+        self.contains_text(&plain).then_some(shown)
     }
 
-    /// The way of an event as it is shown: this text, or this JSON; none where it went through nothing that is shown.
-    pub fn of_way<'a>(
+    /// Formats the timeline of an event, as this text or this JSON; `None` if the filter excludes it. A timeline passes the
+    /// filter if any of its functions does.
+    pub fn format_timeline<'a>(
         &self,
         functions: impl IntoIterator<Item = &'a str>,
         text: &str,
         json: &Value,
     ) -> Option<String> {
         let shown = if self.json { json.to_string() } else { text.to_owned() };
-        if !self.names(functions) || !self.holds(&shown) {
+        if !self.includes(functions) || !self.contains_text(&shown) {
             return None;
         }
         Some(if self.json { shown } else { self.coloured("1", &shown) })
     }
 
-    fn names<'a>(&self, functions: impl IntoIterator<Item = &'a str>) -> bool {
+    fn includes<'a>(&self, functions: impl IntoIterator<Item = &'a str>) -> bool {
         self.only.is_empty() || functions.into_iter().any(|name| self.only.iter().any(|only| only == name))
     }
 
-    fn holds(&self, shown: &str) -> bool {
+    fn contains_text(&self, shown: &str) -> bool {
         let wanted = self.text.as_deref().map(str::to_lowercase);
         wanted.is_none_or(|wanted| shown.to_lowercase().contains(&wanted))
     }
@@ -63,8 +64,8 @@ impl LogFormatter {
         Self { colour: false, ..self.clone() }
     }
 
-    fn written(&self, line: &LogLine) -> String {
-        let fields = line.fields.iter().filter(|(name, value)| !is_said_elsewhere(line, name, value));
+    fn format_text(&self, line: &LogLine) -> String {
+        let fields = line.fields.iter().filter(|(name, value)| !is_redundant(line, name, value));
         let fields = fields.map(|(name, value)| match value {
             Value::String(text) => format!("  {name}={text}"),
             other => format!("  {name}={other}"),
@@ -79,7 +80,7 @@ impl LogFormatter {
         format!(
             "{} {} {} {}",
             self.coloured("2", &time_of_day(line.at)),
-            self.coloured(of_name(&line.function), &format!("{:<NAME_WIDTH$}", line.function)),
+            self.coloured(name_colour(&line.function), &format!("{:<NAME_WIDTH$}", line.function)),
             self.coloured(colour, &format!("{level}{}", line.message)),
             self.coloured("2", &fields),
         )
@@ -92,15 +93,15 @@ impl LogFormatter {
     }
 }
 
-/// Whether a field repeats what the line shows, or is nothing that tells one line from another.
-fn is_said_elsewhere(line: &LogLine, name: &str, value: &Value) -> bool {
+/// Whether a field repeats another part of the line, or has no information.
+fn is_redundant(line: &LogLine, name: &str, value: &Value) -> bool {
     value.is_null() || name == "span" || (name == "handler" && value.as_str() == Some(&line.function))
 }
 
-/// A name's colour, the same each time.
-fn of_name(name: &str) -> &'static str {
+/// The colour of a name, always the same.
+fn name_colour(name: &str) -> &'static str {
     let sum = name.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(byte)));
-    sum.checked_rem(OF_NAMES.len()).and_then(|place| OF_NAMES.get(place)).copied().unwrap_or("0")
+    sum.checked_rem(NAME_COLOURS.len()).and_then(|index| NAME_COLOURS.get(index)).copied().unwrap_or("0")
 }
 
 #[cfg(test)]
@@ -120,18 +121,18 @@ mod tests {
 
     #[test]
     fn a_line_reads_from_left_to_right() {
-        let shown = all().of_line(&line("follow-up-on-settlement", "INFO", "decided")).unwrap();
+        let shown = all().format_line(&line("follow-up-on-settlement", "INFO", "decided")).unwrap();
         assert_eq!(shown, "00:46:52.123 follow-up-on-settlement  decided   actions=2  event.id=e-1");
-        let shown = all().of_line(&line("reconciler", "ERROR", "a sweep failed")).unwrap();
+        let shown = all().format_line(&line("reconciler", "ERROR", "a sweep failed")).unwrap();
         assert!(shown.contains(" ERROR a sweep failed "), "{shown}");
     }
 
     #[test]
     fn colours_are_for_terminals() {
         let line = line("reconciler", "WARN", "late");
-        let coloured = LogFormatter { colour: true, ..all() }.of_line(&line).unwrap();
+        let coloured = LogFormatter { colour: true, ..all() }.format_line(&line).unwrap();
         assert!(coloured.contains("\x1b[33mWARN late\x1b[0m"), "{coloured:?}");
-        assert!(!all().of_line(&line).unwrap().contains('\x1b'));
+        assert!(!all().format_line(&line).unwrap().contains('\x1b'));
     }
 
     #[test]
@@ -139,34 +140,35 @@ mod tests {
         let line = line("reconciler", "INFO", "tickets are due");
         let only =
             |names: &[&str]| LogFormatter { only: names.iter().map(ToString::to_string).collect(), ..all() };
-        assert!(only(&["reconciler", "action-worker"]).of_line(&line).is_some());
-        assert!(only(&["action-worker"]).of_line(&line).is_none());
-        assert!(LogFormatter { level: Level::WARN, ..all() }.of_line(&line).is_none());
+        assert!(only(&["reconciler", "action-worker"]).format_line(&line).is_some());
+        assert!(only(&["action-worker"]).format_line(&line).is_none());
+        assert!(LogFormatter { level: Level::WARN, ..all() }.format_line(&line).is_none());
         let text = |text: &str| LogFormatter { text: Some(text.to_owned()), ..all() };
-        assert!(text("TICKETS").of_line(&line).is_some());
-        assert!(text("event.id=e-1").of_line(&line).is_some());
-        assert!(text("e-2").of_line(&line).is_none());
+        assert!(text("TICKETS").format_line(&line).is_some());
+        assert!(text("event.id=e-1").format_line(&line).is_some());
+        assert!(text("e-2").format_line(&line).is_none());
     }
 
     #[test]
     fn colours_do_not_hide_a_text_that_is_looked_for() {
-        let look =
+        let formatter =
             LogFormatter { colour: true, text: Some("reconciler               tickets".to_owned()), ..all() };
-        assert!(look.of_line(&line("reconciler", "INFO", "tickets are due")).is_some());
+        assert!(formatter.format_line(&line("reconciler", "INFO", "tickets are due")).is_some());
     }
 
     #[test]
     fn json_lines_are_json() {
-        let shown = LogFormatter { json: true, ..all() }.of_line(&line("reconciler", "INFO", "due")).unwrap();
+        let shown =
+            LogFormatter { json: true, ..all() }.format_line(&line("reconciler", "INFO", "due")).unwrap();
         let value: Value = serde_json::from_str(&shown).unwrap();
         assert_eq!((&value["function"], &value["event.id"]), (&json!("reconciler"), &json!("e-1")));
     }
 
     #[test]
     fn a_way_is_shown_with_any_function_that_it_went_through() {
-        let look = LogFormatter { only: vec!["action-worker".to_owned()], ..all() };
-        let way = |functions: [&str; 2]| look.of_way(functions, "way", &json!({}));
-        assert_eq!(way(["event-enricher", "action-worker"]).as_deref(), Some("way"));
-        assert_eq!(way(["event-enricher", "webhook-ingest"]), None);
+        let formatter = LogFormatter { only: vec!["action-worker".to_owned()], ..all() };
+        let timeline = |functions: [&str; 2]| formatter.format_timeline(functions, "timeline", &json!({}));
+        assert_eq!(timeline(["event-enricher", "action-worker"]).as_deref(), Some("timeline"));
+        assert_eq!(timeline(["event-enricher", "webhook-ingest"]), None);
     }
 }

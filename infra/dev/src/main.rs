@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use dev::log_format::LogFormatter;
 use dev::swap::Swap;
 use dev::tail::Tail;
-use dev::timeline::Ways;
+use dev::timeline::Timelines;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -33,7 +33,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Show the functions' log lines as they come, and the way of each event
+    /// Show the functions' log lines as they come, and each event's timeline
     Logs {
         #[arg(long)]
         only: Vec<String>,
@@ -114,14 +114,14 @@ async fn run(Arguments { command, stack }: Arguments) -> Result<()> {
     }
 }
 
-/// Shows lines until the engine is gone, or, if only those that are kept are wanted, once.
-async fn show(mut tail: Tail, look: &LogFormatter, kept: bool) -> Result<()> {
-    let mut ways = Ways::default();
+/// Shows lines until the engine is gone, or the stored lines once if `kept`.
+async fn show(mut tail: Tail, formatter: &LogFormatter, kept: bool) -> Result<()> {
+    let mut timelines = Timelines::default();
     let mut failures: u32 = 0;
     for round in 0_u32.. {
         let lines = async {
             if round.is_multiple_of(LOOK_AGAIN_AFTER) {
-                tail.look_for_functions().await?;
+                tail.find_functions().await?;
             }
             tail.next(now()).await
         };
@@ -136,13 +136,14 @@ async fn show(mut tail: Tail, look: &LogFormatter, kept: bool) -> Result<()> {
         let mut out = std::io::stdout().lock();
         for line in &lines {
             failures = 0;
-            ways.hear(line, now());
-            if let Some(shown) = look.of_line(line) {
+            timelines.record(line, now());
+            if let Some(shown) = formatter.format_line(line) {
                 writeln!(out, "{shown}").context("what reads this is gone")?;
             }
         }
-        for way in ways.told(now()) {
-            if let Some(shown) = look.of_way(way.functions(), &way.text(), &way.json()) {
+        for timeline in timelines.finished(now()) {
+            let (text, json) = (timeline.text(), timeline.json());
+            if let Some(shown) = formatter.format_timeline(timeline.functions(), &text, &json) {
                 writeln!(out, "{shown}").context("what reads this is gone")?;
             }
         }

@@ -1,4 +1,4 @@
-//! Every function's log lines as they come, from `CloudWatch` Logs.
+//! Follows the log lines of all functions of a stack in `CloudWatch` Logs.
 
 use crate::line::LogLine;
 use anyhow::Result;
@@ -6,42 +6,42 @@ use aws_sdk_cloudwatchlogs::Client;
 use aws_sdk_cloudwatchlogs::error::SdkError;
 use std::collections::{BTreeMap, HashMap};
 
-/// A line is kept under the time at which its invocation ended, and may come so much later than a younger one.
+/// A line is stored with the time at which its invocation ended, and may appear this much later than a newer line.
 const LATENESS_MS: i64 = 5_000;
 
-/// Where reading has come to.
+/// The position in the logs.
 #[derive(Debug)]
 pub struct Tail {
     client: Client,
     prefix: String,
-    /// Lines from this time on.
+    /// The time of the oldest line to read, in milliseconds since 1970.
     since: i64,
-    /// When lines were asked for last.
-    asked: i64,
-    /// Lines that were read and not yet handed out.
-    unsaid: Vec<LogLine>,
-    /// By log group: the lines that were read, by id, with the time that they are kept under.
+    /// The time of the last request.
+    requested_at: i64,
+    /// Lines that were read and not yet returned.
+    pending: Vec<LogLine>,
+    /// By log group: the ids of the lines that were read, with their stored time.
     read: BTreeMap<String, HashMap<String, i64>>,
 }
 
 impl Tail {
-    /// The functions of a stack, from this time on.
+    /// Follows the functions of a stack, from `since` (milliseconds since 1970) on.
     pub fn new(client: Client, stack: &str, since: i64) -> Self {
         Self {
             client,
             prefix: format!("/aws/lambda/{stack}-"),
             since,
-            asked: since,
-            unsaid: Vec::new(),
+            requested_at: since,
+            pending: Vec::new(),
             read: BTreeMap::new(),
         }
     }
 
-    /// Looks which functions there are.
+    /// Finds the log groups of the stack's functions, new ones included.
     ///
     /// # Errors
-    /// As the request fails.
-    pub async fn look_for_functions(&mut self) -> Result<()> {
+    /// If the request fails.
+    pub async fn find_functions(&mut self) -> Result<()> {
         let mut pages =
             self.client.describe_log_groups().log_group_name_prefix(&self.prefix).into_paginator().send();
         while let Some(page) = pages.next().await {
@@ -52,12 +52,12 @@ impl Tail {
         Ok(())
     }
 
-    /// The lines that came since this was asked last, oldest first.
+    /// The new lines since the last call, oldest first.
     ///
     /// # Errors
-    /// As a request fails.
+    /// If a request fails.
     pub async fn next(&mut self, now: i64) -> Result<Vec<LogLine>> {
-        let from = self.asked.saturating_sub(LATENESS_MS).max(self.since);
+        let from = self.requested_at.saturating_sub(LATENESS_MS).max(self.since);
         for (group, read) in &mut self.read {
             let request = self.client.filter_log_events().log_group_name(group).start_time(from);
             let mut pages = request.into_paginator().send();
@@ -71,20 +71,20 @@ impl Tail {
                 for event in page.events.unwrap_or_default() {
                     let at = event.timestamp.unwrap_or_default();
                     let text = event.message.unwrap_or_default();
-                    // The local engine gives no ids; a line of ours holds the microsecond that it was said in.
+                    // The local engine returns no ids; our lines contain their time in microseconds.
                     let stream = event.log_stream_name.unwrap_or_default();
                     let id = event.event_id.unwrap_or_else(|| format!("{stream} {text}"));
                     if read.insert(id, at).is_none() {
                         let function = group.strip_prefix(&self.prefix).unwrap_or(group);
-                        self.unsaid.push(LogLine::read(function, at, text.trim_end()));
+                        self.pending.push(LogLine::read(function, at, text.trim_end()));
                     }
                 }
             }
             read.retain(|_, at| *at >= from);
         }
-        self.asked = now;
-        let mut lines = std::mem::take(&mut self.unsaid);
-        // Stable: what one invocation said in one moment stays in its order.
+        self.requested_at = now;
+        let mut lines = std::mem::take(&mut self.pending);
+        // A stable sort keeps the order of lines with the same time.
         lines.sort_by_key(|line| line.at);
         Ok(lines)
     }

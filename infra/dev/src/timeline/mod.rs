@@ -1,156 +1,158 @@
-//! The way of an event, put together from what the functions say of it: the webhook, the change, what each handler decides,
-//! and what became of each action.
+//! The timeline of an event, assembled from the functions' log lines: the webhook, the change, what each handler decides,
+//! and the outcome of each action.
 
-use crate::line::{LogLine, moment, time_of_day};
+use crate::line::{LogLine, time_of_day, timestamp};
 use automations::telemetry::EventName;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 
-/// A way is told when all that is known to come has come, and nothing came for so long.
+/// A complete timeline is finished after this time without a new line.
 const QUIET_MS: i64 = 2_000;
-/// What is missing then is waited for so long; when it comes, the way is told again.
-const PATIENCE_MS: i64 = 15_000;
-/// What stood still for so long is forgotten.
-const MEMORY_MS: i64 = 3_600_000;
+/// An incomplete timeline is finished after this time without a new line. A later line makes it finish again.
+const INCOMPLETE_MS: i64 = 15_000;
+/// A timeline is removed after this time without a new line.
+const RETENTION_MS: i64 = 3_600_000;
 
-/// The ways that are under way.
+/// The timelines of recent events.
 #[derive(Debug, Default)]
-pub struct Ways {
-    /// When a webhook was accepted, by its request.
+pub struct Timelines {
+    /// The time at which a webhook was accepted, by request id.
     webhooks: HashMap<String, i64>,
-    /// By the event's id.
-    ways: BTreeMap<String, Timeline>,
+    /// By event id.
+    timelines: BTreeMap<String, Timeline>,
 }
 
-/// One event's way.
+/// One event's timeline.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Timeline {
     event: String,
     kind: String,
     ticket: Option<String>,
     cause: String,
-    /// The request that the webhook came with.
+    /// The id of the request with the webhook.
     request: Option<String>,
     webhook_at: Option<i64>,
     stored_at: Option<i64>,
     /// By handler.
     handlers: BTreeMap<String, Step>,
-    /// By id.
+    /// By action id.
     actions: BTreeMap<String, Step>,
-    /// When something was heard of it.
-    heard_at: i64,
-    is_told: bool,
+    /// The time of the last line about it.
+    updated_at: i64,
+    is_finished: bool,
 }
 
-/// What a handler or the worker did.
+/// What a handler decided, or the state of an action.
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Step {
     at: i64,
-    says: String,
-    /// So many actions a handler sent.
+    text: String,
+    /// The number of actions that a handler sent.
     sent: u64,
-    /// Whether it comes again.
+    /// Whether the message will be retried.
     is_open: bool,
 }
 
-impl Ways {
-    /// Takes up what a line says.
-    pub fn hear(&mut self, line: &LogLine, now: i64) {
-        let text = |field| line.text(field).unwrap_or_default();
+impl Timelines {
+    /// Adds a log line; `now` is in milliseconds since 1970.
+    pub fn record(&mut self, line: &LogLine, now: i64) {
+        let field = |field| line.text(field).unwrap_or_default();
         match line.event_name() {
             Some(EventName::WebhookAccepted) => {
-                self.webhooks.insert(text("request.id").to_owned(), line.at);
+                self.webhooks.insert(field("request.id").to_owned(), line.at);
             }
             Some(EventName::ChangeStored | EventName::WebhookUnrecognised) => {
-                let way = self.of(text("event.id"), now);
+                let timeline = self.timeline(field("event.id"), now);
                 let unrecognised = || "webhook.unrecognised".to_owned();
-                way.kind = line.text("event.kind").map_or_else(unrecognised, str::to_owned);
-                way.ticket = line.text("ticket.id").map(str::to_owned);
-                line.text("cause.by").unwrap_or("webhook").clone_into(&mut way.cause);
-                // A hint's id is the request's, and its place among the request's hints.
-                way.request = text("hint.id").rsplit_once('.').map(|(request, _)| request.to_owned());
-                way.stored_at = Some(line.at);
+                timeline.kind = line.text("event.kind").map_or_else(unrecognised, str::to_owned);
+                timeline.ticket = line.text("ticket.id").map(str::to_owned);
+                line.text("cause.by").unwrap_or("webhook").clone_into(&mut timeline.cause);
+                // A hint's id is the request's id and the index of the hint in the request.
+                timeline.request = field("hint.id").rsplit_once('.').map(|(request, _)| request.to_owned());
+                timeline.stored_at = Some(line.at);
             }
             Some(EventName::ActionsDecided) => {
                 let sent = line.count("actions").unwrap_or_default();
-                let says = if sent == 0 { "nothing to do".to_owned() } else { counted(sent) };
-                let step = Step { at: line.at, says, sent, is_open: false };
-                self.of(text("event.id"), now).handlers.insert(line.function.clone(), step);
+                let text = if sent == 0 { "nothing to do".to_owned() } else { counted(sent) };
+                let step = Step { at: line.at, text, sent, is_open: false };
+                self.timeline(field("event.id"), now).handlers.insert(line.function.clone(), step);
             }
             Some(EventName::ActionsDryRun) => {
-                let step = Step { at: line.at, says: "dry run".to_owned(), ..Step::default() };
-                self.of(text("event.id"), now).handlers.insert(line.function.clone(), step);
+                let step = Step { at: line.at, text: "dry run".to_owned(), ..Step::default() };
+                self.timeline(field("event.id"), now).handlers.insert(line.function.clone(), step);
             }
             Some(EventName::ActionPerformed) => {
-                let says = format!("{} {}", text("action.kind"), text("outcome").replace('_', " "));
-                self.step(line, text("action.id"), says, false, now);
+                let text = format!("{} {}", field("action.kind"), field("outcome").replace('_', " "));
+                self.step(line, field("action.id"), text, false, now);
             }
             Some(EventName::MessageRetried) => {
                 let after = line.count("retry_ms").unwrap_or_default();
-                let says = format!("{}, retried in {after} ms", text("reason"));
-                self.step(line, text("subject"), says, true, now);
+                let text = format!("{}, retried in {after} ms", field("reason"));
+                self.step(line, field("subject"), text, true, now);
             }
             Some(EventName::MessageDeadLettered) => {
-                self.step(line, text("subject"), format!("dead-lettered: {}", text("reason")), false, now);
+                self.step(line, field("subject"), format!("dead-lettered: {}", field("reason")), false, now);
             }
             _ => {}
         }
     }
 
-    /// The ways that can be told now, each once unless more was heard of it since.
-    pub fn told(&mut self, now: i64) -> Vec<Timeline> {
+    /// Returns the timelines that have finished, each once unless a line was added since; `now` is in milliseconds since 1970.
+    pub fn finished(&mut self, now: i64) -> Vec<Timeline> {
         let webhooks = &self.webhooks;
-        let mut told = Vec::new();
-        for way in self.ways.values_mut() {
-            way.webhook_at = way.request.as_ref().and_then(|request| webhooks.get(request)).copied();
-            let quiet = now.saturating_sub(way.heard_at);
-            if !way.is_told && quiet >= if way.is_whole() { QUIET_MS } else { PATIENCE_MS } {
-                way.is_told = true;
-                told.push(way.clone());
+        let mut finished = Vec::new();
+        for timeline in self.timelines.values_mut() {
+            timeline.webhook_at =
+                timeline.request.as_ref().and_then(|request| webhooks.get(request)).copied();
+            let quiet = now.saturating_sub(timeline.updated_at);
+            if !timeline.is_finished && quiet >= if timeline.is_complete() { QUIET_MS } else { INCOMPLETE_MS }
+            {
+                timeline.is_finished = true;
+                finished.push(timeline.clone());
             }
         }
-        self.ways.retain(|_, way| now.saturating_sub(way.heard_at) < MEMORY_MS);
-        self.webhooks.retain(|_, at| now.saturating_sub(*at) < MEMORY_MS);
-        told.sort_by_key(Timeline::start);
-        told
+        self.timelines.retain(|_, timeline| now.saturating_sub(timeline.updated_at) < RETENTION_MS);
+        self.webhooks.retain(|_, at| now.saturating_sub(*at) < RETENTION_MS);
+        finished.sort_by_key(Timeline::start);
+        finished
     }
 
-    fn of(&mut self, event: &str, now: i64) -> &mut Timeline {
-        let way = self.ways.entry(event.to_owned()).or_default();
-        event.clone_into(&mut way.event);
-        (way.heard_at, way.is_told) = (now, false);
-        way
+    fn timeline(&mut self, event: &str, now: i64) -> &mut Timeline {
+        let timeline = self.timelines.entry(event.to_owned()).or_default();
+        event.clone_into(&mut timeline.event);
+        (timeline.updated_at, timeline.is_finished) = (now, false);
+        timeline
     }
 
-    /// A step of the worker's, whose subject is an action (`{event}.{handler}.{place}`), or a handler's, whose is the event.
-    fn step(&mut self, line: &LogLine, subject: &str, says: String, is_open: bool, now: i64) {
-        let mut step = Step { at: line.at, says, sent: 0, is_open };
+    /// Adds a step: the worker's lines have an action as their subject (`{event}.{handler}.{index}`), a handler's the event.
+    fn step(&mut self, line: &LogLine, subject: &str, text: String, is_open: bool, now: i64) {
+        let mut step = Step { at: line.at, text, sent: 0, is_open };
         match subject.split('.').collect::<Vec<_>>().as_slice() {
-            [event, _, place, ..] => {
+            [event, _, index, ..] => {
                 if line.text("action.kind").is_none() {
-                    step.says = format!("action {place} {}", step.says);
+                    step.text = format!("action {index} {}", step.text);
                 }
-                self.of(event, now).actions.insert(subject.to_owned(), step);
+                self.timeline(event, now).actions.insert(subject.to_owned(), step);
             }
             [event] if !event.is_empty() => {
-                self.of(event, now).handlers.insert(line.function.clone(), step);
+                self.timeline(event, now).handlers.insert(line.function.clone(), step);
             }
-            // A hint's: no event came of it yet.
+            // The subject is a hint, which has no event yet.
             _ => {}
         }
     }
 }
 
 impl Timeline {
-    /// The functions that it went through.
+    /// The functions that took part.
     pub fn functions(&self) -> impl Iterator<Item = &str> {
-        let door = self.webhook_at.map(|_| "webhook-ingest");
+        let ingest = self.webhook_at.map(|_| "webhook-ingest");
         let worker = (!self.actions.is_empty()).then_some("action-worker");
         let handlers = self.handlers.keys().map(String::as_str);
-        door.into_iter().chain(["event-enricher"]).chain(handlers).chain(worker)
+        ingest.into_iter().chain(["event-enricher"]).chain(handlers).chain(worker)
     }
 
-    /// The way on one line.
+    /// The timeline as one line of text.
     pub fn text(&self) -> String {
         let start = self.start();
         let after = |at: i64| format!("+{} ms", at.saturating_sub(start));
@@ -159,9 +161,9 @@ impl Timeline {
         let mut steps = vec![if self.cause.is_empty() { "…".to_owned() } else { self.cause.clone() }];
         steps.extend(self.stored_at.map(|at| format!("event {}", after(at))));
         let handlers =
-            in_time(&self.handlers).map(|(name, step)| format!("{name} {}: {}", after(step.at), step.says));
+            by_time(&self.handlers).map(|(name, step)| format!("{name} {}: {}", after(step.at), step.text));
         steps.extend(handlers);
-        steps.extend(in_time(&self.actions).map(|(_, step)| format!("{} {}", step.says, after(step.at))));
+        steps.extend(by_time(&self.actions).map(|(_, step)| format!("{} {}", step.text, after(step.at))));
         let outcome = match self.waiting() {
             0 if self.handlers.is_empty() => " → no handler".to_owned(),
             0 => String::new(),
@@ -170,40 +172,40 @@ impl Timeline {
         format!("{} {kind}{ticket}: {}{outcome}", time_of_day(start), steps.join(" → "))
     }
 
-    /// The way as one JSON object.
+    /// The timeline as one JSON object.
     pub fn json(&self) -> Value {
         let start = self.start();
-        let step = |step: &str, name: &str, at: i64, says: &str| json!({ "step": step, "name": name, "after_ms": at.saturating_sub(start), "says": says });
+        let step = |step: &str, name: &str, at: i64, text: &str| json!({ "step": step, "name": name, "after_ms": at.saturating_sub(start), "text": text });
         let mut steps: Vec<Value> =
             self.webhook_at.map(|at| step("webhook", "", at, "accepted")).into_iter().collect();
         steps.extend(self.stored_at.map(|at| step("event", &self.kind, at, "stored")));
-        steps.extend(in_time(&self.handlers).map(|(name, done)| step("handler", name, done.at, &done.says)));
-        steps.extend(in_time(&self.actions).map(|(id, done)| step("action", id, done.at, &done.says)));
-        json!({ "way": {
+        steps.extend(by_time(&self.handlers).map(|(name, done)| step("handler", name, done.at, &done.text)));
+        steps.extend(by_time(&self.actions).map(|(id, done)| step("action", id, done.at, &done.text)));
+        json!({ "timeline": {
             "event": self.event, "kind": self.kind, "ticket": self.ticket, "cause": self.cause,
-            "started": moment(start), "waiting": self.waiting(), "steps": steps,
+            "started": timestamp(start), "waiting": self.waiting(), "steps": steps,
         }})
     }
 
-    /// When it began, as far as it is known.
+    /// The earliest known time.
     fn start(&self) -> i64 {
         let steps = self.handlers.values().chain(self.actions.values()).map(|step| step.at);
-        self.webhook_at.or(self.stored_at).or_else(|| steps.min()).unwrap_or(self.heard_at)
+        self.webhook_at.or(self.stored_at).or_else(|| steps.min()).unwrap_or(self.updated_at)
     }
 
-    fn is_whole(&self) -> bool {
+    fn is_complete(&self) -> bool {
         self.stored_at.is_some() && self.waiting() == 0 && self.handlers.values().all(|step| !step.is_open)
     }
 
-    /// How many actions were decided and are not over.
+    /// The number of actions that were sent and have no final outcome yet.
     fn waiting(&self) -> u64 {
         let sent = self.handlers.values().fold(0_u64, |sum, step| sum.saturating_add(step.sent));
-        let over = self.actions.values().filter(|step| !step.is_open).count();
-        sent.saturating_sub(u64::try_from(over).unwrap_or(u64::MAX))
+        let done = self.actions.values().filter(|step| !step.is_open).count();
+        sent.saturating_sub(u64::try_from(done).unwrap_or(u64::MAX))
     }
 }
 
-fn in_time(steps: &BTreeMap<String, Step>) -> impl Iterator<Item = (&str, &Step)> {
+fn by_time(steps: &BTreeMap<String, Step>) -> impl Iterator<Item = (&str, &Step)> {
     let mut steps: Vec<_> = steps.iter().map(|(name, step)| (name.as_str(), step)).collect();
     steps.sort_by_key(|(_, step)| step.at);
     steps.into_iter()

@@ -7,7 +7,7 @@ const DECIDED: &str =
 const LABELLED: &str = r#"{"level":"INFO","message":"x","event_name":"action.performed","action.id":"e-1.h.0","action.kind":"add_label","outcome":"done"}"#;
 const CREATED: &str = r#"{"level":"INFO","message":"x","event_name":"action.performed","action.id":"e-1.h.1","action.kind":"create_ticket","outcome":"duplicate"}"#;
 
-/// What each function says, with the time at which it does.
+/// The log lines of each function for one event.
 fn lines() -> Vec<LogLine> {
     let accepted = r#"{"level":"INFO","message":"x","event_name":"webhook.accepted","request.id":"r-1"}"#;
     vec![
@@ -19,94 +19,99 @@ fn lines() -> Vec<LogLine> {
     ]
 }
 
-fn heard(lines: &[LogLine]) -> Ways {
-    let mut ways = Ways::default();
+fn recorded(lines: &[LogLine]) -> Timelines {
+    let mut timelines = Timelines::default();
     for line in lines {
-        ways.hear(line, 2_000);
+        timelines.record(line, 2_000);
     }
-    ways
+    timelines
 }
 
 #[test]
 fn the_way_of_an_event_is_one_line() {
-    let mut ways = heard(&lines());
-    assert_eq!(ways.told(2_000), [], "more may come");
-    let told = ways.told(4_000);
+    let mut timelines = recorded(&lines());
+    assert_eq!(timelines.finished(2_000), [], "more may come");
+    let finished = timelines.finished(4_000);
     assert_eq!(
-        told[0].text(),
+        finished[0].text(),
         "00:00:01.000 ticket.stage_changed of t-1: webhook → event +52 ms → h +256 ms: 2 actions → \
          add_label done +514 ms → create_ticket duplicate +529 ms"
     );
     assert_eq!(
-        told[0].functions().collect::<Vec<_>>(),
+        finished[0].functions().collect::<Vec<_>>(),
         ["webhook-ingest", "event-enricher", "h", "action-worker"]
     );
-    assert_eq!(ways.told(9_000), [], "once");
+    assert_eq!(timelines.finished(9_000), [], "once");
 }
 
 #[test]
 fn an_action_that_is_missing_is_waited_for_and_told_of() {
-    let mut ways = heard(&lines()[..4]);
-    assert_eq!(ways.told(4_000), []);
-    let told = ways.told(17_000);
-    assert!(told[0].text().ends_with("add_label done +514 ms → 1 action not done yet"), "{}", told[0].text());
-    ways.hear(&lines()[4], 18_000);
-    assert_eq!(ways.told(20_000)[0].json()["way"]["waiting"], 0);
+    let mut timelines = recorded(&lines()[..4]);
+    assert_eq!(timelines.finished(4_000), []);
+    let finished = timelines.finished(17_000);
+    assert!(
+        finished[0].text().ends_with("add_label done +514 ms → 1 action not done yet"),
+        "{}",
+        finished[0].text()
+    );
+    timelines.record(&lines()[4], 18_000);
+    assert_eq!(timelines.finished(20_000)[0].json()["timeline"]["waiting"], 0);
 }
 
 #[test]
 fn trouble_is_part_of_the_way() {
-    let again = r#"{"level":"INFO","message":"x","event_name":"message.retried","subject":"e-1.h.1","reason":"rate_limited","retry_ms":2000}"#;
-    let given_up = r#"{"level":"INFO","message":"x","event_name":"message.dead_lettered","subject":"e-1.h.1","reason":"not_found"}"#;
+    let retried = r#"{"level":"INFO","message":"x","event_name":"message.retried","subject":"e-1.h.1","reason":"rate_limited","retry_ms":2000}"#;
+    let dead_lettered = r#"{"level":"INFO","message":"x","event_name":"message.dead_lettered","subject":"e-1.h.1","reason":"not_found"}"#;
     let mut lines = lines();
-    lines[4] = LogLine::read("action-worker", 1_600, again);
-    let mut ways = heard(&lines);
-    assert!(ways.told(4_000).is_empty(), "it comes again");
-    ways.hear(&LogLine::read("action-worker", 3_600, given_up), 4_000);
-    let text = ways.told(6_000)[0].text();
+    lines[4] = LogLine::read("action-worker", 1_600, retried);
+    let mut timelines = recorded(&lines);
+    assert!(timelines.finished(4_000).is_empty(), "the message will be retried");
+    timelines.record(&LogLine::read("action-worker", 3_600, dead_lettered), 4_000);
+    let text = timelines.finished(6_000)[0].text();
     assert!(text.ends_with("add_label done +514 ms → action 1 dead-lettered: not_found +2600 ms"), "{text}");
     let panicked = r#"{"level":"INFO","message":"x","event_name":"message.dead_lettered","subject":"e-1","reason":"handler_panicked"}"#;
-    let mut ways =
-        heard(&[LogLine::read("event-enricher", 1_000, STORED), LogLine::read("h", 1_100, panicked)]);
-    let text = ways.told(4_000)[0].text();
+    let mut timelines =
+        recorded(&[LogLine::read("event-enricher", 1_000, STORED), LogLine::read("h", 1_100, panicked)]);
+    let text = timelines.finished(4_000)[0].text();
     assert!(text.ends_with("event +0 ms → h +100 ms: dead-lettered: handler_panicked"), "{text}");
 }
 
 #[test]
 fn what_nobody_answers_says_so() {
     let unrecognised = r#"{"level":"INFO","message":"x","event_name":"webhook.unrecognised","hint.id":"r-1.0","event.id":"e-2"}"#;
-    let mut ways = heard(&[LogLine::read("event-enricher", 1_000, unrecognised)]);
-    let text = ways.told(4_000)[0].text();
+    let mut timelines = recorded(&[LogLine::read("event-enricher", 1_000, unrecognised)]);
+    let text = timelines.finished(4_000)[0].text();
     assert_eq!(text, "00:00:01.000 webhook.unrecognised: webhook → event +0 ms → no handler");
 }
 
 #[test]
 fn a_hint_in_trouble_is_no_event() {
-    let again = r#"{"level":"INFO","message":"x","event_name":"message.retried","subject":"r-1.0","reason":"unreachable","retry_ms":2000}"#;
-    assert_eq!(heard(&[LogLine::read("event-enricher", 1_000, again)]).told(60_000), []);
+    let retried = r#"{"level":"INFO","message":"x","event_name":"message.retried","subject":"r-1.0","reason":"unreachable","retry_ms":2000}"#;
+    assert_eq!(recorded(&[LogLine::read("event-enricher", 1_000, retried)]).finished(60_000), []);
 }
 
 #[test]
 fn a_dry_run_waits_for_no_action() {
     let dry =
         r#"{"level":"INFO","message":"x","event_name":"actions.dry_run","event.id":"e-1","action":"{}"}"#;
-    let mut ways = heard(&[LogLine::read("event-enricher", 1_000, STORED), LogLine::read("h", 1_100, dry)]);
-    assert!(ways.told(4_000)[0].text().ends_with("h +100 ms: dry run"));
+    let mut timelines =
+        recorded(&[LogLine::read("event-enricher", 1_000, STORED), LogLine::read("h", 1_100, dry)]);
+    assert!(timelines.finished(4_000)[0].text().ends_with("h +100 ms: dry run"));
 }
 
 #[test]
 fn what_stood_still_for_long_is_forgotten() {
-    let mut ways = heard(&lines());
-    assert_eq!(ways.told(MEMORY_MS + 2_000).len(), 1);
-    assert!(ways.ways.is_empty() && ways.webhooks.is_empty());
+    let mut timelines = recorded(&lines());
+    assert_eq!(timelines.finished(RETENTION_MS + 2_000).len(), 1);
+    assert!(timelines.timelines.is_empty() && timelines.webhooks.is_empty());
 }
 
 proptest! {
     #[test]
     fn the_order_in_which_lines_are_read_does_not_matter(order in Just([0, 1, 2, 3, 4]).prop_shuffle()) {
         let all = lines();
-        let shuffled: Vec<LogLine> = order.iter().map(|place| all[*place].clone()).collect();
-        let text = |mut ways: Ways| ways.told(9_000)[0].text();
-        prop_assert_eq!(text(heard(&shuffled)), text(heard(&all)));
+        let shuffled: Vec<LogLine> = order.iter().map(|index| all[*index].clone()).collect();
+        let text = |mut timelines: Timelines| timelines.finished(9_000)[0].text();
+        prop_assert_eq!(text(recorded(&shuffled)), text(recorded(&all)));
     }
 }
