@@ -1,10 +1,7 @@
-//! Everything that is parsed from outside, as functions of arbitrary bytes. `targets.rs` runs them: for a moment each in
-//! `cargo test`, for longer with `cargo xtask fuzz`.
+//! Fuzz targets: functions of arbitrary bytes for every parser of external input. `targets.rs` runs them: briefly in
+//! `cargo test`, longer with `cargo xtask fuzz`.
 
-#![expect(
-    clippy::missing_panics_doc,
-    reason = "a target panics where what it names is broken; that is its result"
-)]
+#![expect(clippy::missing_panics_doc, reason = "a target panics if its property does not hold")]
 
 use automations::json::{from_json, to_json};
 use automations::model::action::PlannedAction;
@@ -23,19 +20,19 @@ use webhook_ingest::address;
 #[cfg(test)]
 mod targets;
 
-/// A webhook's body leads to ids, few and each once, or to none.
+/// A webhook's body has ticket ids without duplicates, or none.
 pub fn webhook_body(bytes: &[u8]) {
     let ids = ticket_ids(bytes);
     let distinct: std::collections::HashSet<_> = ids.iter().collect();
-    assert_eq!(distinct.len(), ids.len(), "an id comes once");
+    assert_eq!(distinct.len(), ids.len(), "no id is repeated");
     assert!(
         ids.iter().all(|id| !id.as_str().is_empty() && id.as_str().len() <= bytes.len()),
-        "ids come from the body"
+        "ids are part of the body"
     );
-    assert_eq!(ids, ticket_ids(bytes), "and are the same again");
+    assert_eq!(ids, ticket_ids(bytes), "parsing is deterministic");
 }
 
-/// A path is an address whose parts are what they should be, or a refusal.
+/// A path is a valid address, or is rejected.
 pub fn webhook_path(bytes: &[u8]) {
     let Ok(path) = std::str::from_utf8(bytes) else { return };
     match address(path) {
@@ -44,72 +41,71 @@ pub fn webhook_path(bytes: &[u8]) {
             assert_eq!(
                 path.trim_start_matches('/'),
                 again.trim_start_matches('/'),
-                "nothing is read into it"
+                "the address has the same parts as the path"
             );
             let plain =
                 |text: &str| text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
             assert!(
                 plain(found.organisation.as_str()) && plain(found.action.as_str()),
-                "a part of a secret's name"
+                "the parts are valid in a secret's name"
             );
         }
-        Err(refusal) => assert!(
-            matches!(refusal, RejectionReason::NotFound | RejectionReason::Unauthorised),
-            "{refusal:?}"
-        ),
+        Err(reason) => {
+            assert!(matches!(reason, RejectionReason::NotFound | RejectionReason::Unauthorised), "{reason:?}")
+        }
     }
 }
 
-/// Any response of the API is data, or an error that quotes nothing of it. After a mutation, an error never says that nothing
-/// happened unless the status says so.
+/// A response of the API is data, or an error that does not quote it. After a mutation, an error says that nothing happened
+/// only if the status says so.
 pub fn response(status: u16, is_mutation: bool, body: &[u8]) {
     let Err(error) = read_any_response(status, is_mutation, body) else { return };
     assert!(error.to_string().len() < 200, "{error}");
     assert!(!is_mutation || !matches!(error, Error::Unavailable { why } if why.contains("5xx")), "{error}");
 }
 
-/// What is on a queue is a message of ours, and survives the way, or is told to be none without a word of it.
+/// A message on a queue is valid and round-trips, or the error does not quote it.
 pub fn message(bytes: &[u8]) {
-    survives::<Hint>(bytes);
-    survives::<Event>(bytes);
-    survives::<PlannedAction>(bytes);
+    round_trips::<Hint>(bytes);
+    round_trips::<Event>(bytes);
+    round_trips::<PlannedAction>(bytes);
     if let Ok(text) = std::str::from_utf8(bytes)
         && let Ok(header) = TraceHeader::parse(text)
     {
-        assert_eq!(TraceHeader::parse(header.as_str()), Ok(header), "a header is one again");
+        assert_eq!(TraceHeader::parse(header.as_str()), Ok(header), "a header round-trips");
     }
 }
 
-fn survives<T: Serialize + DeserializeOwned>(bytes: &[u8]) {
+fn round_trips<T: Serialize + DeserializeOwned>(bytes: &[u8]) {
     match from_json::<T>(bytes) {
         Ok(value) => {
             let text = to_json(&value);
             let again = from_json::<T>(text.as_bytes()).map(|value| to_json(&value));
-            assert_eq!(again.ok(), Some(text), "what we write we can read");
+            assert_eq!(again.ok(), Some(text), "a message round-trips");
         }
         Err(decode_error) => {
-            assert!(decode_error.to_string().len() < 400, "where it does not fit, in a line");
+            assert!(decode_error.to_string().len() < 400, "the error is short");
         }
     }
 }
 
-/// Two looks at a ticket: what happened in between is told once, and the same look again tells nothing.
+/// Two states of a ticket: a change is reported once, and the same state again reports nothing.
 pub fn difference(bytes: &[u8]) {
     let half = bytes.len() / 2;
     let (before, after) = bytes.split_at(half);
     let first = change(None, Some(seen(before)), false).map(|change| change.snapshot);
     let second = change(first.as_ref(), Some(seen(after)), false);
     let stored: Option<Snapshot> = second.map(|change| {
-        assert!(!change.kind.is_empty(), "a change is told");
+        assert!(!change.kind.is_empty(), "a change has a kind");
         change.snapshot
     });
     let latest = stored.or(first);
-    assert_eq!(change(latest.as_ref(), Some(seen(after)), true), None, "the same look tells nothing");
-    let gone = change(latest.as_ref(), None, false).map(|change| change.snapshot);
-    assert_eq!(change(gone.as_ref(), None, false), None, "a ticket vanishes once");
+    assert_eq!(change(latest.as_ref(), Some(seen(after)), true), None, "the same state is no change");
+    let deleted = change(latest.as_ref(), None, false).map(|change| change.snapshot);
+    assert_eq!(change(deleted.as_ref(), None, false), None, "a ticket is deleted once");
 }
 
-/// A ticket that these bytes describe: every field takes few values, so that two are often nearly the same.
+/// A ticket from these bytes: every field has few possible values, so that two tickets are often similar.
 fn seen(bytes: &[u8]) -> Seen {
     let at = |position: usize| bytes.get(position).copied().unwrap_or_default();
     let mut ticket: Ticket = testing::ticket();

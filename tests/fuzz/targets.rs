@@ -1,4 +1,4 @@
-//! Each target: its corpus, and then what bolero thinks of.
+//! Runs each target with its corpus and with bolero's inputs.
 
 #[test]
 fn webhook_body() {
