@@ -1,19 +1,19 @@
-//! The control API: what a test arranges, and what it looks at afterwards.
+//! The control API, with which tests prepare data and check results.
 //!
-//! | request | what |
+//! | request | effect |
 //! |---|---|
-//! | `POST /control/organisations` `{"name"}` | the organisation's API key, workflows and labels; made where there is none |
-//! | `POST /control/tickets` | a new ticket: any field of `Ticket`, or `workflow`, `stage`, `labels` by name |
-//! | `PATCH /control/tickets/{id}` | changes a ticket, as a person at the screen would; the same fields |
-//! | `GET /control/tickets/{id}` | the ticket as it is |
-//! | `GET /control/mutations?organisation=` | every mutation that came, in order, with its variables |
-//! | `PUT /control/faults` `[{"is", "on", "times", "organisation"}]` | replaces what is to go wrong (`POST` adds to it); see `fault.rs` |
-//! | `PUT /control/webhooks/{organisation}` | how its webhooks are sent; see `Webhooks` in `webhooks.rs` |
-//! | `GET /control/post` | `{"pending"}`: how many webhooks have not arrived yet |
-//! | `GET /control/webhooks` | every webhook that was due, in order, and whether it was lost |
-//! | `POST /control/users` `{"email", "password", "organisations"}` | a user who may enter these organisations, the first by signing in |
-//! | `POST /control/expire-tokens` `{"organisation"}` | refuses every token issued to it until now |
-//! | `POST /control/reset` | forgets tickets, contacts, mutations and faults |
+//! | `POST /control/organisations` `{"name"}` | returns the organisation's API key, workflows and labels; creates it if it does not exist |
+//! | `POST /control/tickets` | creates a ticket: any field of `Ticket`, or `workflow`, `stage`, `labels` by name |
+//! | `PATCH /control/tickets/{id}` | changes a ticket, as a person in Salestrekker would; the same fields |
+//! | `GET /control/tickets/{id}` | returns the ticket |
+//! | `GET /control/mutations?organisation=` | returns all received mutations, in order, with their variables |
+//! | `PUT /control/faults` `[{"is", "on", "times", "organisation"}]` | replaces the injected faults (`POST` adds to them); see `fault.rs` |
+//! | `PUT /control/webhooks/{organisation}` | sets how its webhooks are sent; see `Webhooks` in `webhooks.rs` |
+//! | `GET /control/pending-webhooks` | returns `{"pending"}`: the number of webhooks that have not arrived yet |
+//! | `GET /control/webhooks` | returns all webhooks that were due, in order, and whether each was lost |
+//! | `POST /control/users` `{"email", "password", "organisations"}` | creates a user who is a member of these organisations; signing in leads to the first one |
+//! | `POST /control/expire-tokens` `{"organisation"}` | invalidates all tokens that were issued to it until now |
+//! | `POST /control/reset` | deletes tickets, contacts, mutations and faults |
 
 use super::fault::Fault;
 use super::objects::{Ticket, TicketValues, Workflow};
@@ -27,10 +27,10 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// Where no organisation is named.
+/// The organisation if a request names none.
 const DEFAULT_ORGANISATION: &str = "demo";
 
-type Answer = Result<Json<Value>, (StatusCode, String)>;
+type ControlResult = Result<Json<Value>, (StatusCode, String)>;
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new()
@@ -39,7 +39,7 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/control/tickets/{id}", get(ticket).patch(change))
         .route("/control/mutations", get(mutations))
         .route("/control/faults", put(faults).post(more_faults))
-        .route("/control/post", get(pending))
+        .route("/control/pending-webhooks", get(pending_webhooks))
         .route("/control/webhooks", get(webhooks))
         .route("/control/webhooks/{organisation}", put(set_webhooks))
         .route("/control/users", post(user))
@@ -47,10 +47,10 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/control/reset", post(reset))
 }
 
-/// A ticket as a test arranges it; what is absent stays as it is, or is made up.
+/// The fields of a ticket to create or change. Absent fields keep their value, or get a default in a new ticket.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Arranged {
+struct TicketFields {
     organisation: Option<String>,
     name: Option<String>,
     workflow: Option<String>,
@@ -61,19 +61,19 @@ struct Arranged {
     id_stage: Option<String>,
     id_labels: Option<Vec<String>>,
     id_clients: Option<Vec<String>>,
-    values: Option<ArrangedValues>,
+    values: Option<ValuesField>,
     description: Option<String>,
     is_active: Option<bool>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct ArrangedValues {
+struct ValuesField {
     once_off: f64,
 }
 
 #[derive(Deserialize)]
-struct Named {
+struct OrganisationName {
     name: String,
 }
 
@@ -82,9 +82,9 @@ struct Filter {
     organisation: Option<String>,
 }
 
-async fn organisation(State(world): State<Shared>, Json(named): Json<Named>) -> Json<Value> {
+async fn organisation(State(world): State<Shared>, Json(new): Json<OrganisationName>) -> Json<Value> {
     let mut world = world.lock();
-    let found = world.organisation(&named.name);
+    let found = world.organisation(&new.name);
     let workflow = |workflow: &Workflow| {
         let stages: Vec<_> =
             workflow.stages.iter().map(|stage| json!({"id": *stage.id, "name": stage.name})).collect();
@@ -100,10 +100,10 @@ async fn organisation(State(world): State<Shared>, Json(named): Json<Named>) -> 
     }))
 }
 
-async fn create(State(world): State<Shared>, Json(arranged): Json<Arranged>) -> Answer {
+async fn create(State(world): State<Shared>, Json(fields): Json<TicketFields>) -> ControlResult {
     let mut world = world.lock();
     let id = world.new_id();
-    let name = arranged.organisation.clone().unwrap_or_else(|| DEFAULT_ORGANISATION.to_owned());
+    let name = fields.organisation.clone().unwrap_or_else(|| DEFAULT_ORGANISATION.to_owned());
     let organisation = world.organisation(&name);
     let first = organisation.workflows.first();
     let mut ticket = Ticket {
@@ -121,35 +121,35 @@ async fn create(State(world): State<Shared>, Json(arranged): Json<Arranged>) -> 
         description: None,
         is_active: Some(true),
     };
-    arrange(&mut ticket, arranged, organisation)?;
-    let shown = Json(show(&ticket));
+    set_fields(&mut ticket, fields, organisation)?;
+    let response = Json(to_json(&ticket));
     organisation.tickets.insert(id.clone(), ticket);
-    world.tell(&name, None, &id);
-    Ok(shown)
+    world.send_webhooks(&name, None, &id);
+    Ok(response)
 }
 
 async fn change(
     State(world): State<Shared>,
     Path(id): Path<String>,
-    Json(arranged): Json<Arranged>,
-) -> Answer {
+    Json(fields): Json<TicketFields>,
+) -> ControlResult {
     let mut world = world.lock();
     let organisation =
         world.organisations.values_mut().find(|organisation| organisation.tickets.contains_key(&id));
-    let organisation = organisation.ok_or_else(|| no_such("ticket", &id))?;
-    let before = organisation.tickets.get(&id).cloned().ok_or_else(|| no_such("ticket", &id))?;
+    let organisation = organisation.ok_or_else(|| not_found("ticket", &id))?;
+    let before = organisation.tickets.get(&id).cloned().ok_or_else(|| not_found("ticket", &id))?;
     let mut ticket = before.clone();
-    arrange(&mut ticket, arranged, organisation)?;
-    let (name, shown) = (organisation.name.clone(), Json(show(&ticket)));
+    set_fields(&mut ticket, fields, organisation)?;
+    let (name, response) = (organisation.name.clone(), Json(to_json(&ticket)));
     organisation.tickets.insert(id.clone(), ticket);
-    world.tell(&name, Some(&before), &id);
-    Ok(shown)
+    world.send_webhooks(&name, Some(&before), &id);
+    Ok(response)
 }
 
-async fn ticket(State(world): State<Shared>, Path(id): Path<String>) -> Answer {
+async fn ticket(State(world): State<Shared>, Path(id): Path<String>) -> ControlResult {
     let world = world.lock();
     let ticket = world.organisations.values().find_map(|organisation| organisation.tickets.get(&id));
-    ticket.map(|ticket| Json(show(ticket))).ok_or_else(|| no_such("ticket", &id))
+    ticket.map(|ticket| Json(to_json(ticket))).ok_or_else(|| not_found("ticket", &id))
 }
 
 async fn mutations(State(world): State<Shared>, Query(filter): Query<Filter>) -> Json<Value> {
@@ -174,8 +174,8 @@ async fn webhooks(State(world): State<Shared>) -> Json<Value> {
     Json(json!(world.lock().webhooks))
 }
 
-async fn pending(State(world): State<Shared>) -> Json<Value> {
-    Json(json!({ "pending": world.lock().post.pending() }))
+async fn pending_webhooks(State(world): State<Shared>) -> Json<Value> {
+    Json(json!({ "pending": world.lock().sender.pending() }))
 }
 
 async fn set_webhooks(
@@ -218,40 +218,40 @@ async fn reset(State(world): State<Shared>) -> Json<Value> {
     Json(json!({}))
 }
 
-fn arrange(
+fn set_fields(
     ticket: &mut Ticket,
-    arranged: Arranged,
+    fields: TicketFields,
     organisation: &Organisation,
 ) -> Result<(), (StatusCode, String)> {
-    if let Some(name) = arranged.workflow {
+    if let Some(name) = fields.workflow {
         let workflow = organisation.workflows.iter().find(|workflow| workflow.name == name);
-        let workflow = workflow.ok_or_else(|| no_such("workflow", &name))?;
+        let workflow = workflow.ok_or_else(|| not_found("workflow", &name))?;
         ticket.id_workflow = Some(workflow.id.clone());
         ticket.id_stage = workflow.stages.first().map(|stage| stage.id.clone());
     }
-    set(&mut ticket.id_workflow, arranged.id_workflow.map(ID));
-    if let Some(name) = arranged.stage {
+    set(&mut ticket.id_workflow, fields.id_workflow.map(ID));
+    if let Some(name) = fields.stage {
         let workflow =
             organisation.workflows.iter().find(|workflow| Some(&workflow.id) == ticket.id_workflow.as_ref());
         let stage = workflow.and_then(|workflow| workflow.stages.iter().find(|stage| stage.name == name));
-        ticket.id_stage = Some(stage.ok_or_else(|| no_such("stage", &name))?.id.clone());
+        ticket.id_stage = Some(stage.ok_or_else(|| not_found("stage", &name))?.id.clone());
     }
-    if let Some(names) = arranged.labels {
+    if let Some(names) = fields.labels {
         let id = |name: &String| {
             organisation.labels.iter().find(|label| &label.name == name).map(|label| label.id.clone())
         };
-        let ids = names.iter().map(|name| id(name).ok_or_else(|| no_such("label", name)));
+        let ids = names.iter().map(|name| id(name).ok_or_else(|| not_found("label", name)));
         ticket.id_labels = Some(ids.collect::<Result<_, _>>()?);
     }
     let ids = |ids: Vec<String>| ids.into_iter().map(ID).collect();
-    set(&mut ticket.id_stage, arranged.id_stage.map(ID));
-    set(&mut ticket.id_owner, arranged.id_owner.map(ID));
-    set(&mut ticket.id_labels, arranged.id_labels.map(ids));
-    set(&mut ticket.id_clients, arranged.id_clients.map(ids));
-    set(&mut ticket.name, arranged.name);
-    set(&mut ticket.description, arranged.description);
-    set(&mut ticket.is_active, arranged.is_active);
-    set(&mut ticket.values, arranged.values.map(|values| TicketValues { once_off: Some(values.once_off) }));
+    set(&mut ticket.id_stage, fields.id_stage.map(ID));
+    set(&mut ticket.id_owner, fields.id_owner.map(ID));
+    set(&mut ticket.id_labels, fields.id_labels.map(ids));
+    set(&mut ticket.id_clients, fields.id_clients.map(ids));
+    set(&mut ticket.name, fields.name);
+    set(&mut ticket.description, fields.description);
+    set(&mut ticket.is_active, fields.is_active);
+    set(&mut ticket.values, fields.values.map(|values| TicketValues { once_off: Some(values.once_off) }));
     Ok(())
 }
 
@@ -261,8 +261,8 @@ fn set<T>(field: &mut Option<T>, value: Option<T>) {
     }
 }
 
-/// A ticket as the control API and a webhook show it.
-pub(super) fn show(ticket: &Ticket) -> Value {
+/// A ticket as JSON of the control API and of a webhook.
+pub(super) fn to_json(ticket: &Ticket) -> Value {
     let ids = |ids: &Option<Vec<ID>>| ids.iter().flatten().map(|id| id.to_string()).collect::<Vec<_>>();
     let id = |id: &Option<ID>| id.as_ref().map(|id| id.to_string());
     json!({
@@ -278,6 +278,6 @@ pub(super) fn show(ticket: &Ticket) -> Value {
     })
 }
 
-fn no_such(kind: &str, name: &str) -> (StatusCode, String) {
+fn not_found(kind: &str, name: &str) -> (StatusCode, String) {
     (StatusCode::NOT_FOUND, format!("the stand-in has no {kind} {name:?}"))
 }

@@ -1,5 +1,5 @@
-//! What can be made to go wrong with a request: each unknown of the vendor's answers is a switch
-//! (salestrekker-facts.md, sections 2 and 7).
+//! Faults that tests inject into requests: one for each unknown of the vendor's behaviour (salestrekker-facts.md, sections 2
+//! and 7).
 
 use async_graphql::futures_util::stream;
 use axum::Json;
@@ -11,20 +11,20 @@ use serde_json::{Value, json};
 use std::io;
 use std::time::Duration;
 
-/// Something that is to go wrong with the next `times` requests that fit.
+/// A fault of the next `times` requests that match.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Fault {
-    /// Only for this organisation, by name; for all where absent.
+    /// Only for the organisation with this name; for all if absent.
     #[serde(default)]
     pub(super) organisation: Option<String>,
-    /// Only for requests whose document holds this text, for example `ticketCreate`.
+    /// Only for requests whose document contains this text, for example `ticketCreate`.
     #[serde(default)]
     pub(super) on: Option<String>,
-    /// How often; once where absent.
+    /// The number of requests; 1 if absent.
     #[serde(default = "once")]
     pub(super) times: u32,
-    /// What.
+    /// The kind of fault.
     #[serde(rename = "is")]
     pub(super) kind: Kind,
 }
@@ -33,11 +33,11 @@ fn once() -> u32 {
     1
 }
 
-/// What goes wrong.
+/// A kind of fault. "Not performed" means that the request has no effect; "performed" that it has.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum Kind {
-    /// Nothing is done; an HTML page with this status, which may be 200.
+    /// Not performed; an HTML page with this status, which may be 200.
     Status {
         /// For example 503.
         code: u16,
@@ -45,60 +45,60 @@ pub(super) enum Kind {
         #[serde(default)]
         retry_after: Option<u32>,
     },
-    /// Nothing is done; the token is refused, with this status, which may be 200.
-    Refuse {
+    /// Not performed; the token is rejected with this status, which may be 200.
+    Reject {
         /// For example 401.
         code: u16,
     },
-    /// Nothing is done; 200 with an error and no data.
+    /// Not performed; 200 with an error and no data.
     Errors {
-        /// What it says.
+        /// The message of the error.
         message: String,
         /// Its `extensions.code`.
         #[serde(default)]
         code: Option<String>,
     },
-    /// Nothing is done; 200 with just this answer: for what the reconstructed schema does not have.
-    Answer(Value),
-    /// Nothing is done; an answer of so many bytes.
+    /// Not performed; 200 with this response, for example with fields that the reconstructed schema does not have.
+    Respond(Value),
+    /// Not performed; a response of this size.
     Large {
-        /// How many, at least.
+        /// The smallest size in bytes.
         bytes: usize,
     },
-    /// Nothing is done; an answer of so many lists in each other.
+    /// Not performed; a response of nested lists.
     Deep {
-        /// How many.
+        /// The depth.
         levels: usize,
     },
-    /// Nothing is done, and the connection breaks.
+    /// Not performed, and the connection breaks.
     CutBefore,
-    /// It is done, and the connection breaks before the answer.
+    /// Performed, and the connection breaks before the response.
     CutAfter,
-    /// It is done, and answered so many milliseconds later.
+    /// Performed, with a delayed response.
     Slow {
-        /// How many.
+        /// The delay in milliseconds.
         ms: u64,
     },
-    /// It is done, and answered a byte a second.
+    /// Performed; the response arrives at one byte per second.
     Trickle,
-    /// It is done, but for the first so many fields, which are null with an error each.
+    /// Performed; the first fields of the response are null, with an error each.
     Partial {
-        /// How many.
+        /// The number of fields.
         fields: usize,
-        /// Whether the errors leave out whose they are.
+        /// Whether the errors have no `path`.
         #[serde(default)]
         pathless: bool,
     },
-    /// It is done, and answered with `data` null and no error.
+    /// Performed; the response has `data` null and no error.
     NullData,
-    /// It is done and answered as if all were well, but these fields of the ticket stay as they were.
+    /// Performed with a normal response, but these fields of the ticket keep their value.
     Drop(Vec<String>),
 }
 
 impl Kind {
-    /// The answer, where nothing is to be done.
-    pub(super) fn instead(&self) -> Option<Response> {
-        let answer = match self {
+    /// The response if the request is not performed.
+    pub(super) fn early_response(&self) -> Option<Response> {
+        let response = match self {
             Self::Status { code, retry_after } => {
                 let mut response = (status(*code), "<html>out of order</html>").into_response();
                 if let Some(value) = retry_after.and_then(|seconds| seconds.to_string().parse().ok()) {
@@ -106,7 +106,7 @@ impl Kind {
                 }
                 response
             }
-            Self::Refuse { code } => (status(*code), Json(refusal())).into_response(),
+            Self::Reject { code } => (status(*code), Json(unauthenticated())).into_response(),
             Self::Errors { message, code } => {
                 let error = json!({ "message": message, "extensions": { "code": code } });
                 Json(json!({ "data": null, "errors": [error] })).into_response()
@@ -118,34 +118,34 @@ impl Kind {
                 let deep = format!("{}{}", "[".repeat(*levels), "]".repeat(*levels));
                 format!("{{\"data\": {{\"answer\": {deep}}}}}").into_response()
             }
-            Self::Answer(answer) => Json(answer).into_response(),
+            Self::Respond(response) => Json(response).into_response(),
             Self::CutBefore => cut(),
             _ => return None,
         };
-        Some(answer)
+        Some(response)
     }
 
-    /// The answer, where the request was done and answered with this.
-    pub(super) async fn afterwards(&self, mut answer: Value) -> Response {
+    /// The response to a request that was performed with this response.
+    pub(super) async fn late_response(&self, mut response: Value) -> Response {
         match self {
             Self::CutAfter => return cut(),
-            Self::Trickle => return trickle(&answer),
+            Self::Trickle => return trickle(&response),
             Self::Slow { ms } => pause(Duration::from_millis(*ms)).await,
-            Self::NullData => answer = json!({ "data": null }),
-            Self::Partial { fields, pathless } => spoil(&mut answer, *fields, *pathless),
+            Self::NullData => response = json!({ "data": null }),
+            Self::Partial { fields, pathless } => nullify(&mut response, *fields, *pathless),
             _ => {}
         }
-        Json(answer).into_response()
+        Json(response).into_response()
     }
 
-    /// The fields of a ticket that an update leaves as they were.
+    /// The fields of a ticket that an update does not change.
     pub(super) fn dropped(&self) -> &[String] {
         if let Self::Drop(fields) = self { fields } else { &[] }
     }
 }
 
-/// What the stand-in says to a bad token.
-pub(super) fn refusal() -> Value {
+/// The response to a request with an invalid token.
+pub(super) fn unauthenticated() -> Value {
     json!({ "errors": [{ "message": "not signed in", "extensions": { "code": "UNAUTHENTICATED" } }] })
 }
 
@@ -153,14 +153,14 @@ fn status(code: u16) -> StatusCode {
     StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-/// An answer that breaks off before its first byte.
+/// A response that breaks off before its first byte.
 fn cut() -> Response {
     let broken = stream::once(async { Err::<Bytes, _>(io::Error::other("cut by a fault")) });
     Body::from_stream(broken).into_response()
 }
 
-fn trickle(answer: &Value) -> Response {
-    let bytes = answer.to_string().into_bytes();
+fn trickle(response: &Value) -> Response {
+    let bytes = response.to_string().into_bytes();
     let trickling = stream::unfold(bytes.into_iter(), |mut bytes| async move {
         let byte = bytes.next()?;
         pause(Duration::from_secs(1)).await;
@@ -170,19 +170,19 @@ fn trickle(answer: &Value) -> Response {
 }
 
 async fn pause(time: Duration) {
-    #[expect(clippy::disallowed_methods, reason = "being slow is what was asked for")]
+    #[expect(clippy::disallowed_methods, reason = "the delay is the fault")]
     tokio::time::sleep(time).await;
 }
 
-fn spoil(answer: &mut Value, fields: usize, pathless: bool) {
+fn nullify(response: &mut Value, fields: usize, pathless: bool) {
     let mut errors = Vec::new();
-    let data = answer.get_mut("data").and_then(Value::as_object_mut);
+    let data = response.get_mut("data").and_then(Value::as_object_mut);
     for (name, value) in data.into_iter().flatten().take(fields) {
         *value = Value::Null;
         let path = if pathless { Value::Null } else { json!([name]) };
-        errors.push(json!({ "message": "a part of it failed", "path": path }));
+        errors.push(json!({ "message": "a field failed", "path": path }));
     }
-    if let Some(answer) = answer.as_object_mut() {
-        answer.insert("errors".to_owned(), Value::Array(errors));
+    if let Some(response) = response.as_object_mut() {
+        response.insert("errors".to_owned(), Value::Array(errors));
     }
 }

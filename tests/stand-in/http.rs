@@ -1,35 +1,39 @@
-//! The stand-in over HTTP: `POST /graphql` as the vendor's, a page to try it on, and the control API.
+//! The stand-in over HTTP: `POST /graphql` like the vendor's API, a page to try it, the schema, and the control API.
 
 use super::control;
-use super::fault::{Kind, refusal};
+use super::fault::{Kind, unauthenticated};
 use super::mutation::{Dropped, Mutation};
 use super::query::Query;
-use super::webhooks::Post;
-use super::world::{Arrival, Caller, Shared};
-use async_graphql::http::GraphiQLSource;
+use super::webhooks::WebhookSender;
+use super::world::{Caller, ReceivedMutation, Shared};
 use async_graphql::parser::types::{OperationType, Selection};
 use async_graphql::{EmptySubscription, Request, Schema};
 use automations::clock;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{Html, IntoResponse as _, Response};
+use axum::response::{Html, IntoResponse as _, Redirect, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 use tower_http::compression::CompressionLayer;
 
+/// The page to try the API in a browser. It needs no other file and no internet.
+const PAGE: &str = include_str!("page.html");
+
 type Salestrekker = Schema<Query, Mutation, EmptySubscription>;
 
-/// The whole stand-in, its state fresh. Answers are compressed for whoever takes that.
+/// A stand-in without data. Responses are compressed if the client accepts that.
 pub fn server() -> Router {
-    serve(Shared::new(Post::open()))
+    serve(Shared::new(WebhookSender::start()))
 }
 
-/// The stand-in over a world that is there already.
+/// A stand-in over an existing world.
 pub(super) fn serve(world: Shared) -> Router {
     let graphql = Router::new()
-        .route("/graphql", get(playground).post(graphql))
+        .route("/", get(async || Redirect::temporary("/graphql")))
+        .route("/graphql", get(page).post(graphql))
+        .route("/schema.graphql", get(sdl))
         .with_state((schema(&world), world.clone()))
         .layer(CompressionLayer::new());
     graphql.merge(control::routes().with_state(world))
@@ -39,13 +43,16 @@ fn schema(world: &Shared) -> Salestrekker {
     Schema::build(Query, Mutation, EmptySubscription).data(world.clone()).finish()
 }
 
-/// A page on which to try the API, already signed in to the first organisation, where there is one.
-async fn playground(State((_, world)): State<(Salestrekker, Shared)>) -> Html<String> {
+async fn sdl(State((schema, _)): State<(Salestrekker, Shared)>) -> String {
+    schema.sdl()
+}
+
+/// The page to try the API, signed in to the first organisation if there is one.
+async fn page(State((_, world)): State<(Salestrekker, Shared)>) -> Html<String> {
     let mut world = world.lock();
     let first = world.organisations.values().next().map(|first| (first.owner.clone(), first.id.clone()));
     let token = first.map(|(owner, id)| format!("Bearer {}", world.token(&owner, &id))).unwrap_or_default();
-    let page = GraphiQLSource::build().endpoint("/graphql").title("Salestrekker's stand-in");
-    Html(page.header("Authorization", &token).finish())
+    Html(PAGE.replace("{{AUTHORIZATION}}", &token))
 }
 
 async fn graphql(
@@ -54,7 +61,7 @@ async fn graphql(
     body: Bytes,
 ) -> Response {
     let Ok(request) = serde_json::from_slice::<Request>(&body) else {
-        return (StatusCode::BAD_REQUEST, "the body is no GraphQL request").into_response();
+        return (StatusCode::BAD_REQUEST, "the body is not a valid GraphQL request").into_response();
     };
     let (fields, is_mutation) = top_fields(&request.query);
     let token = text(&headers, header::AUTHORIZATION).and_then(bearer);
@@ -67,20 +74,20 @@ async fn graphql(
         let fault = world.fault(name.as_deref(), &request.query);
         (caller, name, fault)
     };
-    if let Some(response) = fault.as_ref().and_then(Kind::instead) {
+    if let Some(response) = fault.as_ref().and_then(Kind::early_response) {
         return response;
     }
     if caller.is_none() && fields.iter().any(|field| field.name != "authenticate") {
-        return (StatusCode::UNAUTHORIZED, Json(refusal())).into_response();
+        return (StatusCode::UNAUTHORIZED, Json(unauthenticated())).into_response();
     }
-    let variables = shown_variables(&request, &fields);
+    let variables = redacted_variables(&request, &fields);
     let received_at = clock::now().as_millis();
     let dropped = Dropped(fault.as_ref().map(Kind::dropped).unwrap_or_default().to_vec());
-    let answer = json!(schema.execute(request.data(Caller(caller)).data(dropped)).await);
+    let response = json!(schema.execute(request.data(Caller(caller)).data(dropped)).await);
     for Field { name: mutation, key } in fields.into_iter().filter(|_| is_mutation) {
-        let result = answer.get("data").and_then(|data| data.get(key)).cloned().unwrap_or_default();
+        let result = response.get("data").and_then(|data| data.get(key)).cloned().unwrap_or_default();
         let header = |name| text(&headers, name).unwrap_or_default().to_owned();
-        let arrival = Arrival {
+        let received = ReceivedMutation {
             organisation: name.clone(),
             result: if mutation.starts_with("authenticate") { Value::Null } else { result },
             mutation,
@@ -89,11 +96,11 @@ async fn graphql(
             accept_encoding: header(header::ACCEPT_ENCODING),
             received_at,
         };
-        world.lock().mutations.push(arrival);
+        world.lock().mutations.push(received);
     }
     match fault {
-        Some(fault) => fault.afterwards(answer).await,
-        None => Json(answer).into_response(),
+        Some(fault) => fault.late_response(response).await,
+        None => Json(response).into_response(),
     }
 }
 
@@ -101,20 +108,21 @@ fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok()
 }
 
-/// The scheme in any case: one caller that was seen sends it in lower case (salestrekker-facts.md, section 1).
+/// The token of an `Authorization` header. The scheme may be in any case: an observed client sends it in lower case
+/// (salestrekker-facts.md, section 1).
 fn bearer(header: &str) -> Option<&str> {
     let (scheme, token) = header.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then_some(token)
 }
 
-/// A field at the top of an operation.
+/// A top-level field of an operation.
 struct Field {
     name: String,
-    /// What the answer calls it.
+    /// Its key in the response: the alias, or the name.
     key: String,
 }
 
-/// The fields at the top of a document's operations, and whether it is a mutation.
+/// The top-level fields of a document's operations, and whether it has a mutation.
 fn top_fields(document: &str) -> (Vec<Field>, bool) {
     let Ok(parsed) = async_graphql::parser::parse_query(document) else { return (Vec::new(), false) };
     let mut fields = Vec::new();
@@ -131,8 +139,8 @@ fn top_fields(document: &str) -> (Vec<Field>, bool) {
     (fields, is_mutation)
 }
 
-/// A mutation's variables, but for what signs in.
-fn shown_variables(request: &Request, fields: &[Field]) -> Value {
+/// A mutation's variables; those of a sign-in are redacted.
+fn redacted_variables(request: &Request, fields: &[Field]) -> Value {
     if fields.iter().any(|field| field.name.starts_with("authenticate")) {
         return json!("[secret]");
     }
@@ -146,7 +154,7 @@ mod tests {
     use apollo_compiler::schema::ExtendedType;
     use std::collections::BTreeSet;
 
-    /// Every type with its fields, their arguments and their types, a line each.
+    /// One line per field of every type, with its arguments and type.
     fn lines(sdl: &str) -> BTreeSet<String> {
         let schema = Parsed::parse(sdl, "schema").unwrap();
         let mut lines = BTreeSet::new();
@@ -178,9 +186,17 @@ mod tests {
 
     #[tokio::test]
     async fn the_stand_in_plays_exactly_the_reconstructed_schema() {
-        let own = lines(&schema(&Shared::new(Post::open())).sdl());
+        let own = lines(&schema(&Shared::new(WebhookSender::start())).sdl());
         let reconstructed = lines(include_str!("../../shared/schema/salestrekker.graphql"));
         let differences: Vec<_> = own.symmetric_difference(&reconstructed).collect();
         assert!(differences.is_empty(), "{differences:#?}");
+    }
+
+    #[test]
+    fn the_page_needs_nothing_from_the_internet() {
+        assert!(PAGE.contains("{{AUTHORIZATION}}"));
+        for external in ["http:", "https:", "src=", "@import"] {
+            assert!(!PAGE.contains(external), "{external}");
+        }
     }
 }

@@ -98,7 +98,7 @@ impl TicketCreateInput {
 }
 
 impl TicketUpdateInput {
-    /// Replaces the ticket: whole lists, and labels that are left out are gone.
+    /// Replaces the ticket, lists included; missing labels are removed.
     pub(super) fn replace(self, ticket: &mut Ticket) {
         ticket.name = Some(self.name);
         ticket.id_owner = Some(self.id_owner);

@@ -1,5 +1,5 @@
-//! Salestrekker's stand-in: a real GraphQL server over the reconstructed schema, with its state in memory, and a small
-//! control API for tests. Everything that it holds is invented.
+//! The Salestrekker stand-in: a GraphQL server over the reconstructed schema, with its state in memory, and a control API for
+//! tests. All its data is invented.
 
 mod control;
 mod fault;

@@ -31,7 +31,7 @@ impl Mutation {
                 let first = user.and_then(|user| Some((&user.id, user.organisations.first()?)));
                 first.and_then(|(id, name)| Some((id.clone(), world.organisations.get(name)?.id.clone())))
             }
-            _ => return Err("an apiKey, or an email and a password".into()),
+            _ => return Err("an apiKey, or an email and a password, is required".into()),
         };
         let (user, organisation) = found.ok_or("UNAUTHENTICATED")?;
         Ok(Some(Authentication { token: world.token(&user, &organisation) }))
@@ -62,9 +62,9 @@ impl Mutation {
         change(context, |world, own| {
             let id = ID(world.new_id());
             let organisation = organisation(world, own)?;
-            organisation.check_place(&ticket.id_workflow, &ticket.id_stage)?;
+            organisation.check_stage(&ticket.id_workflow, &ticket.id_stage)?;
             organisation.tickets.insert(id.to_string(), ticket.into_ticket(id.clone()));
-            tell(world, own, None, &id);
+            send_webhooks(world, own, None, &id);
             Ok(Some(id))
         })
     }
@@ -73,19 +73,19 @@ impl Mutation {
         let Dropped(dropped) = context.data::<Dropped>()?;
         change(context, |world, own| {
             let organisation = organisation(world, own)?;
-            organisation.check_place(&ticket.id_workflow, &ticket.id_stage)?;
+            organisation.check_stage(&ticket.id_workflow, &ticket.id_stage)?;
             let id = ticket.id.clone();
             let found = organisation.tickets.get_mut(id.as_str()).ok_or("no such ticket")?;
             let before = found.clone();
             ticket.replace(found);
             found.keep(dropped, &before);
-            tell(world, own, Some(&before), &id);
+            send_webhooks(world, own, Some(&before), &id);
             Ok(Some(id))
         })
     }
 }
 
-/// The fields of a ticket that an update leaves as they were.
+/// The fields of a ticket that an update does not change.
 pub(super) struct Dropped(pub(super) Vec<String>);
 
 fn change<T>(context: &Context<'_>, change: impl FnOnce(&mut World, &str) -> Result<T>) -> Result<T> {
@@ -98,10 +98,10 @@ fn organisation<'a>(world: &'a mut World, id: &str) -> Result<&'a mut Organisati
     Ok(found.ok_or("UNAUTHENTICATED")?)
 }
 
-/// Has webhooks sent for a change through the API, where the organisation's are.
-fn tell(world: &mut World, organisation: &str, before: Option<&Ticket>, ticket: &ID) {
+/// Sends webhooks for a change through the API, if the organisation's webhooks are switched on for it.
+fn send_webhooks(world: &mut World, organisation: &str, before: Option<&Ticket>, ticket: &ID) {
     let found = world.organisation_by_id(organisation).filter(|found| found.webhooks.on_api_changes);
     if let Some(name) = found.map(|found| found.name.clone()) {
-        world.tell(&name, before, ticket);
+        world.send_webhooks(&name, before, ticket);
     }
 }

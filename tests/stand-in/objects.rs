@@ -4,7 +4,7 @@
 
 use async_graphql::{ID, Scalar, ScalarType, SimpleObject, Value};
 
-/// A time whose unit is not known.
+/// A time in an unknown format.
 #[derive(Debug, Clone)]
 pub(super) struct UnverifiedTime(Value);
 
@@ -54,7 +54,7 @@ pub(super) struct Ticket {
 }
 
 impl Ticket {
-    /// Puts these fields back to what they were.
+    /// Restores these fields from `before`.
     pub(super) fn keep(&mut self, fields: &[String], before: &Self) {
         for field in fields {
             match field.as_str() {

@@ -1,4 +1,4 @@
-//! The schema's queries. Each sees the token's organisation and nothing else.
+//! The schema's queries. Each reads only the organisation of the token.
 
 #![expect(clippy::unused_async, reason = "async-graphql's resolvers are async")]
 
@@ -11,27 +11,27 @@ pub(super) struct Query;
 #[Object]
 impl Query {
     async fn ticket(&self, context: &Context<'_>, id: ID) -> Result<Option<Ticket>> {
-        seen(context, |organisation| organisation.tickets.get(id.as_str()).cloned())
+        read(context, |organisation| organisation.tickets.get(id.as_str()).cloned())
     }
 
     async fn contact(&self, context: &Context<'_>, id: ID) -> Result<Option<Contact>> {
-        seen(context, |organisation| organisation.contacts.get(id.as_str()).cloned())
+        read(context, |organisation| organisation.contacts.get(id.as_str()).cloned())
     }
 
     async fn workflow(&self, context: &Context<'_>, id: ID) -> Result<Option<Workflow>> {
-        seen(context, |organisation| {
+        read(context, |organisation| {
             organisation.workflows.iter().find(|workflow| workflow.id == id).cloned()
         })
     }
 
     async fn workflows(&self, context: &Context<'_>) -> Result<Option<Vec<Workflow>>> {
-        seen(context, |organisation| Some(organisation.workflows.clone()))
+        read(context, |organisation| Some(organisation.workflows.clone()))
     }
 
-    /// Partial matches too, as observed.
+    /// Matches parts of a name too, as observed.
     async fn workflows_search(&self, context: &Context<'_>, query: String) -> Result<Option<Vec<Workflow>>> {
         let query = query.to_lowercase();
-        seen(context, |organisation| {
+        read(context, |organisation| {
             let workflows = organisation.workflows.iter();
             Some(
                 workflows.filter(|workflow| workflow.name.to_lowercase().contains(&query)).cloned().collect(),
@@ -40,28 +40,28 @@ impl Query {
     }
 
     async fn labels(&self, context: &Context<'_>) -> Result<Option<Vec<Label>>> {
-        seen(context, |organisation| Some(organisation.labels.clone()))
+        read(context, |organisation| Some(organisation.labels.clone()))
     }
 
     async fn organizations(&self, context: &Context<'_>) -> Result<Option<Vec<OrganizationMembership>>> {
         let world = context.data::<Shared>()?.lock();
         let memberships = world.memberships(&context.data::<Caller>()?.claims()?.id);
-        let shown = memberships.into_iter().map(|(id, organisation)| OrganizationMembership {
+        let memberships = memberships.into_iter().map(|(id, organisation)| OrganizationMembership {
             id,
             organization: Organization {
                 name: organisation.name.clone(),
                 id: Some(ID(organisation.id.clone())),
             },
         });
-        Ok(Some(shown.collect()))
+        Ok(Some(memberships.collect()))
     }
 }
 
-fn seen<T>(
+fn read<T>(
     context: &Context<'_>,
-    see: impl FnOnce(&super::world::Organisation) -> Option<T>,
+    read: impl FnOnce(&super::world::Organisation) -> Option<T>,
 ) -> Result<Option<T>> {
     let world = context.data::<Shared>()?.lock();
     let organisation = world.organisation_by_id(&context.data::<Caller>()?.claims()?.id_current_organization);
-    Ok(see(organisation.ok_or("UNAUTHENTICATED")?))
+    Ok(read(organisation.ok_or("UNAUTHENTICATED")?))
 }

@@ -1,25 +1,25 @@
-//! A brokerage to try things on: what a newcomer finds when the stand-in runs alone. All of it is invented.
+//! An invented brokerage to try the API with, when the stand-in runs alone.
 
 use super::http::serve;
 use super::objects::{
     Contact, Income, IncomePayg, Person, PersonContactDetails, PersonInformation, Ticket, TicketClientType,
     TicketValues,
 };
-use super::webhooks::Post;
+use super::webhooks::WebhookSender;
 use super::world::{Shared, User, World};
 use async_graphql::ID;
 use axum::Router;
 
-/// What a newcomer needs to know.
+/// The credentials and ids of the invented brokerage.
 #[derive(Debug)]
 pub struct Seeded {
     /// The API key of the first organisation.
     pub api_key: String,
-    /// A user who may enter both organisations.
+    /// The e-mail address of a user who is a member of both organisations.
     pub email: &'static str,
     /// The user's password.
     pub password: &'static str,
-    /// A ticket to ask for.
+    /// The id of a ticket.
     pub ticket: String,
 }
 
@@ -31,11 +31,11 @@ const PEOPLE: [(&str, &str, &str, f64); 4] = [
     ("Tom", "Specimen", "Settled", 710_000.0),
 ];
 
-/// The stand-in with a brokerage in it, and what there is to know of it.
+/// A stand-in with an invented brokerage, and its credentials.
 pub fn seeded() -> (Router, Seeded) {
-    let world = Shared::new(Post::open());
-    let known = fill(&mut world.lock());
-    (serve(world), known)
+    let world = Shared::new(WebhookSender::start());
+    let seeded = fill(&mut world.lock());
+    (serve(world), seeded)
 }
 
 fn fill(world: &mut World) -> Seeded {
@@ -56,7 +56,8 @@ fn fill(world: &mut World) -> Seeded {
         let new = person(&contact, &owner, client, first_name, family_name);
         brokerage.contacts.insert(contact.clone(), new);
         let workflow = brokerage.workflows.first();
-        let stage = workflow.and_then(|workflow| workflow.stages.iter().find(|known| known.name == stage));
+        let stage =
+            workflow.and_then(|workflow| workflow.stages.iter().find(|candidate| candidate.name == stage));
         let new = Ticket {
             id: ID(id.clone()),
             name: Some(format!("{first_name} {family_name}, home loan")),
@@ -95,7 +96,7 @@ fn person(id: &str, owner: &ID, label: Option<ID>, first_name: &str, family_name
             contact: Some(PersonContactDetails {
                 email: Some(email),
                 primary_code: Some("+61".to_owned()),
-                primary: Some("491 570 006".to_owned()), // a number that is kept for fiction
+                primary: Some("491 570 006".to_owned()), // reserved for fiction
                 ..PersonContactDetails::default()
             }),
             employments: Some(Vec::new()),

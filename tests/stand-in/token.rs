@@ -1,14 +1,13 @@
-//! Tokens as the vendor's are: HS256, with the claims that were observed, alive for 14 days (salestrekker-facts.md,
-//! section 2).
+//! Access tokens like the vendor's: HS256, with the observed claims, valid for 14 days (salestrekker-facts.md, section 2).
 
 use automations::clock::Timestamp;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 
-/// What signs; invented, and worth nothing anywhere.
+/// The signing key; invented.
 const SECRET: &[u8] = b"the stand-in's secret";
 
-/// What a token says.
+/// The claims of a token.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Claims {
@@ -17,11 +16,11 @@ pub(super) struct Claims {
     pub(super) id_current_organization: String,
     iat: u64,
     exp: u64,
-    /// Not the vendor's: tells two tokens of one second apart.
+    /// Not a claim of the vendor's: it makes two tokens of the same second different.
     pub(super) serial: u64,
 }
 
-/// A token for this organisation, from now on for so many seconds.
+/// Issues a token for this organisation; `lifetime` is in seconds.
 pub(super) fn issue(user: &str, organisation: &str, now: Timestamp, lifetime: u64, serial: u64) -> String {
     let iat = now.as_seconds();
     let claims = Claims {
@@ -35,7 +34,7 @@ pub(super) fn issue(user: &str, organisation: &str, now: Timestamp, lifetime: u6
         .unwrap_or_default()
 }
 
-/// What a token says, where it is genuine and alive.
+/// The claims of a token, if its signature is valid and it has not expired.
 pub(super) fn verify(token: &str, now: Timestamp) -> Option<Claims> {
     let mut validation = Validation::new(Algorithm::HS256);
     validation.leeway = 0;

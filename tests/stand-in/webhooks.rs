@@ -1,5 +1,5 @@
-//! The webhooks that Salestrekker sends. What they hold, whether they come twice, out of order, late or not at all, and
-//! whether a change through the API sends one is not known (salestrekker-facts.md, section 6): each is a switch.
+//! The webhooks that Salestrekker sends. It is unknown what they contain, whether they are duplicated, reordered, delayed or
+//! lost, and whether a change through the API sends one (salestrekker-facts.md, section 6), so each is an option.
 
 use automations::clock;
 use serde::{Deserialize, Serialize};
@@ -13,11 +13,11 @@ use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::timeout;
 
-/// What a webhook's body holds.
+/// The content of a webhook's body.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Payload {
-    /// `{"id"}`: all that is proven.
+    /// `{"id"}`: the only part that is confirmed.
     #[default]
     Id,
     /// `{"id", "event"}`.
@@ -29,7 +29,7 @@ pub enum Payload {
 }
 
 impl Payload {
-    /// Its name, as a URL can hold it.
+    /// The name, as part of a URL.
     pub fn name(self) -> &'static str {
         match self {
             Self::Id => "id",
@@ -39,7 +39,7 @@ impl Payload {
         }
     }
 
-    /// The content type and the body of a webhook about this ticket.
+    /// The content type and the body of a webhook for this ticket.
     pub fn body(self, action: &str, ticket: &Value) -> (&'static str, String) {
         let id = ticket.get("id").and_then(Value::as_str).unwrap_or_default();
         let json = |body: Value| ("application/json", body.to_string());
@@ -52,28 +52,28 @@ impl Payload {
     }
 }
 
-/// How an organisation's webhooks are sent; none where there is no URL.
+/// How an organisation's webhooks are sent. An action without a URL sends none.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Webhooks {
     /// By action: `ticket-created`, `ticket-updated`, `ticket-stage-changed`.
     urls: BTreeMap<String, String>,
     payload: Payload,
-    /// So many more of each.
+    /// The number of additional copies of each webhook.
     duplicates: u32,
-    /// Every such one is not sent: 1 for none at all.
+    /// Every nth webhook is lost: 1 loses all.
     lose_every: Option<NonZeroU64>,
-    /// Each second one overtakes the one before it.
+    /// Every second webhook overtakes the one before it.
     reorder: bool,
     /// Milliseconds between the change and the webhook.
     delay_ms: u64,
-    /// Whether a change through the API sends one too.
+    /// Whether a change through the API sends webhooks too.
     pub(super) on_api_changes: bool,
     #[serde(skip)]
     count: u64,
 }
 
-/// A webhook on its way.
+/// A webhook to send.
 #[derive(Debug)]
 struct Delivery {
     url: String,
@@ -83,52 +83,52 @@ struct Delivery {
     reorder: bool,
 }
 
-/// A webhook that was due: sent or lost.
+/// A webhook that was due, whether sent or lost.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Due {
+pub(super) struct DueWebhook {
     action: String,
     ticket: Value,
     lost: bool,
     at: u64,
 }
 
-/// Where webhooks are put to be sent.
+/// Sends webhooks in the background.
 #[derive(Debug, Clone)]
-pub(super) struct Post {
+pub(super) struct WebhookSender {
     sender: UnboundedSender<Delivery>,
     pending: Arc<AtomicUsize>,
 }
 
-impl Post {
-    /// A post office of its own, which works until nobody can put anything in.
-    pub(super) fn open() -> Self {
+impl WebhookSender {
+    /// Starts a sender, which runs until all its clones are dropped.
+    pub(super) fn start() -> Self {
         let (sender, receiver) = unbounded_channel();
-        let post = Self { sender, pending: Arc::default() };
-        tokio::spawn(deliver(receiver, Arc::clone(&post.pending)));
-        post
+        let webhooks = Self { sender, pending: Arc::default() };
+        tokio::spawn(deliver(receiver, Arc::clone(&webhooks.pending)));
+        webhooks
     }
 
-    /// How many webhooks have not arrived yet.
+    /// The number of webhooks that have not arrived yet.
     pub(super) fn pending(&self) -> usize {
         self.pending.load(Ordering::SeqCst)
     }
 
-    fn put(&self, delivery: Delivery) {
+    fn enqueue(&self, delivery: Delivery) {
         self.pending.fetch_add(1, Ordering::SeqCst);
-        // The receiver lives as long as the world that holds the sender.
+        // The receiver lives as long as the sender.
         let _ = self.sender.send(delivery);
     }
 }
 
 impl Webhooks {
-    /// Puts a webhook for this action into the post, as the switches say; what was due.
-    pub(super) fn send(&mut self, action: &str, ticket: &Value, post: &Post) -> Vec<Due> {
+    /// Sends the webhooks of this action according to the options, and returns those that were due.
+    pub(super) fn send(&mut self, action: &str, ticket: &Value, sender: &WebhookSender) -> Vec<DueWebhook> {
         let Some(url) = self.urls.get(action).cloned() else { return Vec::new() };
         let mut due = Vec::new();
         for _ in 0..=self.duplicates {
             self.count = self.count.saturating_add(1);
             let lost = self.lose_every.is_some_and(|every| self.count.is_multiple_of(every.get()));
-            due.push(Due {
+            due.push(DueWebhook {
                 action: action.to_owned(),
                 ticket: ticket.get("id").cloned().unwrap_or_default(),
                 lost,
@@ -137,27 +137,27 @@ impl Webhooks {
             if !lost {
                 let (content_type, body) = self.payload.body(action, ticket);
                 let (url, delay, reorder) = (url.clone(), Duration::from_millis(self.delay_ms), self.reorder);
-                post.put(Delivery { url, content_type, body, delay, reorder });
+                sender.enqueue(Delivery { url, content_type, body, delay, reorder });
             }
         }
         due
     }
 }
 
-/// One that is to be overtaken waits for the next this long.
+/// The longest time that a webhook waits to be overtaken by the next one.
 const MAX_HOLD: Duration = Duration::from_millis(500);
 
-/// So many are sent at once.
-const SENT_AT_ONCE: usize = 8;
+/// The number of webhooks that are sent concurrently.
+const MAX_CONCURRENT: usize = 8;
 
-async fn deliver(mut post: UnboundedReceiver<Delivery>, pending: Arc<AtomicUsize>) {
+async fn deliver(mut queue: UnboundedReceiver<Delivery>, pending: Arc<AtomicUsize>) {
     let Ok(http) = reqwest::Client::builder().timeout(Duration::from_secs(10)).build() else { return };
-    let turns = Arc::new(Semaphore::new(SENT_AT_ONCE));
+    let permits = Arc::new(Semaphore::new(MAX_CONCURRENT));
     let mut held: Option<Delivery> = None;
     loop {
         let next = match &held {
-            Some(_) => timeout(MAX_HOLD, post.recv()).await.unwrap_or_default(),
-            None => match post.recv().await {
+            Some(_) => timeout(MAX_HOLD, queue.recv()).await.unwrap_or_default(),
+            None => match queue.recv().await {
                 Some(next) => Some(next),
                 None => return,
             },
@@ -166,12 +166,12 @@ async fn deliver(mut post: UnboundedReceiver<Delivery>, pending: Arc<AtomicUsize
             Some(next) if next.reorder && held.is_none() => held = Some(next),
             next => {
                 for delivery in [next, held.take()].into_iter().flatten() {
-                    let Ok(turn) = Arc::clone(&turns).acquire_owned().await else { return };
+                    let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
                     let (http, pending) = (http.clone(), Arc::clone(&pending));
                     tokio::spawn(async move {
                         send(&http, delivery).await;
                         pending.fetch_sub(1, Ordering::SeqCst);
-                        drop(turn);
+                        drop(permit);
                     });
                 }
             }
@@ -181,8 +181,8 @@ async fn deliver(mut post: UnboundedReceiver<Delivery>, pending: Arc<AtomicUsize
 
 async fn send(http: &reqwest::Client, delivery: Delivery) {
     let Delivery { url, content_type, body, delay, .. } = delivery;
-    #[expect(clippy::disallowed_methods, reason = "being late is what was asked for")]
+    #[expect(clippy::disallowed_methods, reason = "the delay is an option of the webhooks")]
     tokio::time::sleep(delay).await;
-    // The vendor is not known to look at the answer.
+    // It is unknown whether the vendor evaluates the response.
     let _ = http.post(url).header("content-type", content_type).body(body).send().await;
 }

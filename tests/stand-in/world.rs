@@ -1,10 +1,10 @@
-//! What the stand-in knows: organisations, their tickets, and what was done to them.
+//! The stand-in's state: organisations, their tickets, and the received mutations.
 
-use super::control::show;
+use super::control::to_json;
 use super::fault::{Fault, Kind};
 use super::objects::{Contact, Label, Ticket, Workflow, WorkflowStage, WorkflowType};
 use super::token::{self, Claims};
-use super::webhooks::{Due, Post, Webhooks};
+use super::webhooks::{DueWebhook, WebhookSender, Webhooks};
 use async_graphql::{ID, Result};
 use automations::clock;
 use serde::Serialize;
@@ -16,20 +16,20 @@ use uuid::Uuid;
 /// 14 days, as observed.
 const TOKEN_LIFETIME_SECONDS: u64 = 1_209_600;
 
-/// The world, as all requests share it.
+/// The state that all requests share.
 #[derive(Clone)]
 pub(super) struct Shared(Arc<Mutex<World>>);
 
 impl Shared {
-    /// An empty world, whose webhooks go out by `post`.
-    pub(super) fn new(post: Post) -> Self {
+    /// An empty world that sends its webhooks with `sender`.
+    pub(super) fn new(sender: WebhookSender) -> Self {
         Self(Arc::new(Mutex::new(World {
             organisations: BTreeMap::new(),
             users: Vec::new(),
             mutations: Vec::new(),
             faults: Vec::new(),
             webhooks: Vec::new(),
-            post,
+            sender,
             oldest_token: BTreeMap::new(),
             last_token: 0,
             last_id: 0,
@@ -41,11 +41,11 @@ impl Shared {
     }
 }
 
-/// Whose token a request carries.
+/// The claims of the token that a request carries, if it is valid.
 pub(super) struct Caller(pub(super) Option<Claims>);
 
 impl Caller {
-    /// What the token says.
+    /// The claims of the token.
     pub(super) fn claims(&self) -> Result<&Claims> {
         self.0.as_ref().ok_or_else(|| "UNAUTHENTICATED".into())
     }
@@ -55,14 +55,14 @@ pub(super) struct World {
     /// By name.
     pub(super) organisations: BTreeMap<String, Organisation>,
     pub(super) users: Vec<User>,
-    /// Every mutation that came, in order.
-    pub(super) mutations: Vec<Arrival>,
-    /// Every webhook that was due, in order.
-    pub(super) webhooks: Vec<Due>,
-    pub(super) post: Post,
-    /// What is to go wrong.
+    /// All received mutations, in order.
+    pub(super) mutations: Vec<ReceivedMutation>,
+    /// All webhooks that were due, in order.
+    pub(super) webhooks: Vec<DueWebhook>,
+    pub(super) sender: WebhookSender,
+    /// Injected faults.
     pub(super) faults: Vec<Fault>,
-    /// By organisation's id: tokens issued before this serial number are refused.
+    /// By organisation id: the smallest serial number of a token that is accepted.
     oldest_token: BTreeMap<String, u64>,
     last_token: u64,
     last_id: u64,
@@ -80,21 +80,21 @@ pub(super) struct Organisation {
     pub(super) webhooks: Webhooks,
 }
 
-/// A mutation that came.
+/// A received mutation.
 #[derive(Clone, Serialize)]
-pub(super) struct Arrival {
+pub(super) struct ReceivedMutation {
     /// The name of the organisation whose token it carried.
     pub(super) organisation: Option<String>,
     /// The mutation's field, for example `ticketUpdate`.
     pub(super) mutation: String,
     pub(super) variables: Value,
-    /// What its field answered; null where it failed.
+    /// The result of the field; null if it failed.
     pub(super) result: Value,
     /// The header `User-Agent`.
     pub(super) user_agent: String,
     /// The header `Accept-Encoding`.
     pub(super) accept_encoding: String,
-    /// Milliseconds since 1970 began.
+    /// Milliseconds since 1970.
     pub(super) received_at: u64,
 }
 
@@ -103,7 +103,7 @@ pub(super) struct User {
     pub(super) id: String,
     pub(super) email: String,
     pub(super) password: String,
-    /// The organisations that it may enter, by name; the first is the one that signing in leads to.
+    /// The names of the organisations that the user is a member of; signing in leads to the first one.
     pub(super) organisations: Vec<String>,
 }
 
@@ -112,7 +112,7 @@ impl World {
         self.organisations.values().find(|organisation| organisation.id == id)
     }
 
-    /// The organisation of this name; made where there is none, with two workflows and three labels.
+    /// The organisation with this name; created with two workflows and three labels if it does not exist.
     pub(super) fn organisation(&mut self, name: &str) -> &mut Organisation {
         if !self.organisations.contains_key(name) {
             let organisation = self.new_organisation(name);
@@ -121,7 +121,7 @@ impl World {
         self.organisations.entry(name.to_owned()).or_insert_with(|| unreachable!("it was inserted above"))
     }
 
-    /// An id as the vendor's are. Ids of one process do not come again in another, nor after a reset.
+    /// An id in the vendor's format. It is unique across processes and resets.
     pub(super) fn new_id(&mut self) -> String {
         self.last_id = self.last_id.max(clock::now().as_millis()).saturating_add(1);
         Uuid::new_v5(&Uuid::NAMESPACE_OID, &self.last_id.to_be_bytes()).to_string()
@@ -133,7 +133,7 @@ impl World {
         token::issue(user, organisation, clock::now(), TOKEN_LIFETIME_SECONDS, self.last_token)
     }
 
-    /// The organisations that a user may enter, each with the id by which it is entered, which is not its own.
+    /// The organisations that a user is a member of, each with the membership's id, which is not the organisation's id.
     pub(super) fn memberships(&self, user: &str) -> Vec<(ID, &Organisation)> {
         let names = self.users.iter().find(|known| known.id == user).map(|known| &known.organisations);
         let is_in = |organisation: &&Organisation| {
@@ -146,8 +146,8 @@ impl World {
         self.organisations.values().filter(is_in).map(|found| (outer(found), found)).collect()
     }
 
-    /// Has the organisation's webhooks sent: a ticket was created, or changed from what it was before.
-    pub(super) fn tell(&mut self, organisation: &str, before: Option<&Ticket>, id: &str) {
+    /// Sends the organisation's webhooks for a ticket that was created, or changed from `before`.
+    pub(super) fn send_webhooks(&mut self, organisation: &str, before: Option<&Ticket>, id: &str) {
         let Some(organisation) = self.organisations.get_mut(organisation) else { return };
         let Some(ticket) = organisation.tickets.get(id) else { return };
         let actions: &[&str] = match before {
@@ -155,26 +155,26 @@ impl World {
             Some(before) if before.id_stage == ticket.id_stage => &["ticket-updated"],
             Some(_) => &["ticket-updated", "ticket-stage-changed"],
         };
-        let shown = show(ticket);
+        let json = to_json(ticket);
         for action in actions {
-            self.webhooks.extend(organisation.webhooks.send(action, &shown, &self.post));
+            self.webhooks.extend(organisation.webhooks.send(action, &json, &self.sender));
         }
     }
 
-    /// Refuses every token that was issued to an organisation until now.
+    /// Invalidates all tokens that were issued to an organisation until now.
     pub(super) fn expire_tokens(&mut self, organisation: &str) {
         let id = self.organisation(organisation).id.clone();
         self.oldest_token.insert(id, self.last_token.saturating_add(1));
     }
 
-    /// Whom a token is for, where it is good.
+    /// The claims of a token, if it is valid.
     pub(super) fn caller(&self, token: &str) -> Option<Claims> {
         let claims = token::verify(token, clock::now())?;
         let oldest = self.oldest_token.get(&claims.id_current_organization).copied().unwrap_or(0);
         (claims.serial >= oldest).then_some(claims)
     }
 
-    /// What goes wrong with this request; one less of it is left.
+    /// The fault of this request, if any; uses it up once.
     pub(super) fn fault(&mut self, organisation: Option<&str>, document: &str) -> Option<Kind> {
         let fault = self.faults.iter_mut().find(|fault| {
             fault.times > 0
@@ -185,7 +185,7 @@ impl World {
         Some(fault.kind.clone())
     }
 
-    /// Forgets tickets, contacts, mutations and faults; organisations keep their keys, workflows and labels.
+    /// Deletes tickets, contacts, mutations and faults; organisations keep their keys, workflows and labels.
     pub(super) fn reset(&mut self) {
         self.mutations.clear();
         self.webhooks.clear();
@@ -242,8 +242,8 @@ impl World {
 }
 
 impl Organisation {
-    /// A ticket stands in a stage of its workflow.
-    pub(super) fn check_place(&self, workflow: &ID, stage: &ID) -> Result<()> {
+    /// Checks that the stage is one of the workflow.
+    pub(super) fn check_stage(&self, workflow: &ID, stage: &ID) -> Result<()> {
         let workflow = self.workflows.iter().find(|known| &known.id == workflow).ok_or("no such workflow")?;
         let stage = workflow.stages.iter().find(|known| &known.id == stage);
         stage.map(drop).ok_or_else(|| "no such stage in this workflow".into())
