@@ -1,4 +1,4 @@
-//! The two things that end-to-end tests stand on: a model of Salestrekker, and a way to a deployed stack.
+//! Support of the end-to-end tests: a Salestrekker stand-in, and access to a deployed stack.
 
 #[path = "stack/mod.rs"]
 pub mod stack;

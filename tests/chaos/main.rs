@@ -1,21 +1,21 @@
-//! The promise under fire: nothing lost, nothing twice. Tickets change at random while function processes are killed, the
-//! API is cut before and after it acts, webhooks come twice, out of order or not at all, and credentials are rotated.
-//! Afterwards the stand-in's mutations are compared with what the journal says should have happened.
+//! The chaos test: no action is lost or performed twice. Tickets change at random while function processes are killed, the
+//! API's connections break before and after it acts, webhooks are duplicated, reordered or lost, and credentials are rotated.
+//! Then the stand-in's mutations are compared with the journal.
 
 #![expect(
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,
-    reason = "small counts of a test; a panic is a run that failed"
+    reason = "small counts of a test; a panic fails the run"
 )]
 
-mod harm;
+mod disruption;
 mod verdict;
 
 use anyhow::{Result, ensure};
 use clap::Parser;
+use disruption::Disruption;
 use end_to_end::stack::{Organisation, Stack, eventually};
 use fastrand::Rng;
-use harm::Harm;
 use reqwest::Method;
 use serde_json::json;
 use std::io::Write as _;
@@ -24,26 +24,26 @@ use std::time::{Duration, Instant};
 use verdict::Verdict;
 
 const ORGANISATIONS: usize = 3;
-/// With more messages than this on their way (or than there are tickets), the tickets rest: else most changes would be seen
-/// as one.
-const MAX_ON_THE_WAY: usize = 40;
-/// Seconds after which what is still on its way never arrives: the longest retries included.
-const PATIENCE: u64 = 1_200;
+/// No ticket changes while more messages than this (or than tickets) are in flight: else most changes would be merged into
+/// one.
+const MAX_IN_FLIGHT: usize = 40;
+/// The timeout for messages in flight, in seconds, the longest retries included.
+const TIMEOUT: u64 = 1_200;
 
-/// Break everything at random, and see whether anything is lost or happens twice
+/// Chaos test: crash, cut, duplicate, drop and reorder at random, and check that no action is lost or performed twice
 #[derive(Parser)]
 #[command(name = "cargo xtask chaos")]
 struct Arguments {
-    /// What makes the run repeatable, as far as processes are
+    /// The seed of the random numbers; processes make a run only partly repeatable
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How many tickets
+    /// The number of tickets
     #[arg(long, default_value_t = 30)]
     tickets: usize,
-    /// How many changes of tickets
+    /// The number of changes of tickets
     #[arg(long, default_value_t = 600)]
     events: usize,
-    /// How many function processes are killed [default: one for 10 changes]
+    /// The number of function processes to kill [default: one per 10 changes]
     #[arg(long)]
     kills: Option<usize>,
     /// Print one JSON object instead of a table
@@ -56,59 +56,59 @@ async fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
     let stack = Stack::found().await?;
     let mut random = Rng::with_seed(arguments.seed);
-    let mut offices = Vec::new();
+    let mut organisations = Vec::new();
     for number in 0..ORGANISATIONS {
-        offices.push(stack.organisation(&format!("chaos-{number}")).await?);
+        organisations.push(stack.organisation(&format!("chaos-{number}")).await?);
     }
-    let tickets = make_tickets(&offices, arguments.tickets).await?;
+    let tickets = make_tickets(&organisations, arguments.tickets).await?;
     let kills = arguments.kills.unwrap_or(arguments.events / 10);
-    let mut harm = Harm::new(&stack, Rng::with_seed(random.u64(..)), kills);
-    for office in &offices {
-        let manner = json!({ "urls": urls(office), "duplicates": 1, "reorder": true, "lose_every": 7, "on_api_changes": true });
-        stack.control(Method::PUT, &format!("webhooks/{}", office.name), &manner).await?;
+    let mut disruption = Disruption::new(&stack, Rng::with_seed(random.u64(..)), kills);
+    for organisation in &organisations {
+        let options = json!({ "urls": urls(organisation), "duplicates": 1, "reorder": true, "lose_every": 7, "on_api_changes": true });
+        stack.control(Method::PUT, &format!("webhooks/{}", organisation.name), &options).await?;
     }
     for number in 0..arguments.events {
-        let (office, ticket) = &tickets[random.usize(..tickets.len())];
-        change(&offices[*office], ticket, &mut random).await?;
-        harm.perhaps(&offices, &tickets, number, arguments.events).await?;
+        let (organisation, ticket) = &tickets[random.usize(..tickets.len())];
+        change(&organisations[*organisation], ticket, &mut random).await?;
+        disruption.maybe(&organisations, &tickets, number, arguments.events).await?;
         if number % 100 == 99 {
             say(&format!("  … {} of {} changes", number + 1, arguments.events));
         }
         if number % 5 == 4 {
-            rest_below(&stack, MAX_ON_THE_WAY.max(tickets.len())).await?;
+            wait_for_queues(&stack, MAX_IN_FLIGHT.max(tickets.len())).await?;
         }
     }
-    harm.end().await?;
-    say("\n  the harm is over; waiting until everything has come to rest");
+    disruption.stop().await?;
+    say("\n  no more disruptions; waiting for empty queues");
     for _ in 0..3 {
-        // What was lost with its webhook is found by the reconciler, whose time is brought forward.
-        rest_below(&stack, 0).await?;
-        reconcile(&stack, &offices, &tickets).await?;
+        // The reconciler finds changes whose webhook was lost. The tickets are made due, so that it finds them now.
+        wait_for_queues(&stack, 0).await?;
+        reconcile(&stack, &organisations, &tickets).await?;
     }
-    rest_below(&stack, 0).await?;
-    let verdict = Verdict::of(&stack, &offices, &tickets, &harm).await?;
+    wait_for_queues(&stack, 0).await?;
+    let verdict = Verdict::of(&stack, &organisations, &tickets, &disruption).await?;
     let mut out = std::io::stdout().lock();
     if arguments.json {
         writeln!(out, "{}", serde_json::to_string(&verdict)?)?;
     } else {
         write!(out, "{verdict}")?;
     }
-    Ok(if verdict.is_kept() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if verdict.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Tickets that the system has seen once, each in an organisation.
-async fn make_tickets(offices: &[Organisation<'_>], count: usize) -> Result<Vec<(usize, String)>> {
+/// Creates tickets that the system has seen, each with the index of its organisation.
+async fn make_tickets(organisations: &[Organisation<'_>], count: usize) -> Result<Vec<(usize, String)>> {
     let mut tickets = Vec::new();
     for number in 0..count {
-        let place = number % offices.len();
+        let index = number % organisations.len();
         let fields = json!({ "stage": "Approved", "name": format!("Ticket {number}") });
-        let ticket = offices[place].new_ticket(fields).await?;
-        offices[place].webhook("ticket-created", &ticket).await?;
-        tickets.push((place, ticket));
+        let ticket = organisations[index].new_ticket(fields).await?;
+        organisations[index].webhook("ticket-created", &ticket).await?;
+        tickets.push((index, ticket));
     }
-    for (place, ticket) in &tickets {
-        eventually("the first look at every ticket", 120, async || {
-            ensure!(!offices[*place].journal(ticket).await?.is_empty(), "not seen yet");
+    for (index, ticket) in &tickets {
+        eventually("the first event of every ticket", 120, async || {
+            ensure!(!organisations[*index].journal(ticket).await?.is_empty(), "not seen yet");
             Ok(())
         })
         .await?;
@@ -116,48 +116,52 @@ async fn make_tickets(offices: &[Organisation<'_>], count: usize) -> Result<Vec<
     Ok(tickets)
 }
 
-/// A person moves the ticket, in or out of the stage that the handler answers to, and sometimes takes its labels away.
-async fn change(office: &Organisation<'_>, ticket: &str, random: &mut Rng) -> Result<()> {
+/// Moves the ticket into or out of the handler's stage, as a person would, and sometimes removes its labels.
+async fn change(organisation: &Organisation<'_>, ticket: &str, random: &mut Rng) -> Result<()> {
     let stages = ["Settled", "Settled", "Approved", "Application"];
     let mut fields = json!({ "stage": stages[random.usize(..stages.len())] });
     if random.u8(..4) == 0 {
         fields["labels"] = json!([]);
     }
-    office.change(ticket, fields).await.map(drop)
+    organisation.change(ticket, fields).await.map(drop)
 }
 
-fn urls(office: &Organisation<'_>) -> serde_json::Value {
+fn urls(organisation: &Organisation<'_>) -> serde_json::Value {
     let actions = ["ticket-created", "ticket-updated"];
-    actions.map(|action| (action.to_owned(), json!(office.webhook_url(action)))).into_iter().collect()
+    actions.map(|action| (action.to_owned(), json!(organisation.webhook_url(action)))).into_iter().collect()
 }
 
-async fn rest_below(stack: &Stack, most: usize) -> Result<()> {
-    let events = format!("{}-follow-up-on-settlement", stack.place.stack);
-    let mut told = Instant::now();
-    eventually("rest", PATIENCE, async || {
-        let post = stack.control(Method::GET, "post", &json!({})).await?;
-        let mut depth = post["pending"].as_u64().unwrap_or(0);
-        for queue in [&stack.place.hints_queue, &events, &stack.place.actions_queue] {
+async fn wait_for_queues(stack: &Stack, max: usize) -> Result<()> {
+    let events = format!("{}-follow-up-on-settlement", stack.addresses.stack);
+    let mut reported = Instant::now();
+    eventually("empty queues", TIMEOUT, async || {
+        let webhooks = stack.control(Method::GET, "pending-webhooks", &json!({})).await?;
+        let mut depth = webhooks["pending"].as_u64().unwrap_or(0);
+        for queue in [&stack.addresses.hints_queue, &events, &stack.addresses.actions_queue] {
             depth += stack.depth(queue).await?;
         }
-        if told.elapsed() > Duration::from_secs(10) {
-            say(&format!("  … {depth} messages are on their way"));
-            told = Instant::now();
+        if reported.elapsed() > Duration::from_secs(10) {
+            say(&format!("  … {depth} messages are in flight"));
+            reported = Instant::now();
         }
-        ensure!(depth <= u64::try_from(most)?, "{depth} messages are still on their way");
+        ensure!(depth <= u64::try_from(max)?, "{depth} messages are still in flight");
         Ok(())
     })
     .await
 }
 
-/// Lets every ticket be due, and has the reconciler run.
-async fn reconcile(stack: &Stack, offices: &[Organisation<'_>], tickets: &[(usize, String)]) -> Result<()> {
-    for (place, ticket) in tickets {
-        offices[*place].let_be_due(ticket).await?;
+/// Makes every ticket due, and runs the reconciler.
+async fn reconcile(
+    stack: &Stack,
+    organisations: &[Organisation<'_>],
+    tickets: &[(usize, String)],
+) -> Result<()> {
+    for (index, ticket) in tickets {
+        organisations[*index].make_due(ticket).await?;
     }
-    let name = format!("{}-reconciler", stack.place.stack);
-    let answer = stack.lambda.invoke().function_name(name).send().await?;
-    ensure!(answer.function_error.is_none(), "the reconciler fails");
+    let name = format!("{}-reconciler", stack.addresses.stack);
+    let response = stack.lambda.invoke().function_name(name).send().await?;
+    ensure!(response.function_error.is_none(), "the reconciler failed");
     Ok(())
 }
 

@@ -1,9 +1,9 @@
-//! What happened, held against what should have.
+//! Compares what happened with what should have happened.
 //!
-//! The journal says what the system saw; the ticket at the stand-in, whether it saw everything in the end. Each entry into
-//! the stage must have led to both of the handler's actions, once each, or to a dead letter that says why not.
+//! The journal has the changes that the system saw, and the ticket in the stand-in shows whether it saw the last one. Each
+//! entry into the stage must have caused both of the handler's actions, once each, or a dead letter with the reason.
 
-use crate::harm::Harm;
+use crate::disruption::Disruption;
 use anyhow::{Context as _, Result};
 use automations::json::from_json;
 use automations::store::Outcome;
@@ -16,7 +16,7 @@ use std::fmt;
 
 const HANDLER: &str = "follow-up-on-settlement";
 
-/// The run in numbers.
+/// The result of a run.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Verdict {
     /// Webhooks that were due, and how many of them the stand-in did not send.
@@ -26,52 +26,52 @@ pub(crate) struct Verdict {
     killed: BTreeMap<String, usize>,
     faults: usize,
     rotations: usize,
-    /// Changes as journalled.
+    /// Events in the journal.
     events: usize,
-    /// Entries into the stage, each of which two actions answer.
+    /// Entries into the stage, each of which causes two actions.
     settlements: usize,
     done: usize,
-    /// Dead letters, by reason.
-    parked: BTreeMap<String, usize>,
-    /// Actions that nobody did and no dead letter tells of; tickets whose last state was not seen; versions that are missing.
+    /// Dead letters, by queue and reason.
+    dead_letters: BTreeMap<String, usize>,
+    /// Actions without a record and a dead letter; tickets whose last state was not seen; missing versions.
     lost: Vec<String>,
-    /// Follow-up tickets beyond one for each settlement that no dead letter tells of.
-    doubled: Vec<String>,
-    /// Second actions done before their first.
-    misordered: Vec<String>,
+    /// Additional follow-up tickets of a settlement that no dead letter explains.
+    duplicated: Vec<String>,
+    /// Events whose second action was done before the first.
+    reordered: Vec<String>,
 }
 
 #[derive(Default)]
 struct DeadLetterCounts {
-    /// Ids of actions and events that were given up.
+    /// Ids of dead-lettered actions and events.
     ids: BTreeSet<String>,
-    /// By ticket: actions that may or may not have taken effect.
-    doubtful: BTreeMap<String, usize>,
+    /// By ticket: actions with an unknown outcome.
+    unknown_outcomes: BTreeMap<String, usize>,
     by_reason: BTreeMap<String, usize>,
 }
 
 impl Verdict {
     pub(crate) async fn of(
         stack: &Stack,
-        offices: &[Organisation<'_>],
+        organisations: &[Organisation<'_>],
         tickets: &[(usize, String)],
-        harm: &Harm<'_>,
+        disruption: &Disruption<'_>,
     ) -> Result<Self> {
-        let letters = DeadLetterCounts::of(stack).await?;
+        let dead_letters = DeadLetterCounts::of(stack).await?;
         let due = stack.control(reqwest::Method::GET, "webhooks", &Value::Null).await?;
         let due = due.as_array().cloned().unwrap_or_default();
         let mut verdict = Self {
             webhooks: due.len(),
             webhooks_lost: due.iter().filter(|due| due["lost"] == true).count(),
-            killed: harm.killed.clone(),
-            faults: harm.faults,
-            rotations: harm.rotations,
-            parked: letters.by_reason.clone(),
+            killed: disruption.killed.clone(),
+            faults: disruption.faults,
+            rotations: disruption.rotations,
+            dead_letters: dead_letters.by_reason.clone(),
             ..Self::default()
         };
         let mut created = BTreeMap::new();
-        for office in offices {
-            for mutation in office.mutations().await? {
+        for organisation in organisations {
+            for mutation in organisation.mutations().await? {
                 if let (Some(id), Some(name)) =
                     (mutation.result.as_str(), mutation.variables["name"].as_str())
                     && mutation.mutation == "ticketCreate"
@@ -80,35 +80,35 @@ impl Verdict {
                 }
             }
         }
-        for (number, (place, ticket)) in tickets.iter().enumerate() {
+        for (number, (index, ticket)) in tickets.iter().enumerate() {
             let follow_ups = created.remove(&format!("Follow-up: Ticket {number}")).unwrap_or_default();
-            verdict.judge(&offices[*place], ticket, &follow_ups, &letters).await?;
+            verdict.judge(&organisations[*index], ticket, &follow_ups, &dead_letters).await?;
         }
         Ok(verdict)
     }
 
-    /// Whether the promise was kept.
-    pub(crate) fn is_kept(&self) -> bool {
-        self.lost.is_empty() && self.doubled.is_empty() && self.misordered.is_empty()
+    /// Whether nothing was lost, duplicated or reordered.
+    pub(crate) fn is_good(&self) -> bool {
+        self.lost.is_empty() && self.duplicated.is_empty() && self.reordered.is_empty()
     }
 
     async fn judge(
         &mut self,
-        office: &Organisation<'_>,
+        organisation: &Organisation<'_>,
         ticket: &str,
         follow_ups: &[String],
-        letters: &DeadLetterCounts,
+        dead_letters: &DeadLetterCounts,
     ) -> Result<()> {
-        let journal = office.journal(ticket).await?;
+        let journal = organisation.journal(ticket).await?;
         self.events += journal.len();
-        self.judge_journal(office, ticket, &journal).await?;
+        self.judge_journal(organisation, ticket, &journal).await?;
         let mut recorded = BTreeSet::new();
         for event in journal.iter().filter(|event| event.entered_stage("Settled").is_some()) {
             self.settlements += 1;
             let mut times = Vec::new();
             for position in 0..2 {
                 let id = format!("{}.{HANDLER}.{position}", event.id);
-                match office.done(event, HANDLER, position).await? {
+                match organisation.done(event, HANDLER, position).await? {
                     Some(done) => {
                         self.done += 1;
                         times.push(done.done_at);
@@ -116,34 +116,36 @@ impl Verdict {
                             recorded.insert(ticket.to_string());
                         }
                     }
-                    None if letters.ids.contains(&id) || letters.ids.contains(event.id.as_str()) => {}
+                    None if dead_letters.ids.contains(&id)
+                        || dead_letters.ids.contains(event.id.as_str()) => {}
                     None => self.lost.push(format!("action {id}")),
                 }
             }
             if times.len() == 2 && times.is_sorted_by(|first, second| first > second) {
-                self.misordered.push(format!("event {}", event.id));
+                self.reordered.push(format!("event {}", event.id));
             }
         }
-        // Each record is of a ticket of its own; what is beyond the records is excused by doubt alone.
-        let excused = letters.doubtful.get(ticket).copied().unwrap_or(0);
-        let beyond = follow_ups.iter().filter(|id| !recorded.contains(*id)).count();
-        if beyond > excused {
-            self.doubled.push(format!("{} follow-ups of ticket {ticket} too many", beyond - excused));
+        // Each record is of another ticket. Only unknown outcomes explain follow-ups without a record.
+        let explained = dead_letters.unknown_outcomes.get(ticket).copied().unwrap_or(0);
+        let unrecorded = follow_ups.iter().filter(|id| !recorded.contains(*id)).count();
+        if unrecorded > explained {
+            self.duplicated
+                .push(format!("{} unexplained follow-ups of ticket {ticket}", unrecorded - explained));
         }
         Ok(())
     }
 
-    /// No version is missing, each change of stage begins where the last one ended, and the last one is how it is.
+    /// Checks that no version is missing, that each stage change starts in the previous stage, and that the last one is current.
     async fn judge_journal(
         &mut self,
-        office: &Organisation<'_>,
+        organisation: &Organisation<'_>,
         ticket: &str,
         journal: &[Event],
     ) -> Result<()> {
         let mut version = 0;
         let mut stage: Option<String> = None;
         for event in journal {
-            let seen = event.ticket().context("an event of a ticket without one")?;
+            let seen = event.ticket().context("a ticket event without a ticket")?;
             if seen.version != version && seen.version != version + 1 {
                 self.lost.push(format!("a version of ticket {ticket} before {}", seen.version));
             }
@@ -155,7 +157,7 @@ impl Verdict {
             }
             stage = Some(seen.stage.id.to_string());
         }
-        let now = office.ticket(ticket).await?;
+        let now = organisation.ticket(ticket).await?;
         if now["idStage"].as_str() != stage.as_deref() {
             self.lost.push(format!("the last change of ticket {ticket}"));
         }
@@ -164,36 +166,36 @@ impl Verdict {
 }
 
 impl DeadLetterCounts {
-    /// Everything that was given up.
+    /// Receives all dead letters.
     async fn of(stack: &Stack) -> Result<Self> {
         #[derive(Deserialize)]
         struct Action {
             id: String,
             action: Value,
         }
-        let handler = format!("{}-{HANDLER}-dead-letters", stack.place.stack);
-        let mut letters = Self::default();
+        let handler = format!("{}-{HANDLER}-dead-letters", stack.addresses.stack);
+        let mut dead_letters = Self::default();
         for queue in
-            [&stack.place.hints_dead_letters_queue, &handler, &stack.place.actions_dead_letters_queue]
+            [&stack.addresses.hints_dead_letters_queue, &handler, &stack.addresses.actions_dead_letters_queue]
         {
             for (body, reason) in stack.take_all(queue).await? {
-                *letters.by_reason.entry(format!("{queue}: {reason}")).or_default() += 1;
+                *dead_letters.by_reason.entry(format!("{queue}: {reason}")).or_default() += 1;
                 if let Ok(action) = from_json::<Action>(body.as_bytes()) {
-                    letters.ids.insert(action.id);
+                    dead_letters.ids.insert(action.id);
                     let about = action.action.get("beside").or(action.action.get("ticket"));
                     if let (Some(ticket), "outcome_unknown") =
                         (about.and_then(Value::as_str), reason.as_str())
                     {
-                        *letters.doubtful.entry(ticket.to_owned()).or_default() += 1;
+                        *dead_letters.unknown_outcomes.entry(ticket.to_owned()).or_default() += 1;
                     }
                 } else if let Ok(event) = from_json::<Value>(body.as_bytes()) {
-                    letters
+                    dead_letters
                         .ids
                         .extend(event.pointer("/detail/id").and_then(Value::as_str).map(str::to_owned));
                 }
             }
         }
-        Ok(letters)
+        Ok(dead_letters)
     }
 }
 
@@ -203,21 +205,21 @@ impl fmt::Display for Verdict {
             writeln!(f, "  {kind:<46} {number:>8}")
         };
         writeln!(f)?;
-        line(f, "webhooks that were due", &self.webhooks)?;
-        line(f, "  of them never sent", &self.webhooks_lost)?;
+        line(f, "webhooks due", &self.webhooks)?;
+        line(f, "  of them lost", &self.webhooks_lost)?;
         for (function, count) in &self.killed {
             line(f, &format!("{function} killed"), count)?;
         }
         line(f, "faults of the API", &self.faults)?;
         line(f, "credentials replaced", &self.rotations)?;
-        line(f, "events journalled", &self.events)?;
+        line(f, "events in the journal", &self.events)?;
         line(f, "settlements, two actions each", &self.settlements)?;
         line(f, "actions done", &self.done)?;
-        for (reason, count) in &self.parked {
+        for (reason, count) in &self.dead_letters {
             line(f, &format!("dead letters in {reason}"), count)?;
         }
         for (kind, found) in
-            [("lost", &self.lost), ("doubled", &self.doubled), ("misordered", &self.misordered)]
+            [("lost", &self.lost), ("duplicated", &self.duplicated), ("reordered", &self.reordered)]
         {
             line(f, kind, &found.len())?;
             for found in found.iter().take(5) {

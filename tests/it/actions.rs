@@ -1,4 +1,4 @@
-//! What each action does, decided by handlers of the test's own and performed by the worker.
+//! The effect of each action, planned by a test's own handlers and performed by the worker.
 
 use crate::support::{SOON, among_others, events, known_ticket, mutations, published, rest};
 use anyhow::{Context as _, Result, ensure};
@@ -11,7 +11,7 @@ use automations::{Action, Event};
 use end_to_end::stack::{Organisation, Stack, eventually};
 use serde_json::json;
 
-/// A ticket's first event, answered by this handler on the real queue; the event.
+/// Changes a ticket's stage and runs this handler on the event; returns the event.
 pub(crate) async fn decide<Settings>(
     organisation: &Organisation<'_>,
     ticket: &str,
@@ -89,7 +89,7 @@ async fn a_lead_whose_ticket_failed_at_first_has_one_contact() -> Result<()> {
     assert_eq!(tickets[0]["name"], "Jane Citizen-of-leads, website");
     assert_eq!(mutations(&organisation, "contactCreate", 1).await?.len(), 1);
     let done = organisation.done(&event, "tried", 0).await?.context("not done")?;
-    ensure!(!automations::json::to_json(&done).contains("Jane"), "the record keeps a person's data");
+    ensure!(!automations::json::to_json(&done).contains("Jane"), "the record contains a person's data");
     ensure!(stack.logged("action-worker", "Citizen-of-leads").await?.is_empty(), "a person's name is logged");
     Ok(())
 }

@@ -1,6 +1,6 @@
-//! The client against the stand-in, over real HTTP: every operation, and every way in which an answer can be bad.
+//! The client with the stand-in, over real HTTP: every operation, and every kind of bad response.
 
-use crate::client_fixture::{Desk, in_seconds, kind};
+use crate::client_fixture::{ClientFixture, in_seconds, kind};
 use crate::support::among_others;
 use anyhow::{Context as _, Result};
 use automations::aws::secret::{ApiToken, Credential, Secrets};
@@ -14,8 +14,8 @@ use serde_json::json;
 use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::Path;
 
-#[expect(clippy::disallowed_methods, reason = "a test may see a token that is worth nothing")]
-fn shown(token: &SecretString) -> &str {
+#[expect(clippy::disallowed_methods, reason = "a test may read a worthless token")]
+fn expose(token: &SecretString) -> &str {
     token.expose_secret()
 }
 
@@ -23,9 +23,9 @@ fn shown(token: &SecretString) -> &str {
 async fn every_query_reads_what_is_there() -> Result<()> {
     let _turn = among_others().await;
     let stack = Stack::found().await?;
-    let desk = Desk::new(&stack, "reads", Limits::default()).await?;
-    let ticket = desk.ticket().await?;
-    let session = desk.session(20);
+    let fixture = ClientFixture::new(&stack, "reads", Limits::default()).await?;
+    let ticket = fixture.ticket().await?;
+    let session = fixture.session(20);
     let workflows = session.all_workflows().await?;
     assert_eq!(workflows.len(), 2);
     let found = session.search_workflows("loan").await?;
@@ -45,10 +45,10 @@ async fn every_query_reads_what_is_there() -> Result<()> {
 async fn every_mutation_does_what_it_says_and_names_its_sender() -> Result<()> {
     let _turn = among_others().await;
     let stack = Stack::found().await?;
-    let desk = Desk::new(&stack, "writes", Limits::default()).await?;
-    let ticket = desk.ticket().await?;
-    let new = desk.like(&ticket).await?;
-    let session = desk.session(20);
+    let fixture = ClientFixture::new(&stack, "writes", Limits::default()).await?;
+    let ticket = fixture.ticket().await?;
+    let new = fixture.like(&ticket).await?;
+    let session = fixture.session(20);
     let created = session.create_ticket(&new).await?;
     let mut whole = session.ticket(&created).await?;
     assert_eq!(whole.name, Some(Private::new("Citizen".to_owned())));
@@ -67,15 +67,15 @@ async fn every_mutation_does_what_it_says_and_names_its_sender() -> Result<()> {
     for who in [person, Who::Company { name: private("Citizen Holdings") }] {
         let contact = NewContact { id_owner: new.id_owner.clone(), is_active: true, id_labels: vec![], who };
         let id = session.create_contact(&contact).await?;
-        let shown = session.contact(&id).await?;
-        let company = shown.company.and_then(|company| company.name);
-        let person = shown.person.and_then(|person| person.information?.family_name);
+        let contact = session.contact(&id).await?;
+        let company = contact.company.and_then(|company| company.name);
+        let person = contact.person.and_then(|person| person.information?.family_name);
         assert!(company == Some(private("Citizen Holdings")) || person == Some(private("Citizen")));
     }
     let own = "mutation($id: ID!) { ticketUpdate(ticket: {id: $id}) }";
     assert_eq!(kind(session.mutate(own, json!({ "id": created }), false).await), "salestrekker_rejected");
 
-    let all = desk.organisation.mutations().await?;
+    let all = fixture.organisation.mutations().await?;
     assert!(all.iter().all(|mutation| mutation.user_agent.starts_with("salestrekker-automations/")));
     assert!(all.iter().all(|mutation| mutation.accept_encoding.contains("gzip")));
     Ok(())
@@ -86,13 +86,13 @@ async fn each_id_of_a_batch_has_its_own_result_whatever_its_neighbours_are() -> 
     let _turn = among_others().await;
     let stack = Stack::found().await?;
     let limits = Limits { ids_per_request: NonZeroUsize::MIN.saturating_add(3), ..Limits::default() };
-    let desk = Desk::new(&stack, "batches", limits).await?;
+    let fixture = ClientFixture::new(&stack, "batches", limits).await?;
     let mut ids = Vec::new();
     for number in 0..10 {
-        ids.push(desk.ticket().await?);
+        ids.push(fixture.ticket().await?);
         ids.push(TicketId::parse(format!("no-such-{number}"))?);
     }
-    let session = desk.session(20);
+    let session = fixture.session(20);
     let is_right = |found: &[Result<Option<FullTicket>, Error>]| {
         ids.iter().zip(found).all(|(id, found)| match found {
             Ok(Some(ticket)) => &ticket.id == id,
@@ -102,13 +102,13 @@ async fn each_id_of_a_batch_has_its_own_result_whatever_its_neighbours_are() -> 
     };
     let found = session.tickets(&ids).await?;
     assert!(found.len() == 20 && is_right(&found));
-    // Two fields of one request of five fail: their own ids have no result, all others have theirs.
-    desk.fault("query Ticket(", 1, json!({ "partial": { "fields": 2 } })).await?;
+    // Two fields of one of five requests fail: their ids have no result, all others have theirs.
+    fixture.fault("query Ticket(", 1, json!({ "partial": { "fields": 2 } })).await?;
     let found = session.tickets(&ids).await?;
-    let failed: Vec<usize> = (0..20).filter(|place| found[*place].is_err()).collect();
+    let failed: Vec<usize> = (0..20).filter(|index| found[*index].is_err()).collect();
     assert!(failed.len() == 2 && failed[1] - failed[0] == 1, "{failed:?}");
-    // Errors that do not say whose they are: asked one at a time, every id has its result.
-    desk.fault("query Ticket(", 1, json!({ "partial": { "fields": 2, "pathless": true } })).await?;
+    // Errors without a path: the client requests the ids one at a time, and each has its result.
+    fixture.fault("query Ticket(", 1, json!({ "partial": { "fields": 2, "pathless": true } })).await?;
     assert!(is_right(&session.tickets(&ids).await?));
     assert_eq!(kind(session.contact(&ContactId::parse("no-such")?).await), "not_found");
     Ok(())
@@ -118,7 +118,7 @@ async fn each_id_of_a_batch_has_its_own_result_whatever_its_neighbours_are() -> 
 async fn a_query_is_repeated_until_it_is_answered_and_not_for_ever() -> Result<()> {
     let _turn = among_others().await;
     let stack = Stack::found().await?;
-    let desk = Desk::new(&stack, "repeats", Limits::default()).await?;
+    let fixture = ClientFixture::new(&stack, "repeats", Limits::default()).await?;
     let bad = [
         json!({ "status": { "code": 500 } }),
         json!({ "status": { "code": 200 } }),
@@ -128,10 +128,10 @@ async fn a_query_is_repeated_until_it_is_answered_and_not_for_ever() -> Result<(
         json!({ "errors": { "message": "x", "code": "INTERNAL_SERVER_ERROR" } }),
     ];
     for is in bad {
-        desk.fault("query Labels", 2, is.clone()).await?;
-        assert_eq!(desk.session(20).all_labels().await?.len(), 3, "{is}");
-        desk.fault("query Labels", 3, is.clone()).await?;
-        let kind = kind(desk.session(20).all_labels().await);
+        fixture.fault("query Labels", 2, is.clone()).await?;
+        assert_eq!(fixture.session(20).all_labels().await?.len(), 3, "{is}");
+        fixture.fault("query Labels", 3, is.clone()).await?;
+        let kind = kind(fixture.session(20).all_labels().await);
         assert!(["salestrekker_unavailable", "salestrekker_throttled"].contains(&kind), "{is}: {kind}");
     }
     Ok(())
@@ -141,24 +141,24 @@ async fn a_query_is_repeated_until_it_is_answered_and_not_for_ever() -> Result<(
 async fn a_mutation_is_repeated_only_where_that_is_harmless() -> Result<()> {
     let _turn = among_others().await;
     let stack = Stack::found().await?;
-    let desk = Desk::new(&stack, "harmless", Limits::default()).await?;
-    let ticket = desk.ticket().await?;
-    let (new, session) = (desk.like(&ticket).await?, desk.session(20));
+    let fixture = ClientFixture::new(&stack, "harmless", Limits::default()).await?;
+    let ticket = fixture.ticket().await?;
+    let (new, session) = (fixture.like(&ticket).await?, fixture.session(20));
     let unavailable = json!({ "status": { "code": 503 } });
 
-    desk.fault("ticketUpdate", 2, unavailable.clone()).await?;
+    fixture.fault("ticketUpdate", 2, unavailable.clone()).await?;
     session.update_ticket(session.ticket(&ticket).await?).await?;
-    assert_eq!(desk.mutations("ticketUpdate").await?, 1);
+    assert_eq!(fixture.mutations("ticketUpdate").await?, 1);
 
-    desk.fault("ticketCreate", 1, unavailable).await?;
+    fixture.fault("ticketCreate", 1, unavailable).await?;
     assert_eq!(kind(session.create_ticket(&new).await), "salestrekker_unavailable");
     for (is, created) in [("cut_before", 0), ("cut_after", 1), ("null_data", 2)] {
-        desk.fault("ticketCreate", 1, json!(is)).await?;
+        fixture.fault("ticketCreate", 1, json!(is)).await?;
         let outcome = kind(session.create_ticket(&new).await);
         assert!(outcome == "outcome_unknown", "{is}: {outcome}");
-        assert_eq!(desk.mutations("ticketCreate").await?, created, "{is}");
+        assert_eq!(fixture.mutations("ticketCreate").await?, created, "{is}");
     }
-    desk.fault("ticketUpdate", 1, json!("cut_after")).await?;
+    fixture.fault("ticketUpdate", 1, json!("cut_after")).await?;
     assert_eq!(kind(session.update_ticket(session.ticket(&ticket).await?).await), "outcome_unknown");
     Ok(())
 }
@@ -167,10 +167,10 @@ async fn a_mutation_is_repeated_only_where_that_is_harmless() -> Result<()> {
 async fn a_field_that_is_dropped_in_silence_can_be_read_back() -> Result<()> {
     let _turn = among_others().await;
     let stack = Stack::found().await?;
-    let desk = Desk::new(&stack, "dropped", Limits::default()).await?;
-    let (ticket, session) = (desk.ticket().await?, desk.session(20));
+    let fixture = ClientFixture::new(&stack, "dropped", Limits::default()).await?;
+    let (ticket, session) = (fixture.ticket().await?, fixture.session(20));
     let before = session.ticket(&ticket).await?;
-    desk.fault("ticketUpdate", 1, json!({ "drop": ["name"] })).await?;
+    fixture.fault("ticketUpdate", 1, json!({ "drop": ["name"] })).await?;
     let wanted = FullTicket { name: Some(Private::new("other".to_owned())), ..before.clone() };
     session.update_ticket(wanted).await?;
     assert_eq!(session.ticket(&ticket).await?.name, before.name);
@@ -181,12 +181,12 @@ async fn a_field_that_is_dropped_in_silence_can_be_read_back() -> Result<()> {
 async fn advice_to_wait_is_passed_on_where_there_is_no_time_to_take_it() -> Result<()> {
     let _turn = among_others().await;
     let stack = Stack::found().await?;
-    let desk = Desk::new(&stack, "throttled", Limits::default()).await?;
-    desk.fault("query Labels", 1, json!({ "status": { "code": 429, "retry_after": 30 } })).await?;
-    let error = desk.session(5).all_labels().await.expect_err("throttled");
+    let fixture = ClientFixture::new(&stack, "throttled", Limits::default()).await?;
+    fixture.fault("query Labels", 1, json!({ "status": { "code": 429, "retry_after": 30 } })).await?;
+    let error = fixture.session(5).all_labels().await.expect_err("throttled");
     assert!(matches!(error, Error::Throttled { retry_after: Some(wait) } if wait.as_secs() == 30));
-    let over = desk.session(0).all_labels().await.expect_err("no time");
-    assert!(over.to_string().contains("no time is left"), "{over}");
+    let timeout = fixture.session(0).all_labels().await.expect_err("no time");
+    assert!(timeout.to_string().contains("no time is left"), "{timeout}");
     Ok(())
 }
 
@@ -196,10 +196,10 @@ async fn an_organisation_has_its_pace_and_another_its_own() -> Result<()> {
     let stack = Stack::found().await?;
     let one = NonZeroU32::MIN;
     let limits = Limits { requests_per_second: one, burst: one, ..Limits::default() };
-    let slow = Desk::new(&stack, "slow-pace", limits).await?;
+    let slow = ClientFixture::new(&stack, "slow-pace", limits).await?;
     slow.session(20).all_labels().await?;
     assert_eq!(kind(slow.session(1).all_labels().await), "salestrekker_throttled");
-    assert_eq!(slow.session(20).all_labels().await?.len(), 3, "with time, it waits for its turn");
+    assert_eq!(slow.session(20).all_labels().await?.len(), 3, "with enough time, it waits");
     Ok(())
 }
 
@@ -207,10 +207,10 @@ async fn an_organisation_has_its_pace_and_another_its_own() -> Result<()> {
 async fn what_the_api_says_no_to_is_told_without_its_words() -> Result<()> {
     let _turn = among_others().await;
     let stack = Stack::found().await?;
-    let desk = Desk::new(&stack, "rejected", Limits::default()).await?;
+    let fixture = ClientFixture::new(&stack, "rejected", Limits::default()).await?;
     let is = json!({ "errors": { "message": "no such client: Jane Citizen" } });
-    desk.fault("query Labels", 1, is).await?;
-    let error = desk.session(20).all_labels().await.expect_err("rejected");
+    fixture.fault("query Labels", 1, is).await?;
+    let error = fixture.session(20).all_labels().await.expect_err("rejected");
     assert!(!format!("{error} {error:?}").contains("Jane"));
     assert!(matches!(error, Error::Rejected { messages } if messages.reveal()[0].contains("Jane")));
     Ok(())
@@ -226,7 +226,7 @@ async fn an_answer_too_large_too_deep_too_slow_or_empty_is_a_clear_error() -> Re
         retries: 0,
         ..Limits::default()
     };
-    let desk = Desk::new(&stack, "bounds", limits).await?;
+    let fixture = ClientFixture::new(&stack, "bounds", limits).await?;
     let bounds = [
         (json!({ "large": { "bytes": 200_000 } }), "a response of more than 100000 bytes"),
         (json!({ "deep": { "levels": 200 } }), "a response nested deeper than 64"),
@@ -235,8 +235,8 @@ async fn an_answer_too_large_too_deep_too_slow_or_empty_is_a_clear_error() -> Re
         (json!({ "slow": { "ms": 60_000 } }), "no response in time"),
     ];
     for (is, words) in bounds {
-        desk.fault("query Labels", 1, is.clone()).await?;
-        let error = desk.session(20).all_labels().await.expect_err(words);
+        fixture.fault("query Labels", 1, is.clone()).await?;
+        let error = fixture.session(20).all_labels().await.expect_err(words);
         assert!(error.to_string().contains(words), "{is}: {error}");
     }
     Ok(())
@@ -246,25 +246,25 @@ async fn an_answer_too_large_too_deep_too_slow_or_empty_is_a_clear_error() -> Re
 async fn a_user_signs_in_and_enters_another_organisation() -> Result<()> {
     let _turn = among_others().await;
     let stack = Stack::found().await?;
-    let first = Desk::new(&stack, "first-office", Limits::default()).await?;
+    let first = ClientFixture::new(&stack, "first-office", Limits::default()).await?;
     let user = json!({ "email": "two@example.com", "password": "pass", "organisations": ["first-office", "other-office"] });
     stack.control(Method::POST, "users", &user).await?;
     let transport = Transport::new(Limits::default())?;
     let mut stored = json!({ "endpoint": stack.api(), "email": "two@example.com", "password": "pass" });
     let credential: Credential = serde_json::from_value(stored.clone())?;
-    first.organisation.set_token(shown(&transport.sign_in(&credential).await?)).await?;
+    first.organisation.set_token(expose(&transport.sign_in(&credential).await?)).await?;
     let memberships = first.session(20).organizations().await?;
     let other = memberships.iter().find(|one| one.organization.name.as_deref() == Some("other-office"));
     stored["organization"] = json!(other.context("the other office is not listed")?.id);
     let credential: Credential = serde_json::from_value(stored.clone())?;
     let token = transport.sign_in(&credential).await?;
     transport.try_token(&ApiToken::of(&credential, token.clone())).await?;
-    // The ticket of the first office is not to be seen from the other.
+    // The other organisation cannot read the ticket of the first one.
     let ticket = first.ticket().await?;
     assert_eq!(kind(first.session(20).ticket(&ticket).await), "no error");
-    first.organisation.set_token(shown(&token)).await?;
+    first.organisation.set_token(expose(&token)).await?;
     let other =
-        Client::new(Secrets::new(stack.secrets.clone(), stack.place.stack.clone()), Limits::default())?;
+        Client::new(Secrets::new(stack.secrets.clone(), stack.addresses.stack.clone()), Limits::default())?;
     assert_eq!(kind(other.session(&first.id, in_seconds(20)).ticket(&ticket).await), "not_found");
     stored["password"] = json!("wrong");
     let wrong: Credential = serde_json::from_value(stored)?;
@@ -276,16 +276,16 @@ async fn a_user_signs_in_and_enters_another_organisation() -> Result<()> {
 async fn the_schema_that_is_fetched_is_the_one_that_is_served() -> Result<()> {
     let _turn = among_others().await;
     let stack = Stack::found().await?;
-    let desk = Desk::new(&stack, "schema", Limits::default()).await?;
+    let fixture = ClientFixture::new(&stack, "schema", Limits::default()).await?;
     let config = automations::aws::load()?;
-    let fetched = schema::fetch(&config, &stack.place.stack, "schema").await?.to_string();
+    let fetched = schema::fetch(&config, &stack.addresses.stack, "schema").await?.to_string();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("no root")?;
     let known = schema::read(&root.join("shared/schema/salestrekker.graphql"))?;
     let fetched = schema::parse(&fetched, Path::new("fetched"))?;
     assert_eq!(schema::check(&fetched, &known, &schema::documents(root)?), []);
 
-    desk.fault("__schema", 1, json!({ "errors": { "message": "introspection is not allowed" } })).await?;
-    let refused = schema::fetch(&config, &stack.place.stack, "schema").await.expect_err("refused");
+    fixture.fault("__schema", 1, json!({ "errors": { "message": "introspection is not allowed" } })).await?;
+    let refused = schema::fetch(&config, &stack.addresses.stack, "schema").await.expect_err("refused");
     assert!(refused.to_string().contains("ask the vendor for the schema"), "{refused}");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! A client of one organisation, as a function has it.
+//! An organisation with a Salestrekker client, as a function uses it.
 
 use anyhow::{Context as _, Result};
 use automations::aws::secret::Secrets;
@@ -12,26 +12,26 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// One organisation with a client of its own.
-pub(crate) struct Desk<'a> {
+/// An organisation and its client.
+pub(crate) struct ClientFixture<'a> {
     pub(crate) organisation: Organisation<'a>,
     pub(crate) id: OrganisationId,
     pub(crate) client: Client,
 }
 
-impl<'a> Desk<'a> {
+impl<'a> ClientFixture<'a> {
     pub(crate) async fn new(stack: &'a Stack, name: &str, limits: Limits) -> Result<Self> {
-        let secrets = Secrets::new(stack.secrets.clone(), stack.place.stack.clone());
+        let secrets = Secrets::new(stack.secrets.clone(), stack.addresses.stack.clone());
         let (id, client) = (OrganisationId::parse(name)?, Client::new(secrets, limits)?);
         Ok(Self { organisation: stack.organisation(name).await?, id, client })
     }
 
-    /// A session that ends in so many seconds.
+    /// A session that ends after this many seconds.
     pub(crate) fn session(&self, seconds: u64) -> Session<'_> {
         self.client.session(&self.id, in_seconds(seconds))
     }
 
-    /// Has something go wrong with this organisation's next requests whose document holds `on`.
+    /// Injects a fault into this organisation's next requests whose document contains `on`.
     pub(crate) async fn fault(&self, on: &str, times: u32, is: Value) -> Result<()> {
         let fault = json!([{ "organisation": self.organisation.name, "on": on, "times": times, "is": is }]);
         self.organisation.stack.control(Method::POST, "faults", &fault).await.map(drop)
@@ -41,7 +41,7 @@ impl<'a> Desk<'a> {
         Ok(TicketId::parse(self.organisation.new_ticket(json!({})).await?)?)
     }
 
-    /// What `ticketCreate` takes, like this ticket.
+    /// The input of `ticketCreate` for a ticket like this one.
     pub(crate) async fn like(&self, id: &TicketId) -> Result<NewTicket> {
         let FullTicket { id_owner, id_workflow, id_stage, .. } = self.session(20).ticket(id).await?;
         Ok(NewTicket {

@@ -1,5 +1,5 @@
-//! Each function's answer to a batch, held to AWS's rules (AWS Lambda Developer Guide, "Handling errors for an SQS event
-//! source"): the local engine takes an empty, null or unknown id, or a body that it cannot read, for success.
+//! Each function's response to a batch, checked against AWS's rules (AWS Lambda Developer Guide, "Handling errors for an SQS event
+//! source"): the local engine treats an empty, null or unknown id, or an invalid response, as success.
 
 use crate::support::{among_others, known_ticket};
 use anyhow::{Context as _, Result};
@@ -36,16 +36,16 @@ fn record(id: &str, group: &str, body: &str) -> Value {
     })
 }
 
-/// The ids that a function gives back of these records; `None` where it fails the batch.
-async fn given_back(stack: &Stack, function: &str, records: Vec<Value>) -> Result<Option<Vec<String>>> {
-    let name = format!("{}-{function}", stack.place.stack);
+/// The ids of the records that a function reports as failed; `None` if it fails the whole batch.
+async fn failed_ids(stack: &Stack, function: &str, records: Vec<Value>) -> Result<Option<Vec<String>>> {
+    let name = format!("{}-{function}", stack.addresses.stack);
     let payload = Blob::new(json!({ "Records": records }).to_string());
-    let answer = stack.lambda.invoke().function_name(name).payload(payload).send().await?;
-    if answer.function_error.is_some() {
+    let response = stack.lambda.invoke().function_name(name).payload(payload).send().await?;
+    if response.function_error.is_some() {
         return Ok(None);
     }
-    let response: Response = from_json(answer.payload.context("no payload")?.as_ref())?;
-    Ok(Some(response.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect()))
+    let body: Response = from_json(response.payload.context("no payload")?.as_ref())?;
+    Ok(Some(body.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect()))
 }
 
 #[tokio::test]
@@ -53,10 +53,10 @@ async fn an_empty_batch_and_a_malformed_record_are_answered_and_nothing_comes_ag
     let _turn = among_others().await;
     let stack = Stack::found().await?;
     for function in FUNCTIONS {
-        assert_eq!(given_back(&stack, function, vec![]).await?, Some(vec![]), "{function}");
-        // It can never succeed, so it goes to the dead-letter queue at once, and its batch does not fail.
-        let malformed = record("m-1", "g", "{\"no\": \"message of ours\"}");
-        assert_eq!(given_back(&stack, function, vec![malformed]).await?, Some(vec![]), "{function}");
+        assert_eq!(failed_ids(&stack, function, vec![]).await?, Some(vec![]), "{function}");
+        // It can never succeed, so it is dead-lettered at once, and is not reported as failed.
+        let malformed = record("m-1", "g", "{\"not\": \"a valid message\"}");
+        assert_eq!(failed_ids(&stack, function, vec![malformed]).await?, Some(vec![]), "{function}");
     }
     Ok(())
 }
@@ -70,9 +70,8 @@ async fn a_record_that_cannot_be_named_fails_its_whole_batch() -> Result<()> {
             for nothing in [Value::Null, json!("")] {
                 let mut nameless = record("m-1", "g", "{}");
                 nameless[field] = nothing;
-                let given_back =
-                    given_back(&stack, function, vec![record("m-2", "g", "{}"), nameless]).await?;
-                assert_eq!(given_back, None, "{function}: {field}");
+                let failed = failed_ids(&stack, function, vec![record("m-2", "g", "{}"), nameless]).await?;
+                assert_eq!(failed, None, "{function}: {field}");
             }
         }
     }
@@ -85,7 +84,7 @@ async fn only_what_failed_is_given_back_and_of_its_group_all_that_comes_after_it
     let stack = Stack::found().await?;
     let organisation = stack.organisation("conformance").await?;
     let good = known_ticket(&organisation, "Approved").await?;
-    let decided = |organisation: &str, number: usize| {
+    let action = |organisation: &str, number: usize| {
         json!({
             "id": format!("conformance.{organisation}.{number}"),
             "organisation": organisation,
@@ -97,14 +96,14 @@ async fn only_what_failed_is_given_back_and_of_its_group_all_that_comes_after_it
         })
         .to_string()
     };
-    // An organisation without secrets fails, and can be mended: it comes again.
+    // An action of an organisation without secrets fails and is retried, because the secrets can be added.
     let records = vec![
-        record("bad-1", "bad", &decided("nobody", 1)),
-        record("good-1", "good", &decided("conformance", 1)),
-        record("bad-2", "bad", &decided("nobody", 2)),
-        record("good-2", "good", &decided("conformance", 2)),
+        record("bad-1", "bad", &action("nobody", 1)),
+        record("good-1", "good", &action("conformance", 1)),
+        record("bad-2", "bad", &action("nobody", 2)),
+        record("good-2", "good", &action("conformance", 2)),
     ];
-    let mut failed = given_back(&stack, "action-worker", records).await?.context("the batch failed")?;
+    let mut failed = failed_ids(&stack, "action-worker", records).await?.context("the batch failed")?;
     failed.sort();
     assert_eq!(failed, ["bad-1", "bad-2"]);
 
@@ -123,6 +122,6 @@ async fn only_what_failed_is_given_back_and_of_its_group_all_that_comes_after_it
         record("bad", "nobody", &hint("nobody", 1)),
         record("good", "conformance", &hint("conformance", 2)),
     ];
-    assert_eq!(given_back(&stack, "event-enricher", records).await?, Some(vec!["bad".to_owned()]));
+    assert_eq!(failed_ids(&stack, "event-enricher", records).await?, Some(vec!["bad".to_owned()]));
     Ok(())
 }

@@ -1,6 +1,6 @@
-//! What was given up can be looked at, sent back, or let go; what is sent back is not done twice.
+//! Dead letters can be shown, redriven or deleted; a redriven action is not performed twice.
 
-use crate::support::{alone, events, known_ticket, letters, mutations, rest};
+use crate::support::{alone, dead_letters, events, known_ticket, mutations, rest};
 use anyhow::{Context as _, Result};
 use end_to_end::stack::{Organisation, Stack};
 use operate::{Redriven, Selection};
@@ -8,14 +8,15 @@ use serde_json::{Value, json};
 
 const HANDLER: &str = "follow-up-on-settlement";
 
-/// The one dead letter that speaks of this ticket.
-async fn letter_about(stack: &Stack, ticket: &str) -> Result<(Selection, String)> {
-    let all = letters(stack)?.show(&Selection::default()).await?;
-    let (letter, _) = all.into_iter().find(|(_, body)| body.contains(ticket)).context("no such letter")?;
-    Ok((Selection { id: Some(letter.id), ..Selection::default() }, letter.reason))
+/// The dead letter that contains this ticket.
+async fn dead_letter_of(stack: &Stack, ticket: &str) -> Result<(Selection, String)> {
+    let all = dead_letters(stack)?.show(&Selection::default()).await?;
+    let (dead_letter, _) =
+        all.into_iter().find(|(_, body)| body.contains(ticket)).context("no such dead letter")?;
+    Ok((Selection { id: Some(dead_letter.id), ..Selection::default() }, dead_letter.reason))
 }
 
-/// A ticket that settles while this goes wrong.
+/// Settles a ticket with this fault.
 async fn settle_with(organisation: &Organisation<'_>, on: &str, is: Value) -> Result<String> {
     let ticket = known_ticket(organisation, "Approved").await?;
     let fault = json!([{ "organisation": organisation.name, "on": on, "is": is }]);
@@ -34,25 +35,25 @@ async fn an_action_that_was_refused_is_done_when_it_is_sent_back_and_only_once()
     let organisation = stack.organisation("sent-back").await?;
     let refused = json!({ "status": { "code": 400 } });
     let ticket = settle_with(&organisation, "ticketCreate", refused).await?;
-    let (selection, reason) = letter_about(&stack, &ticket).await?;
+    let (selection, reason) = dead_letter_of(&stack, &ticket).await?;
     assert_eq!(reason, "salestrekker_rejected");
-    let summaries = letters(&stack)?.list().await?;
+    let summaries = dead_letters(&stack)?.list().await?;
     assert!(summaries.iter().any(|summary| summary.reasons.contains_key("salestrekker_rejected")));
-    let redriven = letters(&stack)?.redrive(&selection, None).await?;
+    let redriven = dead_letters(&stack)?.redrive(&selection, None).await?;
     assert_eq!(redriven, Redriven { redriven: 1, on_unknown_outcome: 0 });
     mutations(&organisation, "ticketCreate", 1).await?;
     rest(&stack).await?;
-    assert!(letter_about(&stack, &ticket).await.is_err(), "it is no dead letter any more");
+    assert!(dead_letter_of(&stack, &ticket).await.is_err(), "it is not a dead letter any more");
 
-    // The same letter once more, as after a loss between sending and deleting: its id is done.
+    // The same dead letter again, as after a crash between sending and deleting: the action is already recorded as done.
     let event = &events(&organisation, &ticket, 2).await?[1];
     let done = organisation.done(event, HANDLER, 1).await?.context("not done")?;
-    let dead = stack.queue_url(&stack.place.actions_dead_letters_queue).await?;
-    let again =
-        stack.sqs.send_message().queue_url(dead).message_body(automations::json::to_json(&done.planned));
-    again.message_group_id("g").message_deduplication_id("again").send().await?;
-    let (selection, _) = letter_about(&stack, &ticket).await?;
-    letters(&stack)?.redrive(&selection, None).await?;
+    let queue = stack.queue_url(&stack.addresses.actions_dead_letters_queue).await?;
+    let duplicate =
+        stack.sqs.send_message().queue_url(queue).message_body(automations::json::to_json(&done.planned));
+    duplicate.message_group_id("g").message_deduplication_id("again").send().await?;
+    let (selection, _) = dead_letter_of(&stack, &ticket).await?;
+    dead_letters(&stack)?.redrive(&selection, None).await?;
     rest(&stack).await?;
     assert_eq!(mutations(&organisation, "ticketCreate", 1).await?.len(), 1);
     Ok(())
@@ -64,12 +65,12 @@ async fn an_action_in_doubt_stays_until_a_person_says_that_it_is_to_be_done() ->
     let stack = Stack::found().await?;
     let organisation = stack.organisation("in-doubt").await?;
     let ticket = settle_with(&organisation, "ticketCreate", json!("cut_before")).await?;
-    let (selection, reason) = letter_about(&stack, &ticket).await?;
+    let (selection, reason) = dead_letter_of(&stack, &ticket).await?;
     assert_eq!(reason, "outcome_unknown");
-    let stays = letters(&stack)?.redrive(&selection, None).await?;
-    assert_eq!(stays, Redriven { redriven: 0, on_unknown_outcome: 1 });
-    letter_about(&stack, &ticket).await?;
-    let redriven = letters(&stack)?.redrive(&selection, Some(&stack.store())).await?;
+    let kept = dead_letters(&stack)?.redrive(&selection, None).await?;
+    assert_eq!(kept, Redriven { redriven: 0, on_unknown_outcome: 1 });
+    dead_letter_of(&stack, &ticket).await?;
+    let redriven = dead_letters(&stack)?.redrive(&selection, Some(&stack.store())).await?;
     assert_eq!(redriven, Redriven { redriven: 1, on_unknown_outcome: 0 });
     mutations(&organisation, "ticketCreate", 1).await?;
     rest(&stack).await?;
@@ -83,9 +84,9 @@ async fn a_letter_that_is_let_go_is_gone() -> Result<()> {
     let stack = Stack::found().await?;
     let organisation = stack.organisation("let-go").await?;
     let ticket = settle_with(&organisation, "ticketCreate", json!("cut_after")).await?;
-    let (selection, _) = letter_about(&stack, &ticket).await?;
-    assert_eq!(letters(&stack)?.drop(&selection).await?, 1);
-    assert!(letter_about(&stack, &ticket).await.is_err());
+    let (selection, _) = dead_letter_of(&stack, &ticket).await?;
+    assert_eq!(dead_letters(&stack)?.drop(&selection).await?, 1);
+    assert!(dead_letter_of(&stack, &ticket).await.is_err());
     Ok(())
 }
 
@@ -93,14 +94,14 @@ async fn a_letter_that_is_let_go_is_gone() -> Result<()> {
 async fn another_stack_whose_name_begins_alike_keeps_its_letters() -> Result<()> {
     let _turn = alone().await;
     let stack = Stack::found().await?;
-    let name = format!("{}-dev-hints-dead-letters", stack.place.stack);
+    let name = format!("{}-dev-hints-dead-letters", stack.addresses.stack);
     let queue = stack.sqs.create_queue().queue_name(&name).send().await?;
     let queue = queue.queue_url().context("no queue")?;
     stack.sqs.send_message().queue_url(queue).message_body("{}").send().await?;
     let selection = Selection { queue: Some(name), ..Selection::default() };
-    let dropped = letters(&stack)?.drop(&selection).await;
-    let stays = stack.sqs.receive_message().queue_url(queue).send().await?;
+    let dropped = dead_letters(&stack)?.drop(&selection).await;
+    let kept = stack.sqs.receive_message().queue_url(queue).send().await?;
     stack.sqs.delete_queue().queue_url(queue).send().await?;
-    assert_eq!((dropped?, stays.messages().len()), (0, 1));
+    assert_eq!((dropped?, kept.messages().len()), (0, 1));
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! A webhook becomes events, and events become actions at Salestrekker.
+//! A webhook causes events, and events cause actions in Salestrekker.
 
 use crate::support::{SOON, among_others, events, kinds, known_ticket, mutations, organisation, stages};
 use anyhow::{Result, ensure};
@@ -22,13 +22,16 @@ async fn a_new_ticket_is_created_where_the_webhook_says_so_and_first_seen_where_
         let events = events(&organisation, &ticket, 1).await?;
         assert_eq!(kinds(&events), [kind]);
         let published = eventually("the event on the bus", SOON, async || {
-            let heard = listener.heard().await?;
-            ensure!(!heard.is_empty(), "nothing heard");
-            Ok(heard)
+            let received = listener.received().await?;
+            ensure!(!received.is_empty(), "no event yet");
+            Ok(received)
         });
         assert_eq!(published.await?, events);
     }
-    assert!(organisation.mutations().await?.is_empty(), "an old ticket that is found settled is not greeted");
+    assert!(
+        organisation.mutations().await?.is_empty(),
+        "a ticket that is first seen as settled causes no action"
+    );
     Ok(())
 }
 
@@ -52,11 +55,11 @@ async fn a_ticket_that_settles_is_labelled_and_followed_up(
 
     let updates = mutations(&organisation, "ticketUpdate", 1).await?;
     let labels = updates[0].pointer("/idLabels").and_then(|labels| labels.as_array()).cloned();
-    assert_eq!(labels.map(|labels| labels.len()), Some(2), "the label that was there is kept");
+    assert_eq!(labels.map(|labels| labels.len()), Some(2), "the existing label is kept");
     assert_eq!(
         updates[0].pointer("/name"),
         Some(&json!("Citizen")),
-        "the rest of the ticket is sent back whole"
+        "the rest of the ticket is sent unchanged"
     );
     let follow_ups = mutations(&organisation, "ticketCreate", 1).await?;
     assert_eq!(follow_ups[0].pointer("/name"), Some(&json!("Follow-up: Citizen")));
@@ -105,8 +108,8 @@ async fn ten_tickets_in_one_burst_are_each_followed_up_once(
     let url = organisation.webhook_url("ticket-updated");
     let send =
         || organisation.send(reqwest::Method::POST, &url, "application/json", json!(all).to_string().into());
-    let answer: serde_json::Value = send().await?.json().await?;
-    assert_eq!(answer["hints"], "10", "an array of ten becomes ten hints");
+    let response: serde_json::Value = send().await?.json().await?;
+    assert_eq!(response["hints"], "10", "an array of ten becomes ten hints");
     for ticket in &tickets {
         events(&organisation, ticket, 1).await?;
     }

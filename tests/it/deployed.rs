@@ -1,6 +1,6 @@
-//! What the template says of queues, as the deployed stack shows it.
+//! Queues, names and the smoke test on the deployed stack.
 
-use crate::support::{among_others, letters};
+use crate::support::{among_others, dead_letters};
 use anyhow::{Context as _, Result, ensure};
 use automations::aws;
 use automations::id::OrganisationId;
@@ -23,8 +23,9 @@ async fn every_queue_is_encrypted_and_has_a_dead_letter_queue() -> Result<()> {
             "{name}"
         );
         if !name.contains("dead-letters") {
-            let redrive =
-                attributes.get(&Attribute::RedrivePolicy).with_context(|| format!("{name} has none"))?;
+            let redrive = attributes
+                .get(&Attribute::RedrivePolicy)
+                .with_context(|| format!("{name} has no redrive policy"))?;
             let redrive: serde_json::Value = serde_json::from_str(redrive)?;
             let target = redrive["deadLetterTargetArn"].as_str().and_then(|arn| arn.rsplit(':').next());
             assert!(queues.contains_key(target.unwrap_or_default()), "{name}: {redrive}");
@@ -39,7 +40,7 @@ async fn every_queue_waits_six_times_its_functions_timeout() -> Result<()> {
     let stack = Stack::found().await?;
     let queues = queues(&stack).await?;
     let mappings = stack.lambda.list_event_source_mappings().send().await?;
-    assert_eq!(mappings.event_source_mappings().len(), queues.len() / 2, "one function a queue");
+    assert_eq!(mappings.event_source_mappings().len(), queues.len() / 2, "one function per queue");
     for mapping in mappings.event_source_mappings() {
         let queue = mapping.event_source_arn().and_then(|arn| arn.rsplit(':').next()).context("no queue")?;
         let function = mapping.function_arn().context("no function")?;
@@ -47,7 +48,10 @@ async fn every_queue_waits_six_times_its_functions_timeout() -> Result<()> {
         let timeout = configuration.timeout().context("no timeout")?;
         let visibility: i32 =
             queues[queue].get(&Attribute::VisibilityTimeout).context("no visibility")?.parse()?;
-        ensure!(visibility >= 6 * timeout, "{queue} waits {visibility} s, its function may take {timeout} s");
+        ensure!(
+            visibility >= 6 * timeout,
+            "{queue} has a visibility timeout of {visibility} s, its function a timeout of {timeout} s"
+        );
         let kinds = mapping.function_response_types();
         ensure!(kinds.iter().any(|kind| kind.as_str() == "ReportBatchItemFailures"), "{queue}: {kinds:?}");
     }
@@ -60,11 +64,11 @@ async fn the_smoke_test_finds_the_stack_whole_and_says_what_is_not() -> Result<(
     let stack = Stack::found().await?;
     stack.organisation("smoked").await?;
     let smoke = async |organisation: &str| {
-        let endpoint = Some(stack.place.aws_endpoint_url.clone());
-        let name = stack.place.stack.clone();
+        let endpoint = Some(stack.addresses.aws_endpoint_url.clone());
+        let name = stack.addresses.stack.clone();
         let organisations = Organisations::new(&aws::load()?, name.clone(), endpoint)?;
         let serving = AliasCheck::new(stack.lambda.clone(), name.clone());
-        let letters = letters(&stack)?;
+        let letters = dead_letters(&stack)?;
         let organisation = Some(OrganisationId::parse(organisation)?);
         Smoke { organisations, serving, letters, organisation, webhook: true }.run().await
     };
@@ -74,14 +78,14 @@ async fn the_smoke_test_finds_the_stack_whole_and_says_what_is_not() -> Result<(
     Ok(())
 }
 
-/// So that dev and prod may share an account: names are an account's, not a stack's.
+/// Names are unique per account, so they contain the stack's name, and dev and prod can share an account.
 #[tokio::test]
 async fn every_name_is_the_stacks_own() -> Result<()> {
     let _turn = among_others().await;
     let names = ["FunctionName", "QueueName", "TableName", "LogGroupName", "RoleName", "AlarmName", "Name"];
     let mut seen = 0;
     for (id, resource) in Stack::found().await?.resources().await? {
-        // An alias is its function's.
+        // An alias belongs to its function.
         if resource["Type"] == "AWS::Lambda::Alias" {
             continue;
         }
@@ -97,9 +101,9 @@ async fn every_name_is_the_stacks_own() -> Result<()> {
 
 type Attributes = HashMap<Attribute, String>;
 
-/// The stack's queues by name; tests' own have other names.
+/// The stack's queues by name; queues of tests have other names.
 async fn queues(stack: &Stack) -> Result<HashMap<String, Attributes>> {
-    let listed = stack.sqs.list_queues().queue_name_prefix(&stack.place.stack).send().await?;
+    let listed = stack.sqs.list_queues().queue_name_prefix(&stack.addresses.stack).send().await?;
     let mut queues = HashMap::new();
     for url in listed.queue_urls() {
         let answer =

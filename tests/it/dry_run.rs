@@ -1,4 +1,4 @@
-//! What a handler would do can be seen without its being done.
+//! Dry runs: the planned actions of a handler are shown and not performed.
 
 use crate::support::{SOON, alone, among_others, events, known_ticket, rest, set_variable};
 use anyhow::{Context as _, Result, ensure};
@@ -19,28 +19,32 @@ async fn a_handler_is_tried_on_the_journal_with_other_settings_and_changes_nothi
     let ticket = known_ticket(&organisation, "Approved").await?;
     organisation.change(&ticket, json!({ "stage": "Archived" })).await?;
     organisation.webhook("ticket-updated", &ticket).await?;
-    let told = events(&organisation, &ticket, 2).await?;
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("no project around")?;
-    let nobody = HandlerUnderTest::built(root, "nobody", None);
-    assert!(nobody.is_err_and(|error| error.to_string().contains(HANDLER)), "it names those that there are");
+    let journal = events(&organisation, &ticket, 2).await?;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the project's root was not found")?;
+    let unknown = HandlerUnderTest::built(root, "nobody", None);
+    assert!(
+        unknown.is_err_and(|error| error.to_string().contains(HANDLER)),
+        "the error names the existing handlers"
+    );
     let settings = json!({ "stage": "Archived", "label": "Client", "follow_up_workflow": "Annual reviews" });
-    let tried = HandlerUnderTest::built(root, HANDLER, Some(settings.to_string()))?;
-    let player = Replayer {
+    let under_test = HandlerUnderTest::built(root, HANDLER, Some(settings.to_string()))?;
+    let replayer = Replayer {
         events: stack.events.clone(),
         sqs: stack.sqs.clone(),
         store: stack.store(),
-        stack: stack.place.stack.clone(),
+        stack: stack.addresses.stack.clone(),
     };
     let which =
         Replay { since: before, until: clock::now(), ticket: Some(ticket), handler: None, again: None };
-    let asked_for = player.asked_for(&[tried.pattern()], player.select(&which).await?).await?;
-    assert_eq!(asked_for, told[1..], "only what its subscription lets through");
-    let dry = tried.decide(told[1].clone())?;
+    let asked_for = replayer.asked_for(&[under_test.pattern()], replayer.select(&which).await?).await?;
+    assert_eq!(asked_for, journal[1..], "only the events that match its rule");
+    let dry = under_test.decide(journal[1].clone())?;
     let kinds: Vec<_> = dry.actions.iter().map(|action| action["handler"].clone()).collect();
     assert_eq!(kinds, [HANDLER, HANDLER]);
-    let as_deployed = HandlerUnderTest::built(root, HANDLER, None)?.decide(told[1].clone())?;
+    let as_deployed = HandlerUnderTest::built(root, HANDLER, None)?.decide(journal[1].clone())?;
     assert!(as_deployed.actions.is_empty(), "{as_deployed:?}");
-    let decode_error = HandlerUnderTest::built(root, HANDLER, Some("{}".to_owned()))?.decide(told[1].clone());
+    let decode_error =
+        HandlerUnderTest::built(root, HANDLER, Some("{}".to_owned()))?.decide(journal[1].clone());
     assert!(decode_error.is_err());
     assert!(organisation.mutations().await?.is_empty());
     Ok(())
@@ -57,7 +61,7 @@ async fn a_deployed_handler_in_its_dry_run_logs_its_actions_and_sends_none() -> 
     organisation.change(&ticket, json!({ "stage": "Settled" })).await?;
     organisation.webhook("ticket-updated", &ticket).await?;
     let event = events(&organisation, &ticket, 2).await?.remove(1);
-    let logged = eventually("two lines", SOON, async || {
+    let logged = eventually("two log lines", SOON, async || {
         let lines = stack.logged(HANDLER, "actions.dry_run").await?;
         let own: Vec<_> = lines.into_iter().filter(|line| line.contains(event.id.as_str())).collect();
         ensure!(own.len() >= 2, "{own:?}");

@@ -1,18 +1,18 @@
-//! What is kept of somebody can be erased, and nothing else goes with it.
+//! A person's data can be erased, and nothing else is erased with it.
 
-use crate::support::{alone, known_ticket, letters, mutations, rest};
+use crate::support::{alone, dead_letters, known_ticket, mutations, rest};
 use anyhow::{Result, ensure};
 use automations::id::OrganisationId;
-use end_to_end::stack::{Organisation, Stack, Where};
+use end_to_end::stack::{Organisation, OutputKind, Stack};
 use operate::{Eraser, Subject};
 use serde_json::json;
 
 fn eraser(stack: &Stack) -> Result<Eraser> {
-    let (dynamodb, table) = (stack.dynamodb.clone(), stack.place.table.clone());
-    Ok(Eraser { dynamodb, table, letters: letters(stack)? })
+    let (dynamodb, table) = (stack.dynamodb.clone(), stack.addresses.table.clone());
+    Ok(Eraser { dynamodb, table, letters: dead_letters(stack)? })
 }
 
-/// A ticket of this client that settled and was followed up.
+/// Creates a ticket of this client that is settled and followed up.
 async fn settled(organisation: &Organisation<'_>, client: &str, actions: usize) -> Result<String> {
     let ticket = known_ticket(organisation, "Approved").await?;
     organisation.change(&ticket, json!({ "stage": "Settled", "idClients": [client] })).await?;
@@ -22,12 +22,12 @@ async fn settled(organisation: &Organisation<'_>, client: &str, actions: usize) 
     Ok(ticket)
 }
 
-/// Where this id still stands.
-async fn kept(stack: &Stack, id: &str) -> Result<Vec<Where>> {
-    let places = [Where::Item, Where::LetterBody, Where::LetterAttribute];
-    let written = stack.written().await?.into_iter();
-    let kept = written.filter(|written| places.contains(&written.place));
-    Ok(kept.filter(|written| written.text.contains(id)).map(|written| written.place).collect())
+/// The kinds of stored texts that contain this id.
+async fn found_in(stack: &Stack, id: &str) -> Result<Vec<OutputKind>> {
+    let kinds = [OutputKind::Item, OutputKind::DeadLetterBody, OutputKind::DeadLetterAttribute];
+    let texts = stack.stored_texts().await?.into_iter();
+    let stored = texts.filter(|stored| kinds.contains(&stored.kind));
+    Ok(stored.filter(|stored| stored.text.contains(id)).map(|stored| stored.kind).collect())
 }
 
 #[tokio::test]
@@ -39,13 +39,16 @@ async fn a_ticket_and_a_contact_are_erased_and_their_neighbours_stay() -> Result
     let first = settled(&organisation, "contact-to-erase", 1).await?;
     let second = settled(&organisation, "contact-that-stays", 2).await?;
     let third = settled(&organisation, "contact-that-stays", 3).await?;
-    // A webhook of the first one that was given up, with all that it brought.
-    let refused = json!([{ "organisation": "erased", "on": "ticket(", "is": { "errors": { "message": "no", "code": "BAD_USER_INPUT" } } }]);
-    stack.control(reqwest::Method::POST, "faults", &refused).await?;
+    // A dead letter of a webhook for the first ticket, with the body of the webhook.
+    let fault = json!([{ "organisation": "erased", "on": "ticket(", "is": { "errors": { "message": "no", "code": "BAD_USER_INPUT" } } }]);
+    stack.control(reqwest::Method::POST, "faults", &fault).await?;
     organisation.change(&first, json!({ "stage": "Archived" })).await?;
     organisation.webhook("ticket-updated", &first).await?;
     rest(&stack).await?;
-    ensure!(kept(&stack, &first).await?.contains(&Where::LetterBody), "there is a letter to erase");
+    ensure!(
+        found_in(&stack, &first).await?.contains(&OutputKind::DeadLetterBody),
+        "there is a dead letter to erase"
+    );
 
     let neighbour = organisation.journal(&second).await?;
     let eraser = eraser(&stack)?;
@@ -53,18 +56,22 @@ async fn a_ticket_and_a_contact_are_erased_and_their_neighbours_stay() -> Result
     let found = eraser.find(&north, &contact).await?;
     assert_eq!(found.tickets.iter().collect::<Vec<_>>(), [&first]);
     assert!(found.items >= 5 && found.letters == 1, "{found:?}");
-    ensure!(!kept(&stack, &first).await?.is_empty(), "looking erases nothing");
+    ensure!(!found_in(&stack, &first).await?.is_empty(), "finding erases nothing");
     eraser.erase(&found).await?;
-    assert_eq!(kept(&stack, "contact-to-erase").await?, []);
-    assert_eq!(kept(&stack, &first).await?, []);
-    assert_eq!(organisation.journal(&second).await?, neighbour, "a neighbour's stays");
+    assert_eq!(found_in(&stack, "contact-to-erase").await?, []);
+    assert_eq!(found_in(&stack, &first).await?, []);
+    assert_eq!(organisation.journal(&second).await?, neighbour, "the other ticket is not affected");
 
     let found = eraser.find(&north, &Subject::Ticket(second.clone())).await?;
     eraser.erase(&found).await?;
-    assert_eq!(kept(&stack, &second).await?, []);
-    ensure!(!kept(&stack, &third).await?.is_empty(), "the same client's other ticket stays");
+    assert_eq!(found_in(&stack, &second).await?, []);
+    ensure!(!found_in(&stack, &third).await?.is_empty(), "the same client's other ticket is kept");
     assert_eq!(eraser.find(&north, &Subject::Ticket(second)).await?.items, 0);
     let elsewhere = OrganisationId::parse("elsewhere")?;
-    assert_eq!(eraser.find(&elsewhere, &Subject::Ticket(third)).await?.items, 0, "of another organisation");
+    assert_eq!(
+        eraser.find(&elsewhere, &Subject::Ticket(third)).await?.items,
+        0,
+        "the ticket is not of this organisation"
+    );
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What goes wrong on the way: it comes again, or it stands in a dead-letter queue, and its neighbours pass.
+//! Failures: a message is retried or dead-lettered, and other messages are not affected.
 
 use crate::support::{SOON, alone, among_others, events, known_ticket, mutations, rest, set_variable};
 use anyhow::{Context as _, Result, ensure};
@@ -7,7 +7,7 @@ use end_to_end::stack::{Stack, eventually};
 use serde_json::json;
 
 const HANDLER: &str = "follow-up-on-settlement";
-/// Where it puts actions.
+/// The variable with the queue that the handler sends actions to.
 const QUEUE: &str = "ACTIONS_QUEUE_URL";
 
 #[tokio::test]
@@ -27,7 +27,7 @@ async fn a_handler_that_fails_twice_and_then_works_has_acted_once() -> Result<()
     });
     let failed = failed.await;
     set_variable(&stack, HANDLER, QUEUE, &good).await?;
-    assert!(failed?.iter().all(|line| line.contains("queue_")), "the log says what failed");
+    assert!(failed?.iter().all(|line| line.contains("queue_")), "the log has the reason");
     mutations(&organisation, "ticketCreate", 1).await?;
     rest(&stack).await?;
     let events = events(&organisation, &ticket, 2).await?;
@@ -43,7 +43,7 @@ async fn a_poisoned_hint_ends_in_its_dead_letter_queue_while_its_neighbours_pass
     let _turn = among_others().await;
     let stack = Stack::found().await?;
     let organisation = stack.organisation("poisoned").await?;
-    let hints = stack.queue_url(&stack.place.hints_queue).await?;
+    let hints = stack.queue_url(&stack.addresses.hints_queue).await?;
     let mut tickets = Vec::new();
     for number in 0..3 {
         tickets.push(organisation.new_ticket(json!({ "name": format!("Ticket {number}") })).await?);
@@ -56,7 +56,7 @@ async fn a_poisoned_hint_ends_in_its_dead_letter_queue_while_its_neighbours_pass
     for ticket in &tickets {
         events(&organisation, ticket, 1).await?;
     }
-    let dead = stack.queue_url(&stack.place.hints_dead_letters_queue).await?;
+    let dead = stack.queue_url(&stack.addresses.hints_dead_letters_queue).await?;
     let mut found = Vec::new();
     eventually("three dead letters", SOON, async || {
         let request = stack.sqs.receive_message().queue_url(&dead).max_number_of_messages(10);
@@ -80,12 +80,12 @@ async fn a_poisoned_hint_ends_in_its_dead_letter_queue_while_its_neighbours_pass
     found.sort();
     assert_eq!(
         found[0], "{\"poison\": \"Jane Citizen 0\"}",
-        "the letter is what was sent, so that it can be redriven"
+        "a dead letter has the original body, so that it can be redriven"
     );
     let logged = stack.logged("event-enricher", "message.dead_lettered").await?;
     assert!(
         logged.len() >= 3 && !logged.iter().any(|line| line.contains("Jane")),
-        "no value in the log: {logged:?}"
+        "the log contains no value: {logged:?}"
     );
     Ok(())
 }
@@ -97,7 +97,7 @@ async fn an_api_that_is_away_for_a_while_loses_and_doubles_nothing() -> Result<(
     let organisation = stack.organisation("away").await?;
     let ticket = known_ticket(&organisation, "Approved").await?;
     let fault = |on: &str, times: u32, code: u16| json!({ "organisation": "away", "on": on, "times": times, "is": { "status": { "code": code } } });
-    // Three in a row are more than the client itself repeats, so that the queue has to.
+    // More failures in a row than the client retries, so that the queue has to retry.
     let faults = json!([
         fault("query Ticket(", 4, 503),
         fault("ticketUpdate", 2, 500),
@@ -125,8 +125,8 @@ async fn an_action_that_can_never_work_is_parked_and_the_next_one_is_done() -> R
     organisation.webhook("ticket-updated", &ticket).await?;
     mutations(&organisation, "ticketCreate", 1).await?;
     rest(&stack).await?;
-    let parked = stack.logged("action-worker", "message.dead_lettered").await?;
-    assert!(parked.iter().any(|line| line.contains("salestrekker_rejected")), "{parked:?}");
+    let dead_lettered = stack.logged("action-worker", "message.dead_lettered").await?;
+    assert!(dead_lettered.iter().any(|line| line.contains("salestrekker_rejected")), "{dead_lettered:?}");
     Ok(())
 }
 
@@ -141,7 +141,7 @@ async fn a_refused_credential_is_told_and_loses_nothing() -> Result<()> {
         .control(reqwest::Method::POST, "expire-tokens", &json!({ "organisation": "refused-token" }))
         .await?;
     organisation.webhook("ticket-updated", &ticket).await?;
-    eventually("the refusal in the log", SOON, async || {
+    eventually("the rejected token in the log", SOON, async || {
         let refused = stack.logged("event-enricher", "credential_refused").await?;
         ensure!(!refused.is_empty(), "not yet");
         Ok(())

@@ -1,4 +1,4 @@
-//! No organisation starves another.
+//! A flood of webhooks for one organisation does not delay another.
 
 use crate::support::{SOON, alone, mutations, rest};
 use anyhow::{Result, ensure};
@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 const FLOOD: usize = 2_000;
 const FEW: usize = 20;
-/// So many webhooks of the flood are on their way to the door at once.
-const AT_ONCE: usize = 16;
+/// The number of webhooks that are sent concurrently.
+const MAX_CONCURRENT: usize = 16;
 
 #[tokio::test]
 async fn twenty_webhooks_amid_anothers_two_thousand_take_a_small_multiple_of_their_time_alone() -> Result<()>
@@ -26,46 +26,50 @@ async fn twenty_webhooks_amid_anothers_two_thousand_take_a_small_multiple_of_the
         many.push(loud.new_ticket(json!({ "stage": "Approved" })).await?);
     }
     for group in few.chunks(FEW) {
-        together(&quiet, group).await?;
+        send_all(&quiet, group).await?;
     }
     rest(&stack).await?;
 
-    let alone = acted(&quiet, &few[..FEW], FEW).await?;
+    let alone = time_to_act(&quiet, &few[..FEW], FEW).await?;
     rest(&stack).await?;
     let flood: Vec<String> = many.iter().cycle().take(FLOOD).cloned().collect();
-    let (sent, amid) = tokio::join!(together(&loud, &flood), async {
+    let (sent, amid) = tokio::join!(send_all(&loud, &flood), async {
         eventually("the flood", SOON, async || {
-            ensure!(loud.known(&many[AT_ONCE * 2]).await?.is_some(), "it is not well on its way");
+            ensure!(loud.known(&many[MAX_CONCURRENT * 2]).await?.is_some(), "the flood has not started yet");
             Ok(())
         })
         .await?;
-        acted(&quiet, &few[FEW..], 2 * FEW).await
+        time_to_act(&quiet, &few[FEW..], 2 * FEW).await
     });
     sent?;
     let amid = amid?;
     eprintln!("alone {alone:?}, amid {amid:?}");
     rest(&stack).await?;
     for ticket in &many {
-        assert!(loud.known(ticket).await?.is_some(), "the flood itself is worked through too");
+        assert!(loud.known(ticket).await?.is_some(), "the flood is processed too");
     }
     assert!(amid < alone.saturating_mul(4), "{amid:?} amid the flood, {alone:?} alone");
     Ok(())
 }
 
-/// How long it takes from the first webhook of settled tickets to the last of so many mutations.
-async fn acted(organisation: &Organisation<'_>, tickets: &[String], created: usize) -> Result<Duration> {
+/// The time from the first webhook of settled tickets to the mutation number `created`.
+async fn time_to_act(
+    organisation: &Organisation<'_>,
+    tickets: &[String],
+    created: usize,
+) -> Result<Duration> {
     for ticket in tickets {
         organisation.change(ticket, json!({ "stage": "Settled" })).await?;
     }
     let start = Instant::now();
-    together(organisation, tickets).await?;
+    send_all(organisation, tickets).await?;
     mutations(organisation, "ticketCreate", created).await?;
     Ok(start.elapsed())
 }
 
-/// Sends a webhook of each ticket.
-async fn together(organisation: &Organisation<'_>, tickets: &[String]) -> Result<()> {
+/// Sends a webhook for each ticket, concurrently.
+async fn send_all(organisation: &Organisation<'_>, tickets: &[String]) -> Result<()> {
     use futures::{StreamExt as _, TryStreamExt as _, stream};
     let each = tickets.iter().map(|ticket| organisation.webhook("ticket-updated", ticket));
-    stream::iter(each).buffer_unordered(AT_ONCE).try_for_each(async |_| Ok(())).await
+    stream::iter(each).buffer_unordered(MAX_CONCURRENT).try_for_each(async |_| Ok(())).await
 }

@@ -1,4 +1,4 @@
-//! Going live on an old pipeline, and a token that is replaced while hundreds of actions are on their way.
+//! An existing pipeline goes live, and a token is replaced while hundreds of actions are in flight.
 
 use crate::rotation::{STEPS, staged, step_of};
 use crate::support::{alone, mutations, rest};
@@ -11,10 +11,10 @@ use reqwest::Method;
 use serde_json::json;
 use std::collections::BTreeSet;
 
-/// Each is settled, which is answered by two actions.
+/// Each ticket is settled, which causes two actions.
 const TICKETS: usize = 250;
-/// Seconds for all of them.
-const LONG: u64 = 400;
+/// The timeout for all of them, in seconds.
+const TIMEOUT: u64 = 400;
 
 #[tokio::test]
 async fn rotations_amid_five_hundred_actions_lose_and_double_none() -> Result<()> {
@@ -35,21 +35,21 @@ async fn rotations_amid_five_hundred_actions_lose_and_double_none() -> Result<()
         organisation.change(ticket, json!({ "stage": "Settled" })).await?;
         organisation.webhook("ticket-updated", ticket).await?;
     }
-    // The first rotation: the old token goes on working. The second: every older token is refused, amid the work.
+    // In the first rotation the old token stays valid. In the second one all older tokens become invalid.
     for (created, expires) in [(TICKETS / 5, false), (TICKETS / 2, true)] {
         mutations(&organisation, "ticketCreate", created).await?;
         if expires {
-            let whose = json!({ "organisation": "in-flight" });
-            stack.control(Method::POST, "expire-tokens", &whose).await?;
+            let filter = json!({ "organisation": "in-flight" });
+            stack.control(Method::POST, "expire-tokens", &filter).await?;
         }
         let version = staged(&organisation).await?;
         for step in STEPS {
             step_of(&organisation, step, &version).await?;
         }
         let so_far = organisation.mutations().await?.len();
-        assert!(so_far < 2 * TICKETS, "the rotation came amid the work");
+        assert!(so_far < 2 * TICKETS, "the rotation happened while actions were in flight");
     }
-    let all = eventually("every action", LONG, async || {
+    let all = eventually("every action", TIMEOUT, async || {
         let all = organisation.mutations().await?;
         let done = all.iter().filter(|mutation| !mutation.result.is_null()).count();
         ensure!(done >= 2 * TICKETS, "{done} are done");
@@ -57,7 +57,7 @@ async fn rotations_amid_five_hundred_actions_lose_and_double_none() -> Result<()
     })
     .await?;
     rest(&stack).await?;
-    assert_eq!(organisation.mutations().await?.len(), all.len(), "nothing more came");
+    assert_eq!(organisation.mutations().await?.len(), all.len(), "there are no more mutations");
     let of = |kind: &'static str| {
         all.iter().filter(move |mutation| mutation.mutation == kind && !mutation.result.is_null())
     };
@@ -69,21 +69,25 @@ async fn rotations_amid_five_hundred_actions_lose_and_double_none() -> Result<()
     Ok(())
 }
 
-/// Twice: the second time changes nothing.
+/// Backfills twice: the second time changes nothing.
 async fn prime(stack: &Stack, tickets: &[String]) -> Result<()> {
     let organisations = crate::organisations::organisations(stack)?;
     let name = OrganisationId::parse("in-flight")?;
     let ids = tickets.iter().map(|ticket| Ok(TicketId::parse(ticket)?)).collect::<Result<Vec<_>>>()?;
-    let mut told = Vec::new();
-    let tell = |progress: Progress| {
-        told.push(progress.stored);
+    let mut reported = Vec::new();
+    let report = |progress: Progress| {
+        reported.push(progress.stored);
         Ok(())
     };
-    // As after a loss: the first part was stored by an earlier run.
+    // As after a crash: an earlier run stored the first part.
     organisations.prime(&name, &ids[..100], Limits::default(), |_| Ok(())).await?;
-    let progress = organisations.prime(&name, &ids, Limits::default(), tell).await?;
+    let progress = organisations.prime(&name, &ids, Limits::default(), report).await?;
     let expected = Progress { tickets: TICKETS, stored: TICKETS - 100, known: 100, ..Progress::default() };
-    assert_eq!((progress, told), (expected, vec![0, 100, 150]), "it goes on behind what is there");
+    assert_eq!(
+        (progress, reported),
+        (expected, vec![0, 100, 150]),
+        "it continues after the tickets that are stored"
+    );
     let again = organisations.prime(&name, &ids, Limits::default(), |_| Ok(())).await?;
     assert_eq!((again.stored, again.known), (0, TICKETS));
     Ok(())

@@ -1,6 +1,6 @@
-//! Webhooks that are not Salestrekker's: each post becomes one event, and nobody but its handler sees what it says.
+//! Inbound webhooks that are not Salestrekker's: each request causes one event, and only its handler sees the content.
 
-use crate::support::{SOON, alone, among_others, letters, mutations, rest};
+use crate::support::{SOON, alone, among_others, dead_letters, mutations, rest};
 use anyhow::{Context as _, Result, ensure};
 use automations::id::OrganisationId;
 use automations::model::event::Cause;
@@ -18,22 +18,22 @@ const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
 const A_WHILE: Duration = Duration::from_mins(1);
 
-/// The URL of an inbound webhook of the organisation's, declared now.
+/// Declares an inbound webhook of the organisation; returns its URL.
 pub(crate) async fn declared(organisation: &Organisation<'_>, name: &str) -> Result<String> {
     let (token, action) = (format!("token-of-{name}"), format!("inbound-{name}"));
     organisation.set_secret(&action, &json!({ "token": token })).await?;
     Ok(organisation.webhook_url(&action).replace(&organisation.webhook_token, &token))
 }
 
-/// The answer's status and the word that it gives for a refusal.
-async fn told(answer: Response) -> Result<(u16, String)> {
-    let status = answer.status().as_u16();
-    let body: Value = answer.json().await?;
+/// The status of a response, and the reason if it is a rejection.
+async fn status_and_reason(response: Response) -> Result<(u16, String)> {
+    let status = response.status().as_u16();
+    let body: Value = response.json().await?;
     Ok((status, body["error"].as_str().unwrap_or_default().to_owned()))
 }
 
 async fn post(organisation: &Organisation<'_>, url: &str, kind: &str, body: &str) -> Result<(u16, String)> {
-    told(organisation.send(Method::POST, url, kind, body.into()).await?).await
+    status_and_reason(organisation.send(Method::POST, url, kind, body.into()).await?).await
 }
 
 async fn post_as(url: &str, id: &str, body: &str) -> Result<()> {
@@ -47,18 +47,18 @@ async fn post_as(url: &str, id: &str, body: &str) -> Result<()> {
     Ok(())
 }
 
-/// What was heard, once it is this many and nothing is on its way.
-async fn heard(stack: &Stack, listener: &Listener<'_>, count: usize) -> Result<Vec<Event>> {
-    let mut heard = Vec::new();
+/// Waits for this many events and for empty queues; returns all events.
+async fn received(stack: &Stack, listener: &Listener<'_>, count: usize) -> Result<Vec<Event>> {
+    let mut events = Vec::new();
     eventually("the events", SOON, async || {
-        heard.extend(listener.heard().await?);
-        ensure!(heard.len() >= count, "so far {}", heard.len());
+        events.extend(listener.received().await?);
+        ensure!(events.len() >= count, "so far {}", events.len());
         Ok(())
     })
     .await?;
     rest(stack).await?;
-    heard.extend(listener.heard().await?);
-    Ok(heard)
+    events.extend(listener.received().await?);
+    Ok(events)
 }
 
 #[tokio::test]
@@ -74,7 +74,7 @@ async fn a_form_and_json_become_an_event_each_that_is_in_no_record_and_no_log() 
         post(&organisation, &url, JSON, r#"{"who": "Citizen-of-forms", "id": "t-1"}"#).await?,
         accepted
     );
-    let events = heard(&stack, &listener, 2).await?;
+    let events = received(&stack, &listener, 2).await?;
     assert_eq!(events.len(), 2);
     for event in &events {
         assert_eq!(event.kind.name(), "inbound.survey");
@@ -82,13 +82,13 @@ async fn a_form_and_json_become_an_event_each_that_is_in_no_record_and_no_log() 
         assert_eq!(fields.text("who").context("no field")?.reveal(), "Citizen-of-forms");
         assert!(matches!(&event.cause, Cause::Webhook { action, .. } if action.as_str() == "inbound-survey"));
     }
-    assert!(organisation.journal("t-1").await?.is_empty(), "an id in a form is no ticket's");
+    assert!(organisation.journal("t-1").await?.is_empty(), "an id in a form is not a ticket's");
     for function in ["webhook-ingest", "event-enricher"] {
         ensure!(stack.logged(function, "Citizen-of-forms").await?.is_empty(), "{function} logs a name");
     }
     let replayable =
         stack.store().journal(clock::now().earlier(A_WHILE), clock::now().later(A_WHILE)).await?;
-    ensure!(replayable.iter().all(|event| event.inbound("survey").is_none()), "the journal keeps a form");
+    ensure!(replayable.iter().all(|event| event.inbound("survey").is_none()), "the journal contains a form");
     Ok(())
 }
 
@@ -106,13 +106,13 @@ async fn a_post_that_comes_again_is_told_once_by_its_id_or_by_what_it_says() -> 
     post_as(&url, "m-1", "answer=the-same-to-its-sender").await?;
     post_as(&url, "m-2", "answer=twice").await?;
     post_as(&url, "m-3", "answer=twice").await?;
-    let events = heard(&stack, &listener, 4).await?;
+    let events = received(&stack, &listener, 4).await?;
     let answer = |event: &Event| Some(event.inbound("survey")?.text("answer")?.reveal().clone());
     let mut answers: Vec<String> = events.iter().filter_map(answer).collect();
     answers.retain(|answer| answer != "first" && answer != "the-same-to-its-sender");
     answers.sort();
     assert_eq!((events.len(), answers), (4, ["no-id", "twice", "twice"].map(str::to_owned).to_vec()));
-    // What is noted of them goes by itself, when no hint of theirs can be on its way any more.
+    // Receipts expire when no hint of theirs can be in flight any more.
     let items = stack.store().items_of(&OrganisationId::parse("inbound-again")?).await?;
     let receipts = items.iter().filter(|item| matches!(item.key.kind, ItemKind::InboundReceipt(..)));
     let days_kept = receipts.map(|item| {
@@ -135,7 +135,7 @@ async fn a_stranger_an_undeclared_name_and_the_wrong_doors_key_are_the_same_401(
         url.replace("token-of-survey", "token-of-other"),
         url.replace("inbound-survey", "inbound-undeclared"),
         url.replace("/hooks/inbound-door/", "/hooks/nobody/"),
-        // Who knows the key to a form's door cannot say that a ticket changed, and the reverse.
+        // A form's token is not valid for ticket webhooks, and the reverse.
         url.replace("inbound-survey", "ticket-updated"),
         organisation.webhook_url("inbound-survey"),
     ];
@@ -168,20 +168,20 @@ async fn a_body_that_cannot_be_read_is_told_and_one_that_is_too_large() -> Resul
     }
     let longest = body(128 * 1024 - 20);
     assert_eq!(post(&organisation, &url, FORM, &longest).await?.0, 202);
-    let events = heard(&stack, &listener, 1).await?;
+    let events = received(&stack, &listener, 1).await?;
     let text = events[0].inbound("survey").and_then(|fields| fields.text("a")).context("no field")?;
-    assert_eq!((events.len(), text.reveal().len()), (1, longest.len() - 2), "the largest fits an event");
+    assert_eq!((events.len(), text.reveal().len()), (1, longest.len() - 2), "the largest body fits an event");
     Ok(())
 }
 
-/// An archive would keep what nothing else keeps; where there is one, it takes everything but forms.
+/// An archive would store forms, which nothing else does, so its pattern excludes them.
 #[tokio::test]
 async fn an_archive_of_the_bus_takes_no_form() -> Result<()> {
     let _turn = among_others().await;
     let template = include_str!("../../infra/stacks/store.yaml");
     let archive = template.split("Type: AWS::Events::Archive").nth(1).context("no archive")?;
     let line = archive.lines().find_map(|line| line.trim().strip_prefix("EventPattern: "));
-    let pattern: Value = serde_norway::from_str(line.context("it takes all")?)?;
+    let pattern: Value = serde_norway::from_str(line.context("the archive has no pattern")?)?;
     let client = aws_sdk_eventbridge::Client::new(&aws::load()?);
     for event in one_of_each() {
         let is_form = event.inbound("website-lead").is_some();
@@ -216,7 +216,7 @@ async fn a_website_lead_has_one_contact_though_its_form_came_twice_and_its_ticke
     for function in ["webhook-ingest", "event-enricher", "ticket-on-website-lead", "action-worker"] {
         ensure!(stack.logged(function, "Citizen-of-websites").await?.is_empty(), "{function} logs a name");
     }
-    // The lead's first webhook tells of a ticket that we made.
+    // The first webhook for the lead's ticket: we created that ticket.
     let ticket = all[1].result.as_str().context("no ticket")?;
     organisation.webhook("ticket-updated", ticket).await?;
     let events = crate::support::events(&organisation, ticket, 1).await?;
@@ -224,7 +224,7 @@ async fn a_website_lead_has_one_contact_though_its_form_came_twice_and_its_ticke
     Ok(())
 }
 
-/// The worker is lost after the contact is made, and before anybody knows of the ticket.
+/// The worker crashes after the contact is created, and before the outcome of the ticket is known.
 #[tokio::test]
 async fn a_website_lead_that_is_cut_off_between_its_steps_goes_on_behind_the_first() -> Result<()> {
     let _turn = alone().await;
@@ -239,15 +239,15 @@ async fn a_website_lead_that_is_cut_off_between_its_steps_goes_on_behind_the_fir
     rest(&stack).await?;
     ensure!(
         mutations(&organisation, "ticketCreate", 0).await?.is_empty(),
-        "nobody knows whether it was made"
+        "the outcome of the ticket is unknown"
     );
-    let letters = letters(&stack)?;
-    let all = letters.show(&Selection::default()).await?;
-    let (letter, _) =
-        all.into_iter().find(|(_, body)| body.contains("\"website-cut\"")).context("no letter")?;
-    assert_eq!(letter.reason, "outcome_unknown");
-    let selection = Selection { id: Some(letter.id), ..Selection::default() };
-    letters.redrive(&selection, Some(&stack.store())).await?;
+    let dead_letters = dead_letters(&stack)?;
+    let all = dead_letters.show(&Selection::default()).await?;
+    let (dead_letter, _) =
+        all.into_iter().find(|(_, body)| body.contains("\"website-cut\"")).context("no dead letter")?;
+    assert_eq!(dead_letter.reason, "outcome_unknown");
+    let selection = Selection { id: Some(dead_letter.id), ..Selection::default() };
+    dead_letters.redrive(&selection, Some(&stack.store())).await?;
     mutations(&organisation, "ticketCreate", 1).await?;
     rest(&stack).await?;
     assert_eq!(mutations(&organisation, "contactCreate", 1).await?.len(), 1, "no second contact");
@@ -259,30 +259,30 @@ async fn an_inbound_webhook_is_declared_replaced_and_taken_back_by_a_command() -
     let _turn = among_others().await;
     let stack = Stack::found().await?;
     let organisation = stack.organisation("inbound-declared").await?;
-    let endpoint = stack.place.aws_endpoint_url.clone();
-    let all = Organisations::new(&aws::load()?, stack.place.stack.clone(), Some(endpoint))?;
+    let endpoint = stack.addresses.aws_endpoint_url.clone();
+    let all = Organisations::new(&aws::load()?, stack.addresses.stack.clone(), Some(endpoint))?;
     let (name, action) = (OrganisationId::parse("inbound-declared")?, inbound_action("website-lead")?);
     let nobody = all.inbound(&OrganisationId::parse("nobody-yet")?, &action).await;
     ensure!(nobody.is_err_and(|error| error.to_string().contains("`add` it first")), "no such organisation");
     let url = |urls: operate::organisation::Urls| urls.urls.into_values().next().context("no URL");
     let first = url(all.inbound(&name, &action).await?)?;
-    assert_eq!(url(all.inbound(&name, &action).await?)?, first, "declared again, it is the same");
+    assert_eq!(url(all.inbound(&name, &action).await?)?, first, "declaring it again returns the same URL");
     let ready = async |url: &str| {
         Ok::<_, anyhow::Error>(organisation.send(Method::GET, url, JSON, vec![]).await?.status())
     };
     assert_eq!(ready(&first).await?, 200);
     let second = url(all.new_inbound(&name, &action).await?)?;
-    ensure!(all.new_inbound(&name, &action).await.is_err(), "two older tokens");
+    ensure!(all.new_inbound(&name, &action).await.is_err(), "there are two older tokens");
     eventually("the new token", SOON, async || {
         ensure!(ready(&second).await? == 200, "refused");
         Ok(())
     })
     .await?;
-    assert_eq!(ready(&first).await?, 200, "the old one is accepted beside it");
+    assert_eq!(ready(&first).await?, 200, "the old token is still accepted");
     all.finish_inbound(&name, &action).await?;
-    ensure!(all.finish_inbound(&name, &action).await.is_err(), "it is closed already");
+    ensure!(all.finish_inbound(&name, &action).await.is_err(), "there is no old token");
     all.remove_inbound(&name, &action).await?;
-    ensure!(all.remove_inbound(&name, &action).await.is_err(), "it is gone");
+    ensure!(all.remove_inbound(&name, &action).await.is_err(), "it is removed");
     assert_ne!(url(all.inbound(&name, &action).await?)?, second);
     Ok(())
 }

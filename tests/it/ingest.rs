@@ -1,4 +1,4 @@
-//! What the door lets in, and how it says no.
+//! Which requests the ingest function accepts, and how it rejects the others.
 
 use crate::support::{SOON, among_others, events};
 use anyhow::{Result, ensure};
@@ -24,8 +24,8 @@ async fn a_wrong_token_and_an_unknown_organisation_are_the_same_401() -> Result<
     ];
     for url in wrong {
         for method in [Method::POST, Method::GET] {
-            let answer = organisation.send(method, &url, "application/json", b"{}".to_vec()).await?;
-            assert_eq!(told(answer).await?, (401, "unauthorised".to_owned()), "{url}");
+            let response = organisation.send(method, &url, "application/json", b"{}".to_vec()).await?;
+            assert_eq!(rejection(response).await?, (401, "unauthorised".to_owned()), "{url}");
         }
     }
     Ok(())
@@ -38,16 +38,16 @@ async fn a_wrong_method_a_wrong_path_and_a_look_in_the_browser() -> Result<()> {
     let organisation = stack.organisation("methods").await?;
     let url = organisation.webhook_url("ticket-updated");
     for method in [Method::PUT, Method::DELETE, Method::PATCH] {
-        let answer = organisation.send(method, &url, "application/json", Vec::new()).await?;
-        assert_eq!(answer.headers().get("allow").and_then(|allow| allow.to_str().ok()), Some("GET, POST"));
-        assert_eq!(told(answer).await?, (405, "method_not_allowed".to_owned()));
+        let response = organisation.send(method, &url, "application/json", Vec::new()).await?;
+        assert_eq!(response.headers().get("allow").and_then(|allow| allow.to_str().ok()), Some("GET, POST"));
+        assert_eq!(rejection(response).await?, (405, "method_not_allowed".to_owned()));
     }
-    let answer =
+    let response =
         organisation.send(Method::POST, &format!("{url}/more"), "application/json", Vec::new()).await?;
-    assert_eq!(told(answer).await?, (404, "not_found".to_owned()));
-    let answer = organisation.send(Method::GET, &url, "text/plain", Vec::new()).await?;
-    assert_eq!(answer.status(), 200);
-    assert_eq!(answer.json::<Value>().await?["status"], "ready");
+    assert_eq!(rejection(response).await?, (404, "not_found".to_owned()));
+    let response = organisation.send(Method::GET, &url, "text/plain", Vec::new()).await?;
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.json::<Value>().await?["status"], "ready");
     Ok(())
 }
 
@@ -66,20 +66,20 @@ async fn a_body_of_any_shape_is_accepted_and_what_names_no_ticket_is_told() -> R
         ("application/x-www-form-urlencoded", b"event=updated"),
     ];
     for (content_type, body) in bodies {
-        let answer = organisation.send(Method::POST, &url, content_type, body.to_vec()).await?;
-        assert_eq!(answer.status(), 202, "{content_type}");
-        assert!(answer.json::<Value>().await?["hint"].is_string());
+        let response = organisation.send(Method::POST, &url, content_type, body.to_vec()).await?;
+        assert_eq!(response.status(), 202, "{content_type}");
+        assert!(response.json::<Value>().await?["hint"].is_string());
     }
     organisation.webhook("ticket-updated", "no-such-ticket").await?;
-    let mut heard = Vec::new();
-    eventually("an event for each", SOON, async || {
-        heard.extend(listener.heard().await?);
-        ensure!(heard.len() >= 6, "{} of 6", heard.len());
+    let mut received = Vec::new();
+    eventually("an event for each webhook", SOON, async || {
+        received.extend(listener.received().await?);
+        ensure!(received.len() >= 6, "{} of 6", received.len());
         Ok(())
     })
     .await?;
     let count = |wanted| {
-        let reasons = heard.iter().filter(
+        let reasons = received.iter().filter(
             |event| matches!(&event.kind, EventKind::WebhookUnrecognised { reason, .. } if *reason == wanted),
         );
         reasons.count()
@@ -104,8 +104,8 @@ async fn a_form_and_each_place_of_an_id_lead_to_the_ticket() -> Result<()> {
     ];
     for (content_type, body) in forms {
         let ticket = organisation.new_ticket(json!({})).await?;
-        let answer = organisation.send(Method::POST, &url, content_type, body(&ticket).into()).await?;
-        assert_eq!(answer.status(), 202);
+        let response = organisation.send(Method::POST, &url, content_type, body(&ticket).into()).await?;
+        assert_eq!(response.status(), 202);
         events(&organisation, &ticket, 1).await?;
     }
     Ok(())
@@ -119,22 +119,25 @@ async fn two_mebibytes_are_too_much_and_half_of_one_is_not() -> Result<()> {
     let url = organisation.webhook_url("ticket-updated");
     let large =
         organisation.send(Method::POST, &url, "application/json", vec![b' '; 2 * 1024 * 1024]).await?;
-    assert_eq!(told(large).await?, (413, "too_large".to_owned()));
+    assert_eq!(rejection(large).await?, (413, "too_large".to_owned()));
     let ticket = organisation.new_ticket(json!({})).await?;
     let body = json!({ "id": ticket, "notes": "x".repeat(512 * 1024) }).to_string();
-    let answer = organisation.send(Method::POST, &url, "application/json", body.into()).await?;
-    assert_eq!(answer.status(), 202);
+    let response = organisation.send(Method::POST, &url, "application/json", body.into()).await?;
+    assert_eq!(response.status(), 202);
     events(&organisation, &ticket, 1).await?;
     Ok(())
 }
 
 type Body = fn(&str) -> String;
 
-/// An error's status and name; it is small JSON with the request's id.
-async fn told(answer: Response) -> Result<(u16, String)> {
-    let status = answer.status().as_u16();
-    ensure!(answer.headers().get("content-type").is_some_and(|kind| kind == "application/json"), "no JSON");
-    let body: Value = answer.json().await?;
+/// The status and the reason of a rejection, which is small JSON with the request's id.
+async fn rejection(response: Response) -> Result<(u16, String)> {
+    let status = response.status().as_u16();
+    ensure!(
+        response.headers().get("content-type").is_some_and(|kind| kind == "application/json"),
+        "the response is not JSON"
+    );
+    let body: Value = response.json().await?;
     ensure!(body["request"].is_string() && body.to_string().len() < 200, "{body}");
     Ok((status, body["error"].as_str().unwrap_or_default().to_owned()))
 }

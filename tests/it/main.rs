@@ -1,7 +1,7 @@
-//! What the system promises, tried from outside on the deployed local stack. One file a promise; one organisation a
-//! test, so that tests run side by side without seeing each other, which is itself a test of that.
+//! End-to-end tests on the deployed local stack: one file per promise of the system. Each test has its own organisation, so
+//! that tests run in parallel, which also tests that organisations are isolated.
 
-#![expect(clippy::indexing_slicing, reason = "a test that finds less than it wants may panic")]
+#![expect(clippy::indexing_slicing, reason = "a test may panic")]
 
 mod actions;
 mod alarms;

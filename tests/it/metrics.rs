@@ -1,5 +1,5 @@
-//! What is told is read, what is read is told, and it is told in the format that `CloudWatch` makes metrics of. The local engine
-//! makes none of it: so the lines are looked at as they stand in the logs.
+//! Every metric is used by an alarm or a widget, every metric that they use is recorded, and the log lines have `CloudWatch`'s
+//! embedded metric format. The local engine does not evaluate that format, so the tests read the log lines.
 
 use crate::alarms::of_type;
 use crate::support::{SOON, among_others, known_ticket, mutations};
@@ -11,7 +11,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// A metric as an alarm or a widget names it: its name, then what it is told apart by and the value.
+/// A metric as in an alarm or a widget: its name, then the name and value of its dimension.
 type MetricNames = Vec<String>;
 
 fn named(metric: Metric) -> MetricNames {
@@ -20,8 +20,8 @@ fn named(metric: Metric) -> MetricNames {
     [name].into_iter().chain(dimension).map(str::to_owned).collect()
 }
 
-/// What the deployed alarms read of what is told.
-async fn watched(stack: &Stack) -> Result<BTreeSet<MetricNames>> {
+/// The metrics of the deployed alarms.
+async fn in_alarms(stack: &Stack) -> Result<BTreeSet<MetricNames>> {
     let resources = stack.resources().await?;
     let alarms = of_type(&resources, "AWS::CloudWatch::Alarm").map(|(_, alarm)| alarm);
     let own = alarms.filter(|alarm| alarm["Namespace"].to_string().contains("AWS::StackName"));
@@ -34,8 +34,8 @@ async fn watched(stack: &Stack) -> Result<BTreeSet<MetricNames>> {
     names.collect()
 }
 
-/// What the dashboard's widgets show of it.
-fn shown() -> Result<BTreeSet<MetricNames>> {
+/// The metrics of the dashboard's widgets.
+fn in_widgets() -> Result<BTreeSet<MetricNames>> {
     let template = read("infra/stacks/dashboard.yaml")?;
     let body = template.split("DashboardBody: !Sub |").nth(1).context("no body")?;
     let body: Value = serde_json::from_str(body)?;
@@ -50,19 +50,19 @@ fn shown() -> Result<BTreeSet<MetricNames>> {
 }
 
 #[tokio::test]
-async fn alarms_and_widgets_read_what_is_told_and_all_of_it() -> Result<()> {
+async fn alarms_and_widgets_read_what_has_value_and_all_of_it() -> Result<()> {
     let _turn = among_others().await;
-    let told: BTreeSet<MetricNames> = Metric::all().into_iter().map(named).collect();
-    let (watched, shown) = (watched(&Stack::found().await?).await?, shown()?);
-    ensure!(watched.contains(&named(Metric::RequestsRejected(RejectionReason::Unauthorised))), "{watched:?}");
-    let read: BTreeSet<MetricNames> = watched.union(&shown).cloned().collect();
-    let unread: Vec<_> = told.difference(&read).collect();
-    let untold: Vec<_> = read.difference(&told).collect();
-    ensure!(unread.is_empty() && untold.is_empty(), "read by nobody {unread:?}, told by nobody {untold:?}");
+    let recorded: BTreeSet<MetricNames> = Metric::all().into_iter().map(named).collect();
+    let (alarms, widgets) = (in_alarms(&Stack::found().await?).await?, in_widgets()?);
+    ensure!(alarms.contains(&named(Metric::RequestsRejected(RejectionReason::Unauthorised))), "{alarms:?}");
+    let used: BTreeSet<MetricNames> = alarms.union(&widgets).cloned().collect();
+    let unused: Vec<_> = recorded.difference(&used).collect();
+    let missing: Vec<_> = used.difference(&recorded).collect();
+    ensure!(unused.is_empty() && missing.is_empty(), "not used: {unused:?}, not recorded: {missing:?}");
     Ok(())
 }
 
-/// Holds a line of figures to the format, and to what may stand in one: numbers, and words of the closed sets.
+/// Checks the format of a line of metrics, and that it contains only numbers and words of closed sets.
 pub(crate) fn check(line: &Value, stack: &str) -> Result<()> {
     let root = line.as_object().context("no object")?;
     let mut referred = BTreeSet::from(["_aws".to_owned()]);
@@ -75,15 +75,17 @@ pub(crate) fn check(line: &Value, stack: &str) -> Result<()> {
         for metric in directive["Metrics"].as_array().context("no definitions")? {
             let is_this = |known: &&Metric| {
                 let (name, unit) = (known.name(), known.unit());
-                let told_by: Vec<&str> = known.dimension().map(|(name, _)| name).into_iter().collect();
-                let is_told = known.dimension().is_none_or(|(name, value)| line[name] == value);
+                let dimension_names: Vec<&str> =
+                    known.dimension().map(|(name, _)| name).into_iter().collect();
+                let has_value = known.dimension().is_none_or(|(name, value)| line[name] == value);
                 metric["Name"] == name
                     && metric["Unit"] == <&str>::from(unit)
-                    && *dimensions == json!(told_by)
-                    && is_told
+                    && *dimensions == json!(dimension_names)
+                    && has_value
             };
             let all = Metric::all();
-            let known = all.iter().find(is_this).with_context(|| format!("{metric} is not ours: {line}"))?;
+            let known =
+                all.iter().find(is_this).with_context(|| format!("unknown metric {metric}: {line}"))?;
             let values = &line[known.name()];
             let values = values.as_array().map_or_else(|| vec![values], |values| values.iter().collect());
             ensure!((1..=100).contains(&values.len()) && values.iter().all(|value| value.is_u64()), "{line}");
@@ -92,22 +94,22 @@ pub(crate) fn check(line: &Value, stack: &str) -> Result<()> {
         }
     }
     let has: BTreeSet<String> = root.keys().cloned().collect();
-    ensure!(has == referred, "the root holds what nothing refers to: {line}");
+    ensure!(has == referred, "the line has a field that no metric uses: {line}");
     Ok(())
 }
 
 #[tokio::test]
-async fn one_webhook_is_told_by_every_function_on_its_way() -> Result<()> {
+async fn one_webhook_has_value_by_every_function_on_its_way() -> Result<()> {
     let _turn = among_others().await;
     let stack = Stack::found().await?;
     let organisation = stack.organisation("told").await?;
-    let stranger = organisation.webhook_url("ticket-updated").replace("/told/", "/nobody/");
-    organisation.send(Method::POST, &stranger, "application/json", "{}".into()).await?;
+    let wrong = organisation.webhook_url("ticket-updated").replace("/told/", "/nobody/");
+    organisation.send(Method::POST, &wrong, "application/json", "{}".into()).await?;
     let ticket = known_ticket(&organisation, "Approved").await?;
     organisation.change(&ticket, json!({ "stage": "Settled" })).await?;
     organisation.webhook("ticket-updated", &ticket).await?;
     mutations(&organisation, "ticketCreate", 1).await?;
-    let reconciler = format!("{}-reconciler", stack.place.stack);
+    let reconciler = format!("{}-reconciler", stack.addresses.stack);
     stack.lambda.invoke().function_name(reconciler).send().await?;
     let wanted = [
         (
@@ -129,14 +131,14 @@ async fn one_webhook_is_told_by_every_function_on_its_way() -> Result<()> {
     ];
     for (function, metrics) in wanted {
         for metric in metrics {
-            eventually("the figure", SOON, async || {
-                let told = stack.told(function).await?;
-                told.iter().try_for_each(|line| check(line, &stack.place.stack))?;
+            eventually("the metric", SOON, async || {
+                let lines = stack.metrics(function).await?;
+                lines.iter().try_for_each(|line| check(line, &stack.addresses.stack))?;
                 let is_there = |line: &Value| {
                     line.get(metric.name()).is_some()
                         && metric.dimension().is_none_or(|(name, value)| line[name] == value)
                 };
-                ensure!(told.iter().any(is_there), "{function} does not tell {metric:?}: {told:?}");
+                ensure!(lines.iter().any(is_there), "{function} does not record {metric:?}: {lines:?}");
                 Ok(())
             })
             .await?;

@@ -1,4 +1,4 @@
-//! A notice arrives at its destination: signed, once by its id, again where the destination was not there.
+//! A notice is signed, and is sent again with the same id if the destination did not accept it.
 
 use crate::support::{SOON, among_others, events, known_ticket, published};
 use anyhow::{Context as _, Result, ensure};
@@ -10,24 +10,25 @@ use end_to_end::stack::{Stack, eventually};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, PoisonError};
 
-pub(crate) type Heard = Arc<Mutex<Vec<(HeaderMap, Value)>>>;
+pub(crate) type Received = Arc<Mutex<Vec<(HeaderMap, Value)>>>;
 
-/// Somebody who is told: not there the first time.
-pub(crate) async fn receiver() -> Result<(String, Heard)> {
-    let heard = Heard::default();
-    let told = async |State(heard): State<Heard>, headers: HeaderMap, body: String| {
-        let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
-        heard.push((headers, serde_json::from_str(&body).unwrap_or_default()));
-        if heard.len() == 1 { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::NO_CONTENT }
+/// Starts a destination that rejects the first request; returns its URL and the received requests.
+pub(crate) async fn receiver() -> Result<(String, Received)> {
+    let received = Received::default();
+    let receive = async |State(received): State<Received>, headers: HeaderMap, body: String| {
+        let mut received = received.lock().unwrap_or_else(PoisonError::into_inner);
+        received.push((headers, serde_json::from_str(&body).unwrap_or_default()));
+        if received.len() == 1 { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::NO_CONTENT }
     };
-    let app = axum::Router::new().route("/told", axum::routing::post(told)).with_state(Arc::clone(&heard));
+    let app =
+        axum::Router::new().route("/notices", axum::routing::post(receive)).with_state(Arc::clone(&received));
     let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-    let url = format!("http://{}/told", socket.local_addr()?);
+    let url = format!("http://{}/notices", socket.local_addr()?);
     tokio::spawn(async move { axum::serve(socket, app).await });
-    Ok((url, heard))
+    Ok((url, received))
 }
 
-fn tell(event: &Event, team: &DestinationName) -> Vec<Action> {
+fn notify(event: &Event, team: &DestinationName) -> Vec<Action> {
     let Some(ticket) = event.entered_stage("Settled") else { return vec![] };
     vec![Action::notify(ticket, team, "{ticket} is settled")]
 }
@@ -37,28 +38,28 @@ async fn a_notice_is_signed_and_keeps_its_id_when_it_is_sent_again() -> Result<(
     let _turn = among_others().await;
     let stack = Stack::found().await?;
     let organisation = stack.organisation("notices").await?;
-    let (url, heard) = receiver().await?;
+    let (url, received) = receiver().await?;
     let secret = json!({ "url": url, "secrets": ["whsec_AAAA", "whsec_BBBB"] });
     organisation.set_secret("destination-team", &secret).await?;
-    let hosted = organisation.host("telling", tell, DestinationName::parse("team")?).await?;
+    let hosted = organisation.host("telling", notify, DestinationName::parse("team")?).await?;
     let ticket = known_ticket(&organisation, "Approved").await?;
     organisation.change(&ticket, json!({ "stage": "Settled", "name": "Citizen" })).await?;
     organisation.webhook("ticket-updated", &ticket).await?;
     events(&organisation, &ticket, 3).await?;
     published(&organisation, &ticket).await?;
     while hosted.work().await? > 0 {}
-    let told = eventually("the notice, again", SOON, async || {
-        let heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
-        ensure!(heard.len() >= 2, "so far {}", heard.len());
-        Ok(heard.clone())
+    let requests = eventually("the second attempt", SOON, async || {
+        let received = received.lock().unwrap_or_else(PoisonError::into_inner);
+        ensure!(received.len() >= 2, "so far {}", received.len());
+        Ok(received.clone())
     })
     .await?;
-    let header = |at: usize, name: &str| {
-        told[at].0.get(name).and_then(|value| value.to_str().ok()).context("no header")
+    let header = |index: usize, name: &str| {
+        requests[index].0.get(name).and_then(|value| value.to_str().ok()).context("no header")
     };
     assert_eq!(header(0, "webhook-id")?, header(1, "webhook-id")?);
-    assert_eq!(header(1, "webhook-signature")?.split(' ').count(), 2, "one for each secret");
-    assert_eq!(told[1].1["data"]["text"], "Citizen is settled");
-    assert_eq!(told[1].1["data"]["ticket"], json!(ticket));
+    assert_eq!(header(1, "webhook-signature")?.split(' ').count(), 2, "one signature for each secret");
+    assert_eq!(requests[1].1["data"]["text"], "Citizen is settled");
+    assert_eq!(requests[1].1["data"]["ticket"], json!(ticket));
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The same webhook again does nothing again.
+//! A duplicate webhook or message has no second effect.
 
 use crate::support::{SOON, among_others, events, kinds, known_ticket, mutations, organisation, rest};
 use anyhow::{Context as _, Result, ensure};
@@ -28,7 +28,7 @@ async fn the_same_webhook_five_times_gives_one_action(
     mutations(&organisation, "ticketCreate", 1).await?;
     rest(&stack).await?;
     let journal = events(&organisation, &ticket, 2).await?;
-    // The label that we added ourselves is a change too, if a later one of the five saw it.
+    // The label that we added is an event too, if a later one of the five webhooks saw it.
     assert_eq!(kinds(&journal[..2]), ["ticket.first_seen", "ticket.stage_changed"]);
     assert_eq!(kinds(&journal).iter().filter(|kind| **kind == "ticket.stage_changed").count(), 1);
     let all: Vec<_> = organisation.mutations().await?.into_iter().map(|mutation| mutation.mutation).collect();
@@ -47,9 +47,9 @@ async fn five_webhooks_at_the_same_moment_give_one_action(
     let ticket = known_ticket(&organisation, "Approved").await?;
     organisation.change(&ticket, json!({ "stage": "Settled" })).await?;
     let send = || organisation.webhook("ticket-updated", &ticket);
-    let answers = tokio::join!(send(), send(), send(), send(), send());
-    for answer in <[_; 5]>::from(answers) {
-        answer?;
+    let responses = tokio::join!(send(), send(), send(), send(), send());
+    for response in <[_; 5]>::from(responses) {
+        response?;
     }
     mutations(&organisation, "ticketCreate", 1).await?;
     rest(&stack).await?;
@@ -75,13 +75,13 @@ async fn a_ticket_that_an_action_created_is_known_as_created(
         organisation.mutations().await?.into_iter().find(|mutation| mutation.mutation == "ticketCreate");
     let follow_up =
         created.and_then(|mutation| mutation.result.as_str().map(str::to_owned)).unwrap_or_default();
-    // This webhook's URL does not say that the ticket is new; our own record does.
+    // This webhook's URL does not say that the ticket is new, but our record of the action does.
     organisation.webhook("ticket-updated", &follow_up).await?;
     assert_eq!(kinds(&events(&organisation, &follow_up, 1).await?), ["ticket.created"]);
     Ok(())
 }
 
-/// SQS delivers at least once: the record keeps an action from being done again.
+/// SQS delivers at least once: the record prevents that an action is performed again.
 #[tokio::test]
 async fn an_action_that_is_delivered_again_is_not_done_again() -> Result<()> {
     let _turn = among_others().await;
@@ -94,8 +94,8 @@ async fn an_action_that_is_delivered_again_is_not_done_again() -> Result<()> {
     rest(&stack).await?;
     let event = &events(&organisation, &ticket, 2).await?[1];
     let done = organisation.done(event, "follow-up-on-settlement", 1).await?.context("no record")?;
-    // Another deduplication id: as after the five minutes for which the queue itself remembers the first.
-    let queue = stack.queue_url(&stack.place.actions_queue).await?;
+    // Another deduplication id, as after the five minutes in which the queue itself deduplicates.
+    let queue = stack.queue_url(&stack.addresses.actions_queue).await?;
     let again = stack.sqs.send_message().queue_url(queue).message_body(to_json(&done.planned));
     again.message_group_id(done.planned.group()).message_deduplication_id("again").send().await?;
     rest(&stack).await?;
@@ -141,19 +141,19 @@ async fn a_handlers_own_mutation_is_sent_once_and_a_doubtful_one_is_left_for_a_p
             action,
         })
     };
-    let queue = stack.queue_url(&stack.place.actions_queue).await?;
+    let queue = stack.queue_url(&stack.addresses.actions_queue).await?;
     let fault =
         json!([{ "organisation": "own-mutation", "on": "mutation Own", "times": 1, "is": "cut_after" }]);
     stack.control(reqwest::Method::POST, "faults", &fault).await?;
     for (position, name) in ["Doubtful", "Good"].into_iter().enumerate() {
-        let decided = decide(position, name)?;
-        let message = stack.sqs.send_message().queue_url(&queue).message_body(to_json(&decided));
-        let message = message.message_deduplication_id(decided.id.to_string());
-        message.message_group_id(decided.group()).send().await?;
+        let planned = decide(position, name)?;
+        let message = stack.sqs.send_message().queue_url(&queue).message_body(to_json(&planned));
+        let message = message.message_deduplication_id(planned.id.to_string());
+        message.message_group_id(planned.group()).send().await?;
     }
     let sent = mutations(&organisation, "contactCreate", 2).await?;
     rest(&stack).await?;
-    // The first took effect though no answer came: it is not sent again, and not recorded as done.
+    // The first one took effect without a response: it is not sent again, and not recorded as done.
     assert_eq!(
         sent.iter().map(|variables| variables["name"].clone()).collect::<Vec<_>>(),
         ["Doubtful", "Good"]

@@ -1,4 +1,4 @@
-//! An organisation from its first day on: added by one command, its webhook token replaced, its access narrowed.
+//! The life of an organisation: it is added, its webhook token is replaced, its access is restricted, it is removed.
 
 use crate::support::{SOON, among_others, events, known_ticket, rest};
 use anyhow::{Context as _, Result, ensure};
@@ -15,13 +15,13 @@ use serde_json::{Value, json};
 
 const HANDLER: &str = "follow-up-on-settlement";
 
-/// The organisations of the stack, as the operator's command has them.
+/// The organisations of the stack, as in the operator's command.
 pub(crate) fn organisations(stack: &Stack) -> Result<Organisations> {
-    let endpoint = stack.place.aws_endpoint_url.clone();
-    Organisations::new(&aws::load()?, stack.place.stack.clone(), Some(endpoint))
+    let endpoint = stack.addresses.aws_endpoint_url.clone();
+    Organisations::new(&aws::load()?, stack.addresses.stack.clone(), Some(endpoint))
 }
 
-/// What a person is asked for, with this API key.
+/// The operator's input, with this API key.
 fn new(stack: &Stack, api_key: &str) -> Result<New> {
     let value = json!({ "endpoint": stack.api(), "api_key": "" }).to_string();
     let mut credential: Credential = secret::parse(&SecretString::from(value))?;
@@ -29,8 +29,8 @@ fn new(stack: &Stack, api_key: &str) -> Result<New> {
     Ok(New { credential, api_key: api_key.into(), writer_key: None, own_key: false })
 }
 
-/// The status that the door answers to a webhook at the URL of this action.
-async fn knock(stack: &Stack, urls: &Urls, ticket: &str) -> Result<u16> {
+/// Sends a webhook to the URL of this action; returns the status of the response.
+async fn send_webhook(stack: &Stack, urls: &Urls, ticket: &str) -> Result<u16> {
     let url = urls.urls.get("ticket-updated").context("no URL")?;
     let body = json!({ "id": ticket }).to_string().into_bytes();
     let organisation = stack.seeded_organisation();
@@ -57,18 +57,18 @@ async fn an_organisation_is_added_by_its_key_and_its_webhook_token_is_replaced_w
     assert_eq!(again.urls, old.urls, "a second attempt changes no URL");
     let ticket = stack.control(Method::POST, "tickets", &json!({ "organisation": "added" })).await?;
     let ticket = ticket["id"].as_str().context("no ticket")?;
-    assert_eq!(knock(&stack, &old, ticket).await?, 202);
+    assert_eq!(send_webhook(&stack, &old, ticket).await?, 202);
 
     let next = all.new_urls(&name).await?;
     assert_ne!(next.urls, old.urls);
-    assert_eq!(all.new_urls(&name).await?.urls, next.urls, "asked again, they are the same");
-    // A token that is new is known within seconds.
+    assert_eq!(all.new_urls(&name).await?.urls, next.urls, "a second call returns the same URLs");
+    // The functions read a new token within seconds.
     eventually("the new token", SOON, async || {
-        ensure!(knock(&stack, &next, ticket).await? == 202, "refused");
+        ensure!(send_webhook(&stack, &next, ticket).await? == 202, "refused");
         Ok(())
     })
     .await?;
-    assert_eq!(knock(&stack, &old, ticket).await?, 202, "the old one is accepted beside it");
+    assert_eq!(send_webhook(&stack, &old, ticket).await?, 202, "the old token is still accepted");
     let early = all.finish_urls(&name, false, clock::now()).await.expect_err("the old one was seen just now");
     assert!(early.to_string().contains("--force"), "{early:#}");
     all.finish_urls(&name, true, clock::now()).await?;
@@ -113,12 +113,12 @@ async fn a_write_only_organisations_tickets_are_not_looked_at() -> Result<()> {
     let listener = stack.listen("write-only").await?;
     let ticket = organisation.new_ticket(Value::Object(serde_json::Map::new())).await?;
     organisation.webhook("ticket-updated", &ticket).await?;
-    let told = eventually("an event", SOON, async || {
-        listener.heard().await?.into_iter().next().context("nothing yet")
+    let event = eventually("an event", SOON, async || {
+        listener.received().await?.into_iter().next().context("nothing yet")
     });
     let reason = UnrecognisedReason::NoReadAccess;
     assert!(
-        matches!(told.await?.kind, EventKind::WebhookUnrecognised { reason: told, .. } if told == reason)
+        matches!(event.await?.kind, EventKind::WebhookUnrecognised { reason: actual, .. } if actual == reason)
     );
     assert!(organisation.journal(&ticket).await?.is_empty());
     Ok(())

@@ -1,4 +1,5 @@
-//! What each role may do, to the letter. A permission more in template.yaml or infra/stacks/roles.yaml fails here until this table says it too.
+//! The exact permissions of each role. A new permission in template.yaml or infra/stacks/roles.yaml fails here until it is in
+//! this table.
 
 use crate::alarms::of_type;
 use crate::support::among_others;
@@ -10,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const ACCOUNT: &str = "${AWS::Region}:${AWS::AccountId}";
 const TOKENS: [&str; 2] = ["api-token-??????", "writer-token-??????"];
 
-/// By role: an action, a space, a resource. A handler's role is told once, for all of them.
+/// The permissions by role, each an action, a space and a resource. One entry is for the roles of all handlers.
 fn table() -> BTreeMap<&'static str, BTreeSet<String>> {
     let consumer = ["ReceiveMessage", "DeleteMessage", "GetQueueAttributes", "ChangeMessageVisibility"];
     let from = |queue: &str| consumer.map(|action| format!("sqs:{action} {queue}"));
@@ -124,7 +125,7 @@ async fn every_role_may_do_what_the_table_says_and_nothing_else() -> Result<()> 
         assert_eq!(role["ManagedPolicyArns"].as_array().map_or(0, Vec::len), 0, "{id}");
         let granted: BTreeSet<String> =
             statements(role).flat_map(granted).map(|line| line.replace(handler, "OfAHandler")).collect();
-        let wanted = table.get(name.as_str()).with_context(|| format!("a new role, {id}"))?;
+        let wanted = table.get(name.as_str()).with_context(|| format!("the table has no role {id}"))?;
         let traced = ["xray:PutTraceSegments *", "xray:PutTelemetryRecords *"].map(str::to_owned);
         let is_function = id != "Roles.Schedule";
         let wanted: BTreeSet<String> =
@@ -141,12 +142,12 @@ async fn every_role_may_do_what_the_table_says_and_nothing_else() -> Result<()> 
 fn statements(role: &Value) -> impl Iterator<Item = &Value> {
     let policies = role["Policies"].as_array().into_iter().flatten();
     let statements = policies.flat_map(|policy| list(&policy["PolicyDocument"]["Statement"]));
-    // What is granted under a condition is granted.
+    // A conditional statement counts as granted.
     statements
         .map(|statement| if statement["Fn::If"].is_null() { statement } else { &statement["Fn::If"][1] })
 }
 
-/// A statement's permissions, one by one.
+/// The permissions of a statement.
 fn granted(statement: &Value) -> Vec<String> {
     let condition = statement["Condition"].as_object().and_then(|all| all.keys().next());
     let condition = condition.map(|kind| format!(" if {kind}")).unwrap_or_default();
@@ -166,7 +167,7 @@ fn list(value: &Value) -> Vec<&Value> {
     value.as_array().map_or_else(|| vec![value], |values| values.iter().collect())
 }
 
-/// A resource as one reads it: a logical id for its ARN, otherwise the pattern.
+/// A readable name of a resource: its logical id, or else the pattern.
 fn name(resource: &Value) -> String {
     if let Some(text) = resource.as_str().or(resource["Fn::Sub"].as_str()) {
         return text
@@ -176,8 +177,11 @@ fn name(resource: &Value) -> String {
     }
     if let Some([_, one, other]) = resource["Fn::If"].as_array().map(Vec::as_slice) {
         let (one, other) = (name(one), name(other));
-        let of_the_same = one.rsplit_once('/').map(|(parent, _)| format!("{parent}/"));
-        return format!("{one} or {}", other.trim_start_matches(of_the_same.as_deref().unwrap_or_default()));
+        let common_parent = one.rsplit_once('/').map(|(parent, _)| format!("{parent}/"));
+        return format!(
+            "{one} or {}",
+            other.trim_start_matches(common_parent.as_deref().unwrap_or_default())
+        );
     }
     if let [Some(id), Some(attribute)] = [0, 1].map(|part| resource["Fn::GetAtt"][part].as_str()) {
         return if attribute == "Arn" { id.to_owned() } else { format!("{id}.{attribute}") };

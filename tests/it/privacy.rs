@@ -1,4 +1,4 @@
-//! A person's data goes through the pipeline, whatever goes wrong, and stays nowhere but where it must.
+//! A person's data is stored only where it must be, whatever fails.
 
 use crate::actions::decide;
 use crate::inbound::declared;
@@ -8,14 +8,14 @@ use anyhow::{Result, ensure};
 use automations::model::lead::{Lead, LeadTarget};
 use automations::private::Private;
 use automations::{Action, Event};
-use end_to_end::stack::{Organisation, Stack, Where};
+use end_to_end::stack::{Organisation, OutputKind, Stack};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// Invented, and nowhere else in the project: whatever holds one of them has it from here.
+/// Invented words that occur nowhere else in the project.
 const CANARIES: [&str; 5] =
     ["Zebulonica", "Quagglethwaite", "canary.of.privacy@example.net", "491 570 159", "Rua Inventada"];
-/// An amount: it stands in snapshots and events, as handlers may decide by it, but in no log and no attribute.
+/// An amount: allowed in snapshots and events, because handlers may use it, but not in logs and attributes.
 const AMOUNT: f64 = 7_654_321.25;
 
 fn personal(fields: Value) -> Value {
@@ -30,17 +30,17 @@ fn personal(fields: Value) -> Value {
     all
 }
 
-/// What the vendor, or somebody between us, may answer with.
+/// Faults with responses that contain personal data, and other failures.
 fn faults() -> Vec<Value> {
     let person = format!("{} {} <{}>", CANARIES[0], CANARIES[1], CANARIES[2]);
     vec![
         json!({ "errors": { "message": format!("{person} is not valid"), "code": "BAD_USER_INPUT" } }),
-        json!({ "answer": { "data": { "t0": { "id": 7, "name": person } } } }),
-        json!({ "answer": { "data": person } }),
-        json!({ "answer": [person] }),
+        json!({ "respond": { "data": { "t0": { "id": 7, "name": person } } } }),
+        json!({ "respond": { "data": person } }),
+        json!({ "respond": [person] }),
         json!({ "status": { "code": 503 } }),
         json!({ "status": { "code": 200 } }),
-        json!({ "refuse": { "code": 401 } }),
+        json!({ "reject": { "code": 401 } }),
         json!({ "partial": { "fields": 2 } }),
         json!({ "deep": { "levels": 10_000 } }),
         json!("null_data"),
@@ -49,7 +49,7 @@ fn faults() -> Vec<Value> {
     ]
 }
 
-async fn break_with(organisation: &Organisation<'_>, on: &str, is: &Value) -> Result<()> {
+async fn inject(organisation: &Organisation<'_>, on: &str, is: &Value) -> Result<()> {
     let fault = json!([{ "organisation": organisation.name, "on": on, "is": is }]);
     organisation.stack.control(Method::POST, "faults", &fault).await?;
     Ok(())
@@ -84,7 +84,7 @@ async fn a_persons_data_is_in_no_log_no_attribute_and_no_item_whatever_goes_wron
     // The enricher, under each fault of a look; a webhook that brings more than it must.
     for fault in faults() {
         let ticket = organisation.new_ticket(personal(json!({ "stage": "Approved" }))).await?;
-        break_with(&organisation, "ticket(", &fault).await?;
+        inject(&organisation, "ticket(", &fault).await?;
         let body = personal(json!({ "id": ticket, "email": CANARIES[2], "phone": CANARIES[3] }));
         organisation.send(Method::POST, &url, "application/json", body.to_string().into()).await?;
     }
@@ -102,7 +102,7 @@ async fn a_persons_data_is_in_no_log_no_attribute_and_no_item_whatever_goes_wron
         let ticket = organisation.new_ticket(personal(json!({ "stage": "Approved" }))).await?;
         organisation.webhook("ticket-updated", &ticket).await?;
         events(&organisation, &ticket, 1).await?;
-        break_with(&organisation, on, fault).await?;
+        inject(&organisation, on, fault).await?;
         organisation.change(&ticket, json!({ "stage": "Settled" })).await?;
         organisation.webhook("ticket-updated", &ticket).await?;
         events(&organisation, &ticket, 2).await?;
@@ -112,47 +112,48 @@ async fn a_persons_data_is_in_no_log_no_attribute_and_no_item_whatever_goes_wron
     decide(&organisation, &first, lead, home_loans()).await?;
     mutations(&organisation, "contactCreate", 1).await?;
     let second = known_ticket(&organisation, "Approved").await?;
-    break_with(&organisation, "contactCreate", &faults()[0]).await?;
+    inject(&organisation, "contactCreate", &faults()[0]).await?;
     decide(&organisation, &second, lead, home_loans()).await?;
-    // A form, whose lead is made and whose lead is not, and what is no form.
+    // A form whose lead is created, one whose lead is not, and a body that is not a valid form.
     let url = declared(&organisation, "website-lead").await?;
-    break_with(&organisation, "contactCreate", &faults()[0]).await?;
+    inject(&organisation, "contactCreate", &faults()[0]).await?;
     for email in [CANARIES[2], "another@example.com"] {
         let form = json!({ "name": format!("{} {}", CANARIES[0], CANARIES[1]), "email": email, "phone": CANARIES[3] });
         organisation.send(Method::POST, &url, "application/json", form.to_string().into()).await?;
     }
     organisation.send(Method::POST, &url, "application/json", CANARIES[0].into()).await?;
     mutations(&organisation, "contactCreate", 2).await?;
-    // What is no message of ours, in each queue.
-    let handlers = format!("{}-follow-up-on-settlement", stack.place.stack);
-    for queue in [&stack.place.hints_queue, &handlers] {
+    // An invalid message in each queue.
+    let handlers = format!("{}-follow-up-on-settlement", stack.addresses.stack);
+    for queue in [&stack.addresses.hints_queue, &handlers] {
         let body = json!({ "detail": CANARIES[0], "id": CANARIES[1] }).to_string();
         let url = stack.queue_url(queue).await?;
         stack.sqs.send_message().queue_url(url).message_body(body).send().await?;
     }
     rest(&stack).await?;
-    let written = stack.written().await?;
+    let texts = stack.stored_texts().await?;
     let amount = AMOUNT.to_string();
-    let mut places = std::collections::HashSet::new();
-    for written in &written {
-        places.insert(written.place);
-        let here = |needle: &&str| written.text.contains(*needle);
-        if written.place != Where::LetterBody {
+    let mut kinds = std::collections::HashSet::new();
+    for stored in &texts {
+        kinds.insert(stored.kind);
+        let here = |needle: &&str| stored.text.contains(*needle);
+        if stored.kind != OutputKind::DeadLetterBody {
             let found: Vec<_> = CANARIES.iter().copied().filter(here).collect();
-            ensure!(found.is_empty(), "{:?} {} holds {found:?}", written.place, written.name);
+            ensure!(found.is_empty(), "{:?} {} contains {found:?}", stored.kind, stored.name);
         }
-        let may_hold_amounts = matches!(written.place, Where::LetterBody | Where::Item);
-        ensure!(may_hold_amounts || !here(&amount.as_str()), "{:?} {}", written.place, written.name);
+        let may_contain_amounts = matches!(stored.kind, OutputKind::DeadLetterBody | OutputKind::Item);
+        ensure!(may_contain_amounts || !here(&amount.as_str()), "{:?} {}", stored.kind, stored.name);
     }
-    assert_eq!(places.len(), 7, "all places were looked at: {places:?}");
-    // Metrics are told apart by words of closed sets: by no id of an organisation or a ticket, and by no word of a person.
-    let told =
-        written.iter().filter(|written| written.place == Where::Log && written.text.contains("\"_aws\""));
-    let told: Vec<Value> = told.map(|line| serde_json::from_str(&line.text)).collect::<Result<_, _>>()?;
-    ensure!(!told.is_empty(), "no function tells a metric");
-    told.iter().try_for_each(|line| check(line, &stack.place.stack))?;
-    let bodies = written.iter().filter(|written| written.place == Where::LetterBody);
-    let found = bodies.filter(|written| written.text.contains(CANARIES[0])).count();
-    assert!(found > 0, "a letter keeps what was sent, so the search finds what is there");
+    assert_eq!(kinds.len(), 7, "all kinds were searched: {kinds:?}");
+    // Dimensions of metrics are words of closed sets: no ids of organisations or tickets, and no personal data.
+    let metrics =
+        texts.iter().filter(|stored| stored.kind == OutputKind::Log && stored.text.contains("\"_aws\""));
+    let metrics: Vec<Value> =
+        metrics.map(|line| serde_json::from_str(&line.text)).collect::<Result<_, _>>()?;
+    ensure!(!metrics.is_empty(), "no function records a metric");
+    metrics.iter().try_for_each(|line| check(line, &stack.addresses.stack))?;
+    let bodies = texts.iter().filter(|stored| stored.kind == OutputKind::DeadLetterBody);
+    let found = bodies.filter(|stored| stored.text.contains(CANARIES[0])).count();
+    assert!(found > 0, "a dead letter contains the original body, so the search finds it");
     Ok(())
 }

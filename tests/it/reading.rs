@@ -1,4 +1,4 @@
-//! A handler that must know more than its event carries reads it, and where it may not, its event is kept with the reason.
+//! A handler with API access reads from Salestrekker; without read access its event is dead-lettered with the reason.
 
 use crate::organisations::organisations;
 use crate::support::{SOON, among_others, events, known_ticket, published};
@@ -24,11 +24,14 @@ async fn decide(event: &Event, settings: &Settings, api: &Reading<'_>) -> Result
     Ok(is_meant.then(|| Action::add_label(ticket, &settings.label)).into_iter().collect())
 }
 
-/// A ticket of this name changes its stage, and the handler is told; the event, and what the handler gave up.
-async fn told(organisation: &Organisation<'_>, access: Access) -> Result<(Event, Vec<(String, String)>)> {
+/// Changes a ticket's stage and runs the handler; returns the event and the handler's dead letters.
+async fn run_handler(
+    organisation: &Organisation<'_>,
+    access: Access,
+) -> Result<(Event, Vec<(String, String)>)> {
     let stack = organisation.stack;
     let ticket = known_ticket(organisation, "Approved").await?;
-    let secrets = Secrets::new(stack.secrets.clone(), stack.place.stack.clone());
+    let secrets = Secrets::new(stack.secrets.clone(), stack.addresses.stack.clone());
     let reads = Reads::new(decide, Client::new(secrets, Limits::default())?);
     let hosted = organisation.host_any("reads", reads, Settings { label: "Client".to_owned() }).await?;
     organisation.change(&ticket, json!({ "stage": "Archived", "name": "Refinance for Citizen" })).await?;
@@ -37,8 +40,8 @@ async fn told(organisation: &Organisation<'_>, access: Access) -> Result<(Event,
     published(organisation, &ticket).await?;
     organisations(stack)?.set_access(&OrganisationId::parse(organisation.name.as_str())?, access).await?;
     while hosted.work().await? > 0 {}
-    let given_up = stack.take_all(&hosted.dead_letters).await?;
-    Ok((event, given_up))
+    let dead_letters = stack.take_all(&hosted.dead_letters).await?;
+    Ok((event, dead_letters))
 }
 
 #[tokio::test]
@@ -46,8 +49,8 @@ async fn a_reading_handler_decides_by_what_salestrekker_shows() -> Result<()> {
     let _turn = among_others().await;
     let stack = Stack::found().await?;
     let organisation = stack.organisation("reading").await?;
-    let (event, given_up) = told(&organisation, Access::ReadWrite).await?;
-    assert!(given_up.is_empty(), "{given_up:?}");
+    let (event, dead_letters) = run_handler(&organisation, Access::ReadWrite).await?;
+    assert!(dead_letters.is_empty(), "{dead_letters:?}");
     let done = eventually("the action", SOON, async || {
         organisation.done(&event, "reads", 0).await?.context("not done yet")
     });
@@ -60,8 +63,8 @@ async fn where_nothing_may_be_read_the_event_is_kept_with_the_reason() -> Result
     let _turn = among_others().await;
     let stack = Stack::found().await?;
     let organisation = stack.organisation("reading-not").await?;
-    let (_, given_up) = told(&organisation, Access::WriteOnly).await?;
-    let reasons: Vec<&str> = given_up.iter().map(|(_, reason)| reason.as_str()).collect();
+    let (_, dead_letters) = run_handler(&organisation, Access::WriteOnly).await?;
+    let reasons: Vec<&str> = dead_letters.iter().map(|(_, reason)| reason.as_str()).collect();
     assert!(
         !reasons.is_empty() && reasons.iter().all(|reason| *reason == "handler_rejected_event"),
         "{reasons:?}"

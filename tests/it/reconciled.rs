@@ -1,4 +1,4 @@
-//! What no webhook said is found all the same, and what was stored and not published goes out.
+//! The reconciler finds changes without a webhook, and publishes events that were stored and not published.
 
 use crate::support::{
     SOON, alone, among_others, events, kinds, known_ticket, mutations, published, rest, set_variable,
@@ -14,29 +14,29 @@ use serde_json::json;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// Lets a ticket be due, and has the reconciler run.
+/// Makes a ticket due, and runs the reconciler.
 async fn reconcile(organisation: &Organisation<'_>, ticket: &str) -> Result<()> {
-    organisation.let_be_due(ticket).await?;
+    organisation.make_due(ticket).await?;
     run_reconciler(organisation.stack).await
 }
 
 async fn run_reconciler(stack: &Stack) -> Result<()> {
-    let name = format!("{}-reconciler", stack.place.stack);
-    let answer = stack.lambda.invoke().function_name(name).send().await?;
-    ensure!(answer.function_error.is_none(), "the reconciler fails: {:?}", answer.payload);
+    let name = format!("{}-reconciler", stack.addresses.stack);
+    let response = stack.lambda.invoke().function_name(name).send().await?;
+    ensure!(response.function_error.is_none(), "the reconciler failed: {:?}", response.payload);
     Ok(())
 }
 
-/// Has the reconciler run: how many events it tells to wait in outboxes, and for how many seconds the oldest does.
+/// Runs the reconciler; returns its metrics `OutboxBacklog` (events) and `OutboxAge` (seconds).
 async fn backlog(stack: &Stack) -> Result<(u64, u64)> {
     let before = clock::now().as_millis();
     run_reconciler(stack).await?;
-    eventually("the reconciler's figures", SOON, async || {
-        let told = stack.told("reconciler").await?;
-        let line = told.iter().rfind(|line| line["_aws"]["Timestamp"].as_u64() >= Some(before));
+    eventually("the reconciler's metrics", SOON, async || {
+        let metrics = stack.metrics("reconciler").await?;
+        let line = metrics.iter().rfind(|line| line["_aws"]["Timestamp"].as_u64() >= Some(before));
         let line = line.context("no line since")?;
-        let figure = |name: &str| line[name].as_u64().with_context(|| format!("no {name}: {line}"));
-        Ok((figure("OutboxBacklog")?, figure("OutboxAge")?))
+        let metric = |name: &str| line[name].as_u64().with_context(|| format!("no {name}: {line}"));
+        Ok((metric("OutboxBacklog")?, metric("OutboxAge")?))
     })
     .await
 }
@@ -49,14 +49,14 @@ async fn a_change_that_no_webhook_told_is_found_and_acted_on() -> Result<()> {
     let ticket = known_ticket(&organisation, "Approved").await?;
     organisation.change(&ticket, json!({ "stage": "Settled" })).await?;
     reconcile(&organisation, &ticket).await?;
-    let told = events(&organisation, &ticket, 2).await?;
-    assert_eq!(kinds(&told)[..2], ["ticket.first_seen", "ticket.stage_changed"]);
-    assert!(matches!(told[1].cause, Cause::Reconciler { .. }), "{:?}", told[1].cause);
+    let journal = events(&organisation, &ticket, 2).await?;
+    assert_eq!(kinds(&journal)[..2], ["ticket.first_seen", "ticket.stage_changed"]);
+    assert!(matches!(journal[1].cause, Cause::Reconciler { .. }), "{:?}", journal[1].cause);
     mutations(&organisation, "ticketCreate", 1).await?;
     Ok(())
 }
 
-/// The hint is the one that the reconciler sends in the first minute of an hour.
+/// Sends the hint that the reconciler sends in the first minute of an hour.
 #[tokio::test]
 async fn a_ticket_that_no_webhook_ever_named_is_found_by_a_list_where_there_is_one() -> Result<()> {
     let _turn = alone().await;
@@ -64,8 +64,8 @@ async fn a_ticket_that_no_webhook_ever_named_is_found_by_a_list_where_there_is_o
     let organisation = stack.organisation("listed").await?;
     let known = known_ticket(&organisation, "Approved").await?;
     let unknown = organisation.new_ticket(json!({})).await?;
-    let answer = json!({ "data": { "result": [{ "id": known }, unknown] } });
-    let fault = json!([{ "organisation": "listed", "on": "query All", "is": { "answer": answer } }]);
+    let response = json!({ "data": { "result": [{ "id": known }, unknown] } });
+    let fault = json!([{ "organisation": "listed", "on": "query All", "is": { "respond": response } }]);
     stack.control(reqwest::Method::POST, "faults", &fault).await?;
     let query = "query All { result: tickets { id } }";
     rest(&stack).await?;
@@ -73,7 +73,7 @@ async fn a_ticket_that_no_webhook_ever_named_is_found_by_a_list_where_there_is_o
     let hint = json!({
         "id": "list.0", "organisation": "listed", "action": null, "received_at": "2026-11-25T09:30:00.000Z", "ticket": null, "raw": null,
     });
-    let hints = stack.queue_url(&stack.place.hints_queue).await?;
+    let hints = stack.queue_url(&stack.addresses.hints_queue).await?;
     stack.sqs.send_message().queue_url(hints).message_body(hint.to_string()).send().await?;
     let found = events(&organisation, &unknown, 1).await;
     rest(&stack).await?;
@@ -90,7 +90,7 @@ async fn a_ticket_that_did_not_change_is_due_ever_later() -> Result<()> {
     let ticket = known_ticket(&organisation, "Approved").await?;
     reconcile(&organisation, &ticket).await?;
     let (id, ticket) = (OrganisationId::parse("unchanged")?, TicketId::parse(ticket)?);
-    eventually("the next look", SOON, async || {
+    eventually("the next check", SOON, async || {
         let known = stack.store().known(&id, std::slice::from_ref(&ticket)).await?;
         let schedule = known.get(&ticket).context("unknown")?.schedule;
         ensure!(schedule.next_check.since(schedule.last_checked) == Duration::from_hours(2), "{schedule:?}");
@@ -99,7 +99,7 @@ async fn a_ticket_that_did_not_change_is_due_ever_later() -> Result<()> {
     .await
 }
 
-/// The template's own marks: 3, 7 and 14 days.
+/// The template's thresholds: 3, 7 and 14 days.
 #[tokio::test]
 async fn a_ticket_that_nobody_touched_is_told_at_each_mark_once() -> Result<()> {
     let _turn = among_others().await;
@@ -108,33 +108,33 @@ async fn a_ticket_that_nobody_touched_is_told_at_each_mark_once() -> Result<()> 
     let listener = stack.listen("untouched").await?;
     let ticket = known_ticket(&organisation, "Application").await?;
     let aged = |days: u64| clock::now().earlier(Duration::from_hours(24 * days));
-    organisation.let_stand_since(&ticket, aged(8)).await?;
+    organisation.set_stage_since(&ticket, aged(8)).await?;
     reconcile(&organisation, &ticket).await?;
-    let told = events(&organisation, &ticket, 3).await?;
-    let marks = |told: &[Event]| -> Vec<(u16, u64)> {
-        let mark = |event: &Event| match &event.kind {
+    let journal = events(&organisation, &ticket, 3).await?;
+    let ages = |journal: &[Event]| -> Vec<(u16, u64)> {
+        let age = |event: &Event| match &event.kind {
             EventKind::StageAged { days, ticket, stage } if stage.is_named("Application") => {
                 Some((*days, ticket.version))
             }
             _ => None,
         };
-        told.iter().filter_map(mark).collect()
+        journal.iter().filter_map(age).collect()
     };
-    assert_eq!(marks(&told), [(3, 2), (7, 2)], "both were passed by the time of the look");
+    assert_eq!(ages(&journal), [(3, 2), (7, 2)], "both thresholds had passed at the time of the check");
     published(&organisation, &ticket).await?;
     for _ in 0..2 {
         reconcile(&organisation, &ticket).await?;
         organisation.webhook("ticket-updated", &ticket).await?;
         rest(&stack).await?;
     }
-    assert_eq!(events(&organisation, &ticket, 3).await?.len(), 3, "no mark is told twice");
-    organisation.let_stand_since(&ticket, aged(14)).await?;
+    assert_eq!(events(&organisation, &ticket, 3).await?.len(), 3, "no threshold is reported twice");
+    organisation.set_stage_since(&ticket, aged(14)).await?;
     reconcile(&organisation, &ticket).await?;
-    assert_eq!(marks(&events(&organisation, &ticket, 4).await?), [(3, 2), (7, 2), (14, 3)]);
+    assert_eq!(ages(&events(&organisation, &ticket, 4).await?), [(3, 2), (7, 2), (14, 3)]);
     published(&organisation, &ticket).await?;
-    // Two looks at once may both publish what is in the outbox: with the same ids.
-    let heard: BTreeSet<_> = marks(&listener.heard().await?).into_iter().collect();
-    assert_eq!(heard.into_iter().collect::<Vec<_>>(), [(3, 2), (7, 2), (14, 3)], "on the bus, too");
+    // Two concurrent checks may both publish the outbox, with the same ids.
+    let received: BTreeSet<_> = ages(&listener.received().await?).into_iter().collect();
+    assert_eq!(received.into_iter().collect::<Vec<_>>(), [(3, 2), (7, 2), (14, 3)], "on the bus too");
     organisation.change(&ticket, json!({ "stage": "Approved" })).await?;
     organisation.webhook("ticket-updated", &ticket).await?;
     events(&organisation, &ticket, 5).await?;
@@ -150,23 +150,23 @@ async fn events_that_were_stored_by_somebody_who_was_lost_go_out() -> Result<()>
     let organisation = stack.organisation("unpublished").await?;
     let listener = stack.listen("unpublished").await?;
     let ticket = known_ticket(&organisation, "Approved").await?;
-    let told = events(&organisation, &ticket, 1).await?;
-    // As an enricher leaves it that is lost between storing and publishing: the next version, its events in the outbox.
-    let (id, store) = (told[0].organisation.clone(), stack.store());
+    let journal = events(&organisation, &ticket, 1).await?;
+    // As after a crash of the enricher between storing and publishing: the next version with its events in the outbox.
+    let (id, store) = (journal[0].organisation.clone(), stack.store());
     let ticket_id = TicketId::parse(ticket.clone())?;
     let known =
         store.known(&id, std::slice::from_ref(&ticket_id)).await?.remove(&ticket_id).context("unknown")?;
     let mut next = known.snapshot;
     next.ticket.version = 2;
-    let version = Version { snapshot: &next, events: &[], outbox: &told };
+    let version = Version { snapshot: &next, events: &[], outbox: &journal };
     store.write(&id, version, Timestamp::from_millis(1)).await?;
-    // The reconciler that runs every minute may be faster than ours.
+    // The scheduled reconciler may be faster.
     reconcile(&organisation, &ticket).await?;
-    let mut heard = Vec::new();
-    eventually("the event, again", SOON, async || {
-        heard.extend(listener.heard().await?);
-        let times = heard.iter().filter(|event| **event == told[0]).count();
-        ensure!(times >= 2, "heard {times} times");
+    let mut received = Vec::new();
+    eventually("the event a second time", SOON, async || {
+        received.extend(listener.received().await?);
+        let times = received.iter().filter(|event| **event == journal[0]).count();
+        ensure!(times >= 2, "received {times} times");
         Ok(())
     })
     .await?;
@@ -191,8 +191,8 @@ async fn events_that_the_bus_does_not_take_are_told_as_a_backlog_until_they_go_o
     let ticket = waits?;
     reconcile(&organisation, &ticket).await?;
     published(&organisation, &ticket).await?;
-    // Due again, with nothing that waits.
-    organisation.let_be_due(&ticket).await?;
+    // Due again, with an empty outbox.
+    organisation.make_due(&ticket).await?;
     assert_eq!(backlog(&stack).await?, (0, 0));
     Ok(())
 }
@@ -202,16 +202,16 @@ async fn wait_for_a_bus(organisation: &Organisation<'_>) -> Result<String> {
     let ticket = organisation.new_ticket(json!({ "stage": "Approved" })).await?;
     organisation.webhook("ticket-updated", &ticket).await?;
     events(organisation, &ticket, 1).await?;
-    eventually("the bus's refusal", SOON, async || {
-        let told = stack.told("event-enricher").await?;
-        ensure!(told.iter().any(|line| line["EventPublishFailures"] == 1), "not yet: {told:?}");
+    eventually("the failed publication", SOON, async || {
+        let metrics = stack.metrics("event-enricher").await?;
+        ensure!(metrics.iter().any(|line| line["EventPublishFailures"] == 1), "not yet: {metrics:?}");
         Ok(())
     })
     .await?;
-    assert_eq!(backlog(stack).await?, (0, 0), "what was stored a moment ago is on its way");
-    organisation.let_be_due(&ticket).await?;
+    assert_eq!(backlog(stack).await?, (0, 0), "events that were just stored are no backlog");
+    organisation.make_due(&ticket).await?;
     let (events, seconds) = backlog(stack).await?;
     assert_eq!(events, 1);
-    ensure!(seconds < SOON, "it waits since it was stored: {seconds} s");
+    ensure!(seconds < SOON, "the age counts from when the event was stored: {seconds} s");
     Ok(ticket)
 }

@@ -1,4 +1,4 @@
-//! The API token's rotation, step by step as Secrets Manager takes them.
+//! The rotation of the API token, with the steps that Secrets Manager invokes.
 
 use crate::support::{among_others, known_ticket, mutations};
 use anyhow::{Context as _, Result, ensure};
@@ -9,7 +9,7 @@ use reqwest::Method;
 use serde_json::json;
 use uuid::Uuid;
 
-/// As Secrets Manager takes them.
+/// The steps in the order of Secrets Manager.
 pub(crate) const STEPS: [&str; 4] = ["createSecret", "setSecret", "testSecret", "finishSecret"];
 
 #[tokio::test]
@@ -21,7 +21,7 @@ async fn four_steps_replace_the_token_and_the_next_call_uses_the_new_one() -> Re
     let before = current(&organisation).await?;
     let version = staged(&organisation).await?;
     for step in STEPS {
-        // Twice: Secrets Manager repeats a step whose answer it did not get.
+        // Twice, because Secrets Manager repeats a step if it gets no response.
         step_of(&organisation, step, &version).await?;
         let pending = pending_token(&organisation).await;
         step_of(&organisation, step, &version).await?;
@@ -34,7 +34,7 @@ async fn four_steps_replace_the_token_and_the_next_call_uses_the_new_one() -> Re
         }
         assert_eq!(current(&organisation).await? == before, step != "finishSecret", "after {step}");
     }
-    // Whoever kept the old token is refused now, and must read the new one.
+    // The old token is rejected now, so that functions must read the new one.
     stack.control(Method::POST, "expire-tokens", &json!({ "organisation": "rotates" })).await?;
     let version = staged(&organisation).await?;
     for step in STEPS {
@@ -66,13 +66,13 @@ async fn a_version_that_is_not_staged_is_refused_and_the_token_in_use_stays() ->
     Ok(())
 }
 
-/// A version as Secrets Manager stages one before the first step. The local engine's `RotateSecret` never invokes a
-/// function, and it stores no version without a value; so one with a value that is no token stands for an empty one.
+/// Stages a version as Secrets Manager does before the first step. The local engine's `RotateSecret` never invokes a function,
+/// and it stores no version without a value, so a value that is not a valid token replaces the empty one.
 pub(crate) async fn staged(organisation: &Organisation<'_>) -> Result<String> {
     staged_as(organisation, "{}").await
 }
 
-/// A version under rotation that holds this.
+/// Stages a version with this value.
 pub(crate) async fn staged_as(organisation: &Organisation<'_>, value: &str) -> Result<String> {
     let version = Uuid::new_v4().to_string();
     let request =
@@ -81,21 +81,21 @@ pub(crate) async fn staged_as(organisation: &Organisation<'_>, value: &str) -> R
     Ok(version)
 }
 
-/// Has the deployed function take a step.
+/// Invokes the deployed function with a step.
 pub(crate) async fn step_of(organisation: &Organisation<'_>, step: &str, version: &str) -> Result<()> {
     let stack = organisation.stack;
     let secret =
         stack.secrets.describe_secret().secret_id(organisation.secret_name(Kind::ApiToken)).send().await?;
     let event = json!({ "Step": step, "SecretId": secret.arn(), "ClientRequestToken": version });
     let request =
-        stack.lambda.invoke().function_name(&stack.place.rotator).payload(Blob::new(event.to_string()));
-    let answer = request.send().await?;
-    let payload = answer.payload().map(|payload| String::from_utf8_lossy(payload.as_ref()).into_owned());
-    ensure!(answer.function_error().is_none(), "{}", payload.unwrap_or_default());
+        stack.lambda.invoke().function_name(&stack.addresses.rotator).payload(Blob::new(event.to_string()));
+    let response = request.send().await?;
+    let payload = response.payload().map(|payload| String::from_utf8_lossy(payload.as_ref()).into_owned());
+    ensure!(response.function_error().is_none(), "{}", payload.unwrap_or_default());
     Ok(())
 }
 
-/// The value of the API token in use.
+/// The current value of the API token's secret.
 pub(crate) async fn current(organisation: &Organisation<'_>) -> Result<String> {
     token(organisation, "AWSCURRENT").await
 }

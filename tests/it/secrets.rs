@@ -1,4 +1,4 @@
-//! Secrets stand in Secrets Manager and nowhere else.
+//! Secrets are stored in Secrets Manager and nowhere else.
 
 use crate::notices::receiver;
 use crate::rotation::{STEPS, current, staged, staged_as, step_of};
@@ -10,12 +10,12 @@ use end_to_end::stack::{Organisation, Stack, eventually};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// What a test plants that is no token of the stand-in's.
+/// Canary secrets that the stand-in did not issue.
 const DESTINATION: &str = "whsec_Y2FuYXJ5LW9mLWEtZGVzdGluYXRpb24=";
 const KEY: &str = "canary-key-in-the-url-of-a-destination";
 const GUESSED: &str = "canary-token-of-a-stranger";
 
-fn tell(event: &Event, team: &DestinationName) -> Vec<Action> {
+fn notify(event: &Event, team: &DestinationName) -> Vec<Action> {
     event.ticket().map(|ticket| vec![Action::notify(ticket, team, "told")]).unwrap_or_default()
 }
 
@@ -38,24 +38,24 @@ async fn no_secret_is_in_what_the_stack_writes_whatever_goes_wrong() -> Result<(
     let known = stack.control(Method::POST, "organisations", &json!({ "name": "canary" })).await?;
     secrets.push(known["api_key"].as_str().context("no API key")?.to_owned());
 
-    // What goes well, and a destination that is not there the first time.
-    let hosted = organisation.host("telling", tell, DestinationName::parse("team")?).await?;
+    // The normal flow, and a destination that rejects the first request.
+    let hosted = organisation.host("telling", notify, DestinationName::parse("team")?).await?;
     let ticket = known_ticket(&organisation, "Approved").await?;
     while hosted.work().await? > 0 {}
     organisation.change(&ticket, json!({ "stage": "Settled" })).await?;
     organisation.webhook("ticket-updated", &ticket).await?;
     mutations(&organisation, "ticketCreate", 1).await?;
 
-    // Strangers, whose guesses may be a secret of somebody else's.
+    // Unauthorised requests, whose tokens may be secrets of somebody else.
     let good = organisation.webhook_url("ticket-updated");
     for url in [good.replace(&organisation.webhook_token, GUESSED), format!("{good}/{GUESSED}")] {
         organisation.send(Method::POST, &url, "application/json", b"{}".to_vec()).await?;
     }
 
-    // A token that is refused, and one that is replaced.
+    // A token that is rejected, and one that is replaced.
     stack.control(Method::POST, "expire-tokens", &json!({ "organisation": "canary" })).await?;
     organisation.webhook("ticket-updated", &ticket).await?;
-    eventually("a refusal", SOON, async || {
+    eventually("a rejected token", SOON, async || {
         ensure!(!stack.logged("event-enricher", "credential_refused").await?.is_empty(), "not yet");
         Ok(())
     })
@@ -68,28 +68,31 @@ async fn no_secret_is_in_what_the_stack_writes_whatever_goes_wrong() -> Result<(
     }
     secrets.push(field(&current(&organisation).await?, "token")?);
 
-    // Secrets that are unusable, whose errors could quote them.
+    // Invalid secrets, whose errors could quote them.
     broken_secrets(&organisation).await?;
     secrets.extend([DESTINATION, KEY, GUESSED, "canary-broken"].map(str::to_owned));
     rest(&stack).await?;
 
-    let written = stack.written().await?;
-    assert!(written.iter().any(|written| written.text.contains(&ticket)), "it looks where things are");
-    for written in &written {
-        let found = secrets.iter().position(|secret| written.text.contains(secret.as_str()));
-        assert_eq!(found, None, "a secret, by its number, in {:?} {}", written.place, written.name);
+    let texts = stack.stored_texts().await?;
+    assert!(texts.iter().any(|stored| stored.text.contains(&ticket)), "the search finds a ticket id");
+    for stored in &texts {
+        let found = secrets.iter().position(|secret| stored.text.contains(secret.as_str()));
+        assert_eq!(found, None, "the index of a secret that is in {:?} {}", stored.kind, stored.name);
     }
     Ok(())
 }
 
-/// The new version under rotation is one that no header can hold, then no JSON.
+/// Stages a version that is not valid in a header, then one that is not valid JSON.
 async fn broken_secrets(organisation: &Organisation<'_>) -> Result<()> {
     let endpoint = organisation.stack.api();
     let unsendable = json!({ "endpoint": endpoint, "token": "canary-broken\ntoken" }).to_string();
     for broken in [unsendable.as_str(), "{\"token\": \"canary-broken"] {
         let version = staged_as(organisation, broken).await?;
         let tested = step_of(organisation, "testSecret", &version).await;
-        assert!(tested.is_err_and(|told| !format!("{told:#}").contains("canary")), "it is unusable");
+        assert!(
+            tested.is_err_and(|error| !format!("{error:#}").contains("canary")),
+            "the version is invalid"
+        );
     }
     Ok(())
 }

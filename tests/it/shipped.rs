@@ -1,4 +1,4 @@
-//! The handlers that ship, deployed as they are and switched on as a brokerage would.
+//! The shipped handlers, deployed as they are and switched on as by a brokerage.
 
 use crate::notices::receiver;
 use crate::support::{SOON, alone, events, known_ticket, mutations, published, rest, set_variable};
@@ -11,7 +11,7 @@ use std::sync::PoisonError;
 
 const OWNER: &str = "owner-on-new-ticket";
 
-/// Does `work` while a deployed handler has these settings and is not dry. Only one test may.
+/// Runs `work` while a deployed handler has these settings and is not in dry-run mode. The test must hold `alone`.
 async fn switched_on<T>(
     stack: &Stack,
     handler: &str,
@@ -34,25 +34,28 @@ async fn a_stage_is_told_elsewhere_without_a_clients_name() -> Result<()> {
     let _turn = alone().await;
     let stack = Stack::found().await?;
     let organisation = stack.organisation("stage-told").await?;
-    let (url, heard) = receiver().await?;
+    let (url, received) = receiver().await?;
     organisation.set_secret("destination-channel", &json!({ "url": url, "secrets": ["whsec_AAAA"] })).await?;
     let settings = json!({ "destination": "channel", "text": "{workflow}: {from} to {stage}, {id}" });
     let ticket = known_ticket(&organisation, "Application").await?;
-    let told = switched_on(&stack, "notice-on-stage-change", &settings, async || {
+    let requests = switched_on(&stack, "notice-on-stage-change", &settings, async || {
         organisation.change(&ticket, json!({ "stage": "Approved", "name": "Citizen-of-stages" })).await?;
         organisation.webhook("ticket-updated", &ticket).await?;
-        eventually("the notice, which its receiver did not take at first", SOON, async || {
-            let heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
-            ensure!(heard.len() >= 2, "so far {}", heard.len());
-            Ok(heard.clone())
+        eventually("the second attempt of the notice", SOON, async || {
+            let received = received.lock().unwrap_or_else(PoisonError::into_inner);
+            ensure!(received.len() >= 2, "so far {}", received.len());
+            Ok(received.clone())
         })
         .await
     })
     .await?;
-    assert_eq!(told.len(), 2, "a notice that arrived is not sent again");
-    assert_eq!(told[1].1["data"]["text"], format!("Home loans: Application to Approved, {ticket}"));
-    ensure!(told.iter().all(|(_, body)| !body.to_string().contains("Citizen")), "a name left the system");
-    // The line's own pattern: another stage is none of its business.
+    assert_eq!(requests.len(), 2, "a notice that arrived is not sent again");
+    assert_eq!(requests[1].1["data"]["text"], format!("Home loans: Application to Approved, {ticket}"));
+    ensure!(
+        requests.iter().all(|(_, body)| !body.to_string().contains("Citizen")),
+        "a notice contains a name"
+    );
+    // The handler's filter does not match another stage.
     organisation.change(&ticket, json!({ "stage": "Archived" })).await?;
     organisation.webhook("ticket-updated", &ticket).await?;
     let events = events(&organisation, &ticket, 4).await?;
@@ -64,7 +67,7 @@ async fn a_stage_is_told_elsewhere_without_a_clients_name() -> Result<()> {
     Ok(())
 }
 
-/// A new ticket's event, as the webhook for it makes it; the ticket.
+/// Creates a ticket and sends its webhook; returns the ticket.
 async fn created(organisation: &Organisation<'_>, labels: Value) -> Result<String> {
     let ticket = organisation.new_ticket(json!({ "labels": labels })).await?;
     organisation.webhook("ticket-created", &ticket).await?;
@@ -88,9 +91,9 @@ async fn a_new_ticket_gets_the_owner_of_its_rule_and_keeps_it_when_it_is_told_ag
             organisation.done(&event, OWNER, 0).await?.context("not done yet")
         });
         assert_eq!(done.await?.outcome, Outcome::Changed);
-        // The event again, as the bus may deliver it twice.
+        // The event again, because the bus may deliver it twice.
         published(&organisation, &ticket).await?;
-        let again = automations::aws::bus::Bus::new(stack.events.clone(), stack.place.bus.clone());
+        let again = automations::aws::bus::Bus::new(stack.events.clone(), stack.addresses.bus.clone());
         again.publish(&[std::slice::from_ref(&event)]).await.into_iter().collect::<Result<Vec<_>, _>>()?;
         rest(&stack).await?;
         Ok((ticket, other))
@@ -99,7 +102,7 @@ async fn a_new_ticket_gets_the_owner_of_its_rule_and_keeps_it_when_it_is_told_ag
     let expected =
         events(&organisation, &ticket, 1).await?.remove(0).ticket().cloned().context("no ticket")?;
     let owners = ["ana", "ben"].map(str::parse::<OwnerId>);
-    let expected = expected.one_of(&owners).cloned().context("nobody")??;
+    let expected = expected.one_of(&owners).cloned().context("no owner")??;
     assert_eq!(organisation.ticket(&ticket).await?["idOwner"], expected.as_str());
     assert_eq!(mutations(&organisation, "ticketUpdate", 1).await?.len(), 1);
     let untouched = organisation.ticket(&other).await?;

@@ -1,4 +1,4 @@
-//! What the table holds two writers to, on the real DynamoDB endpoint.
+//! Concurrent writers of the table, on the DynamoDB endpoint.
 
 use crate::support::{SOON, among_others, events, known_ticket};
 use anyhow::{Context as _, Result, ensure};
@@ -38,7 +38,7 @@ async fn of_two_writers_of_one_version_one_is_overtaken() -> Result<()> {
     Ok(())
 }
 
-/// So that the reconciler finds none of them due: their organisations are no more than names.
+/// A due time at which the reconciler ignores these tickets, whose organisations do not exist.
 fn far_away() -> Timestamp {
     Timestamp::from_millis(1_000 * 60 * 60 * 24 * 365 * 200)
 }
@@ -51,7 +51,7 @@ fn full<'a>(snapshot: &'a Snapshot, events: &'a [Event]) -> Version<'a> {
     Version { snapshot, events, outbox: events }
 }
 
-/// Tickets that nobody else knows, as they are first seen.
+/// Snapshots of new tickets of this test.
 fn first_seen(name: &str, count: usize) -> Result<Vec<Snapshot>> {
     let seen = (0..count).map(|number| {
         let id = TicketId::parse(format!("{name}-{number:03}"))?;
@@ -62,7 +62,7 @@ fn first_seen(name: &str, count: usize) -> Result<Vec<Snapshot>> {
     seen.collect()
 }
 
-/// The versions that stand in the table.
+/// The versions in the table.
 async fn versions(stack: &Stack, id: &OrganisationId, snapshots: &[Snapshot]) -> Result<Vec<u64>> {
     let tickets: Vec<TicketId> = snapshots.iter().map(|snapshot| snapshot.ticket.id.clone()).collect();
     let known = stack.store().known(id, &tickets).await?;
@@ -79,28 +79,28 @@ async fn of_a_group_of_50_those_that_were_overtaken_do_not_keep_the_others_out()
     let mut snapshots = first_seen("group", 50)?;
     let all: Vec<_> = snapshots.iter().map(bare).collect();
     assert!(store.write_each(&id, &all, now).await.iter().all(Result::is_ok));
-    // Somebody else is faster with two of them.
-    let overtaken = [17, 42];
+    // Another writer is faster with two of them.
+    let conflicting = [17, 42];
     for snapshot in &mut snapshots {
         snapshot.ticket.version = 2;
     }
-    for place in overtaken {
-        store.write(&id, bare(&snapshots[place]), now).await?;
-        snapshots[place].gone = true;
+    for index in conflicting {
+        store.write(&id, bare(&snapshots[index]), now).await?;
+        snapshots[index].gone = true;
     }
     let all: Vec<_> = snapshots.iter().map(bare).collect();
     let written = store.write_each(&id, &all, now).await;
-    for (place, written) in written.iter().enumerate() {
+    for (index, written) in written.iter().enumerate() {
         match written {
-            Ok(()) => assert!(!overtaken.contains(&place), "{place} was overtaken"),
-            Err(Error::VersionConflict) => assert!(overtaken.contains(&place), "{place} was not overtaken"),
-            Err(error) => anyhow::bail!("{place}: {error}"),
+            Ok(()) => assert!(!conflicting.contains(&index), "{index} has a conflict"),
+            Err(Error::VersionConflict) => assert!(conflicting.contains(&index), "{index} has no conflict"),
+            Err(error) => anyhow::bail!("{index}: {error}"),
         }
     }
     assert_eq!(versions(&stack, &id, &snapshots).await?, [2; 50]);
     let tickets: Vec<TicketId> = snapshots.iter().map(|snapshot| snapshot.ticket.id.clone()).collect();
     let known = store.known(&id, &tickets).await?;
-    assert!(known.values().all(|known| !known.snapshot.gone), "what was faster stands");
+    assert!(known.values().all(|known| !known.snapshot.gone), "the faster write is kept");
     Ok(())
 }
 
@@ -111,14 +111,14 @@ async fn a_group_that_is_too_large_is_split_and_an_item_that_is_too_large_fails_
     let (store, id) = (stack.store(), OrganisationId::parse("large")?);
     let mut snapshots = first_seen("large", 30)?;
     // 30 x 200 KB are more than a transaction holds, and 500 KB more than an item.
-    for (place, snapshot) in snapshots.iter_mut().enumerate() {
-        let bytes = if place == 9 { 500_000 } else { 200_000 };
+    for (index, snapshot) in snapshots.iter_mut().enumerate() {
+        let bytes = if index == 9 { 500_000 } else { 200_000 };
         snapshot.name_digest = "d".repeat(bytes);
     }
     let all: Vec<_> = snapshots.iter().map(bare).collect();
     let written = store.write_each(&id, &all, far_away()).await;
     let refused: Vec<_> =
-        written.iter().enumerate().filter(|(_, written)| written.is_err()).map(|(place, _)| place).collect();
+        written.iter().enumerate().filter(|(_, written)| written.is_err()).map(|(index, _)| index).collect();
     assert_eq!(refused, [9], "{:?}", written[9]);
     assert!(matches!(written[9], Err(Error::Refused)), "{:?}", written[9]);
     let stored = versions(&stack, &id, &snapshots).await?;
@@ -126,7 +126,7 @@ async fn a_group_that_is_too_large_is_split_and_an_item_that_is_too_large_fails_
     Ok(())
 }
 
-/// The organisation's tickets with events that wait to be published, as the index by due time says, and how many.
+/// The organisation's tickets with unpublished events, according to the due index.
 async fn waiting(stack: &Stack, id: &OrganisationId) -> Result<Vec<(TicketId, Unpublished)>> {
     let mut waiting = Vec::new();
     for shard in 0..SHARDS {
@@ -161,7 +161,7 @@ async fn outboxes_are_emptied_together_and_a_newer_versions_is_left_as_it_is() -
     assert_eq!(unpublished, [&tickets[3]]);
     let both = Unpublished { events: 2, since: events[0].observed_at };
     assert_eq!(waiting(&stack, &id).await?, [(tickets[3].clone(), both)]);
-    // One alone goes another way.
+    // A single ticket is written without a transaction.
     let one = [(&tickets[3], 2)];
     assert!(store.clear_outboxes(&id, &one, now).await.iter().all(Result::is_ok));
     assert!(store.known(&id, &tickets[3..4]).await?[&tickets[3]].outbox.is_empty());
@@ -169,14 +169,14 @@ async fn outboxes_are_emptied_together_and_a_newer_versions_is_left_as_it_is() -
     Ok(())
 }
 
-/// Tickets stand in parts of the index; what is read is put in order again.
+/// Tickets are in different shards of the index; the journal is sorted by time.
 #[tokio::test]
 async fn the_journal_has_what_many_tickets_told_in_the_order_of_time_and_across_a_midnight() -> Result<()> {
     let _turn = among_others().await;
     let stack = Stack::found().await?;
     let (store, id) = (stack.store(), OrganisationId::parse("journal")?);
     let midnight = far_away().as_millis().next_multiple_of(1_000 * 60 * 60 * 24);
-    let mut told = Vec::new();
+    let mut written = Vec::new();
     for (snapshot, at) in first_seen("journal", 40)?.iter().zip(midnight.saturating_sub(20)..) {
         let event = Event {
             id: EventId::parse(format!("journal-{at}"))?,
@@ -185,17 +185,17 @@ async fn the_journal_has_what_many_tickets_told_in_the_order_of_time_and_across_
         };
         let version = Version { snapshot, events: std::slice::from_ref(&event), outbox: &[] };
         store.write(&id, version, Timestamp::from_millis(at)).await?;
-        told.push((at, event));
+        written.push((at, event));
     }
-    let (first, last) = (told[5].0, told[35].0);
-    let read = eventually("all of them", SOON, async || {
+    let (first, last) = (written[5].0, written[35].0);
+    let read = eventually("all events", SOON, async || {
         let read = store.journal(Timestamp::from_millis(first), Timestamp::from_millis(last)).await?;
         let own: Vec<Event> = read.into_iter().filter(|event| event.organisation == id).collect();
         ensure!(own.len() >= 30, "{} so far", own.len());
         Ok(own)
     })
     .await?;
-    let wanted: Vec<Event> = told[5..35].iter().map(|(_, event)| event.clone()).collect();
+    let wanted: Vec<Event> = written[5..35].iter().map(|(_, event)| event.clone()).collect();
     assert_eq!(read, wanted);
     Ok(())
 }
@@ -212,14 +212,14 @@ async fn a_claim_is_one_claimants_until_its_lease_ends() -> Result<()> {
     assert_eq!(
         store.claim(&id, &action, first).await?,
         Claim::Granted { outcome_unknown: false },
-        "its own again"
+        "the claimant claims again"
     );
-    // The first is lost before it sent anything: the action is nobody's, and nothing is in doubt.
+    // The first claimant crashes before it sends anything: the lease ends, and the outcome is not unknown.
     let third = claimant("third", 1_100);
     assert_eq!(store.claim(&id, &action, third).await?, Claim::Granted { outcome_unknown: false });
     let late = store.record_send_started(&id, &action, first).await;
-    assert!(matches!(late, Err(Error::VersionConflict)), "who lost its lease sends nothing: {late:?}");
-    // The third is lost after it began to send.
+    assert!(matches!(late, Err(Error::VersionConflict)), "without a lease nothing is sent: {late:?}");
+    // The third claimant crashes after it began to send.
     store.record_send_started(&id, &action, third).await?;
     assert_eq!(
         store.claim(&id, &action, claimant("fourth", 1_300)).await?,
@@ -228,7 +228,7 @@ async fn a_claim_is_one_claimants_until_its_lease_ends() -> Result<()> {
     assert_eq!(
         store.claim(&id, &action, claimant("fifth", 1_500)).await?,
         Claim::Granted { outcome_unknown: true },
-        "a doubt outlives whoever did not resolve it"
+        "the unknown outcome outlives the next claimant"
     );
     store.park(&id, &action, claimant("fifth", 1_500)).await?;
     assert_eq!(store.claim(&id, &action, claimant("sixth", 9_000)).await?, Claim::Parked);
@@ -243,7 +243,7 @@ async fn a_claim_that_is_given_back_is_anybodys_and_one_that_is_done_nobodys() -
     let ticket = known_ticket(&organisation, "Approved").await?;
     let event = events(&organisation, &ticket, 1).await?.remove(0);
     let (store, id) = (stack.store(), event.organisation.clone());
-    let decided = PlannedAction {
+    let planned = PlannedAction {
         chain: vec![],
         hint: None,
         id: ActionId::of(&event.id, "test", 0)?,
@@ -255,17 +255,17 @@ async fn a_claim_that_is_given_back_is_anybodys_and_one_that_is_done_nobodys() -
         action: Action::add_label(event.ticket().context("no ticket")?, "Client"),
     };
     let [first, second] = [claimant("first", 1_000), claimant("second", 1_010)];
-    store.claim(&id, &decided.id, first).await?;
-    store.record_send_started(&id, &decided.id, first).await?;
-    store.release(&id, &decided.id, first).await?;
-    assert_eq!(store.claim(&id, &decided.id, second).await?, Claim::Granted { outcome_unknown: false });
+    store.claim(&id, &planned.id, first).await?;
+    store.record_send_started(&id, &planned.id, first).await?;
+    store.release(&id, &planned.id, first).await?;
+    assert_eq!(store.claim(&id, &planned.id, second).await?, Claim::Granted { outcome_unknown: false });
     let done =
-        Done { planned: decided.clone(), outcome: Outcome::Changed, done_at: Timestamp::from_millis(1_020) };
+        Done { planned: planned.clone(), outcome: Outcome::Changed, done_at: Timestamp::from_millis(1_020) };
     let late = store.record(&done, first).await;
     assert!(matches!(late, Err(Error::VersionConflict)), "{late:?}");
-    assert_eq!(store.done(&id, &decided.id).await?, None);
+    assert_eq!(store.done(&id, &planned.id).await?, None);
     store.record(&done, second).await?;
-    assert_eq!(store.done(&id, &decided.id).await?, Some(done));
-    assert_eq!(store.claim(&id, &decided.id, claimant("third", 9_000)).await?, Claim::Done);
+    assert_eq!(store.done(&id, &planned.id).await?, Some(done));
+    assert_eq!(store.claim(&id, &planned.id, claimant("third", 9_000)).await?, Claim::Done);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What most tests begin with.
+//! Common support of the tests.
 
 use anyhow::{Context as _, Result, ensure};
 use automations::{Event, EventKind, aws, clock};
@@ -9,7 +9,7 @@ use operate::DeadLetterQueues;
 use serde_json::{Value, json};
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-/// Seconds within which things come about; ten times what they need on a slow machine.
+/// The usual timeout in seconds: ten times the usual duration on a slow machine.
 pub(crate) const SOON: u64 = 60;
 
 static STACK_IN_USE: RwLock<()> = RwLock::const_new(());
@@ -19,12 +19,12 @@ pub(crate) async fn among_others() -> RwLockReadGuard<'static, ()> {
     STACK_IN_USE.read().await
 }
 
-/// Held by a test that breaks something which others share.
+/// Held by a test that changes something shared, such as a variable of a function.
 pub(crate) async fn alone() -> RwLockWriteGuard<'static, ()> {
     STACK_IN_USE.write().await
 }
 
-/// An organisation of its own for a test under one kind of webhook, whose name is the test's and the kind's.
+/// Creates an organisation for a test with this kind of webhook; its name is made of both.
 pub(crate) async fn organisation<'a>(
     stack: &'a Stack,
     name: &str,
@@ -34,17 +34,17 @@ pub(crate) async fn organisation<'a>(
     Ok(Organisation { payload, ..organisation })
 }
 
-/// A ticket in this stage, already looked at once.
+/// Creates a ticket in this stage that the system has already seen.
 pub(crate) async fn known_ticket(organisation: &Organisation<'_>, stage: &str) -> Result<String> {
     let ticket = organisation.new_ticket(json!({ "stage": stage })).await?;
     organisation.webhook("ticket-updated", &ticket).await?;
     events(organisation, &ticket, 1).await?;
-    // Publishing sets when it is next due; a test that sets that itself must come after.
+    // Publishing sets the time of the next check, so a test that sets it must do so afterwards.
     published(organisation, &ticket).await?;
     Ok(ticket)
 }
 
-/// Waits until a ticket's events are on the bus, and so in the queues behind it.
+/// Waits until a ticket's events are on the bus, and so in the handlers' queues.
 pub(crate) async fn published(organisation: &Organisation<'_>, ticket: &str) -> Result<()> {
     eventually("an empty outbox", SOON, async || {
         ensure!(organisation.known(ticket).await?.is_some_and(|known| known.outbox.is_empty()), "not yet");
@@ -53,7 +53,7 @@ pub(crate) async fn published(organisation: &Organisation<'_>, ticket: &str) -> 
     .await
 }
 
-/// The ticket's events, once there are this many.
+/// Waits until the ticket has this many events, and returns them all.
 pub(crate) async fn events(
     organisation: &Organisation<'_>,
     ticket: &str,
@@ -68,7 +68,7 @@ pub(crate) async fn events(
     .await
 }
 
-/// Waits until this many mutations of a kind have come, and returns all that came.
+/// Waits for this many mutations of a kind, and returns the variables of all.
 pub(crate) async fn mutations(
     organisation: &Organisation<'_>,
     kind: &str,
@@ -84,12 +84,12 @@ pub(crate) async fn mutations(
     .await
 }
 
-/// Waits until nothing is on its way any more: what was to happen twice has happened by then. The queues are looked at
-/// in the order in which things go, so that nothing slips from one behind the look to one before it.
+/// Waits until all queues are empty, so that a duplicate would have been processed. It checks the queues in the order of the
+/// pipeline, so that no message moves on to a queue that was already checked.
 pub(crate) async fn rest(stack: &Stack) -> Result<()> {
-    let StackAddresses { hints_queue, actions_queue, .. } = &stack.place;
+    let StackAddresses { hints_queue, actions_queue, .. } = &stack.addresses;
     let handlers = handler_queues(stack).await?;
-    eventually("rest", SOON, async || {
+    eventually("empty queues", SOON, async || {
         for queue in [hints_queue].into_iter().chain(&handlers).chain([actions_queue]) {
             let depth = stack.depth(queue).await?;
             ensure!(depth == 0, "{depth} messages in {queue}");
@@ -99,9 +99,9 @@ pub(crate) async fn rest(stack: &Stack) -> Result<()> {
     .await
 }
 
-/// The handlers' queues, by name: the stack's own that are neither the worker's nor the enricher's nor for dead letters.
+/// The names of the handlers' queues: those of the stack except the worker's, the enricher's and dead-letter queues.
 async fn handler_queues(stack: &Stack) -> Result<Vec<String>> {
-    let StackAddresses { hints_queue, actions_queue, stack: prefix, .. } = &stack.place;
+    let StackAddresses { hints_queue, actions_queue, stack: prefix, .. } = &stack.addresses;
     let listed = stack.sqs.list_queues().queue_name_prefix(format!("{prefix}-")).send().await?;
     let names = listed.queue_urls().iter().filter_map(|url| url.rsplit('/').next().map(str::to_owned));
     Ok(names
@@ -109,17 +109,17 @@ async fn handler_queues(stack: &Stack) -> Result<Vec<String>> {
         .collect())
 }
 
-/// Gives a deployed function another value of a variable; the one before. The engine ends the function's processes, and what
-/// they hold comes again only after the queue's visibility timeout: so nothing must be on its way.
+/// Sets a variable of a deployed function and returns its old value. The engine ends the function's processes, and their
+/// messages are retried only after the visibility timeout, so the queues must be empty.
 pub(crate) async fn set_variable(stack: &Stack, function: &str, name: &str, value: &str) -> Result<String> {
-    let function = format!("{}-{function}", stack.place.stack);
+    let function = format!("{}-{function}", stack.addresses.stack);
     let configuration = stack.lambda.get_function_configuration().function_name(&function).send().await?;
     let mut variables = configuration.environment.and_then(|all| all.variables).context("no environment")?;
     let before = variables.insert(name.to_owned(), value.to_owned()).unwrap_or_default();
     let environment = Environment::builder().set_variables(Some(variables)).build();
     let request = stack.lambda.update_function_configuration().function_name(&function);
     request.environment(environment).send().await?;
-    // Where the traffic goes to a version by an alias, that is a new version now.
+    // If an alias sends traffic to a version, it needs a new version.
     let aliases = stack.lambda.list_aliases().function_name(&function).send().await?;
     for alias in aliases.aliases() {
         let published = stack.lambda.publish_version().function_name(&function).send().await?;
@@ -130,9 +130,9 @@ pub(crate) async fn set_variable(stack: &Stack, function: &str, name: &str, valu
     Ok(before)
 }
 
-/// What the stack gave up.
-pub(crate) fn letters(stack: &Stack) -> Result<DeadLetterQueues> {
-    Ok(DeadLetterQueues::new(&aws::load()?, stack.place.stack.clone(), clock::now().as_seconds()))
+/// The dead-letter queues of the stack.
+pub(crate) fn dead_letters(stack: &Stack) -> Result<DeadLetterQueues> {
+    Ok(DeadLetterQueues::new(&aws::load()?, stack.addresses.stack.clone(), clock::now().as_seconds()))
 }
 
 /// The kinds of a ticket's events.
@@ -140,7 +140,7 @@ pub(crate) fn kinds(events: &[Event]) -> Vec<&str> {
     events.iter().map(|event| event.kind.name()).collect()
 }
 
-/// The names of the stages that a change of stage was between.
+/// The names of the old and new stage of a stage change.
 pub(crate) fn stages(event: &Event) -> Option<(&str, &str)> {
     match &event.kind {
         EventKind::StageChanged { from, to, .. } => {

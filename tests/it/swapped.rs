@@ -70,7 +70,7 @@ async fn check_timeline(
     since: i64,
 ) -> Result<()> {
     let event = events(organisation, ticket, 2).await?.remove(1);
-    let mut tail = Tail::new(Client::new(&aws::load()?), &stack.place.stack, since);
+    let mut tail = Tail::new(Client::new(&aws::load()?), &stack.addresses.stack, since);
     tail.find_functions().await?;
     let mut timelines = Timelines::default();
     eventually("the timeline of the event", SOON, async || {
@@ -90,7 +90,7 @@ async fn check_timeline(
 
 async fn swap(stack: &Stack, program: &Path) -> Result<()> {
     let swap = Swap { lambda: stack.lambda.clone(), sqs: stack.sqs.clone() };
-    swap.swap(&format!("{}-{HANDLER}", stack.place.stack), program).await
+    swap.swap(&format!("{}-{HANDLER}", stack.addresses.stack), program).await
 }
 
 /// The handler as it was deployed.

@@ -1,4 +1,4 @@
-//! One webhook is followed by one id through every function's log.
+//! One id identifies a webhook in every function's log.
 
 use crate::support::{SOON, among_others, events, known_ticket, mutations};
 use anyhow::{Context as _, Result, ensure};
@@ -13,22 +13,22 @@ async fn one_id_leads_from_the_webhook_to_the_mutation() -> Result<()> {
     let organisation = stack.organisation("followed").await?;
     let ticket = known_ticket(&organisation, "Approved").await?;
     organisation.change(&ticket, json!({ "stage": "Settled" })).await?;
-    let answer = organisation.webhook("ticket-updated", &ticket).await?;
-    let hint = answer["hint"].as_str().context("no hint")?;
+    let response = organisation.webhook("ticket-updated", &ticket).await?;
+    let hint = response["hint"].as_str().context("no hint")?;
     mutations(&organisation, "ticketCreate", 1).await?;
-    let way = [
+    let steps = [
         ("webhook-ingest", EventName::WebhookAccepted),
         ("event-enricher", EventName::ChangeStored),
         ("follow-up-on-settlement", EventName::ActionsDecided),
         ("action-worker", EventName::ActionPerformed),
     ];
-    for (function, name) in way {
+    for (function, name) in steps {
         eventually(function, SOON, async || {
             let lines = stack.logged(function, hint).await?;
             let lines: Vec<Value> = lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
-            let said =
+            let logged =
                 lines.iter().any(|line| line["event_name"] == name.as_str() && line["hint.id"] == hint);
-            ensure!(said, "{function} says {lines:?}");
+            ensure!(logged, "{function} logs {lines:?}");
             Ok(())
         })
         .await?;
@@ -44,7 +44,7 @@ async fn the_trace_that_a_webhook_is_part_of_goes_with_its_events() -> Result<()
     let ticket = organisation.new_ticket(json!({})).await?;
     organisation.webhook("ticket-updated", &ticket).await?;
     let event = events(&organisation, &ticket, 1).await?.remove(0);
-    // The engine makes a trace for each invocation, as Lambda does.
+    // The engine creates a trace for each invocation, as Lambda does.
     let trace = event.cause.trace().context("the webhook's trace is lost")?;
     ensure!(trace.as_str().starts_with("Root=1-"), "{trace:?}");
     Ok(())

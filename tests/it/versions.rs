@@ -1,4 +1,4 @@
-//! What an operator sets reaches what serves.
+//! A changed parameter reaches the version of a function that serves traffic.
 
 use crate::alarms::of_type;
 use crate::support::among_others;
@@ -9,12 +9,11 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Parameters of a function that are none of its version's: another architecture is other code, and the others are the
-/// function's as a whole.
-const OF_NO_VERSION: [&str; 3] = ["Architecture", "IngestConcurrency", "RuntimeUpdates"];
+/// Parameters that do not affect a version: another architecture is other code, and the others apply to the whole function.
+const NOT_OF_A_VERSION: [&str; 3] = ["Architecture", "IngestConcurrency", "RuntimeUpdates"];
 
 /// The longest description of a version (AWS Lambda API Reference, "`PublishVersion`").
-const LONGEST: usize = 256;
+const MAX_LENGTH: usize = 256;
 
 #[derive(Debug, Deserialize)]
 struct Template {
@@ -31,17 +30,17 @@ struct Parameter {
     allowed_values: Vec<Value>,
 }
 
-/// Where an alias's version is not replaced, it serves on with its old configuration: docs/decisions/0030.
+/// An alias keeps serving the old configuration unless its version is replaced: docs/decisions/0030.
 #[tokio::test]
 async fn a_version_is_replaced_where_a_parameter_of_its_function_changes() -> Result<()> {
     let _turn = among_others().await;
     let resources = Stack::found().await?.resources().await?;
     let mut seen = 0;
     for (id, version) in of_type(&resources, "AWS::Lambda::Version") {
-        let function = version["FunctionName"]["Ref"].as_str().context("a version of no function")?;
+        let function = version["FunctionName"]["Ref"].as_str().context("a version without a function")?;
         let mut parameters = BTreeSet::new();
         collect(&resources[function]["Properties"], &mut parameters);
-        parameters.retain(|name| !OF_NO_VERSION.contains(&name.as_str()));
+        parameters.retain(|name| !NOT_OF_A_VERSION.contains(&name.as_str()));
         let mut described = BTreeSet::new();
         collect(&version["Description"], &mut described);
         assert_eq!(described, parameters, "{id}");
@@ -63,10 +62,10 @@ async fn a_versions_description_has_room_for_the_longest_values() -> Result<()> 
         let mut longest = text.len();
         for name in &described {
             let parameter = template.parameters.get(name).with_context(|| format!("no parameter {name}"))?;
-            let of = parameter.longest().with_context(|| format!("{name} may be of any length"))?;
-            longest = longest - "${}".len() - name.len() + of;
+            let length = parameter.longest().with_context(|| format!("{name} has no maximum length"))?;
+            longest = longest - "${}".len() - name.len() + length;
         }
-        ensure!(longest <= LONGEST, "{id}: {longest} characters");
+        ensure!(longest <= MAX_LENGTH, "{id}: {longest} characters");
     }
     Ok(())
 }
@@ -84,8 +83,8 @@ fn collect(part: &Value, parameters: &mut BTreeSet<String>) {
         Value::Object(all) => {
             let text = |key: &str| all.get(key).and_then(Value::as_str);
             parameters.extend(text("Ref").map(str::to_owned));
-            let places = text("Fn::Sub").into_iter().flat_map(|text| text.split("${").skip(1));
-            parameters.extend(places.filter_map(|rest| Some(rest.split_once('}')?.0.to_owned())));
+            let references = text("Fn::Sub").into_iter().flat_map(|text| text.split("${").skip(1));
+            parameters.extend(references.filter_map(|rest| Some(rest.split_once('}')?.0.to_owned())));
             all.values().for_each(|part| collect(part, parameters));
         }
         Value::Array(all) => all.iter().for_each(|part| collect(part, parameters)),

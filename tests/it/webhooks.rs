@@ -1,4 +1,4 @@
-//! Webhooks as Salestrekker itself may send them: twice, out of order, late, not at all, and for our own changes too.
+//! Webhooks as Salestrekker may send them: duplicated, out of order, late, lost, and for our own changes.
 
 use crate::support::{among_others, events, kinds, mutations, rest};
 use anyhow::Result;
@@ -6,13 +6,13 @@ use end_to_end::stack::{Organisation, Stack};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// Has the stand-in send the organisation's webhooks, in this manner.
-pub(crate) async fn switch_on(organisation: &Organisation<'_>, mut manner: Value) -> Result<()> {
+/// Makes the stand-in send the organisation's webhooks with these options.
+pub(crate) async fn switch_on(organisation: &Organisation<'_>, mut options: Value) -> Result<()> {
     let actions = ["ticket-created", "ticket-updated", "ticket-stage-changed"];
     let urls = actions.map(|action| (action.to_owned(), json!(organisation.webhook_url(action))));
-    manner["urls"] = Value::Object(urls.into_iter().collect());
+    options["urls"] = Value::Object(urls.into_iter().collect());
     let path = format!("webhooks/{}", organisation.name);
-    organisation.stack.control(Method::PUT, &path, &manner).await?;
+    organisation.stack.control(Method::PUT, &path, &options).await?;
     Ok(())
 }
 
@@ -21,16 +21,16 @@ async fn webhooks_that_come_twice_and_out_of_order_and_for_our_own_changes_act_o
     let _turn = among_others().await;
     let stack = Stack::found().await?;
     let organisation = stack.organisation("disorder").await?;
-    let manner = json!({ "duplicates": 2, "reorder": true, "on_api_changes": true, "payload": "form" });
-    switch_on(&organisation, manner).await?;
+    let options = json!({ "duplicates": 2, "reorder": true, "on_api_changes": true, "payload": "form" });
+    switch_on(&organisation, options).await?;
     let ticket = organisation.new_ticket(json!({ "stage": "Approved" })).await?;
     events(&organisation, &ticket, 1).await?;
     organisation.change(&ticket, json!({ "stage": "Settled" })).await?;
     let created = mutations(&organisation, "ticketCreate", 1).await?;
-    // The label that we added is told too, by the webhook that our own change sent.
-    let told = events(&organisation, &ticket, 3).await?;
+    // The label that we added is an event too, because our own change sent a webhook.
+    let journal = events(&organisation, &ticket, 3).await?;
     rest(&stack).await?;
-    assert_eq!(kinds(&told), ["ticket.created", "ticket.stage_changed", "ticket.label_added"]);
+    assert_eq!(kinds(&journal), ["ticket.created", "ticket.stage_changed", "ticket.label_added"]);
     assert_eq!(created.len(), 1);
     let all: Vec<_> = organisation.mutations().await?.into_iter().map(|mutation| mutation.mutation).collect();
     assert_eq!(all, ["ticketUpdate", "ticketCreate"]);
@@ -55,7 +55,7 @@ async fn a_change_whose_webhook_is_lost_is_found_by_the_next_late_one() -> Resul
     switch_on(&organisation, json!({ "delay_ms": 300, "payload": "ticket" })).await?;
     organisation.change(&ticket, json!({ "name": "Citizen, settled" })).await?;
     mutations(&organisation, "ticketCreate", 1).await?;
-    let told = events(&organisation, &ticket, 3).await?;
-    assert_eq!(kinds(&told)[..3], ["ticket.first_seen", "ticket.stage_changed", "ticket.renamed"]);
+    let journal = events(&organisation, &ticket, 3).await?;
+    assert_eq!(kinds(&journal)[..3], ["ticket.first_seen", "ticket.stage_changed", "ticket.renamed"]);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The worker may sign in for itself: what it reads then, the enricher cannot, nor the reverse.
+//! The worker may have its own API key: then it and the enricher cannot read each other's secrets.
 
 use crate::support::{SOON, alone, rest, set_variable};
 use anyhow::{Context as _, Result};
@@ -14,7 +14,7 @@ use reqwest::Method;
 use secrecy::SecretString;
 use serde_json::json;
 
-/// An application as far as an organisation's commands look at it.
+/// The parts of an application's template that the organisation commands read.
 const APPLICATION: &str = r#"{
   "Parameters": { "SeparateWriter": { "Type": "String" } },
   "Resources": {
@@ -72,7 +72,7 @@ async fn an_organisation_of_two_keys_is_added_checked_renewed_and_removed() -> R
     let separate = Parameter::builder().parameter_key("SeparateWriter").parameter_value("true").build();
     let request = stack.cloudformation.create_stack().stack_name("two-keys").template_body(APPLICATION);
     request.parameters(separate).send().await?;
-    let endpoint = stack.place.aws_endpoint_url.clone();
+    let endpoint = stack.addresses.aws_endpoint_url.clone();
     let all = Organisations::new(&aws::load()?, "two-keys".to_owned(), Some(endpoint))?;
     let name = OrganisationId::parse("two-keys")?;
     let known = stack.control(Method::POST, "organisations", &json!({ "name": "two-keys" })).await?;
@@ -85,7 +85,7 @@ async fn an_organisation_of_two_keys_is_added_checked_renewed_and_removed() -> R
         writer_key: writer_key.map(SecretString::from),
         own_key: false,
     };
-    let one = all.add(&name, &new(None)).await.expect_err("it takes two");
+    let one = all.add(&name, &new(None)).await.expect_err("two keys are required");
     assert!(one.to_string().contains("needs a key too"), "{one:#}");
     assert!(all.add(&name, &new(Some("wrong"))).await.is_err());
     assert!(all.list().await?.is_empty(), "a wrong key stores nothing");
@@ -101,12 +101,16 @@ async fn an_organisation_of_two_keys_is_added_checked_renewed_and_removed() -> R
             &answer.secret_string.unwrap_or_default().into(),
         )?)
     };
-    assert_eq!(token(Kind::WriterToken).await?.access, Access::ReadOnly, "where the worker reads it");
+    assert_eq!(
+        token(Kind::WriterToken).await?.access,
+        Access::ReadOnly,
+        "in the secret that the worker reads"
+    );
     let broken = json!({ "endpoint": stack.api(), "token": "refused" }).to_string();
     let secret = "two-keys/two-keys/writer-token";
     stack.secrets.put_secret_value().secret_id(secret).secret_string(broken).send().await?;
     let report = all.check(&name, clock::now()).await?;
-    assert!(report.answers && !report.accepted, "one of two is refused: {report:?}");
+    assert!(report.answers && !report.accepted, "one of the two tokens is rejected: {report:?}");
     all.renew(&name).await?;
     assert!(accepted().await?);
     all.change_key(&name, true, api_key.into()).await?;

@@ -1,4 +1,4 @@
-//! One webhook on its way through a stack, with the time of each step.
+//! Sends one webhook through a stack and prints the time of each step.
 
 use anyhow::{Result, ensure};
 use automations::Event;
@@ -13,7 +13,7 @@ use std::io::Write as _;
 
 const HANDLER: &str = "follow-up-on-settlement";
 
-/// Changes a ticket at the stand-in, sends the webhook, and shows how it becomes an action.
+/// Change a ticket in the stand-in, send the webhook, and print how it becomes an action
 #[derive(Parser)]
 struct Arguments {
     /// Print one JSON object instead of the timeline
@@ -37,7 +37,7 @@ async fn main() -> Result<()> {
     let organisation = stack.seeded_organisation();
     let ticket = organisation.new_ticket(json!({ "stage": "Approved" })).await?;
     organisation.webhook("ticket-updated", &ticket).await?;
-    eventually("the first look at the ticket", 60, async || {
+    eventually("the first event of the ticket", 60, async || {
         ensure!(!organisation.journal(&ticket).await?.is_empty(), "no journal entry yet");
         Ok(())
     })
@@ -49,7 +49,7 @@ async fn main() -> Result<()> {
     } else {
         writeln!(
             out,
-            "\n  a ticket goes from Approved to Settled at Salestrekker, and a webhook says so:\n"
+            "\n  a ticket moves from Approved to Settled in Salestrekker, which sends a webhook:\n"
         )?;
         for TimelineLine { elapsed_ms, step, text } in timeline {
             writeln!(out, "  {elapsed_ms:>6} ms  {step:<9} {text}")?;
@@ -59,16 +59,16 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-/// Settles the ticket, sends the webhook, and waits until both actions have arrived.
+/// Settles the ticket, sends the webhook, and waits until both actions are done.
 async fn follow(organisation: &Organisation<'_>, ticket: &str) -> Result<Vec<TimelineLine>> {
     organisation.change(ticket, json!({ "stage": "Settled" })).await?;
     let sent = clock::now();
     let accepted = organisation.webhook("ticket-updated", ticket).await?;
-    let answered = clock::now();
+    let responded = clock::now();
     let (event, actions) = eventually("the actions on the ticket", 60, async || {
         let journal = organisation.journal(ticket).await?;
         let event = journal.into_iter().find(|event| event.entered_stage("Settled").is_some());
-        let event = event.ok_or_else(|| anyhow::anyhow!("the change of stage is not journalled yet"))?;
+        let event = event.ok_or_else(|| anyhow::anyhow!("the change of stage is not in the journal yet"))?;
         let mut actions = Vec::new();
         for position in 0..2 {
             let done = organisation.done(&event, HANDLER, position).await?;
@@ -78,12 +78,12 @@ async fn follow(organisation: &Organisation<'_>, ticket: &str) -> Result<Vec<Tim
     })
     .await?;
     let mutations = organisation.mutations().await?;
-    let arrived = |name: &str| mutations.iter().find(|mutation| mutation.mutation == name);
-    let both = [arrived("ticketUpdate"), arrived("ticketCreate")].into_iter().flatten().collect::<Vec<_>>();
+    let received = |name: &str| mutations.iter().find(|mutation| mutation.mutation == name);
+    let both = [received("ticketUpdate"), received("ticketCreate")].into_iter().flatten().collect::<Vec<_>>();
     ensure!(both.len() == 2, "the stand-in did not receive both mutations: {mutations:?}");
     let mut timeline = lines(
         sent,
-        answered,
+        responded,
         accepted.get("hint").and_then(|hint| hint.as_str()).unwrap_or_default(),
         &event,
         &actions,
@@ -95,7 +95,7 @@ async fn follow(organisation: &Organisation<'_>, ticket: &str) -> Result<Vec<Tim
 
 fn lines(
     sent: Timestamp,
-    answered: Timestamp,
+    responded: Timestamp,
     hint: &str,
     event: &Event,
     actions: &[Done],
@@ -108,33 +108,37 @@ fn lines(
     };
     let mut lines = vec![
         line(sent, "webhook", "sent: POST /hooks/demo/ticket-updated/…".to_owned()),
-        line(answered, "webhook", "accepted: 202".to_owned()),
+        line(responded, "webhook", "accepted: 202".to_owned()),
         line(event.observed_at, "event", format!("{} Approved → Settled, {}", event.kind.name(), event.id)),
     ];
     if let Cause::Webhook { received_at, .. } = &event.cause {
-        lines.push(line(*received_at, "hint", format!("{hint} goes on the queue")));
+        lines.push(line(*received_at, "hint", format!("{hint} is on the queue")));
     }
     if let Some(first) = actions.first() {
-        let decided = &first.planned;
+        let planned = &first.planned;
         lines.push(line(
-            decided.decided_at,
+            planned.decided_at,
             "handler",
-            format!("{} decides {} actions", decided.handler, actions.len()),
+            format!("{} decides {} actions", planned.handler, actions.len()),
         ));
     }
     for done in actions {
         let outcome = match &done.outcome {
             Outcome::Changed | Outcome::Sent => "done",
-            Outcome::NoOp => "already so",
-            Outcome::DryRun => "would be done; the organisation is read-only",
-            Outcome::Created { .. } => "done: a ticket created",
-            Outcome::LeadCreated { .. } => "done: a contact and a ticket created",
+            Outcome::NoOp => "no change needed",
+            Outcome::DryRun => "dry run: the organisation is read-only",
+            Outcome::Created { .. } => "done: created a ticket",
+            Outcome::LeadCreated { .. } => "done: created a contact and a ticket",
         };
         lines.push(line(done.done_at, "action", format!("{} {outcome}", done.planned.action.kind())));
     }
     for mutation in mutations {
         let at = Timestamp::from_millis(mutation.received_at);
-        lines.push(line(at, "mutation", format!("{} arrives at Salestrekker's stand-in", mutation.mutation)));
+        lines.push(line(
+            at,
+            "mutation",
+            format!("{} arrives at the Salestrekker stand-in", mutation.mutation),
+        ));
     }
     lines
 }

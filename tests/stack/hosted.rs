@@ -1,4 +1,4 @@
-//! A handler of a test's own on the real bus, queues and worker, with the loop that hosts it on Lambda run by the test.
+//! Runs a test's own handler in the test's process, on the real bus, queues and worker.
 
 use super::{Organisation, Stack};
 use anyhow::Result;
@@ -16,15 +16,15 @@ pub struct Hosted<'a, Settings, D = Decide<Settings>> {
     stack: &'a Stack,
     handler: Handler<Settings, D>,
     queue: String,
-    /// The queue for what it gives up, by name.
+    /// The name of its dead-letter queue.
     pub dead_letters: String,
 }
 
 impl Organisation<'_> {
-    /// A handler that gets everything that happens in this organisation.
+    /// Hosts a handler that receives all events of this organisation.
     ///
     /// # Errors
-    /// As a request fails.
+    /// If a request fails.
     pub async fn host<Settings>(
         &self,
         name: &'static str,
@@ -34,10 +34,10 @@ impl Organisation<'_> {
         self.host_any(name, decide, settings).await
     }
 
-    /// The same, whatever it decides with.
+    /// Hosts a handler with any kind of decision function.
     ///
     /// # Errors
-    /// As a request fails.
+    /// If a request fails.
     pub async fn host_any<Settings, D>(
         &self,
         name: &'static str,
@@ -53,7 +53,10 @@ impl Organisation<'_> {
             decide,
             settings,
             source: SourceQueue::new(stack.sqs.clone(), name.to_owned(), queue.clone(), dead),
-            actions: Some(Queue::new(stack.sqs.clone(), stack.queue_url(&stack.place.actions_queue).await?)),
+            actions: Some(Queue::new(
+                stack.sqs.clone(),
+                stack.queue_url(&stack.addresses.actions_queue).await?,
+            )),
             max_chain: 5,
         };
         Ok(Hosted { stack, handler, queue, dead_letters })
@@ -61,10 +64,10 @@ impl Organisation<'_> {
 }
 
 impl<Settings, D: Decides<Settings>> Hosted<'_, Settings, D> {
-    /// Works through some of what waits in its queue, as Lambda's poller would have it; how many messages that were.
+    /// Processes one batch of its queue, as on Lambda; returns the number of messages.
     ///
     /// # Errors
-    /// As a request fails.
+    /// If a request fails.
     pub async fn work(&self) -> Result<usize> {
         let request = self.stack.sqs.receive_message().queue_url(&self.queue).max_number_of_messages(10);
         let request = request.message_system_attribute_names(System::All);

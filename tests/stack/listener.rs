@@ -1,4 +1,4 @@
-//! Hears an organisation's events on the real bus, through a rule and a queue of its own.
+//! Receives an organisation's events from the real bus, through its own rule and queue.
 
 use super::Stack;
 use anyhow::{Context as _, Result};
@@ -9,7 +9,7 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use serde::Deserialize;
 use serde_json::json;
 
-/// What listens.
+/// A subscription to an organisation's events.
 #[derive(Debug)]
 pub struct Listener<'a> {
     stack: &'a Stack,
@@ -24,16 +24,16 @@ struct BusEvent {
 }
 
 impl Stack {
-    /// Listens to everything that happens in an organisation from now on.
+    /// Subscribes to an organisation's events.
     ///
     /// # Errors
-    /// As a request fails.
+    /// If a request fails.
     pub async fn listen(&self, organisation: &str) -> Result<Listener<'_>> {
         let queue = self.subscribe(&format!("listener-{organisation}"), organisation).await?;
         Ok(Listener { stack: self, queue })
     }
 
-    /// A queue of this name that gets everything that happens in an organisation; its URL.
+    /// Creates a queue with this name that receives an organisation's events; returns its URL.
     pub(super) async fn subscribe(&self, name: &str, organisation: &str) -> Result<String> {
         let queue = self.new_queue(name).await?;
         let request = self.sqs.get_queue_attributes().queue_url(&queue);
@@ -43,25 +43,31 @@ impl Stack {
             .and_then(|all| all.get(&QueueAttributeName::QueueArn))
             .context("no queue ARN")?;
         let pattern = json!({ "source": ["salestrekker"], "detail": { "organisation": [organisation] } });
-        let rule = self.events.put_rule().name(name).event_bus_name(&self.place.bus);
+        let rule = self.events.put_rule().name(name).event_bus_name(&self.addresses.bus);
         rule.event_pattern(pattern.to_string()).send().await?;
         let target = Target::builder().id("queue").arn(arn).build()?;
-        self.events.put_targets().rule(name).event_bus_name(&self.place.bus).targets(target).send().await?;
+        self.events
+            .put_targets()
+            .rule(name)
+            .event_bus_name(&self.addresses.bus)
+            .targets(target)
+            .send()
+            .await?;
         Ok(queue)
     }
 
-    /// A queue of this name; its URL.
+    /// Creates a queue with this name; returns its URL.
     pub(super) async fn new_queue(&self, name: &str) -> Result<String> {
         self.sqs.create_queue().queue_name(name).send().await?.queue_url.context("no queue URL")
     }
 }
 
 impl Listener<'_> {
-    /// The events that came since it was last asked.
+    /// The events since the last call.
     ///
     /// # Errors
-    /// As the request fails, or an event's `detail-type` is not its kind.
-    pub async fn heard(&self) -> Result<Vec<Event>> {
+    /// If the request fails, or an event's `detail-type` is not its kind.
+    pub async fn received(&self) -> Result<Vec<Event>> {
         let mut events = Vec::new();
         loop {
             let request = self.stack.sqs.receive_message().queue_url(&self.queue).max_number_of_messages(10);

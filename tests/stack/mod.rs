@@ -1,4 +1,4 @@
-//! A deployed stack, as whoever uses it sees it: HTTP in, Salestrekker's state, the journal, the queues.
+//! Access to a deployed stack: its endpoint, the Salestrekker stand-in, the journal, the queues.
 
 mod hosted;
 mod listener;
@@ -10,7 +10,7 @@ pub use hosted::Hosted;
 pub use listener::Listener;
 pub use organisation::{Mutation, Organisation};
 pub use template::resources_of;
-pub use written::{Where, Written};
+pub use written::{OutputKind, StoredText};
 
 use anyhow::{Context as _, Result};
 use automations::aws;
@@ -22,55 +22,55 @@ use std::time::{Duration, Instant};
 /// The name that samconfig.toml gives the local stack.
 const STACK_NAME: &str = "automations";
 
-/// Where a stack is; what `cargo xtask up --json` prints.
+/// The addresses of a stack, as `cargo xtask up --json` prints them.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct StackAddresses {
-    /// A URL to post a webhook to, with its token; the seeded organisation's.
+    /// The seeded organisation's webhook URL, token included.
     pub webhook_url: String,
-    /// Salestrekker's stand-in: `/graphql` and `/control/...`.
+    /// The URL of the Salestrekker stand-in, which has `/graphql` and `/control/...`.
     pub salestrekker_url: String,
     /// The endpoint of every AWS service.
     pub aws_endpoint_url: String,
-    /// The region that the stack plays.
+    /// The region.
     pub region: String,
     /// The seeded organisation.
     pub organisation: String,
-    /// The CloudFormation stack's name, which is also the first part of every secret's.
+    /// The name of the CloudFormation stack, which is also the prefix of every secret's name.
     pub stack: String,
-    /// The bus's name.
+    /// The name of the event bus.
     pub bus: String,
-    /// The table's name.
+    /// The name of the table.
     pub table: String,
-    /// The queue of hints, by name.
+    /// The name of the queue of hints.
     pub hints_queue: String,
-    /// Hints that were given up.
+    /// The name of the dead-letter queue of hints.
     pub hints_dead_letters_queue: String,
-    /// The queue of actions.
+    /// The name of the queue of actions.
     pub actions_queue: String,
-    /// Actions that were given up.
+    /// The name of the dead-letter queue of actions.
     pub actions_dead_letters_queue: String,
-    /// The rotation function, by ARN.
+    /// The ARN of the rotation function.
     pub rotator: String,
 }
 
-/// A stack, with clients for it.
+/// A stack with its clients.
 #[derive(Debug)]
 pub struct Stack {
-    /// Where it is.
-    pub place: StackAddresses,
+    /// Its addresses.
+    pub addresses: StackAddresses,
     pub(crate) http: reqwest::Client,
-    /// A client of SQS.
+    /// The SQS client.
     pub sqs: aws_sdk_sqs::Client,
-    /// A client of EventBridge.
+    /// The EventBridge client.
     pub events: aws_sdk_eventbridge::Client,
-    /// A client of Secrets Manager.
+    /// The Secrets Manager client.
     pub secrets: aws_sdk_secretsmanager::Client,
-    /// A client of Lambda.
+    /// The Lambda client.
     pub lambda: aws_sdk_lambda::Client,
     logs: aws_sdk_cloudwatchlogs::Client,
-    /// A client of DynamoDB.
+    /// The DynamoDB client.
     pub dynamodb: aws_sdk_dynamodb::Client,
-    /// A client of CloudFormation.
+    /// The CloudFormation client.
     pub cloudformation: aws_sdk_cloudformation::Client,
 }
 
@@ -78,18 +78,18 @@ impl Stack {
     /// The stack that xtask started for this command.
     ///
     /// # Errors
-    /// Where there is none.
-    #[expect(clippy::unused_async, reason = "as for a stack that has to be asked where it is")]
+    /// If the variable `STACK` is not set.
+    #[expect(clippy::unused_async, reason = "the same form as `seeded`")]
     pub async fn found() -> Result<Self> {
-        let next = "these need a stack: run `cargo xtask test` (or `demo`)";
-        let place = variable("STACK").context(next)?;
-        Self::at(serde_json::from_str(&place)?)
+        let next = "this needs a running stack: run `cargo xtask test` (or `demo`)";
+        let addresses = variable("STACK").context(next)?;
+        Self::at(serde_json::from_str(&addresses)?)
     }
 
-    /// A stack that was deployed a moment ago: asks CloudFormation where everything is, and makes one organisation.
+    /// A stack that was just deployed: reads its addresses from CloudFormation, and creates one organisation.
     ///
     /// # Errors
-    /// Where it is not deployed.
+    /// If the stack is not deployed.
     pub async fn seeded(organisation: &str) -> Result<Self> {
         let cloudformation = aws_sdk_cloudformation::Client::new(&aws::load()?);
         let answer = cloudformation.describe_stacks().stack_name(STACK_NAME).send().await?;
@@ -100,7 +100,7 @@ impl Stack {
             value.with_context(|| format!("template.yaml has no output {key}"))
         };
         let queue = |key: &str| Ok::<_, anyhow::Error>(last_part(&output(key)?, '/'));
-        let place = StackAddresses {
+        let addresses = StackAddresses {
             webhook_url: output("WebhookUrl")?,
             salestrekker_url: variable("SALESTREKKER_URL")?,
             aws_endpoint_url: variable("AWS_ENDPOINT_URL")?,
@@ -115,31 +115,31 @@ impl Stack {
             actions_dead_letters_queue: queue("ActionsDeadLettersUrl")?,
             rotator: output("RotatorArn")?,
         };
-        let mut seeded = Self::at(place)?;
-        seeded.place.webhook_url = seeded.organisation(organisation).await?.webhook_url("ticket-updated");
+        let mut seeded = Self::at(addresses)?;
+        seeded.addresses.webhook_url = seeded.organisation(organisation).await?.webhook_url("ticket-updated");
         Ok(seeded)
     }
 
     /// The table.
     pub fn store(&self) -> Store {
-        Store::new(self.dynamodb.clone(), self.place.table.clone())
+        Store::new(self.dynamodb.clone(), self.addresses.table.clone())
     }
 
-    /// The URL of a queue, by its name.
+    /// The URL of the queue with this name.
     ///
     /// # Errors
-    /// Where there is none.
+    /// If there is no such queue.
     pub async fn queue_url(&self, name: &str) -> Result<String> {
         let answer = self.sqs.get_queue_url().queue_name(name).send().await?;
         answer.queue_url.context("a queue without a URL")
     }
 
-    /// The log lines of a function that hold this text.
+    /// The log lines of a function that contain this text.
     ///
     /// # Errors
-    /// As the request fails.
+    /// If the request fails.
     pub async fn logged(&self, function: &str, text: &str) -> Result<Vec<String>> {
-        let group = format!("/aws/lambda/{}-{function}", self.place.stack);
+        let group = format!("/aws/lambda/{}-{function}", self.addresses.stack);
         let answer = self
             .logs
             .filter_log_events()
@@ -150,19 +150,19 @@ impl Stack {
         Ok(answer.events().iter().filter_map(|event| event.message.clone()).collect())
     }
 
-    /// The figures of a function: its log lines in `CloudWatch`'s embedded metric format.
+    /// The metrics of a function: its log lines in `CloudWatch`'s embedded metric format.
     ///
     /// # Errors
-    /// As a request fails, or a line is no JSON.
-    pub async fn told(&self, function: &str) -> Result<Vec<Value>> {
+    /// If a request fails, or a line is not valid JSON.
+    pub async fn metrics(&self, function: &str) -> Result<Vec<Value>> {
         let lines = self.logged(function, "CloudWatchMetrics").await?;
         lines.iter().map(|line| serde_json::from_str(line).with_context(|| line.clone())).collect()
     }
 
-    /// How many messages stand in a queue, in flight or not.
+    /// The number of messages in a queue, in flight or not.
     ///
     /// # Errors
-    /// As the request fails.
+    /// If the request fails.
     pub async fn depth(&self, queue: &str) -> Result<u64> {
         use aws_sdk_sqs::types::QueueAttributeName::{
             ApproximateNumberOfMessages as Waiting, ApproximateNumberOfMessagesNotVisible as InFlight,
@@ -178,10 +178,10 @@ impl Stack {
             .sum())
     }
 
-    /// Takes all messages out of a queue: each one's body, and its attribute `reason`.
+    /// Receives and deletes all messages of a queue: the body and the attribute `reason` of each.
     ///
     /// # Errors
-    /// As a request fails.
+    /// If a request fails.
     pub async fn take_all(&self, queue: &str) -> Result<Vec<(String, String)>> {
         let url = self.queue_url(queue).await?;
         let mut taken = Vec::new();
@@ -193,7 +193,7 @@ impl Stack {
             }
             for message in messages {
                 let reason = message.message_attributes().and_then(|all| all.get("reason")?.string_value());
-                let reason = reason.unwrap_or("moved by the queue").to_owned();
+                let reason = reason.unwrap_or("max_receives_exceeded").to_owned();
                 let receipt = message.receipt_handle.clone().unwrap_or_default();
                 self.sqs.delete_message().queue_url(&url).receipt_handle(receipt).send().await?;
                 taken.push((message.body.unwrap_or_default(), reason));
@@ -201,10 +201,10 @@ impl Stack {
         }
     }
 
-    /// `http://…/_aws/lambda-url/{id}`: the function URL in the form that every client can reach; the host of the other
-    /// form, `{id}.lambda-url.…`, is one that not every resolver knows.
+    /// `http://…/_aws/lambda-url/{id}`: the form of the function URL that every client can reach. Not every resolver resolves
+    /// the host of the other form, `{id}.lambda-url.…`.
     pub(crate) fn ingest_url(&self) -> String {
-        let StackAddresses { webhook_url, aws_endpoint_url, .. } = &self.place;
+        let StackAddresses { webhook_url, aws_endpoint_url, .. } = &self.addresses;
         if let Some((before, _)) = webhook_url.split_once("/hooks/") {
             return before.to_owned();
         }
@@ -213,11 +213,11 @@ impl Stack {
         format!("{aws_endpoint_url}/_aws/lambda-url/{id}")
     }
 
-    fn at(place: StackAddresses) -> Result<Self> {
+    fn at(addresses: StackAddresses) -> Result<Self> {
         let config = aws::load()?;
         let http = reqwest::Client::builder().timeout(Duration::from_secs(30)).build()?;
         Ok(Self {
-            place,
+            addresses,
             http,
             sqs: aws::sqs(&config),
             events: aws::eventbridge(&config),
@@ -230,24 +230,21 @@ impl Stack {
     }
 }
 
-/// Looks until `look` finds what it wants; each time it does not, it says what it saw instead.
+/// Polls `check` until it succeeds. Its error says what it found instead.
 ///
 /// # Errors
-/// After `seconds`, with what was seen last.
-pub async fn eventually<T>(what: &str, seconds: u64, mut look: impl AsyncFnMut() -> Result<T>) -> Result<T> {
+/// After `seconds`, with the last error.
+pub async fn eventually<T>(what: &str, seconds: u64, mut check: impl AsyncFnMut() -> Result<T>) -> Result<T> {
     let start = Instant::now();
     loop {
-        match look().await {
-            Ok(found) => return Ok(found),
-            Err(seen) if start.elapsed() > Duration::from_secs(seconds) => {
-                return Err(seen.context(format!("{what} did not come about in {seconds} s")));
+        match check().await {
+            Ok(value) => return Ok(value),
+            Err(error) if start.elapsed() > Duration::from_secs(seconds) => {
+                return Err(error.context(format!("timed out after {seconds} s waiting for {what}")));
             }
             Err(_) => {}
         }
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the pause between two looks at something that can be seen"
-        )]
+        #[expect(clippy::disallowed_methods, reason = "the pause between two polls")]
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

@@ -1,4 +1,4 @@
-//! One organisation on a stack: its tickets at the stand-in, its webhooks, what became of them.
+//! One organisation on a stack: its tickets in the stand-in, its webhooks, its events and actions.
 
 use super::Stack;
 use crate::stand_in::Payload;
@@ -21,38 +21,38 @@ use uuid::Uuid;
 /// An organisation with its secrets and its API key.
 #[derive(Debug)]
 pub struct Organisation<'a> {
-    /// The stack that it is on.
+    /// The stack.
     pub stack: &'a Stack,
     /// Its name.
     pub name: String,
-    /// What its webhook URLs end in.
+    /// The token at the end of its webhook URLs.
     pub webhook_token: String,
-    /// What its webhooks hold.
+    /// The content of its webhooks' bodies.
     pub payload: Payload,
 }
 
-/// A mutation that came to the stand-in.
+/// A mutation that the stand-in received.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Mutation {
-    /// Its field, for example `ticketUpdate`.
+    /// The field, for example `ticketUpdate`.
     pub mutation: String,
-    /// Its variables.
+    /// The variables.
     pub variables: Value,
-    /// What it answered; null where it failed.
+    /// The result; null if it failed.
     pub result: Value,
     /// The header `User-Agent`.
     pub user_agent: String,
     /// The header `Accept-Encoding`.
     pub accept_encoding: String,
-    /// Milliseconds since 1970 began.
+    /// Milliseconds since 1970.
     pub received_at: u64,
 }
 
 impl Stack {
-    /// Makes an organisation: at the stand-in, and its three secrets.
+    /// Creates an organisation in the stand-in, and its three secrets.
     ///
     /// # Errors
-    /// As a request fails.
+    /// If a request fails.
     pub async fn organisation(&self, name: &str) -> Result<Organisation<'_>> {
         let (api_key, token) = self.sign_in(name).await?;
         let endpoint = self.api();
@@ -70,38 +70,39 @@ impl Stack {
 
     /// The organisation that the stack was seeded with.
     pub fn seeded_organisation(&self) -> Organisation<'_> {
-        let webhook_token = super::last_part(&self.place.webhook_url, '/');
-        let name = self.place.organisation.clone();
+        let webhook_token = super::last_part(&self.addresses.webhook_url, '/');
+        let name = self.addresses.organisation.clone();
         Organisation { stack: self, name, webhook_token, payload: Payload::default() }
     }
 
     /// A request to the stand-in's control API.
     ///
     /// # Errors
-    /// As the request fails.
+    /// If the request fails.
     pub async fn control(&self, method: Method, path: &str, body: &Value) -> Result<Value> {
-        let url = format!("{}/control/{path}", self.place.salestrekker_url);
-        let answer = self.http.request(method, url).json(body).send().await?;
-        if !answer.status().is_success() {
-            bail!("the stand-in answers {} to {path}: {}", answer.status(), answer.text().await?);
+        let url = format!("{}/control/{path}", self.addresses.salestrekker_url);
+        let response = self.http.request(method, url).json(body).send().await?;
+        if !response.status().is_success() {
+            bail!("the stand-in responds {} to {path}: {}", response.status(), response.text().await?);
         }
-        Ok(answer.json().await?)
+        Ok(response.json().await?)
     }
 
-    /// The API's address.
+    /// The API's URL.
     pub fn api(&self) -> String {
-        format!("{}/graphql", self.place.salestrekker_url)
+        format!("{}/graphql", self.addresses.salestrekker_url)
     }
 
-    /// An organisation's API key, and a token for it; the organisation is made where there is none.
+    /// An organisation's API key and a token; creates the organisation if it does not exist.
     async fn sign_in(&self, organisation: &str) -> Result<(String, String)> {
         let known = self.control(Method::POST, "organisations", &json!({ "name": organisation })).await?;
-        let api_key = known.get("api_key").and_then(Value::as_str).context("the stand-in gave no API key")?;
+        let api_key =
+            known.get("api_key").and_then(Value::as_str).context("the stand-in returned no API key")?;
         let query = "mutation($key: String!) { authenticate(apiKey: $key) { token } }";
         let body = json!({ "query": query, "variables": { "key": api_key } });
-        let answer: Value = self.http.post(self.api()).json(&body).send().await?.json().await?;
-        let token = answer.pointer("/data/authenticate/token").and_then(Value::as_str);
-        Ok((api_key.to_owned(), token.context("the stand-in gave no token")?.to_owned()))
+        let response: Value = self.http.post(self.api()).json(&body).send().await?.json().await?;
+        let token = response.pointer("/data/authenticate/token").and_then(Value::as_str);
+        Ok((api_key.to_owned(), token.context("the stand-in returned no token")?.to_owned()))
     }
 }
 
@@ -113,13 +114,13 @@ impl Organisation<'_> {
 
     /// The name of one of its secrets.
     pub fn secret_name(&self, kind: Kind) -> String {
-        format!("{}/{}/{}", self.stack.place.stack, self.name, kind.as_str())
+        format!("{}/{}/{}", self.stack.addresses.stack, self.name, kind.as_str())
     }
 
-    /// Puts another token into its secret, as rotation does.
+    /// Stores another token in its secret, as rotation does.
     ///
     /// # Errors
-    /// As the request fails.
+    /// If the request fails.
     pub async fn set_token(&self, token: &str) -> Result<()> {
         let value = json!({ "endpoint": self.stack.api(), "token": token }).to_string();
         let request = self.stack.secrets.put_secret_value().secret_id(self.secret_name(Kind::ApiToken));
@@ -127,10 +128,10 @@ impl Organisation<'_> {
         Ok(())
     }
 
-    /// Puts a fresh token into its secret.
+    /// Stores a new token in its secret.
     ///
     /// # Errors
-    /// As a request fails.
+    /// If a request fails.
     pub async fn renew_token(&self) -> Result<()> {
         let (_, token) = self.stack.sign_in(&self.name).await?;
         self.set_token(&token).await
@@ -139,24 +140,24 @@ impl Organisation<'_> {
     /// Sends a webhook as Salestrekker probably does: a POST with the ticket's id.
     ///
     /// # Errors
-    /// Where it is not accepted.
+    /// If the webhook is not accepted.
     pub async fn webhook(&self, action: &str, ticket: &str) -> Result<Value> {
-        let shown = match self.payload {
+        let json = match self.payload {
             Payload::Ticket => self.ticket(ticket).await?,
             _ => json!({ "id": ticket }),
         };
-        let (content_type, body) = self.payload.body(action, &shown);
-        let answer = self.send(Method::POST, &self.webhook_url(action), content_type, body.into()).await?;
-        if answer.status() != 202 {
-            bail!("the webhook is answered with {}: {}", answer.status(), answer.text().await?);
+        let (content_type, body) = self.payload.body(action, &json);
+        let response = self.send(Method::POST, &self.webhook_url(action), content_type, body.into()).await?;
+        if response.status() != 202 {
+            bail!("the response to the webhook is {}: {}", response.status(), response.text().await?);
         }
-        Ok(answer.json().await?)
+        Ok(response.json().await?)
     }
 
     /// Sends any request.
     ///
     /// # Errors
-    /// Where no answer comes.
+    /// If there is no response.
     pub async fn send(
         &self,
         method: Method,
@@ -174,39 +175,39 @@ impl Organisation<'_> {
             .await?)
     }
 
-    /// A new ticket at the stand-in; its id.
+    /// Creates a ticket in the stand-in; returns its id.
     ///
     /// # Errors
-    /// As the request fails.
+    /// If the request fails.
     pub async fn new_ticket(&self, mut fields: Value) -> Result<String> {
         fields
             .as_object_mut()
-            .context("fields are an object")?
+            .context("fields must be an object")?
             .insert("organisation".to_owned(), json!(self.name));
         let ticket = self.stack.control(Method::POST, "tickets", &fields).await?;
         Ok(ticket.get("id").and_then(Value::as_str).context("a ticket without an id")?.to_owned())
     }
 
-    /// Changes a ticket at the stand-in, as a person at the screen would.
+    /// Changes a ticket in the stand-in, as a person in Salestrekker would.
     ///
     /// # Errors
-    /// As the request fails.
+    /// If the request fails.
     pub async fn change(&self, ticket: &str, fields: Value) -> Result<Value> {
         self.stack.control(Method::PATCH, &format!("tickets/{ticket}"), &fields).await
     }
 
-    /// A ticket at the stand-in.
+    /// A ticket in the stand-in.
     ///
     /// # Errors
-    /// As the request fails.
+    /// If the request fails.
     pub async fn ticket(&self, ticket: &str) -> Result<Value> {
         self.stack.control(Method::GET, &format!("tickets/{ticket}"), &json!({})).await
     }
 
-    /// The mutations that came in its name and took effect.
+    /// The mutations of this organisation that succeeded.
     ///
     /// # Errors
-    /// As the request fails.
+    /// If the request fails.
     pub async fn mutations(&self) -> Result<Vec<Mutation>> {
         let path = format!("mutations?organisation={}", self.name);
         let all: Vec<Mutation> =
@@ -214,38 +215,38 @@ impl Organisation<'_> {
         Ok(all.into_iter().filter(|mutation| !mutation.result.is_null()).collect())
     }
 
-    /// A ticket's events as journalled, oldest first.
+    /// A ticket's events in the journal, oldest first.
     ///
     /// # Errors
-    /// As the request fails.
+    /// If the request fails.
     pub async fn journal(&self, ticket: &str) -> Result<Vec<Event>> {
         let (id, ticket) = (OrganisationId::parse(self.name.as_str())?, TicketId::parse(ticket)?);
         Ok(self.stack.store().journal_of(&id, &ticket).await?)
     }
 
-    /// What the table knows of a ticket.
+    /// A ticket in the table.
     ///
     /// # Errors
-    /// As the request fails.
+    /// If the request fails.
     pub async fn known(&self, ticket: &str) -> Result<Option<Known>> {
         let (id, ticket) = (OrganisationId::parse(self.name.as_str())?, TicketId::parse(ticket)?);
         Ok(self.stack.store().known(&id, std::slice::from_ref(&ticket)).await?.remove(&ticket))
     }
 
-    /// The record of an action of this handler's on an event, where it is done.
+    /// The record of this handler's action on an event, if it is done.
     ///
     /// # Errors
-    /// As the request fails.
+    /// If the request fails.
     pub async fn done(&self, event: &Event, handler: &str, position: usize) -> Result<Option<Done>> {
         let action = ActionId::of(&event.id, handler, position)?;
         Ok(self.stack.store().done(&event.organisation, &action).await?)
     }
 
-    /// Lets a ticket be due since long ago, whatever its version.
+    /// Makes a ticket due for a check, whatever its version.
     ///
     /// # Errors
-    /// As a request fails.
-    pub async fn let_be_due(&self, ticket: &str) -> Result<()> {
+    /// If a request fails.
+    pub async fn make_due(&self, ticket: &str) -> Result<()> {
         let Some(known) = self.known(ticket).await? else { return Ok(()) };
         let (id, ticket) = (OrganisationId::parse(self.name.as_str())?, TicketId::parse(ticket)?);
         let long_ago = Timestamp::from_millis(1);
@@ -255,16 +256,16 @@ impl Organisation<'_> {
         Ok(self.stack.store().record_check(&id, &ticket, version, schedule).await?)
     }
 
-    /// Lets a ticket have stood in its stage since this moment.
+    /// Sets the time since which a ticket is in its stage.
     ///
     /// # Errors
-    /// As a request fails, or where the ticket is not known.
-    pub async fn let_stand_since(&self, ticket: &str, since: Timestamp) -> Result<()> {
-        let known = self.known(ticket).await?.context("an unknown ticket")?;
+    /// If a request fails, or the ticket is not in the table.
+    pub async fn set_stage_since(&self, ticket: &str, since: Timestamp) -> Result<()> {
+        let known = self.known(ticket).await?.context("the ticket is not in the table")?;
         let snapshot = Snapshot { stage_since: Some(since), ..known.snapshot };
         let (id, ticket) = (OrganisationId::parse(self.name.as_str())?, TicketId::parse(ticket)?);
         let key = ItemKey::new(&id, ItemKind::Snapshot(ticket)).attributes();
-        let request = self.stack.dynamodb.update_item().table_name(&self.stack.place.table);
+        let request = self.stack.dynamodb.update_item().table_name(&self.stack.addresses.table);
         let request = request.set_key(Some(key)).update_expression("SET #snapshot = :snapshot");
         let request = request.expression_attribute_names("#snapshot", "snapshot");
         let snapshot = AttributeValue::S(to_json(&snapshot));
@@ -272,12 +273,12 @@ impl Organisation<'_> {
         Ok(())
     }
 
-    /// Makes a secret by the last part of its name.
+    /// Creates a secret; `last` is the last part of its name.
     ///
     /// # Errors
-    /// As the request fails.
+    /// If the request fails.
     pub async fn set_secret(&self, last: &str, value: &Value) -> Result<()> {
-        let name = format!("{}/{}/{last}", self.stack.place.stack, self.name);
+        let name = format!("{}/{}/{last}", self.stack.addresses.stack, self.name);
         let request = self.stack.secrets.create_secret().name(name).secret_string(value.to_string());
         request.send().await.context("a secret cannot be created")?;
         Ok(())

@@ -1,4 +1,4 @@
-//! Makes one organisation on a stack that was deployed a moment ago, and prints where everything is.
+//! Creates one organisation on a stack that was just deployed, and prints the addresses.
 
 use end_to_end::stack::Stack;
 use std::io::Write as _;
@@ -6,5 +6,5 @@ use std::io::Write as _;
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let stack = Stack::seeded("demo").await?;
-    Ok(writeln!(std::io::stdout(), "{}", serde_json::to_string(&stack.place)?)?)
+    Ok(writeln!(std::io::stdout(), "{}", serde_json::to_string(&stack.addresses)?)?)
 }

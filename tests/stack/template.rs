@@ -14,8 +14,8 @@ impl Stack {
     /// If a request fails.
     pub async fn resources(&self) -> Result<Map<String, Value>> {
         let client = Client::new(&aws::load()?);
-        let mut all = template(&client, &self.place.stack).await?;
-        for resource in resources_of(&client, &self.place.stack).await? {
+        let mut all = template(&client, &self.addresses.stack).await?;
+        for resource in resources_of(&client, &self.addresses.stack).await? {
             if resource.resource_type() == Some("AWS::CloudFormation::Stack") {
                 let nested = resource.physical_resource_id().context("a nested stack without a name")?;
                 let own = resource.logical_resource_id().context("a nested stack without an id")?;

@@ -1,4 +1,4 @@
-//! What is done to the system: processes killed, the API broken, credentials replaced.
+//! Disruptions of the system: killed processes, faults of the API, replaced credentials.
 
 use anyhow::{Context as _, Result};
 use end_to_end::stack::{Organisation, Stack};
@@ -10,15 +10,15 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::Duration;
 
-/// What a ticket's change goes through, after the door.
+/// The functions that process a ticket's change.
 const FUNCTIONS: [&str; 4] = ["event-enricher", "follow-up-on-settlement", "action-worker", "webhook-ingest"];
-/// So many processes are killed in a row.
-const STORM: usize = 6;
-/// So many tickets are changed at once: one request's worth.
+/// The number of processes that are killed in a row.
+const KILLS_IN_A_ROW: usize = 6;
+/// The number of tickets that are changed together: those of one request.
 const MAX_AT_ONCE: usize = 25;
 
-/// The harm that was done.
-pub(crate) struct Harm<'a> {
+/// The disruptions so far.
+pub(crate) struct Disruption<'a> {
     stack: &'a Stack,
     random: Rng,
     kills: usize,
@@ -28,47 +28,47 @@ pub(crate) struct Harm<'a> {
     pub(crate) rotations: usize,
 }
 
-impl<'a> Harm<'a> {
+impl<'a> Disruption<'a> {
     pub(crate) fn new(stack: &'a Stack, random: Rng, kills: usize) -> Self {
         Self { stack, random, kills, killed: BTreeMap::new(), faults: 0, rotations: 0 }
     }
 
-    /// Does its share of harm after change `number` of `of`.
-    pub(crate) async fn perhaps(
+    /// Disrupts the system at random after change `number` of `total`.
+    pub(crate) async fn maybe(
         &mut self,
-        offices: &[Organisation<'_>],
+        organisations: &[Organisation<'_>],
         tickets: &[(usize, String)],
         number: usize,
-        of: usize,
+        total: usize,
     ) -> Result<()> {
-        let place = self.random.usize(..offices.len());
-        let office = &offices[place];
-        let wanted = (number + 1) * self.kills / of;
-        if self.killed.values().sum::<usize>() + STORM <= wanted {
+        let index = self.random.usize(..organisations.len());
+        let organisation = &organisations[index];
+        let wanted = (number + 1) * self.kills / total;
+        if self.killed.values().sum::<usize>() + KILLS_IN_A_ROW <= wanted {
             match self.random.u8(..4) {
-                0 => self.kill_between_effect_and_record(office).await?,
+                0 => self.kill_between_effect_and_record(organisation).await?,
                 1 => {
-                    let own = tickets.iter().filter(|(own, _)| *own == place).take(MAX_AT_ONCE);
+                    let own = tickets.iter().filter(|(own, _)| *own == index).take(MAX_AT_ONCE);
                     let own: Vec<&str> = own.map(|(_, ticket)| ticket.as_str()).collect();
-                    self.kill_between_store_and_publication(office, &own).await?;
+                    self.kill_between_store_and_publication(organisation, &own).await?;
                 }
-                _ => self.storm().await?,
+                _ => self.kill_repeatedly().await?,
             }
         }
         match self.random.u8(..60) {
-            0..=5 => self.fault(office).await?,
-            6 => self.rotate(office).await?,
+            0..=5 => self.fault(organisation).await?,
+            6 => self.rotate(organisation).await?,
             _ => {}
         }
         Ok(())
     }
 
-    /// No more harm: faults that nobody met are taken back, and every credential works.
-    pub(crate) async fn end(&self) -> Result<()> {
+    /// Removes the faults that are left.
+    pub(crate) async fn stop(&self) -> Result<()> {
         self.stack.control(Method::PUT, "faults", &json!([])).await.map(drop)
     }
 
-    async fn fault(&mut self, office: &Organisation<'_>) -> Result<()> {
+    async fn fault(&mut self, organisation: &Organisation<'_>) -> Result<()> {
         let kinds: [(&str, Value); 9] = [
             ("ticketCreate", json!("cut_before")),
             ("ticketCreate", json!("cut_after")),
@@ -81,67 +81,69 @@ impl<'a> Harm<'a> {
             ("", json!({ "slow": { "ms": 700 } })),
         ];
         let (on, is) = &kinds[self.random.usize(..kinds.len())];
-        let fault = json!([{ "organisation": office.name, "on": on, "is": is }]);
+        let fault = json!([{ "organisation": organisation.name, "on": on, "is": is }]);
         self.faults += 1;
         self.stack.control(Method::POST, "faults", &fault).await.map(drop)
     }
 
-    /// The tokens that are in use die, and the secret holds a new one.
-    async fn rotate(&mut self, office: &Organisation<'_>) -> Result<()> {
-        self.stack.control(Method::POST, "expire-tokens", &json!({ "organisation": office.name })).await?;
+    /// Invalidates the current tokens, and stores a new one in the secret.
+    async fn rotate(&mut self, organisation: &Organisation<'_>) -> Result<()> {
+        self.stack
+            .control(Method::POST, "expire-tokens", &json!({ "organisation": organisation.name }))
+            .await?;
         self.rotations += 1;
-        office.renew_token().await
+        organisation.renew_token().await
     }
 
-    /// Kills one function's processes again and again, at whatever line each is, as lost machines would.
-    async fn storm(&mut self) -> Result<()> {
+    /// Kills processes of one function repeatedly, as failing machines would.
+    async fn kill_repeatedly(&mut self) -> Result<()> {
         let function = FUNCTIONS[self.random.usize(..FUNCTIONS.len())];
-        for _ in 0..STORM {
-            let running = running_as(function)?;
+        for _ in 0..KILLS_IN_A_ROW {
+            let running = processes_of(function)?;
             if !running.is_empty() {
                 let one = self.random.usize(..running.len());
                 self.kill(&running[one]);
             }
-            moment(self.random.u64(5..60)).await;
+            pause(self.random.u64(5..60)).await;
         }
         Ok(())
     }
 
-    /// Kills the action worker after a ticket was created and before it can know: the worst moment there is.
-    async fn kill_between_effect_and_record(&mut self, office: &Organisation<'_>) -> Result<()> {
-        let created = async || Ok::<_, anyhow::Error>(office.mutations().await?.len());
+    /// Kills the action worker after the API created a ticket and before the worker gets the response.
+    async fn kill_between_effect_and_record(&mut self, organisation: &Organisation<'_>) -> Result<()> {
+        let created = async || Ok::<_, anyhow::Error>(organisation.mutations().await?.len());
         let before = created().await?;
         let slow = json!({ "slow": { "ms": 1_500 } });
         let faults = ["ticketCreate", "ticketUpdate"]
-            .map(|on| json!({ "organisation": office.name, "on": on, "times": 2, "is": slow }));
+            .map(|on| json!({ "organisation": organisation.name, "on": on, "times": 2, "is": slow }));
         self.stack.control(Method::POST, "faults", &json!(faults)).await?;
         for _ in 0..150 {
             if created().await? > before {
                 return self.kill_all("action-worker");
             }
-            moment(20).await;
+            pause(20).await;
         }
         Ok(())
     }
 
-    /// Changes many tickets at once, and kills the enricher when it has stored the first of the changes and published none.
+    /// Changes many tickets together, and kills the enricher after it stored the first change and before it published any.
     async fn kill_between_store_and_publication(
         &mut self,
-        office: &Organisation<'_>,
+        organisation: &Organisation<'_>,
         tickets: &[&str],
     ) -> Result<()> {
-        let looked_at = &tickets[..tickets.len().min(3)];
+        let watched = &tickets[..tickets.len().min(3)];
         let mut before = Vec::new();
-        for ticket in looked_at {
-            before.push(office.journal(ticket).await?.len());
+        for ticket in watched {
+            before.push(organisation.journal(ticket).await?.len());
         }
         for ticket in tickets {
             let stage = if self.random.bool() { "Settled" } else { "Approved" };
-            office.change(ticket, json!({ "stage": stage, "labels": [] })).await?;
+            organisation.change(ticket, json!({ "stage": stage, "labels": [] })).await?;
         }
         for _ in 0..300 {
-            for (ticket, before) in looked_at.iter().zip(&before) {
-                if office.journal(ticket).await?.len() > *before {
+            for (ticket, before) in watched.iter().zip(&before) {
+                if organisation.journal(ticket).await?.len() > *before {
                     return self.kill_all("event-enricher");
                 }
             }
@@ -150,7 +152,7 @@ impl<'a> Harm<'a> {
     }
 
     fn kill_all(&mut self, function: &str) -> Result<()> {
-        for process in running_as(function)? {
+        for process in processes_of(function)? {
             self.kill(&process);
         }
         Ok(())
@@ -163,24 +165,21 @@ impl<'a> Harm<'a> {
     }
 }
 
-async fn moment(millis: u64) {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "harm comes at any moment, so between two of it some time passes"
-    )]
+async fn pause(millis: u64) {
+    #[expect(clippy::disallowed_methods, reason = "a random pause between disruptions")]
     tokio::time::sleep(Duration::from_millis(millis)).await;
 }
 
-/// One function's processes.
-fn running_as(function: &str) -> Result<Vec<(Pid, String)>> {
-    Ok(running()?.into_iter().filter(|(_, name)| name.ends_with(function)).collect())
+/// The processes of one function.
+fn processes_of(function: &str) -> Result<Vec<(Pid, String)>> {
+    Ok(processes()?.into_iter().filter(|(_, name)| name.ends_with(function)).collect())
 }
 
 /// The functions' processes: children of the engine that was started for this run.
-fn running() -> Result<Vec<(Pid, String)>> {
+fn processes() -> Result<Vec<(Pid, String)>> {
     let engine = variable("MINISTACK_PID")?;
     let mut found = Vec::new();
-    for entry in fs::read_dir("/proc").context("killing needs /proc")? {
+    for entry in fs::read_dir("/proc").context("/proc is required to find the processes to kill")? {
         let folder = entry?.path();
         let Some(pid) = folder.file_name().and_then(|name| name.to_str()?.parse().ok()) else { continue };
         let Ok(stat) = fs::read_to_string(folder.join("stat")) else { continue };
@@ -206,5 +205,5 @@ fn variable(name: &str) -> Result<String> {
         clippy::disallowed_methods,
         reason = "set by xtask for its own children, which are not functions"
     )]
-    std::env::var(name).with_context(|| format!("{name} is not set; run this by `cargo xtask chaos`"))
+    std::env::var(name).with_context(|| format!("{name} is not set; run `cargo xtask chaos`"))
 }
