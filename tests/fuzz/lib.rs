@@ -51,7 +51,10 @@ pub fn webhook_path(bytes: &[u8]) {
             );
         }
         Err(reason) => {
-            assert!(matches!(reason, RejectionReason::NotFound | RejectionReason::Unauthorised), "{reason:?}")
+            assert!(
+                matches!(reason, RejectionReason::NotFound | RejectionReason::Unauthorised),
+                "{reason:?}"
+            );
         }
     }
 }
@@ -100,7 +103,7 @@ pub fn difference(bytes: &[u8]) {
         change.snapshot
     });
     let latest = stored.or(first);
-    assert_eq!(change(latest.as_ref(), Some(seen(after)), true), None, "the same state is no change");
+    assert_eq!(change(latest.as_ref(), Some(seen(after)), true), None, "the same state reports nothing");
     let deleted = change(latest.as_ref(), None, false).map(|change| change.snapshot);
     assert_eq!(change(deleted.as_ref(), None, false), None, "a ticket is deleted once");
 }

@@ -98,9 +98,9 @@ async fn only_what_failed_is_given_back_and_of_its_group_all_that_comes_after_it
     };
     // An action of an organisation without secrets fails and is retried, because the secrets can be added.
     let records = vec![
-        record("bad-1", "bad", &action("nobody", 1)),
+        record("bad-1", "bad", &action("unknown", 1)),
         record("good-1", "good", &action("conformance", 1)),
-        record("bad-2", "bad", &action("nobody", 2)),
+        record("bad-2", "bad", &action("unknown", 2)),
         record("good-2", "good", &action("conformance", 2)),
     ];
     let mut failed = failed_ids(&stack, "action-worker", records).await?.context("the batch failed")?;
@@ -119,7 +119,7 @@ async fn only_what_failed_is_given_back_and_of_its_group_all_that_comes_after_it
         .to_string()
     };
     let records = vec![
-        record("bad", "nobody", &hint("nobody", 1)),
+        record("bad", "unknown", &hint("unknown", 1)),
         record("good", "conformance", &hint("conformance", 2)),
     ];
     assert_eq!(failed_ids(&stack, "event-enricher", records).await?, Some(vec!["bad".to_owned()]));

@@ -21,7 +21,7 @@ async fn a_handler_is_tried_on_the_journal_with_other_settings_and_changes_nothi
     organisation.webhook("ticket-updated", &ticket).await?;
     let journal = events(&organisation, &ticket, 2).await?;
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the project's root was not found")?;
-    let unknown = HandlerUnderTest::built(root, "nobody", None);
+    let unknown = HandlerUnderTest::built(root, "unknown", None);
     assert!(
         unknown.is_err_and(|error| error.to_string().contains(HANDLER)),
         "the error names the existing handlers"

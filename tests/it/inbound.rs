@@ -127,14 +127,14 @@ async fn a_post_that_comes_again_is_told_once_by_its_id_or_by_what_it_says() -> 
 async fn a_stranger_an_undeclared_name_and_the_wrong_doors_key_are_the_same_401() -> Result<()> {
     let _turn = among_others().await;
     let stack = Stack::found().await?;
-    let organisation = stack.organisation("inbound-door").await?;
+    let organisation = stack.organisation("inbound-ingest").await?;
     let url = declared(&organisation, "survey").await?;
     let other = declared(&organisation, "other").await?;
     let wrong = [
         format!("{url}0"),
         url.replace("token-of-survey", "token-of-other"),
         url.replace("inbound-survey", "inbound-undeclared"),
-        url.replace("/hooks/inbound-door/", "/hooks/nobody/"),
+        url.replace("/hooks/inbound-ingest/", "/hooks/unknown/"),
         // A form's token is not valid for ticket webhooks, and the reverse.
         url.replace("inbound-survey", "ticket-updated"),
         organisation.webhook_url("inbound-survey"),
@@ -262,8 +262,8 @@ async fn an_inbound_webhook_is_declared_replaced_and_taken_back_by_a_command() -
     let endpoint = stack.addresses.aws_endpoint_url.clone();
     let all = Organisations::new(&aws::load()?, stack.addresses.stack.clone(), Some(endpoint))?;
     let (name, action) = (OrganisationId::parse("inbound-declared")?, inbound_action("website-lead")?);
-    let nobody = all.inbound(&OrganisationId::parse("nobody-yet")?, &action).await;
-    ensure!(nobody.is_err_and(|error| error.to_string().contains("`add` it first")), "no such organisation");
+    let unknown = all.inbound(&OrganisationId::parse("not-added-yet")?, &action).await;
+    ensure!(unknown.is_err_and(|error| error.to_string().contains("`add` it first")), "no such organisation");
     let url = |urls: operate::organisation::Urls| urls.urls.into_values().next().context("no URL");
     let first = url(all.inbound(&name, &action).await?)?;
     assert_eq!(url(all.inbound(&name, &action).await?)?, first, "declaring it again returns the same URL");

@@ -12,15 +12,15 @@ use serde_json::{Value, json};
 async fn a_wrong_token_and_an_unknown_organisation_are_the_same_401() -> Result<()> {
     let _turn = among_others().await;
     let stack = Stack::found().await?;
-    let organisation = stack.organisation("door").await?;
+    let organisation = stack.organisation("ingest").await?;
     let good = organisation.webhook_url("ticket-updated");
     let cut = &good[..good.len() - 1];
     let wrong = [
         cut.to_owned(),
         format!("{good}0"),
         good.replace(&organisation.webhook_token, "0"),
-        good.replace("/hooks/door/", "/hooks/nobody/"),
-        good.replace("/hooks/door/", "/hooks/NO%20SUCH/"),
+        good.replace("/hooks/ingest/", "/hooks/unknown/"),
+        good.replace("/hooks/ingest/", "/hooks/NO%20SUCH/"),
     ];
     for url in wrong {
         for method in [Method::POST, Method::GET] {

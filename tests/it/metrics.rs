@@ -102,8 +102,8 @@ pub(crate) fn check(line: &Value, stack: &str) -> Result<()> {
 async fn one_webhook_has_value_by_every_function_on_its_way() -> Result<()> {
     let _turn = among_others().await;
     let stack = Stack::found().await?;
-    let organisation = stack.organisation("told").await?;
-    let wrong = organisation.webhook_url("ticket-updated").replace("/told/", "/nobody/");
+    let organisation = stack.organisation("metrics").await?;
+    let wrong = organisation.webhook_url("ticket-updated").replace("/metrics/", "/unknown/");
     organisation.send(Method::POST, &wrong, "application/json", "{}".into()).await?;
     let ticket = known_ticket(&organisation, "Approved").await?;
     organisation.change(&ticket, json!({ "stage": "Settled" })).await?;

@@ -41,7 +41,7 @@ async fn a_notice_is_signed_and_keeps_its_id_when_it_is_sent_again() -> Result<(
     let (url, received) = receiver().await?;
     let secret = json!({ "url": url, "secrets": ["whsec_AAAA", "whsec_BBBB"] });
     organisation.set_secret("destination-team", &secret).await?;
-    let hosted = organisation.host("telling", notify, DestinationName::parse("team")?).await?;
+    let hosted = organisation.host("notifies", notify, DestinationName::parse("team")?).await?;
     let ticket = known_ticket(&organisation, "Approved").await?;
     organisation.change(&ticket, json!({ "stage": "Settled", "name": "Citizen" })).await?;
     organisation.webhook("ticket-updated", &ticket).await?;

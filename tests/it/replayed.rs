@@ -39,9 +39,9 @@ async fn a_replay_does_nothing_again_unless_it_is_asked_to() -> Result<()> {
     let to_one = Replay { handler: Some(HANDLER.to_owned()), ..all.clone() };
     let selected = replayer.select(&to_one).await?;
     assert_eq!(selected, journal[1..], "only the events that match the handler's rule");
-    let unknown = Replay { handler: Some("nobody".to_owned()), ..all.clone() };
+    let unknown = Replay { handler: Some("unknown".to_owned()), ..all.clone() };
     assert!(
-        replayer.select(&unknown).await.is_err_and(|error| error.to_string().contains("no handler nobody"))
+        replayer.select(&unknown).await.is_err_and(|error| error.to_string().contains("no handler unknown"))
     );
 
     replayer.play(&journal, None).await?;

@@ -16,7 +16,7 @@ const KEY: &str = "canary-key-in-the-url-of-a-destination";
 const GUESSED: &str = "canary-token-of-a-stranger";
 
 fn notify(event: &Event, team: &DestinationName) -> Vec<Action> {
-    event.ticket().map(|ticket| vec![Action::notify(ticket, team, "told")]).unwrap_or_default()
+    event.ticket().map(|ticket| vec![Action::notify(ticket, team, "changed")]).unwrap_or_default()
 }
 
 /// The text of a field of a secret.
@@ -39,14 +39,14 @@ async fn no_secret_is_in_what_the_stack_writes_whatever_goes_wrong() -> Result<(
     secrets.push(known["api_key"].as_str().context("no API key")?.to_owned());
 
     // The normal flow, and a destination that rejects the first request.
-    let hosted = organisation.host("telling", notify, DestinationName::parse("team")?).await?;
+    let hosted = organisation.host("notifies", notify, DestinationName::parse("team")?).await?;
     let ticket = known_ticket(&organisation, "Approved").await?;
     while hosted.work().await? > 0 {}
     organisation.change(&ticket, json!({ "stage": "Settled" })).await?;
     organisation.webhook("ticket-updated", &ticket).await?;
     mutations(&organisation, "ticketCreate", 1).await?;
 
-    // Unauthorised requests, whose tokens may be secrets of somebody else.
+    // Unauthorised requests, whose tokens may be secrets of another system.
     let good = organisation.webhook_url("ticket-updated");
     for url in [good.replace(&organisation.webhook_token, GUESSED), format!("{good}/{GUESSED}")] {
         organisation.send(Method::POST, &url, "application/json", b"{}".to_vec()).await?;

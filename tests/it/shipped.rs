@@ -33,7 +33,7 @@ async fn switched_on<T>(
 async fn a_stage_is_told_elsewhere_without_a_clients_name() -> Result<()> {
     let _turn = alone().await;
     let stack = Stack::found().await?;
-    let organisation = stack.organisation("stage-told").await?;
+    let organisation = stack.organisation("stage-notice").await?;
     let (url, received) = receiver().await?;
     organisation.set_secret("destination-channel", &json!({ "url": url, "secrets": ["whsec_AAAA"] })).await?;
     let settings = json!({ "destination": "channel", "text": "{workflow}: {from} to {stage}, {id}" });
@@ -80,7 +80,7 @@ async fn a_new_ticket_gets_the_owner_of_its_rule_and_keeps_it_when_it_is_told_ag
     let stack = Stack::found().await?;
     let organisation = stack.organisation("owners").await?;
     let settings = json!({ "rules": [
-        { "organisation": "another", "owners": ["nobody-here"] },
+        { "organisation": "another", "owners": ["not-here"] },
         { "label": "Refinance", "owners": ["ana", "ben"] },
     ] });
     let (ticket, other) = switched_on(&stack, OWNER, &settings, async || {

@@ -14,11 +14,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// How often lines are asked for.
+/// The interval of the rounds.
 const EVERY: Duration = Duration::from_millis(250);
-/// After so many times it is asked which functions there are.
-const LOOK_AGAIN_AFTER: u32 = 8;
-/// So many times in a row the engine may not answer, as when it is deployed to.
+/// The number of rounds after which the list of functions is refreshed.
+const ROUNDS_PER_REFRESH: u32 = 8;
+/// The number of failed rounds in a row after which this ends. The engine may be unavailable during a deployment.
 const MAX_FAILURES: u32 = 40;
 
 /// What `cargo xtask dev` shows and swaps, on the local stack only
@@ -120,7 +120,7 @@ async fn show(mut tail: Tail, formatter: &LogFormatter, kept: bool) -> Result<()
     let mut failures: u32 = 0;
     for round in 0_u32.. {
         let lines = async {
-            if round.is_multiple_of(LOOK_AGAIN_AFTER) {
+            if round.is_multiple_of(ROUNDS_PER_REFRESH) {
                 tail.find_functions().await?;
             }
             tail.next(now()).await
@@ -138,13 +138,13 @@ async fn show(mut tail: Tail, formatter: &LogFormatter, kept: bool) -> Result<()
             failures = 0;
             timelines.record(line, now());
             if let Some(shown) = formatter.format_line(line) {
-                writeln!(out, "{shown}").context("what reads this is gone")?;
+                writeln!(out, "{shown}").context("standard output is closed")?;
             }
         }
         for timeline in timelines.finished(now()) {
             let (text, json) = (timeline.text(), timeline.json());
             if let Some(shown) = formatter.format_timeline(timeline.functions(), &text, &json) {
-                writeln!(out, "{shown}").context("what reads this is gone")?;
+                writeln!(out, "{shown}").context("standard output is closed")?;
             }
         }
         out.flush()?;
@@ -152,10 +152,7 @@ async fn show(mut tail: Tail, formatter: &LogFormatter, kept: bool) -> Result<()
         if kept && failures == 0 {
             return Ok(());
         }
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the pause between two looks at something that can be seen"
-        )]
+        #[expect(clippy::disallowed_methods, reason = "the pause between two polls")]
         tokio::time::sleep(EVERY).await;
     }
     Ok(())

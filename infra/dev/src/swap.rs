@@ -11,7 +11,7 @@ use std::time::Duration;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-/// So long an invocation that runs is let come to its end. What it held then comes again after the visibility timeout.
+/// How long a running invocation may take to finish. Its messages are received again after the visibility timeout.
 const MAX_REST: Duration = Duration::from_secs(3);
 
 /// Clients of the engine that the functions run on.
