@@ -111,7 +111,7 @@ async fn a_ticket_that_nobody_touched_is_told_at_each_mark_once() -> Result<()> 
     organisation.set_stage_since(&ticket, aged(8)).await?;
     reconcile(&organisation, &ticket).await?;
     let journal = events(&organisation, &ticket, 3).await?;
-    let ages = |journal: &[Event]| -> Vec<(u16, u64)> {
+    let thresholds = |journal: &[Event]| -> Vec<(u16, u64)> {
         let age = |event: &Event| match &event.kind {
             EventKind::StageAged { days, ticket, stage } if stage.is_named("Application") => {
                 Some((*days, ticket.version))
@@ -120,7 +120,7 @@ async fn a_ticket_that_nobody_touched_is_told_at_each_mark_once() -> Result<()> 
         };
         journal.iter().filter_map(age).collect()
     };
-    assert_eq!(ages(&journal), [(3, 2), (7, 2)], "both thresholds had passed at the time of the check");
+    assert_eq!(thresholds(&journal), [(3, 2), (7, 2)], "both thresholds had passed at the time of the check");
     published(&organisation, &ticket).await?;
     for _ in 0..2 {
         reconcile(&organisation, &ticket).await?;
@@ -130,10 +130,10 @@ async fn a_ticket_that_nobody_touched_is_told_at_each_mark_once() -> Result<()> 
     assert_eq!(events(&organisation, &ticket, 3).await?.len(), 3, "no threshold is reported twice");
     organisation.set_stage_since(&ticket, aged(14)).await?;
     reconcile(&organisation, &ticket).await?;
-    assert_eq!(ages(&events(&organisation, &ticket, 4).await?), [(3, 2), (7, 2), (14, 3)]);
+    assert_eq!(thresholds(&events(&organisation, &ticket, 4).await?), [(3, 2), (7, 2), (14, 3)]);
     published(&organisation, &ticket).await?;
     // Two concurrent checks may both publish the outbox, with the same ids.
-    let received: BTreeSet<_> = ages(&listener.received().await?).into_iter().collect();
+    let received: BTreeSet<_> = thresholds(&listener.received().await?).into_iter().collect();
     assert_eq!(received.into_iter().collect::<Vec<_>>(), [(3, 2), (7, 2), (14, 3)], "on the bus too");
     organisation.change(&ticket, json!({ "stage": "Approved" })).await?;
     organisation.webhook("ticket-updated", &ticket).await?;
