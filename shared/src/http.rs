@@ -94,7 +94,7 @@ mod tests {
 
     #[tokio::test]
     async fn somebody_elses_certificate_is_refused() {
-        let (port, certificate) = server("somebody-else.example").await;
+        let (port, certificate) = server("another.example").await;
         let error = get(client_that_trusts(certificate), port).await.unwrap_err();
         assert!(error.contains("not valid for name"), "{error}");
     }

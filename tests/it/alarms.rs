@@ -1,4 +1,4 @@
-//! Whoever is on duty hears of every queue and every function, and is told where to read on.
+//! Every queue and every function has an alarm, and each alarm names a section of the runbook.
 
 use crate::support::among_others;
 use crate::tidy::read;
@@ -56,7 +56,7 @@ async fn every_alarm_names_a_section_of_the_runbook_and_may_tell_somebody() -> R
         let section = description.split("docs/runbook.md, \"").nth(1).and_then(|rest| rest.split('"').next());
         let section = section.with_context(|| format!("{id} names no section: {description}"))?;
         ensure!(runbook.contains(&format!("\n## {section}\n")), "{id}: the runbook has no \"{section}\"");
-        ensure!(alarm["AlarmActions"].to_string().contains("AlarmTopic"), "{id} tells nobody");
+        ensure!(alarm["AlarmActions"].to_string().contains("AlarmTopic"), "{id} notifies no topic");
     }
     Ok(())
 }

@@ -77,10 +77,10 @@ fn every_variable_of_the_template_is_read_and_the_reverse() -> Result<()> {
 }
 
 fn is_variable(name: &&str) -> bool {
-    name.chars().all(|letter| letter.is_ascii_uppercase() || letter == '_')
+    name.chars().all(|c| c.is_ascii_uppercase() || c == '_')
 }
 
-/// So that a message is given up by its function, with its reason, before the queue gives it up without one.
+/// A function dead-letters a message with its reason before the queue would do so without one.
 #[test]
 fn every_queue_gives_a_message_up_just_after_its_function_does() -> Result<()> {
     let templates = read("template.yaml")? + &read("infra/stacks/store.yaml")?;
@@ -231,7 +231,7 @@ fn every_action_of_the_workflows_is_pinned_by_its_commit() -> Result<()> {
         for action in uses.filter(|action| !action.starts_with("./")) {
             let pinned = action.split_once('@').and_then(|(_, rest)| rest.split_once(" # v"));
             let commit = pinned.map(|(commit, _)| commit).unwrap_or_default();
-            let is_commit = commit.len() == 40 && commit.chars().all(|letter| letter.is_ascii_hexdigit());
+            let is_commit = commit.len() == 40 && commit.chars().all(|c| c.is_ascii_hexdigit());
             ensure!(is_commit, "{}: {action}", file.display());
             seen += 1;
         }
@@ -261,11 +261,11 @@ fn samconfig_sets_parameters_that_there_are() -> Result<()> {
 /// `NewHandler` as it is typed: `new-handler`.
 fn in_kebab_case(name: &str) -> String {
     let mut typed = String::new();
-    for letter in name.chars() {
-        if letter.is_uppercase() && !typed.is_empty() {
+    for c in name.chars() {
+        if c.is_uppercase() && !typed.is_empty() {
             typed.push('-');
         }
-        typed.extend(letter.to_lowercase());
+        typed.extend(c.to_lowercase());
     }
     typed
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: builds what goes to AWS, and measures it.
+//! `cargo xtask bench`: builds for release as for AWS, and measures it.
 
 use crate::project::{binary, command, functions, logs, target};
 use crate::steps::{run_logged, step};
@@ -6,9 +6,9 @@ use anyhow::{Context as _, Result};
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-/// Builds the functions and what measures them as for release, and runs that.
+/// Builds the functions and the benchmark for release, and runs the benchmark.
 pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode> {
-    let next = "mend it and run the command again";
+    let next = "fix it and run the command again";
     let functions = functions()?;
     step("building the functions for release (the first time takes many minutes)", || {
         let mut cargo = command("cargo");
@@ -24,6 +24,6 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode> {
     let release = target().join(env!("HOST_TRIPLE")).join("release");
     let mut bench = command(release.join("bench"));
     bench.arg("--binaries").arg(&release).arg("--stand-in").arg(binary("stand-in")).arg("--logs").arg(logs());
-    let status = bench.args(arguments).status().context("the measuring cannot be started")?;
+    let status = bench.args(arguments).status().context("the benchmark cannot be started")?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -1,4 +1,4 @@
-//! Which files were saved, and what that means for what runs.
+//! Which files were saved, and what must be built or deployed because of them.
 
 use crate::project::root;
 use std::collections::{BTreeMap, BTreeSet};
@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-/// What is looked at, from the project's root.
+/// The files and folders that are watched, from the project's root.
 const WATCHED: [&str; 10] = [
     "functions",
     "shared",
@@ -19,12 +19,12 @@ const WATCHED: [&str; 10] = [
     "Cargo.lock",
     ".cargo/config.toml",
 ];
-/// An editor, a formatter or a checkout is done when nothing was saved for so long,
+/// An editor, a formatter or a checkout has finished if nothing was saved for this long,
 const QUIET: Duration = Duration::from_millis(120);
-/// and where the template is among it, somebody may be writing more than one file.
+/// and a change that includes the template may be one of several files.
 const QUIET_WITH_TEMPLATE: Duration = Duration::from_millis(900);
 
-/// The files as they were seen last.
+/// The files as they were at the last call.
 #[derive(Debug)]
 pub(crate) struct Watched {
     files: Files,
@@ -48,12 +48,12 @@ pub(crate) struct Work {
 impl Watched {
     /// As they are now.
     pub(crate) fn new() -> Self {
-        Self { files: look(&root()), pending: BTreeSet::new(), last: Instant::now() }
+        Self { files: scan(&root()), pending: BTreeSet::new(), last: Instant::now() }
     }
 
-    /// What was saved since this said so last, from the project's root, once no more is being saved.
+    /// The files saved since the last call, from the project's root, once no more are being saved.
     pub(crate) fn saved(&mut self) -> Option<BTreeSet<PathBuf>> {
-        let files = look(&root());
+        let files = scan(&root());
         let changed = difference(&self.files, &files);
         if !changed.is_empty() {
             self.last = Instant::now();
@@ -66,7 +66,7 @@ impl Watched {
         is_done.then(|| std::mem::take(&mut self.pending))
     }
 
-    /// How long ago the youngest of these files was saved.
+    /// How long ago the newest of these files was saved.
     pub(crate) fn since(&self, paths: &BTreeSet<PathBuf>) -> Duration {
         let youngest = paths.iter().filter_map(|path| self.files.get(path)).map(|(saved, _)| *saved).max();
         youngest.and_then(|saved| saved.elapsed().ok()).unwrap_or_default()
@@ -97,8 +97,8 @@ fn difference(before: &Files, after: &Files) -> BTreeSet<PathBuf> {
     changed.chain(gone).cloned().collect()
 }
 
-/// Every watched file. One that goes while it is looked at is not there.
-fn look(root: &Path) -> Files {
+/// Every watched file. One that is deleted meanwhile is left out.
+fn scan(root: &Path) -> Files {
     let mut files = Files::new();
     let mut ahead: Vec<PathBuf> = WATCHED.iter().map(|name| root.join(name)).collect();
     while let Some(path) = ahead.pop() {
@@ -113,7 +113,7 @@ fn look(root: &Path) -> Files {
     files
 }
 
-/// Whether a file or a folder is an editor's own: hidden, a backup, or vim's trial.
+/// Whether a file or a folder is an editor's own: hidden, a backup, or vim's test file.
 fn is_an_editors(path: &Path) -> bool {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     name.starts_with(['.', '#']) || name.ends_with(['~', '#']) || name == "4913"
@@ -165,7 +165,7 @@ mod tests {
         fs::create_dir_all(&source).unwrap();
         fs::write(source.join("main.rs"), "fn main() {}").unwrap();
         fs::write(source.join("old.rs"), "").unwrap();
-        let before = look(&root);
+        let before = scan(&root);
         assert_eq!(before.len(), 2);
         fs::write(source.join("main.rs"), "fn main() { work() }").unwrap();
         fs::write(source.join("new.rs"), "").unwrap();
@@ -174,10 +174,10 @@ mod tests {
             fs::write(source.join(editors), "").unwrap();
         }
         fs::write(root.join("README.md"), "").unwrap();
-        let changed = difference(&before, &look(&root));
+        let changed = difference(&before, &scan(&root));
         let names: Vec<_> = changed.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
         assert_eq!(names, ["main.rs", "new.rs", "old.rs"]);
-        assert_eq!(difference(&look(&root), &look(&root)), BTreeSet::new());
+        assert_eq!(difference(&scan(&root), &scan(&root)), BTreeSet::new());
         fs::remove_dir_all(&root).unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask chaos`: the promise under fire, on a stack of its own.
+//! `cargo xtask chaos`: the chaos test, on a stack of its own.
 
 use crate::ports::Ports;
 use crate::project::{binary, command};
@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-/// What a killed invocation held comes again sooner than it would on AWS, so that a run takes minutes.
+/// Messages of a killed invocation are received again sooner than on AWS, so that a run takes minutes.
 const PARAMETERS: &str = "WorkTimeout=6 WorkVisibilityTimeout=36";
 
 /// Starts a stack, breaks it, prints the verdict, stops the stack.
@@ -17,6 +17,6 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode> {
     let mut chaos = command(binary("chaos"));
     found_by(&mut chaos, &running.place());
     chaos.env("MINISTACK_PID", running.engine()).args(arguments);
-    let status = chaos.status().context("the chaos cannot be started; run the command again")?;
+    let status = chaos.status().context("the chaos test cannot be started; run the command again")?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

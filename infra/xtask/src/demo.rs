@@ -17,7 +17,7 @@ pub(crate) fn run(json: bool) -> Result<()> {
     let status = demo.status().context("the demonstration cannot be started; run the command again")?;
     if !status.success() {
         bail!(
-            "the webhook did not become an action; see .local/log/demo-ministack.log for what the functions said"
+            "the webhook did not become an action; see .local/log/demo-ministack.log for what the functions logged"
         );
     }
     Ok(())

@@ -18,10 +18,10 @@ use std::path::PathBuf;
 use std::process::Child;
 use std::time::{Duration, SystemTime};
 
-/// As in `chaos`: what an invocation held that was ended comes again soon.
+/// As in `chaos`: messages of an invocation that was ended are received again soon.
 const PARAMETERS: &str = "WorkTimeout=6 WorkVisibilityTimeout=36";
 
-/// What is shown.
+/// Which lines are shown.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// Show this function's lines only; again for more
@@ -53,11 +53,11 @@ struct Dev {
     running: Running,
     logs: Child,
     watched: Watched,
-    /// By function that was swapped: when the program that serves was built.
+    /// By function: when the program that now serves was built.
     serving: BTreeMap<String, SystemTime>,
-    /// By function that was swapped: the program that serves, which is not the one that SAM knows of.
+    /// By function: the program that now serves, which is not the one that SAM deployed.
     programs: BTreeMap<String, PathBuf>,
-    /// What could not be done yet, as it did not build or did not deploy.
+    /// Changes that are not served yet, as they did not build or did not deploy.
     owed: Work,
     /// Programs that were put into place.
     count: usize,
@@ -86,14 +86,14 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let level = options.level.to_possible_value().map(|level| level.get_name().to_owned());
     let level = level.unwrap_or_default();
     let log_level = if options.level == Level::Debug { " LogLevel=DEBUG" } else { "" };
-    // What is saved while it starts is taken up when it has started.
+    // Files saved while the stack starts are taken up after that.
     let watched = Watched::new();
     let (defaults, template) = (defaults()?, template_text()?);
     let parameters = format!("{PARAMETERS}{log_level}");
     let running = Running::start("dev", Template::Project, options.ports, &parameters)?;
     build_tool()?;
-    let _ = fs::remove_dir_all(place_of_programs());
-    fs::create_dir_all(place_of_programs())?;
+    let _ = fs::remove_dir_all(programs_folder());
+    fs::create_dir_all(programs_folder())?;
     let mut logs = command(binary("dev"));
     found_by(&mut logs, &running.place());
     logs.args(["logs", "--level", &level]);
@@ -141,7 +141,7 @@ impl Dev {
                 }
                 self.watched.saved().map(Ok)
             });
-            let saved = seen.context("nothing was seen")??;
+            let saved = seen.context("no change was seen")??;
             let new = Work::about(&saved);
             self.owed.deploy |= new.deploy;
             self.owed.all |= new.all;
@@ -156,7 +156,7 @@ impl Dev {
         }
     }
 
-    /// Does what is owed.
+    /// Builds and deploys what is owed.
     fn take_up(&mut self, saved: &BTreeSet<PathBuf>) -> Result<()> {
         let what = saved.iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
         let what = what.get(..4).map_or_else(|| what.join(", "), |few| format!("{}, …", few.join(", ")));
@@ -185,7 +185,7 @@ impl Dev {
             self.running.deploy_with(&self.parameters()?)?;
             self.template = template;
             self.serving.clear();
-            // Where a saved file was taken back, SAM sees no change; but what was swapped is not what it deployed.
+            // If a saved file was reverted, SAM sees no change; but what was swapped in is not what SAM deployed.
             let deployed = deployed()?;
             let swapped: Vec<String> =
                 self.programs.keys().filter(|name| deployed.contains(name)).cloned().collect();
@@ -218,13 +218,13 @@ impl Dev {
         Ok(format!("{} {}", self.parameters, changed.join(" ")).trim_end().to_owned())
     }
 
-    /// The functions that are owed; what is not deployed is said.
+    /// The functions that are owed; says which are not deployed.
     fn names(&self) -> Result<Vec<String>> {
         let deployed = deployed()?;
         let is_there = |name: &&String| root().join("functions").join(name).exists();
         for name in self.owed.functions.iter().filter(is_there).filter(|name| !deployed.contains(name)) {
             say(&format!(
-                "  functions/{name} is not in template.yaml, so it is not deployed; `cargo xtask new-handler` writes both"
+                "  functions/{name} is not in template.yaml, so it is not deployed; `cargo automations new-handler` writes both"
             ));
         }
         let is_owed = |name: &String| self.owed.all || self.owed.functions.contains(name);
@@ -238,7 +238,7 @@ impl Dev {
         let mut cargo = command("cargo");
         cargo.args(["build", "--quiet", "--locked", "--bins", "--package", "dev"]);
         cargo.args(names.iter().flat_map(|name| ["--package", name]));
-        // Said to the person, not to a log.
+        // Printed on the terminal, not into a log.
         cargo.env("CARGO_TERM_COLOR", if std::io::stderr().is_terminal() { "always" } else { "never" });
         if !self.running.to_its_end("cargo", &mut cargo)? {
             bail!("it does not build; the errors are above");
@@ -253,11 +253,11 @@ impl Dev {
         Ok(())
     }
 
-    /// Puts a function's new program into the place of the one that serves.
+    /// Replaces the program that serves a function.
     fn swap(&mut self, name: &str) -> Result<()> {
         self.count = self.count.saturating_add(1);
-        let program = place_of_programs().join(format!("{name}-{}", self.count));
-        // Of its own, so that a later build that fails cannot take it away.
+        let program = programs_folder().join(format!("{name}-{}", self.count));
+        // A copy, so that a later build that fails cannot remove it.
         fs::hard_link(binary(name), &program).or_else(|_| fs::copy(binary(name), &program).map(drop))?;
         for function in functions_of(name)? {
             let mut swap = command(binary("dev"));
@@ -300,7 +300,7 @@ fn is_template_alone(saved: &BTreeSet<PathBuf>) -> bool {
     saved.iter().all(|path| path.to_str() == Some("template.yaml"))
 }
 
-/// The functions that the template names.
+/// The functions that template.yaml names.
 fn deployed() -> Result<Vec<String>> {
     let template =
         fs::read_to_string(root().join("template.yaml")).context("template.yaml cannot be read")?;
@@ -308,14 +308,14 @@ fn deployed() -> Result<Vec<String>> {
     Ok(functions()?.into_iter().filter(is_named).collect())
 }
 
-/// Where the programs lie that were swapped in.
-fn place_of_programs() -> PathBuf {
+/// The folder of the programs that were swapped in.
+fn programs_folder() -> PathBuf {
     local().join("dev")
 }
 
-/// Builds what shows and swaps: SAM's own build moves it away. With the stand-in, as both then share one build of the SDK.
+/// Builds the log viewer, which SAM's build moved away; together with the stand-in, so that both share one build of the SDK.
 pub(crate) fn build_tool() -> Result<()> {
-    step("building what shows and swaps", || {
+    step("building the log viewer", || {
         let mut cargo = command("cargo");
         cargo.args(["build", "--locked", "--bins", "--package", "end-to-end", "--package", "dev"]);
         run_build(&mut cargo, "dev-build.log")

@@ -14,7 +14,7 @@ const TOOL: &str = "cargo-bolero";
 const VERSION: &str = "0.13.5";
 const TARGETS: [&str; 5] = ["webhook_body", "webhook_path", "message", "difference", "response"];
 
-/// Runs these targets, or all of them, so many minutes each.
+/// Runs these targets, or all of them, for this many minutes each.
 pub(crate) fn run(minutes: u64, names: &[String]) -> Result<()> {
     if let Some(unknown) = names.iter().find(|name| !TARGETS.contains(&name.as_str())) {
         bail!("there is no target {unknown}; there are {}", TARGETS.join(", "));

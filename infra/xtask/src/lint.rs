@@ -1,4 +1,4 @@
-//! `cargo xtask lint`: what checkov and actionlint say. Apart from `cargo xtask test`, as checkov alone is 290 MB.
+//! `cargo xtask lint`: checkov and actionlint. Not in `cargo xtask test`, as checkov alone is 290 MB.
 
 use crate::project::{command, root};
 use crate::steps::{run_logged, step};
@@ -11,11 +11,11 @@ pub(crate) fn run() -> Result<()> {
     let mut checkov = command(Tools::Lint.program("checkov"));
     checkov.args(["--config-file", ".checkov.yaml"]);
     step("checkov", || {
-        run_logged(&mut checkov, "checkov.log", "mend the template, or say in .checkov.yaml why not")
+        run_logged(&mut checkov, "checkov.log", "fix the template, or say in .checkov.yaml why not")
     })?;
     let mut actionlint = command(Tools::Lint.program("actionlint"));
     for file in std::fs::read_dir(root().join(".github/workflows"))? {
         actionlint.arg(file?.path());
     }
-    step("actionlint", || run_logged(&mut actionlint, "actionlint.log", "mend the workflow"))
+    step("actionlint", || run_logged(&mut actionlint, "actionlint.log", "fix the workflow"))
 }

@@ -1,6 +1,6 @@
-//! Processes that outlive a step: started in a group of their own, recorded, and ended by what was recorded.
+//! Processes that outlive a step: started in a group of their own, recorded, and ended by that record.
 
-use crate::steps::{shown, telling_line, until};
+use crate::steps::{shown, until, useful_line};
 use anyhow::{Context as _, Result};
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process};
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// A process that was started, so that it can be told from another that came to have its id.
+/// A process that was started, with its start time: another process may later get the same id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Started {
     name: String,
@@ -25,11 +25,11 @@ impl Started {
         Self::beside(name, command.stdout(out.try_clone()?).stderr(out), next)
     }
 
-    /// Starts a command that speaks where it is told to, or else where this one does.
+    /// Starts a command whose output goes where it is directed, or to this process's own.
     pub(crate) fn beside(name: &str, command: &mut Command, next: &str) -> Result<(Self, Child)> {
         command.stdin(Stdio::null()).process_group(0);
         let child = command.spawn().with_context(|| format!("{name} cannot be started; {next}"))?;
-        let pid = i32::try_from(child.id()).context("a process id that is none")?;
+        let pid = i32::try_from(child.id()).context("an invalid process id")?;
         let since = since(pid).unwrap_or_default();
         Ok((Self { name: name.to_owned(), pid, since }, child))
     }
@@ -57,18 +57,18 @@ impl Started {
     }
 }
 
-/// Why a child that should run does not.
+/// Why a child process that should run has ended.
 pub(crate) fn died(name: &str, log: &Path) -> anyhow::Error {
-    let why = telling_line(log).unwrap_or_else(|| "it said nothing".to_owned());
+    let why = useful_line(log).unwrap_or_else(|| "it printed nothing".to_owned());
     anyhow::anyhow!("{name} ended at once: {why} (all of it is in {})", shown(log))
 }
 
-/// When a process was started: its kernel's ticks where /proc tells them, else what `ps` says. `None` where there is no
+/// When a process was started: in the kernel's ticks if /proc has them, else as `ps` prints it. `None` if there is no
 /// such process, or only its remains.
 fn since(pid: i32) -> Option<String> {
     let stat = format!("/proc/{pid}/stat");
     if Path::new("/proc/self/stat").exists() {
-        // Fields after the name, which stands in brackets: the first is the state, the twentieth the start (proc(5)).
+        // Fields after the name, which is in brackets: the first is the state, the twentieth the start (proc(5)).
         let text = fs::read_to_string(stat).ok()?;
         let mut fields = text.rsplit_once(')')?.1.split_whitespace();
         let state = fields.next()?;

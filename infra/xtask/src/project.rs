@@ -30,8 +30,8 @@ pub(crate) fn functions() -> std::io::Result<Vec<String>> {
 }
 
 /// A command in the project's root, in the one environment in which cargo, cargo-lambda and the tests share one debug
-/// build: the same target folder, the host's triple by name, and cargo itself as cargo-lambda's compiler. Whatever the
-/// caller's AWS set-up is, none of it reaches a tool: the local stack must not touch an account.
+/// build: the same target folder, the host's triple by name, and cargo itself as cargo-lambda's compiler. None of the
+/// caller's AWS configuration reaches a tool: the local stack must not touch an account.
 pub(crate) fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
@@ -49,7 +49,7 @@ pub(crate) fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
     command
 }
 
-/// As [`command`], but with the caller's own AWS set-up: only for what was told to leave this machine.
+/// As [`command`], but with the caller's own AWS configuration: only for a command that is meant to leave this machine.
 pub(crate) fn command_in_account(program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new(program);
     sharing_one_build(&mut command);
@@ -68,7 +68,7 @@ fn sharing_one_build(command: &mut Command) {
         .env("AWS_LC_SYS_NO_JITTER_ENTROPY", "1");
 }
 
-/// The region that the local stack plays.
+/// The region of the local stack.
 pub(crate) const REGION: &str = "ap-southeast-2";
 
 /// The folder that cargo builds into.

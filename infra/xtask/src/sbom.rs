@@ -13,7 +13,7 @@ pub(crate) fn run() -> Result<()> {
     let mut sbom = command(tool);
     sbom.args(["sbom", "--output-format", "cyclone_dx_json_1_6"]);
     if !sbom.status().context("cargo-sbom cannot be started")?.success() {
-        bail!("cargo-sbom failed; see what it says above");
+        bail!("cargo-sbom failed; see its output above");
     }
     Ok(())
 }

@@ -20,10 +20,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// A stack that was started: what to stop, and where it is.
+/// A stack that was started: its processes, and where it is.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Stack {
-    /// The process that owns it, where it ends with its command; none for `up`.
+    /// The process that owns it, if it ends with its command; none for `up`.
     owner: Option<Started>,
     started: Vec<Started>,
     /// What `up --json` prints.
@@ -62,7 +62,7 @@ pub(crate) fn down() -> Result<()> {
     let mut found = false;
     for name in Stack::recorded()? {
         let Some(stack) = Stack::load(&name) else { continue };
-        // A demonstration or a test that runs right now ends its own stack.
+        // A demonstration or a test that is running ends its own stack.
         if stack.owner.as_ref().is_some_and(Started::runs) {
             continue;
         }
@@ -138,7 +138,7 @@ pub(crate) fn is_ending() -> bool {
 
 type Owned = (&'static str, Arc<Mutex<Option<Stack>>>);
 
-/// A stack that is stopped when this goes, however the command ends.
+/// A stack that is stopped when this is dropped, however the command ends.
 #[derive(Debug)]
 pub(crate) struct Running {
     name: &'static str,
@@ -146,7 +146,7 @@ pub(crate) struct Running {
     template: Template,
     parameters: String,
     stack: Arc<Mutex<Option<Stack>>>,
-    /// Kept so that a child that died can be told.
+    /// Kept so that the end of a child process is noticed.
     children: Vec<(&'static str, Child, PathBuf)>,
 }
 
@@ -162,7 +162,7 @@ impl Running {
         if let Some(old) = Stack::load(name) {
             old.stop(name)?;
         }
-        // A port in use is told before the minutes that a build may take; a free one is chosen after them.
+        // A port in use is reported before the minutes that a build may take; a free one is chosen after them.
         ports.choose()?;
         tools::install()?;
         build(template)?;
@@ -205,7 +205,7 @@ impl Running {
         step("deploying template.yaml with sam deploy", || deploy(name, *template, *aws_port, parameters))
     }
 
-    /// Starts a command that speaks where this one does, and that ends with the stack.
+    /// Starts a command that shares this one's output and ends with the stack.
     pub(crate) fn alongside(&self, name: &str, command: &mut std::process::Command) -> Result<Child> {
         let (started, child) = Started::beside(name, command, "run the command again")?;
         match self.stack.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
@@ -225,7 +225,7 @@ impl Running {
         Ok(status.success())
     }
 
-    /// Why the stack is none any more, where one of its processes ended.
+    /// Why the stack is gone, if one of its processes ended.
     pub(crate) fn died(&mut self) -> Option<anyhow::Error> {
         let mut children = self.children.iter_mut();
         children.find_map(|(name, child, log)| {
@@ -301,7 +301,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // What stops the stack ends the process too; ending it from here would cut that short.
+        // The signal handler stops the stack and ends the process; returning from here would cut that short.
         while is_ending() {
             std::thread::park();
         }
@@ -317,12 +317,12 @@ impl Drop for Running {
 fn ministack(name: &str, port: u16, log_level: &str) -> Result<std::process::Command> {
     let state = local().join("ministack");
     fs::create_dir_all(&state)?;
-    // It unpacks every function that it runs, by its port, and leaves that there: hundreds of megabytes each time.
+    // It unpacks every function that it runs and leaves that behind: hundreds of megabytes each time.
     let temporary = local().join("tmp").join(name);
     let _ = fs::remove_dir_all(&temporary);
     fs::create_dir_all(&temporary)?;
     let mut ministack = command(Tools::MiniStack.program("ministack"));
-    // It would listen on every address, and for MQTT too, if it were not told otherwise.
+    // By default it listens on every address, and for MQTT too.
     ministack
         .env("BIND_HOST", "127.0.0.1")
         .env("IOT_MTLS_ENABLED", "false")
@@ -342,7 +342,7 @@ fn ministack(name: &str, port: u16, log_level: &str) -> Result<std::process::Com
     Ok(ministack)
 }
 
-/// Makes one organisation with its workflows, and asks the deployed stack where everything is.
+/// Creates one organisation with its workflows, and finds out where everything of the deployed stack is.
 fn seed(name: &str, aws: u16, salestrekker: u16) -> Result<Value> {
     let mut seed = command(binary("seed"));
     seed.env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{aws}"));
@@ -353,7 +353,7 @@ fn seed(name: &str, aws: u16, salestrekker: u16) -> Result<Value> {
         fs::write(&log, &output.stderr)?;
         return Err(died("seed", &log));
     }
-    serde_json::from_slice(&output.stdout).context("the seeding answered with no JSON")
+    serde_json::from_slice(&output.stdout).context("the seeding printed something else than JSON")
 }
 
 /// The environment in which the end-to-end tests and the demonstration find a stack.

@@ -1,5 +1,5 @@
-//! What the person at the terminal sees: one line a step, with its time; on standard error, so that JSON stays alone
-//! on standard output.
+//! Output for the person at the terminal: one line a step, with its time; on standard error, so that standard output holds JSON
+//! alone.
 
 use anyhow::{Context as _, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -10,26 +10,26 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// Whether others write to the terminal too, so that nothing may turn there.
+/// Whether other processes write to the terminal too, so that no spinner may be drawn.
 static IS_SHARED: AtomicBool = AtomicBool::new(false);
 
-/// From now on others write to the terminal too: every step is told by whole lines.
+/// From now on other processes write to the terminal too: every step is reported in whole lines.
 pub(crate) fn share_terminal() {
     IS_SHARED.store(true, Ordering::Relaxed);
 }
 
-/// Says that something was done that took no step of its own.
+/// Prints a line that belongs to no step.
 pub(crate) fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-/// Says why the command failed: one line, with the next step.
+/// Prints why the command failed: one line, with the next step.
 pub(crate) fn fail(error: &anyhow::Error) {
     let red = if std::io::stderr().is_terminal() { ("\x1b[31m", "\x1b[0m") } else { ("", "") };
     say(&format!("{}error:{} {error:#}", red.0, red.1));
 }
 
-/// Does `work` as a step: its name while it runs (turning, with its time, on a terminal), its time when it is done.
+/// Does `work` as a step: prints its name while it runs (with a spinner on a terminal), and its time when it is done.
 pub(crate) fn step<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     let terminal = std::io::stderr().is_terminal() && !IS_SHARED.load(Ordering::Relaxed);
     let spinner = if terminal { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
@@ -48,7 +48,7 @@ pub(crate) fn step<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T>
     result
 }
 
-/// Runs a command to its end, its output in a log; a failure names the log, its last telling line, and `next`.
+/// Runs a command to its end, its output in a log; a failure names the log, its most useful line, and `next`.
 pub(crate) fn run_logged(command: &mut Command, log: &str, next: &str) -> Result<()> {
     let path = log_path(log)?;
     let out = File::create(&path)?;
@@ -57,13 +57,13 @@ pub(crate) fn run_logged(command: &mut Command, log: &str, next: &str) -> Result
     command.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out);
     let status = command.status().with_context(|| format!("{name} cannot be started; {next}"))?;
     if !status.success() {
-        let why = telling_line(&path).unwrap_or_else(|| "it said nothing".to_owned());
+        let why = useful_line(&path).unwrap_or_else(|| "it printed nothing".to_owned());
         bail!("{name} failed: {why} (all of it is in {}); {next}", shown(&path));
     }
     Ok(())
 }
 
-/// Runs a compiler to its end; a failure shows what it says of the errors.
+/// Runs a compiler to its end; a failure shows the errors.
 pub(crate) fn run_build(command: &mut Command, log: &str) -> Result<()> {
     let failed = match run_logged(command, log, "fix it and run the command again") {
         Ok(()) => return Ok(()),
@@ -90,8 +90,8 @@ pub(crate) fn shown(path: &Path) -> String {
     path.strip_prefix(crate::project::root()).unwrap_or(path).display().to_string()
 }
 
-/// The first line that speaks of an error (a compiler's before a tool's around it), else the last line.
-pub(crate) fn telling_line(log: &Path) -> Option<String> {
+/// The first line with an error (a compiler's before that of a tool around it), else the last line.
+pub(crate) fn useful_line(log: &Path) -> Option<String> {
     let lines: Vec<String> = BufReader::new(File::open(log).ok()?).lines().map_while(Result::ok).collect();
     let starts = |word: &'static str| lines.iter().find(move |line| line.trim_start().starts_with(word));
     let line = starts("error")
@@ -100,7 +100,7 @@ pub(crate) fn telling_line(log: &Path) -> Option<String> {
     Some(line.trim().chars().take(300).collect())
 }
 
-/// Tries until it works or the time is over.
+/// Tries until it works or the time limit is reached.
 pub(crate) fn until<T>(limit: Duration, mut attempt: impl FnMut() -> Option<T>) -> Option<T> {
     let start = Instant::now();
     loop {
@@ -110,10 +110,7 @@ pub(crate) fn until<T>(limit: Duration, mut attempt: impl FnMut() -> Option<T>) 
         if start.elapsed() > limit {
             return None;
         }
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the pause between two looks at something that can be seen"
-        )]
+        #[expect(clippy::disallowed_methods, reason = "the pause between two checks of a condition")]
         std::thread::sleep(Duration::from_millis(50));
     }
 }

@@ -43,7 +43,7 @@ pub(crate) fn install() -> Result<()> {
     install_each(&[Tools::Sam, Tools::MiniStack])
 }
 
-/// Installs a program of cargo's in this version, where it is not there yet; the folder of its binary.
+/// Installs a program from crates in this version unless it is there; returns the folder of its binary.
 pub(crate) fn install_by_cargo(name: &str, version: &str) -> Result<PathBuf> {
     let folder = local().join("tools").join(format!("{name}-{version}"));
     if !folder.join("bin").join(name).is_file() {
@@ -59,7 +59,7 @@ pub(crate) fn install_by_cargo(name: &str, version: &str) -> Result<PathBuf> {
     Ok(folder.join("bin"))
 }
 
-/// Installs what is not there yet, or not in the versions that the requirements name.
+/// Installs what is missing, or has other versions than the requirements name.
 pub(crate) fn install_each(all: &[Tools]) -> Result<()> {
     for &tools in all {
         let file = root().join(format!("infra/local/requirements-{}.txt", tools.name()));
@@ -73,7 +73,7 @@ pub(crate) fn install_each(all: &[Tools]) -> Result<()> {
             let _ = fs::remove_dir_all(&folder);
             fs::create_dir_all(&folder)?;
             make_environment(&folder)?;
-            // Every requirement is in the file by its version, so pip has nothing to decide.
+            // Every requirement is in the file by its version, so pip resolves nothing.
             let mut pip = command(folder.join("bin/python"));
             pip.args(["-m", "pip", "install", "--disable-pip-version-check", "--no-deps", "-r"]).arg(&file);
             run_logged(&mut pip, "pip.log", "check the network and run the command again")?;

@@ -73,7 +73,7 @@ impl Transport {
         document: documents::Document,
         variables: Value,
     ) -> Result<SecretString, Error> {
-        // A token that nobody received is harmless, so the request may be retried.
+        // A token that was not received is harmless, so the request may be retried.
         let request = Request { document, variables, effect: Effect::ReadOnly };
         let response = self.send(endpoint, token, &request, self.limits().request()).await?;
         Ok(response.single::<Authentication>(Effect::ReadOnly)?.token)
