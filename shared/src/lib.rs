@@ -1,6 +1,15 @@
-//! The library of Salestrekker automations. A handler's author needs [`Event`], [`Action`], [`Ticket`],
-//! [`handler`] and [`testing`]; docs/architecture.md describes each folder. A folder uses only those of a
-//! lower rank, which a test checks.
+//! The library of Salestrekker automations.
+//!
+//! An author of handlers needs, in this order:
+//!
+//! - [`handler::run`]: the `main` of a handler, with an example; [`handler::reading`] if it must read more than its event
+//! - [`Event`] and [`EventKind`]: what happened; [`Ticket`]: the ticket as it is afterwards
+//! - [`Action`]: what to do
+//! - [`testing`]: invented tickets and events, and [`testing::assert_decides`]
+//! - [`inbound`] and [`lead`]: forms of a website, and the contacts made from them
+//!
+//! The rest is for the system's own functions; docs/architecture.md describes each folder. A folder uses only those of a lower
+//! rank, which a test checks.
 
 pub mod aws;
 pub mod cache;

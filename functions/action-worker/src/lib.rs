@@ -32,7 +32,7 @@ use error::ActionError;
 use perform::perform;
 use progress::Progress;
 
-/// The worker, with what it needs.
+/// The worker and its clients.
 #[derive(Debug)]
 pub struct Worker {
     /// Salestrekker.

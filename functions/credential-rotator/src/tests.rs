@@ -1,5 +1,5 @@
-//! Every order of steps, each with a crash at any one call: the version in use always works, and the four steps in order
-//! still lead to the new one.
+//! Every order of steps, with a crash at any one call: the version in use always works, and the four steps in order still
+//! lead to the new one.
 
 use super::*;
 use automations::aws::secret;
@@ -10,17 +10,17 @@ use std::collections::BTreeMap;
 const STEPS: [Step; 4] = [Step::CreateSecret, Step::SetSecret, Step::TestSecret, Step::FinishSecret];
 /// Staged for rotation.
 const STAGED: u64 = 1;
-/// Not staged: a stranger's, or one of a rotation that was called off.
+/// Not staged: unknown, or of a rotation that was cancelled.
 const UNSTAGED: u64 = 2;
 const LOST: rotation::Error = rotation::Error::RequestFailed("respond");
 
-/// Secrets Manager and Salestrekker, as far as a rotation goes. A token is told by when it expires.
+/// The parts of Secrets Manager and Salestrekker that a rotation needs. A token is identified by its expiry.
 struct World {
     tokens: RefCell<BTreeMap<u64, u64>>,
     current: Cell<u64>,
     given: Cell<u64>,
     calls: Cell<u32>,
-    /// The call at which the function is lost, and whether the call takes effect all the same.
+    /// The call at which the function crashes, and whether the call takes effect all the same.
     crash: (u32, bool),
 }
 
@@ -30,7 +30,7 @@ impl World {
         Self { tokens, current: Cell::new(0), given: Cell::new(0), calls: Cell::new(0), crash }
     }
 
-    /// Makes a call, unless this is the one at which the function is lost.
+    /// Makes a call, unless it is the one at which the function crashes.
     fn call<T, E>(&self, lost: E, effect: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
         self.calls.set(self.calls.get().saturating_add(1));
         match self.crash {
@@ -110,7 +110,7 @@ impl Vendor for World {
     }
 }
 
-/// Every sequence of so many steps, for either version.
+/// Every sequence of this many steps, for either version.
 #[expect(
     clippy::arithmetic_side_effects,
     reason = "the digits of a small number, in a base that is not zero"

@@ -1,4 +1,4 @@
-//! The enricher, and what its parts hand to each other.
+//! The enricher, and the types that its modules share.
 
 use automations::aws::batch::MessageError;
 use automations::aws::bus::Bus;
@@ -7,7 +7,7 @@ use automations::model::stage_age::StageAgeThresholds;
 use automations::salestrekker::Client;
 use automations::store::Store;
 
-/// The enricher, with what it needs.
+/// The enricher and its clients.
 #[derive(Debug)]
 pub struct Enricher {
     /// Salestrekker.

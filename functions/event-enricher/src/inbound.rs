@@ -29,7 +29,7 @@ impl Enricher {
             event.id = event.id.as_str(),
             event.kind = kind.as_str(),
             is_first,
-            "an inbound post was received"
+            "an inbound request was received"
         );
         if !is_first {
             return Ok(());

@@ -35,7 +35,7 @@ impl Enricher {
             organisation = organisation.as_str(),
             listed = count,
             unknown = unknown.len(),
-            "the list query was answered"
+            "the list query returned tickets"
         );
         for ticket in unknown.into_iter().take(MAX_LISTED) {
             tickets.entry(ticket).or_insert_with(|| RequestedTicket { cause: hint.cause(), is_new: false });

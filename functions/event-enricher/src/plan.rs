@@ -159,8 +159,8 @@ mod tests {
 
     #[test]
     fn a_ticket_that_an_action_created_is_new_and_one_that_came_back_is_not() {
-        let left = Attribution { chain: Vec::new(), at: Timestamp::from_millis(1) };
-        let ours = OwnChanges([(ChangeMark::created(), left)].into());
+        let by = Attribution { chain: Vec::new(), at: Timestamp::from_millis(1) };
+        let ours = OwnChanges([(ChangeMark::created(), by)].into());
         let check = |known: Option<Known>| {
             let none = StageAgeThresholds::default();
             checked(known, Some(seen("Approved")), &ours, &none, Timestamp::from_millis(5)).unwrap()
@@ -177,8 +177,8 @@ mod tests {
         let mut after = seen("Settled");
         let stage = ChangeMark::stage(&after.ticket.stage.id);
         after.ticket.owner = None;
-        let left = Attribution { chain: chain.clone(), at: Timestamp::from_millis(1) };
-        let ours = OwnChanges([(stage, left)].into());
+        let by = Attribution { chain: chain.clone(), at: Timestamp::from_millis(1) };
+        let ours = OwnChanges([(stage, by)].into());
         let (known, none) = (known("Approved", vec![]), StageAgeThresholds::default());
         let plan = checked(Some(known), Some(after), &ours, &none, Timestamp::from_millis(5));
         let outbox = plan.unwrap().outbox;
@@ -190,24 +190,27 @@ mod tests {
     #[test]
     fn a_mark_that_is_passed_is_an_event_of_the_look_with_its_cause_and_is_not_told_again() {
         let at = |days: u64| Timestamp::from_seconds(days * 86_400);
-        let look = |known: Known, stage: &str, days: u64| {
+        let check = |known: Known, stage: &str, days: u64| {
             let thresholds = "3,7".parse().unwrap();
             let own = OwnChanges::default();
             checked(Some(known), Some(seen(stage)), &own, &thresholds, at(days)).unwrap()
         };
         let mut start = known("Approved", vec![]);
         start.snapshot.stage_since = Some(at(0));
-        let passed = look(start.clone(), "Approved", 3);
+        let passed = check(start.clone(), "Approved", 3);
         assert_eq!((kinds(&passed), &passed.outbox[0].cause), (vec!["ticket.stage_aged"], &cause()));
         assert_eq!((passed.version, passed.checked), (2, None));
         let snapshot = passed.change.clone().unwrap().0;
-        let again = look(Known { snapshot, outbox: vec![], ..start.clone() }, "Approved", 4);
+        let again = check(Known { snapshot, outbox: vec![], ..start.clone() }, "Approved", 4);
         assert_eq!(
             (again.change, again.checked.unwrap().next_check),
             (None, at(4).later(Duration::from_hours(2)))
         );
-        assert_eq!(kinds(&look(start.clone(), "Settled", 3)), ["ticket.stage_changed"]);
-        assert_eq!(look(start.clone(), "Approved", 3).outbox[0].id, look(start, "Approved", 3).outbox[0].id);
+        assert_eq!(kinds(&check(start.clone(), "Settled", 3)), ["ticket.stage_changed"]);
+        assert_eq!(
+            check(start.clone(), "Approved", 3).outbox[0].id,
+            check(start, "Approved", 3).outbox[0].id
+        );
     }
 
     #[test]

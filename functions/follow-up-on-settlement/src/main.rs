@@ -1,4 +1,4 @@
-//! Labels a ticket that enters the stage `settled`, and opens a follow-up ticket beside it in another workflow.
+//! Labels a ticket that enters a stage such as `Settled`, and creates a follow-up ticket in another workflow.
 
 use automations::serde::Deserialize;
 use automations::{Action, Event, handler};
@@ -17,7 +17,7 @@ fn main() -> ExitCode {
     handler::run(env!("CARGO_PKG_NAME"), decide)
 }
 
-/// What to do about one event: both actions where the ticket has just entered the stage, else nothing.
+/// The actions for one event: both if the ticket has just entered the stage, else none.
 fn decide(event: &Event, settings: &Settings) -> Vec<Action> {
     let Some(ticket) = event.entered_stage(&settings.stage) else { return vec![] };
     vec![

@@ -1,12 +1,12 @@
-//! Tells somebody elsewhere, in Slack, Teams or at any URL, that a ticket entered a stage.
+//! Sends a message to Slack, Teams or any URL when a ticket enters a stage.
 
 use automations::id::DestinationName;
 use automations::serde::Deserialize;
 use automations::{Action, Event, EventKind, handler};
 use std::process::ExitCode;
 
-/// Its settings, from its line in template.yaml. In `text`, `{id}`, `{workflow}`, `{from}` and `{stage}` stand for what the
-/// event says; `{ticket}` for the ticket's name, which usually holds a client's: only who writes it asks for it.
+/// Its settings, from its line in template.yaml. In `text`, `{id}`, `{workflow}`, `{from}` and `{stage}` are replaced by the
+/// values of the event, and `{ticket}` by the ticket's name, which usually contains a client's name.
 #[derive(Deserialize)]
 #[serde(crate = "automations::serde", deny_unknown_fields)]
 struct Settings {
@@ -18,10 +18,10 @@ fn main() -> ExitCode {
     handler::run(env!("CARGO_PKG_NAME"), decide)
 }
 
-/// What to do about one event: a message where a ticket went to another stage. Which stages, its line's `Where` says.
+/// The actions for one event: a message if a ticket moved to another stage. The `Filter` of its line selects the stages.
 fn decide(event: &Event, settings: &Settings) -> Vec<Action> {
     let EventKind::StageChanged { ticket, from, to } = &event.kind else { return vec![] };
-    // A stage that is called `{ticket}` asks for nothing.
+    // A stage that is named `{ticket}` must not be taken for a placeholder.
     let plain = |name: &Option<String>| name.as_deref().unwrap_or("?").replace(['{', '}'], "");
     let text = settings.text.replace("{id}", ticket.id.as_str());
     let text = text.replace("{workflow}", &plain(&to.workflow.name));
@@ -42,9 +42,9 @@ mod tests {
     #[test]
     fn the_text_is_filled_and_a_name_only_where_it_is_asked_for() {
         let event = a_ticket().with_id("t-1").in_stage("Application").moves_to("{ticket}");
-        let told = |text: &str| [Action::notify(event.ticket().unwrap(), &"team".parse().unwrap(), text)];
-        assert_decides(decided(&event, "{id}: {from} to {stage}"), told("t-1: Application to ticket"));
-        assert_decides(decided(&event, "{ticket}, {workflow}"), told("{ticket}, Home loans"));
+        let notice = |text: &str| [Action::notify(event.ticket().unwrap(), &"team".parse().unwrap(), text)];
+        assert_decides(decided(&event, "{id}: {from} to {stage}"), notice("t-1: Application to ticket"));
+        assert_decides(decided(&event, "{ticket}, {workflow}"), notice("{ticket}, Home loans"));
     }
 
     #[test]

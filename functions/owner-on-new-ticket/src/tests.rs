@@ -23,7 +23,7 @@ fn check(draft: Draft, owner: &str) {
 fn the_first_rule_that_fits_decides() {
     check(a_ticket().worth(1_000_000).with_label("Refinance"), "ana");
     check(a_ticket().worth(999_999), "dan");
-    check(a_ticket().with_label("Refinance"), "dan"); // whose worth is not known is not below anything
+    check(a_ticket().with_label("Refinance"), "dan"); // without an amount it is not below one
     let refinance = |id: &str| a_ticket().with_id(id).worth(1).with_label("Refinance");
     check(refinance("ticket-1"), "ben");
     check(refinance("ticket-2"), "cleo");
@@ -34,8 +34,8 @@ fn the_first_rule_that_fits_decides() {
 fn a_rule_without_owners_and_an_event_without_a_ticket_do_nothing() {
     let none = Settings { rules: vec![Rule::default()] };
     assert!(one_of_each().iter().all(|event| decide(event, &none).is_empty()));
-    let told = one_of_each().into_iter().filter(|event| event.ticket().is_none());
-    told.for_each(|event| assert_decides(decide(&event, &settings()), []));
+    let others = one_of_each().into_iter().filter(|event| event.ticket().is_none());
+    others.for_each(|event| assert_decides(decide(&event, &settings()), []));
 }
 
 #[test]

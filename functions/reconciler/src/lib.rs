@@ -12,7 +12,7 @@ use automations::telemetry::metric::{Metric, Metrics};
 use automations::{json, tracing};
 use std::collections::BTreeSet;
 
-/// The reconciler, with what it needs.
+/// The reconciler and its clients.
 #[derive(Debug)]
 pub struct Reconciler {
     /// Snapshots, by their next check.

@@ -1,4 +1,4 @@
-//! Makes a contact and a ticket of a form on the brokerage's website.
+//! Creates a contact and a ticket from a form on the brokerage's website.
 
 use automations::model::inbound::Fields;
 use automations::model::lead::{Lead, LeadTarget};
@@ -7,7 +7,7 @@ use automations::serde::Deserialize;
 use automations::{Action, Event, handler};
 use std::process::ExitCode;
 
-/// Its settings, from its line in template.yaml. In `name`, `{contact}` stands for who it is.
+/// Its settings, from its line in template.yaml. In `name`, `{contact}` is replaced by the contact's name.
 #[derive(Deserialize)]
 #[serde(crate = "automations::serde", deny_unknown_fields)]
 struct Settings {
@@ -20,13 +20,13 @@ fn main() -> ExitCode {
     handler::run(env!("CARGO_PKG_NAME"), decide)
 }
 
-/// What to do about one event: a contact and its ticket, where there is somebody who can be called or written to.
+/// The actions for one event: a contact and its ticket, if the form has an email address or a telephone number.
 fn decide(event: &Event, settings: &Settings) -> Vec<Action> {
     let Some(form) = event.inbound("website-lead") else { return vec![] };
     let text = |field: &str| form.text(field).unwrap_or_default();
     let (email, phone) = (text("email"), text("phone"));
-    // Who can be reached is called so where no name is given. People do not see the field `website`; programs fill it in.
-    let reach = [&email, &phone].into_iter().find(|way| !way.reveal().is_empty());
+    // Without a name, the address or number is used as the name. The field `website` is hidden from people; spam programs fill it.
+    let reach = [&email, &phone].into_iter().find(|text| !text.reveal().is_empty());
     let Some(reach) = reach.filter(|_| form.text("website").is_none()) else { return vec![] };
     let (first_name, family_name) = names(form).unwrap_or_else(|| (reach.clone(), Private::default()));
     let phone_code = Private::new(settings.phone_code.clone());
@@ -34,7 +34,7 @@ fn decide(event: &Event, settings: &Settings) -> Vec<Action> {
     vec![Action::create_lead(lead, &settings.into, &settings.name)]
 }
 
-/// The two names, where either is given; of one field `name`, the last word is the family's.
+/// The first and the family name, if either is given. In a single field `name`, the last word is the family name.
 fn names(form: &Fields) -> Option<(Private<String>, Private<String>)> {
     if let Some(whole) = form.text("name") {
         let (first, family) = whole.reveal().rsplit_once(' ').unwrap_or((whole.reveal(), ""));

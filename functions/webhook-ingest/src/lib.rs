@@ -27,7 +27,7 @@ use automations::telemetry::EventName;
 use automations::telemetry::metric::{self, Metric, RejectionReason};
 use automations::{json, tracing};
 
-/// The endpoint, with what it needs.
+/// The endpoint and its clients.
 #[derive(Debug)]
 pub struct Ingest {
     /// The organisations' webhook tokens.

@@ -1,4 +1,4 @@
-//! A handler's decision: from the event alone, or with what it reads from Salestrekker.
+//! A handler's decision: from the event alone, or with data that it reads from Salestrekker.
 
 use crate::aws::batch::MessageError;
 use crate::clock::Timestamp;

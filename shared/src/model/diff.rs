@@ -224,7 +224,7 @@ mod tests {
         assert_eq!(change(Some(&first.snapshot), Some(renamed), false), None);
     }
 
-    /// Does to a ticket what an event says was done to it.
+    /// Applies an event to a ticket.
     fn apply(ticket: &mut Ticket, digest: &mut String, kind: &EventKind, after: &Snapshot) {
         match kind {
             EventKind::StageChanged { to, .. } => {

@@ -119,21 +119,21 @@ mod tests {
     use super::*;
     use crate::testing;
 
-    fn left(kind: &EventKind, at: u64) -> OwnChanges {
-        let left =
+    fn changed(kind: &EventKind, at: u64) -> OwnChanges {
+        let attribution =
             Attribution { chain: vec![ActionId::parse("a.h.0").unwrap()], at: Timestamp::from_millis(at) };
-        OwnChanges(HashMap::from([(ChangeMark::of(kind).unwrap(), left)]))
+        OwnChanges(HashMap::from([(ChangeMark::of(kind).unwrap(), attribution)]))
     }
 
     #[test]
     fn a_change_is_ours_where_its_trace_is_younger_than_the_last_look() {
         let kind = testing::stage_changed("Approved", "Settled").kind;
-        let look = Timestamp::from_millis(5);
-        assert_eq!(left(&kind, 5).chain_of(&kind, look).map(<[_]>::len), Some(1));
-        assert_eq!(left(&kind, 4).chain_of(&kind, look), None, "seen before");
+        let checked = Timestamp::from_millis(5);
+        assert_eq!(changed(&kind, 5).chain_of(&kind, checked).map(<[_]>::len), Some(1));
+        assert_eq!(changed(&kind, 4).chain_of(&kind, checked), None, "seen before");
         let other = testing::stage_changed("Settled", "Approved").kind;
-        assert_eq!(left(&kind, 9).chain_of(&other, look), None, "another stage");
-        assert_eq!(OwnChanges::default().chain_of(&kind, look), None);
+        assert_eq!(changed(&kind, 9).chain_of(&other, checked), None, "another stage");
+        assert_eq!(OwnChanges::default().chain_of(&kind, checked), None);
     }
 
     #[test]

@@ -91,7 +91,7 @@ mod tests {
     const NONE: [u16; 0] = [];
 
     /// Checks at `at` a ticket in this stage; returns the thresholds of the events, and stores the snapshot in `before`.
-    fn look(
+    fn check(
         before: &mut Option<Snapshot>,
         stage: &str,
         active: bool,
@@ -112,9 +112,9 @@ mod tests {
             }
             _ => None,
         };
-        let told = change.kind.iter().filter_map(aged).collect();
+        let announced = change.kind.iter().filter_map(aged).collect();
         *before = Some(change.snapshot);
-        told
+        announced
     }
 
     #[test]
@@ -137,16 +137,16 @@ mod tests {
     #[test]
     fn marks_that_are_passed_at_once_are_told_at_once_and_a_new_stage_begins_anew() {
         let (thresholds, mut known) = ("7,3,14".parse().unwrap(), None);
-        assert_eq!(look(&mut known, "a", true, &thresholds, 0), NONE);
+        assert_eq!(check(&mut known, "a", true, &thresholds, 0), NONE);
         assert_eq!(thresholds.next(known.as_ref().unwrap()), Some(Timestamp::from_millis(3 * DAY)));
-        assert_eq!(look(&mut known, "a", true, &thresholds, 8 * DAY), [3, 7]);
-        assert_eq!(look(&mut known, "a", true, &thresholds, 14 * DAY - 1), NONE);
-        assert_eq!(look(&mut known, "a", true, &thresholds, 14 * DAY), [14]);
+        assert_eq!(check(&mut known, "a", true, &thresholds, 8 * DAY), [3, 7]);
+        assert_eq!(check(&mut known, "a", true, &thresholds, 14 * DAY - 1), NONE);
+        assert_eq!(check(&mut known, "a", true, &thresholds, 14 * DAY), [14]);
         assert_eq!(thresholds.next(known.as_ref().unwrap()), None);
-        assert_eq!(look(&mut known, "b", true, &thresholds, 15 * DAY), NONE);
-        assert_eq!(look(&mut known, "b", true, &thresholds, 18 * DAY), [3]);
+        assert_eq!(check(&mut known, "b", true, &thresholds, 15 * DAY), NONE);
+        assert_eq!(check(&mut known, "b", true, &thresholds, 18 * DAY), [3]);
         assert_eq!(
-            look(&mut known, "a", true, &thresholds, 30 * DAY),
+            check(&mut known, "a", true, &thresholds, 30 * DAY),
             NONE,
             "it did not age while it was away"
         );
@@ -158,29 +158,29 @@ mod tests {
         #[test]
         fn each_mark_is_told_once_in_each_stay(
             thresholds in proptest::collection::btree_set(1_u16..20, 0..5),
-            looks in proptest::collection::vec((0_u64..6 * DAY, "[ab]", proptest::bool::weighted(0.8)), 1..40),
+            checks in proptest::collection::vec((0_u64..6 * DAY, "[ab]", proptest::bool::weighted(0.8)), 1..40),
         ) {
             let thresholds = StageAgeThresholds(thresholds);
-            let (mut known, mut now, mut since, mut told) = (None, 0_u64, 0, BTreeSet::new());
+            let (mut known, mut now, mut since, mut announced) = (None, 0_u64, 0, BTreeSet::new());
             let mut last = String::new();
-            for (gap, stage, active) in looks {
+            for (gap, stage, active) in checks {
                 now = now.saturating_add(gap);
                 if stage != last {
                     (since, last) = (now, stage.clone());
-                    told.clear();
+                    announced.clear();
                 }
-                let newly = look(&mut known, &stage, active, &thresholds, now);
+                let newly = check(&mut known, &stage, active, &thresholds, now);
                 if !active {
                     prop_assert_eq!((newly.len(), thresholds.next(known.as_ref().unwrap())), (0, None));
                 }
                 for days in newly {
-                    prop_assert!(told.insert(days), "{days} is told twice");
+                    prop_assert!(announced.insert(days), "{days} is announced twice");
                 }
                 let at = |days: &u16| DAY.saturating_mul(u64::from(*days)).saturating_add(since);
                 let passed = |days: &u16| at(days) <= now;
                 if active {
                     let expected: BTreeSet<u16> = thresholds.0.iter().copied().filter(passed).collect();
-                    prop_assert_eq!(&told, &expected);
+                    prop_assert_eq!(&announced, &expected);
                     let next = thresholds.0.iter().find(|days| !passed(days));
                     let next = next.map(|days| Timestamp::from_millis(at(days)));
                     prop_assert_eq!(thresholds.next(known.as_ref().unwrap()), next);

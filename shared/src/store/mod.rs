@@ -109,10 +109,10 @@ impl Store {
         let mut wanted = Some(HashMap::from([(self.table.clone(), wanted)]));
         for _ in 0..MAX_ROUNDS {
             let Some(request) = wanted.take() else { break };
-            let answer = self.client.batch_get_item().set_request_items(Some(request)).send().await;
-            let answer = answer.map_err(|error| unavailable(&error))?;
-            items.extend(answer.responses.unwrap_or_default().into_values().flatten());
-            wanted = answer.unprocessed_keys.filter(|keys| !keys.is_empty());
+            let response = self.client.batch_get_item().set_request_items(Some(request)).send().await;
+            let response = response.map_err(|error| unavailable(&error))?;
+            items.extend(response.responses.unwrap_or_default().into_values().flatten());
+            wanted = response.unprocessed_keys.filter(|keys| !keys.is_empty());
         }
         if wanted.is_some() {
             return Err(Error::Unavailable);

@@ -1,5 +1,5 @@
-//! Writes of many tickets in as few transactions as DynamoDB allows, each with its own result: one whose condition fails
-//! does not keep out those that were sent with it.
+//! Writes of many tickets in as few transactions as DynamoDB allows. Each has its own result: one whose condition fails does
+//! not make the others in its transaction fail.
 
 use super::{Error, Item, Store, unavailable};
 use crate::aws::batching::batches;
@@ -9,17 +9,17 @@ use aws_sdk_dynamodb::types::builders::{PutBuilder, UpdateBuilder};
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use futures::{StreamExt as _, stream};
 
-/// A transaction may hold so many items and bytes, and an item so many bytes (Amazon DynamoDB Developer Guide,
-/// "Constraints"); a little is left for what our own sum does not see.
+/// The limits of a transaction in items and bytes, and of an item in bytes (Amazon DynamoDB Developer Guide, "Constraints").
+/// Transactions stay a little below, as our own count of bytes is not exact.
 const MAX_ITEMS: usize = 100;
 const MAX_TRANSACTION: usize = 4_000_000;
 const MAX_ITEM: usize = 400_000;
-/// So many transactions are on their way at once.
+/// This many transactions are sent at once.
 const AT_ONCE: usize = 4;
-/// So often what an answer found nothing wrong with is sent again without the rest; each time there is less of the rest.
+/// After a cancelled transaction, the units without an error are sent again at most this often.
 const MAX_ROUNDS: usize = 5;
 
-/// What is written whole or not at all: one ticket's items.
+/// The items of one ticket, which are written completely or not at all.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Unit {
     writes: Vec<TransactWriteItem>,
@@ -30,23 +30,23 @@ pub(super) struct Unit {
 /// Why a unit was not written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unwritten {
-    /// Its condition does not hold: somebody was faster.
+    /// Its condition does not hold: another writer was faster.
     Condition,
-    /// Somebody writes at this moment.
+    /// Another write of the same item is in progress.
     Conflict,
-    /// It cannot be written as it is.
+    /// The request is invalid.
     Refused,
-    /// Nothing is known: no answer, or too many requests.
+    /// No response, or throttled.
     Unavailable,
 }
 
-/// What one answer says of one unit.
+/// The result of one response for one unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
-    Is(Result<(), Unwritten>),
-    /// Nothing was wrong with it; others kept it out.
+    Final(Result<(), Unwritten>),
+    /// It has no error; others made the transaction fail.
     Again,
-    /// One of those that were sent together cannot be written, and the answer does not say which.
+    /// A unit of the transaction is invalid, and the response does not say which one.
     Alone,
 }
 
@@ -61,7 +61,7 @@ impl From<Unwritten> for Error {
 }
 
 impl Unit {
-    /// With this item put.
+    /// Adds a put.
     pub(super) fn put(mut self, put: PutBuilder) -> Self {
         let bytes = put.get_item().as_ref().map_or(0, size);
         match put.build() {
@@ -71,7 +71,7 @@ impl Unit {
         self
     }
 
-    /// With this update.
+    /// Adds an update.
     pub(super) fn update(mut self, update: UpdateBuilder) -> Self {
         let bytes = update.get_expression_attribute_values().as_ref().map_or(0, size);
         match update.build() {
@@ -81,7 +81,7 @@ impl Unit {
         self
     }
 
-    /// An item that is too large for DynamoDB takes a whole transaction, so that its refusal is its own.
+    /// An item that is too large for DynamoDB takes a whole transaction, so that no other unit fails with it.
     fn add(&mut self, write: TransactWriteItem, bytes: usize) {
         let bytes = if bytes > MAX_ITEM { MAX_TRANSACTION } else { bytes };
         self.bytes = self.bytes.saturating_add(bytes);
@@ -95,7 +95,7 @@ impl Store {
         Put::builder().table_name(&self.table).set_item(Some(item))
     }
 
-    /// Writes each unit, all of about as many items; one result for each, in their order.
+    /// Writes each unit; one result for each, in their order. All should have about the same number of items.
     pub(super) async fn transact_each(&self, units: Vec<Unit>) -> Vec<Result<(), Unwritten>> {
         let longest = units.iter().map(|unit| unit.writes.len()).max().unwrap_or_default().max(1);
         let most = MAX_ITEMS.checked_div(longest).unwrap_or(1);
@@ -104,32 +104,33 @@ impl Store {
         stream::iter(written).buffered(AT_ONCE).collect::<Vec<_>>().await.concat()
     }
 
-    /// Writes units together; again without those that an answer finds something wrong with, until none is left.
+    /// Writes units in one transaction. After an error, it is sent again without the units that have one, until none remains.
     async fn write_group(&self, group: Vec<Unit>) -> Vec<Result<(), Unwritten>> {
-        // Others were in the way to the end: as if somebody were writing.
+        // Units that other units made fail in every round: a retry may succeed, as after a conflict.
         let mut results = vec![Err(Unwritten::Conflict); group.len()];
-        let mut left: Vec<(Unit, &mut Result<(), Unwritten>)> = group.into_iter().zip(&mut results).collect();
+        let mut pending: Vec<(Unit, &mut Result<(), Unwritten>)> =
+            group.into_iter().zip(&mut results).collect();
         let mut alone = Vec::new();
         for _ in 0..MAX_ROUNDS {
-            if left.is_empty() {
+            if pending.is_empty() {
                 break;
             }
-            let units: Vec<&Unit> = left.iter().map(|(unit, _)| unit).collect();
+            let units: Vec<&Unit> = pending.iter().map(|(unit, _)| unit).collect();
             let verdicts = self.send(&units).await;
             let mut again = Vec::new();
-            for ((unit, result), verdict) in left.into_iter().zip(verdicts) {
+            for ((unit, result), verdict) in pending.into_iter().zip(verdicts) {
                 match verdict {
-                    Verdict::Is(known) => *result = known,
+                    Verdict::Final(known) => *result = known,
                     Verdict::Again => again.push((unit, result)),
                     Verdict::Alone => alone.push((unit, result)),
                 }
             }
-            left = again;
+            pending = again;
         }
         for (unit, result) in alone {
             let verdict = self.send(&[&unit]).await;
             *result = match verdict.first() {
-                Some(Verdict::Is(known)) => *known,
+                Some(Verdict::Final(known)) => *known,
                 _ => Err(Unwritten::Refused),
             };
         }
@@ -144,13 +145,13 @@ impl Store {
     async fn send(&self, units: &[&Unit]) -> Vec<Verdict> {
         let all = |verdict| vec![verdict; units.len()];
         let not_known =
-            || if units.len() > 1 { Verdict::Alone } else { Verdict::Is(Err(Unwritten::Refused)) };
+            || if units.len() > 1 { Verdict::Alone } else { Verdict::Final(Err(Unwritten::Refused)) };
         if units.iter().any(|unit| unit.is_incomplete) {
             return all(not_known());
         }
         let writes = units.iter().flat_map(|unit| unit.writes.iter().cloned()).collect();
-        let answer = self.client.transact_write_items().set_transact_items(Some(writes)).send().await;
-        let Err(error) = answer else { return all(Verdict::Is(Ok(()))) };
+        let response = self.client.transact_write_items().set_transact_items(Some(writes)).send().await;
+        let Err(error) = response else { return all(Verdict::Final(Ok(()))) };
         match error.as_service_error() {
             Some(TransactWriteItemsError::TransactionCanceledException(canceled)) => {
                 let codes: Vec<&str> = canceled
@@ -161,7 +162,7 @@ impl Store {
                 verdicts(units.iter().map(|unit| unit.writes.len()), &codes)
             }
             Some(refusal) if refusal.code() == Some("ValidationException") => all(not_known()),
-            _ => all(Verdict::Is(Err(match unavailable(&error) {
+            _ => all(Verdict::Final(Err(match unavailable(&error) {
                 Error::Refused => Unwritten::Refused,
                 _ => Unwritten::Unavailable,
             }))),
@@ -169,10 +170,10 @@ impl Store {
     }
 }
 
-/// The code of an item that nothing is wrong with.
+/// The code of an item without an error.
 const NONE: &str = "None";
 
-/// What the reasons of a canceled transaction, one for each item in order, say of the units with so many items each.
+/// The verdicts on units of these lengths, from the reasons of a cancelled transaction: one for each item, in order.
 fn verdicts(lengths: impl Iterator<Item = usize>, codes: &[&str]) -> Vec<Verdict> {
     let mut codes = codes.iter();
     let found: Vec<Option<Unwritten>> = lengths
@@ -181,10 +182,10 @@ fn verdicts(lengths: impl Iterator<Item = usize>, codes: &[&str]) -> Vec<Verdict
             if own.len() < length { Some(Unwritten::Unavailable) } else { worst(&own) }
         })
         .collect();
-    // Where the table is too busy, or nobody is at fault, it is not asked again at once.
+    // If the table throttles, or no unit has an error, the transaction is not sent again at once.
     let is_busy = found.contains(&Some(Unwritten::Unavailable)) || found.iter().all(Option::is_none);
-    let others = if is_busy { Verdict::Is(Err(Unwritten::Unavailable)) } else { Verdict::Again };
-    found.into_iter().map(|own| own.map_or(others, |why| Verdict::Is(Err(why)))).collect()
+    let others = if is_busy { Verdict::Final(Err(Unwritten::Unavailable)) } else { Verdict::Again };
+    found.into_iter().map(|own| own.map_or(others, |why| Verdict::Final(Err(why)))).collect()
 }
 
 fn worst(codes: &[&str]) -> Option<Unwritten> {
@@ -202,7 +203,7 @@ fn worst(codes: &[&str]) -> Option<Unwritten> {
     }
 }
 
-/// An item's bytes, as DynamoDB counts those of names, texts and numbers, which is all that we store.
+/// An item's bytes, as DynamoDB counts those of names, strings and numbers, which is almost all that we store.
 fn size(item: &Item) -> usize {
     let value = |value: &AttributeValue| match value {
         AttributeValue::S(text) | AttributeValue::N(text) => text.len(),
@@ -221,16 +222,16 @@ mod tests {
 
     const CONDITION: &str = "ConditionalCheckFailed";
 
-    /// One item of this name and about so many bytes.
+    /// One item of this name and about this many bytes.
     fn unit(name: &str, bytes: usize) -> Unit {
         let [name, rest] = [name.to_owned(), "x".repeat(bytes)].map(AttributeValue::S);
         Unit::default().put(Put::builder().table_name("t").item("pk", name).item("rest", rest))
     }
 
-    /// The results of writing these to a table that answers so, and the names that each request held.
+    /// The results of writing these units to a table that responds so, and the names in each request.
     async fn written(
         units: Vec<Unit>,
-        answer: impl Fn(&[String]) -> (u16, Value) + Send + Sync + 'static,
+        response: impl Fn(&[String]) -> (u16, Value) + Send + Sync + 'static,
     ) -> (Vec<Result<(), Unwritten>>, Vec<Vec<String>>) {
         let requests: Arc<Mutex<Vec<Vec<String>>>> = Arc::default();
         let seen = Arc::clone(&requests);
@@ -239,7 +240,7 @@ mod tests {
             let names: Vec<_> =
                 items.map(|item| item["Put"]["Item"]["pk"]["S"].as_str().unwrap().to_owned()).collect();
             seen.lock().unwrap().push(names.clone());
-            answer(&names)
+            response(&names)
         });
         let results = Store::new(aws::dynamodb(&config), "t".to_owned()).transact_each(units).await;
         let requests = requests.lock().unwrap().clone();
@@ -260,10 +261,10 @@ mod tests {
 
     #[tokio::test]
     async fn what_nothing_is_wrong_with_is_sent_again_without_what_failed() {
-        let answer = |names: &[String]| {
+        let response = |names: &[String]| {
             if names.iter().any(|name| name == "bad") { canceled(names) } else { (200, json!({})) }
         };
-        let (results, requests) = written(fifty_with_one_bad(), answer).await;
+        let (results, requests) = written(fifty_with_one_bad(), response).await;
         let mut expected = vec![Ok(()); 50];
         expected[7] = Err(Unwritten::Condition);
         assert_eq!(results, expected);
@@ -272,11 +273,11 @@ mod tests {
 
     #[tokio::test]
     async fn where_a_refusal_names_nobody_each_is_sent_alone() {
-        let answer = |names: &[String]| {
+        let response = |names: &[String]| {
             let is_bad = names.iter().any(|name| name == "bad");
             if is_bad { (400, json!({ "__type": "ValidationException" })) } else { (200, json!({})) }
         };
-        let (results, requests) = written(fifty_with_one_bad(), answer).await;
+        let (results, requests) = written(fifty_with_one_bad(), response).await;
         let mut expected = vec![Ok(()); 50];
         expected[7] = Err(Unwritten::Refused);
         assert_eq!((results, requests.len()), (expected, 51));
@@ -315,22 +316,22 @@ mod tests {
 
     #[test]
     fn who_is_at_fault_is_told_and_the_others_are_sent_again() {
-        let is = |why| Verdict::Is(Err(why));
-        let told =
+        let is = |why| Verdict::Final(Err(why));
+        let found =
             of_pairs(&[NONE, NONE, CONDITION, NONE, NONE, "TransactionConflict", NONE, "ValidationError"]);
         let expected =
             [Verdict::Again, is(Unwritten::Condition), is(Unwritten::Conflict), is(Unwritten::Refused)];
-        assert_eq!(told, expected);
+        assert_eq!(found, expected);
     }
 
     #[test]
     fn a_busy_table_and_an_answer_without_reasons_are_not_asked_again_at_once() {
-        let unavailable = Verdict::Is(Err(Unwritten::Unavailable));
+        let unavailable = Verdict::Final(Err(Unwritten::Unavailable));
         assert_eq!(of_pairs(&[NONE, NONE, "ThrottlingError", NONE]), [unavailable; 2]);
         assert_eq!(of_pairs(&[NONE; 4]), [unavailable; 2]);
         assert_eq!(verdicts([2, 2].into_iter(), &[]), [unavailable; 2]);
         let busy = of_pairs(&[CONDITION, NONE, "ProvisionedThroughputExceeded", NONE]);
-        assert_eq!(busy, [Verdict::Is(Err(Unwritten::Condition)), unavailable]);
+        assert_eq!(busy, [Verdict::Final(Err(Unwritten::Condition)), unavailable]);
     }
 
     proptest! {
@@ -340,11 +341,11 @@ mod tests {
         ) {
             let code = |sound: &bool| if *sound { NONE } else { CONDITION };
             let codes: Vec<&str> = units.iter().flatten().map(code).collect();
-            let told = verdicts(units.iter().map(Vec::len), &codes);
-            prop_assert_eq!(told.len(), units.len());
-            for (unit, verdict) in units.iter().zip(told) {
-                prop_assert_eq!(verdict == Verdict::Is(Err(Unwritten::Condition)), unit.contains(&false));
-                prop_assert!(verdict != Verdict::Is(Ok(())), "nothing of a canceled transaction is written");
+            let found = verdicts(units.iter().map(Vec::len), &codes);
+            prop_assert_eq!(found.len(), units.len());
+            for (unit, verdict) in units.iter().zip(found) {
+                prop_assert_eq!(verdict == Verdict::Final(Err(Unwritten::Condition)), unit.contains(&false));
+                prop_assert!(verdict != Verdict::Final(Ok(())), "nothing of a canceled transaction is written");
             }
         }
     }
