@@ -75,9 +75,9 @@ impl Enricher {
         now: Timestamp,
         metrics: &Metrics,
     ) -> Result<()> {
-        let inbound = hint.action.as_ref().and_then(WebhookAction::inbound);
-        if let (Some(kind), Some(post)) = (inbound, &hint.post) {
-            return self.publish_inbound(hint, (kind, post), now, metrics).await;
+        let kind = hint.action.as_ref().and_then(WebhookAction::inbound);
+        if let (Some(kind), Some(inbound)) = (kind, &hint.inbound) {
+            return self.publish_inbound(hint, (kind, inbound), now, metrics).await;
         }
         let Some(ticket) = &hint.ticket else {
             return self.unrecognised(hint, UnrecognisedReason::NoTicketId, now, metrics).await;

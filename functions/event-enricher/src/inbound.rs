@@ -4,7 +4,7 @@ use crate::enricher::{Enricher, Result};
 use automations::clock::Timestamp;
 use automations::id::InboundKind;
 use automations::model::hint::Hint;
-use automations::model::inbound::Post;
+use automations::model::inbound::InboundRequest;
 use automations::telemetry::EventName;
 use automations::telemetry::metric::Metrics;
 use automations::{Event, EventKind, tracing};
@@ -15,13 +15,13 @@ impl Enricher {
     pub(crate) async fn publish_inbound(
         &self,
         hint: &Hint,
-        (kind, post): (InboundKind, &Post),
+        (kind, inbound): (InboundKind, &InboundRequest),
         now: Timestamp,
         metrics: &Metrics,
     ) -> Result<()> {
-        let content = EventKind::Inbound { kind: kind.clone(), fields: post.fields.clone() };
+        let content = EventKind::Inbound { kind: kind.clone(), fields: inbound.fields.clone() };
         let event = Event::of_hint(&hint.organisation, now, &hint.cause(), content);
-        let is_first = self.store.record_inbound_receipt(hint, &kind, post, &event.id).await?;
+        let is_first = self.store.record_inbound_receipt(hint, &kind, inbound, &event.id).await?;
         tracing::info!(
             event_name = EventName::InboundReceived.as_str(),
             organisation = hint.organisation.as_str(),

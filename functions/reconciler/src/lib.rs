@@ -121,7 +121,7 @@ fn message(
         received_at: now,
         ticket,
         raw: None,
-        post: None,
+        inbound: None,
         trace: None,
     };
     Some(OutgoingMessage { body: json::to_json(&hint), group, deduplication: None, trace: None })

@@ -39,7 +39,7 @@ pub(crate) fn hints(
             received_at: now,
             ticket,
             raw: raw.take(),
-            post: None,
+            inbound: None,
             trace: trace(request),
         })
     });

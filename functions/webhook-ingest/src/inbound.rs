@@ -7,7 +7,7 @@ use automations::id::HintId;
 use automations::lambda_http::Request;
 use automations::lambda_http::http::HeaderValue;
 use automations::model::hint::Hint;
-use automations::model::inbound::{Post, Unreadable};
+use automations::model::inbound::{InboundRequest, Unreadable};
 use automations::telemetry::metric::RejectionReason;
 
 /// The sender's id of the request, by the Standard Webhooks specification.
@@ -21,16 +21,16 @@ pub(crate) fn hint(
     now: Timestamp,
 ) -> Result<Hint, RejectionReason> {
     let id = request.headers().get(ID).map(HeaderValue::as_bytes).filter(|id| !id.is_empty());
-    let post = Post::read(request.body().as_ref(), content_type(request), id);
-    let post = post.map_err(|unreadable| match unreadable {
+    let inbound = InboundRequest::read(request.body().as_ref(), content_type(request), id);
+    let inbound = inbound.map_err(|unreadable| match unreadable {
         Unreadable::TooLarge => RejectionReason::TooLarge,
         Unreadable::NoFields => RejectionReason::UnsupportedBody,
     })?;
     // Lambda's request ids are UUIDs; an invalid id would be the runtime's fault, not the sender's.
     let id = HintId::of(request_id, 0).map_err(|_invalid| RejectionReason::Unavailable)?;
     let (organisation, action) = (address.organisation.clone(), Some(address.action.clone()));
-    let (post, trace) = (Some(post), trace(request));
-    Ok(Hint { id, organisation, action, received_at: now, ticket: None, raw: None, post, trace })
+    let (inbound, trace) = (Some(inbound), trace(request));
+    Ok(Hint { id, organisation, action, received_at: now, ticket: None, raw: None, inbound, trace })
 }
 
 #[cfg(test)]
@@ -58,12 +58,12 @@ mod tests {
         ] {
             let hint = hint_of(kind, None, body).unwrap();
             assert_eq!((&hint.ticket, &hint.raw), (&None, &None), "its id is no ticket's");
-            let post = hint.post.unwrap();
-            assert_eq!(post.fields.text("email").unwrap().reveal(), "jane@example.com");
-            assert!(!post.has_id);
+            let inbound = hint.inbound.unwrap();
+            assert_eq!(inbound.fields.text("email").unwrap().reveal(), "jane@example.com");
+            assert!(!inbound.has_id);
         }
-        assert!(hint_of("application/json", Some("m-1"), "{}").unwrap().post.unwrap().has_id);
-        assert!(!hint_of("application/json", Some(""), "{}").unwrap().post.unwrap().has_id);
+        assert!(hint_of("application/json", Some("m-1"), "{}").unwrap().inbound.unwrap().has_id);
+        assert!(!hint_of("application/json", Some(""), "{}").unwrap().inbound.unwrap().has_id);
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub(crate) fn hints(tickets: &[String]) -> Result<Bytes> {
             received_at: clock::now(),
             ticket: Some(TicketId::parse(ticket.as_str())?),
             raw: None,
-            post: None,
+            inbound: None,
             trace: None,
         };
         Ok((to_json(&hint), ORGANISATION.to_owned()))

@@ -87,7 +87,7 @@ pub fn change(before: Option<&Snapshot>, seen: Option<Seen>, is_new: bool) -> Op
         }
         (before, Some(seen)) => {
             let ticket = Ticket { version, ..seen.ticket };
-            let stays = before.filter(|before| !before.gone && is_same_place(&before.ticket, &ticket));
+            let stays = before.filter(|before| !before.gone && is_same_stage(&before.ticket, &ticket));
             let (stage_since, aged) = stays.map_or((None, 0), |before| (before.stage_since, before.aged));
             let after = Snapshot { ticket, name_digest: seen.name_digest, gone: false, stage_since, aged };
             let kind = match before {
@@ -101,7 +101,7 @@ pub fn change(before: Option<&Snapshot>, seen: Option<Seen>, is_new: bool) -> Op
     }
 }
 
-fn is_same_place(one: &Ticket, other: &Ticket) -> bool {
+fn is_same_stage(one: &Ticket, other: &Ticket) -> bool {
     (&one.workflow.id, &one.stage.id) == (&other.workflow.id, &other.stage.id)
 }
 
@@ -116,8 +116,12 @@ fn differences(before: &Snapshot, after: &Snapshot) -> Vec<EventKind> {
             to: new.workflow.clone(),
         });
     }
-    if !is_same_place(old, new) {
-        kind.push(EventKind::StageChanged { ticket: ticket(), from: old.place(), to: new.place() });
+    if !is_same_stage(old, new) {
+        kind.push(EventKind::StageChanged {
+            ticket: ticket(),
+            from: old.workflow_stage(),
+            to: new.workflow_stage(),
+        });
     }
     if old.owner != new.owner {
         kind.push(EventKind::OwnerChanged {

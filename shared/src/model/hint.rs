@@ -3,7 +3,7 @@
 use crate::clock::Timestamp;
 use crate::id::{HintId, OrganisationId, TicketId, WebhookAction};
 use crate::model::event::Cause;
-use crate::model::inbound::Post;
+use crate::model::inbound::InboundRequest;
 use crate::telemetry::xray::TraceHeader;
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +24,7 @@ pub struct Hint {
     pub raw: Option<Raw>,
     /// The content of a webhook that is not Salestrekker's. Such a hint becomes an event, and no ticket is checked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub post: Option<Post>,
+    pub inbound: Option<InboundRequest>,
     /// The X-Ray trace of the webhook.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<TraceHeader>,
@@ -88,7 +88,7 @@ mod tests {
                 received_at: Timestamp::from_millis(1),
                 ticket: None,
                 raw: Some(Raw { body, content_type: None }),
-                post: None,
+                inbound: None,
                 trace: None,
             };
             prop_assert_eq!(from_json::<Hint>(to_json(&hint).as_bytes()).unwrap(), hint);

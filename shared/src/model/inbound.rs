@@ -45,7 +45,7 @@ pub enum Unreadable {
 
 /// A request to an inbound webhook, as part of a hint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Post {
+pub struct InboundRequest {
     /// Its fields.
     pub fields: Fields,
     /// A digest of its id, or of its body if it has none, by which a duplicate is recognised.
@@ -54,7 +54,7 @@ pub struct Post {
     pub has_id: bool,
 }
 
-impl Post {
+impl InboundRequest {
     /// The request with this body; `id` is the header `webhook-id` of the Standard Webhooks specification.
     ///
     /// # Errors
@@ -199,12 +199,13 @@ mod tests {
 
     #[test]
     fn the_same_post_has_the_same_digest_by_its_id_or_its_body() {
-        let post = |body: &str, id: Option<&[u8]>| Post::read(body.as_bytes(), FORM, id).unwrap();
-        assert_eq!(post("a=1", None).digest, post("a=1", None).digest);
-        assert_ne!(post("a=1", None).digest, post("a=2", None).digest);
-        assert_eq!(post("a=1", Some(b"m-1")).digest, post("a=2", Some(b"m-1")).digest);
-        assert_ne!(post("a=1", Some(b"m-1")).digest, post("a=1", Some(b"m-2")).digest);
-        assert!(post("a=1", Some(b"m-1")).is_same_for() > post("a=1", None).is_same_for());
+        let request =
+            |body: &str, id: Option<&[u8]>| InboundRequest::read(body.as_bytes(), FORM, id).unwrap();
+        assert_eq!(request("a=1", None).digest, request("a=1", None).digest);
+        assert_ne!(request("a=1", None).digest, request("a=2", None).digest);
+        assert_eq!(request("a=1", Some(b"m-1")).digest, request("a=2", Some(b"m-1")).digest);
+        assert_ne!(request("a=1", Some(b"m-1")).digest, request("a=1", Some(b"m-2")).digest);
+        assert!(request("a=1", Some(b"m-1")).is_same_for() > request("a=1", None).is_same_for());
     }
 
     proptest! {

@@ -68,7 +68,7 @@ impl Ticket {
     }
 
     /// The workflow and stage that it is in.
-    pub fn place(&self) -> WorkflowStage {
+    pub fn workflow_stage(&self) -> WorkflowStage {
         WorkflowStage { workflow: self.workflow.clone(), stage: self.stage.clone() }
     }
 

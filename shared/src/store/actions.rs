@@ -9,7 +9,7 @@
 //! The end of a lease is compared with the claimant's clock: DynamoDB's time to live deletes items days late.
 
 use super::keys::{ItemKind, key};
-use super::transaction::Unit;
+use super::transaction::WriteUnit;
 use super::{Error, Item, Store, decode, number, text, unavailable};
 use crate::clock::Timestamp;
 use crate::id::{ActionId, ContactId, OrganisationId, TicketId};
@@ -231,7 +231,7 @@ impl Store {
             .expression_attribute_names("#owner", "owner")
             .expression_attribute_values(":claimed", text("claimed"))
             .expression_attribute_values(":owner", text(claimant.owner));
-        let result = Unit::default().put(result);
+        let result = WriteUnit::default().put(result);
         let all = match &done.outcome {
             Outcome::Created { ticket } | Outcome::LeadCreated { ticket, .. } => {
                 let attribution = Attribution { chain: done.planned.chain_with_itself(), at: done.done_at };

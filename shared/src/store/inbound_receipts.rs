@@ -4,7 +4,7 @@ use super::keys::{ItemKind, key};
 use super::{Error, Store, number, text, unavailable};
 use crate::id::{EventId, InboundKind};
 use crate::model::hint::Hint;
-use crate::model::inbound::Post;
+use crate::model::inbound::InboundRequest;
 
 /// Seconds after which a receipt is deleted: 14 days in which a second request with the same id is a duplicate, 14 more that its
 /// hint may be in the queue, and 14 more in the dead-letter queue.
@@ -20,17 +20,18 @@ impl Store {
         &self,
         hint: &Hint,
         kind: &InboundKind,
-        post: &Post,
+        inbound: &InboundRequest,
         event: &EventId,
     ) -> Result<bool, Error> {
-        let mut item = key(&hint.organisation, ItemKind::InboundReceipt(kind.clone(), post.digest.clone()));
+        let mut item =
+            key(&hint.organisation, ItemKind::InboundReceipt(kind.clone(), inbound.digest.clone()));
         item.insert("hint".to_owned(), text(hint.id.as_str()));
         item.insert("event".to_owned(), text(event.as_str()));
         item.insert("at".to_owned(), number(hint.received_at.as_millis()));
         let expires = hint.received_at.as_seconds().saturating_add(KEPT_FOR);
         item.insert("expires".to_owned(), number(expires));
         let request = self.client.put_item().table_name(&self.table).set_item(Some(item));
-        let before = hint.received_at.earlier(post.is_same_for());
+        let before = hint.received_at.earlier(inbound.is_same_for());
         let request = request
             .condition_expression("attribute_not_exists(pk) OR hint = :hint OR #at < :before")
             .expression_attribute_names("#at", "at")

@@ -3,7 +3,7 @@
 use super::due_index::{schedule, schedule_attributes, shard, unpublished};
 use super::journal::journal_day;
 use super::keys::{ItemKind, key};
-use super::transaction::{Unit, Unwritten};
+use super::transaction::{Unwritten, WriteUnit};
 use super::{Error, Item, KEYS_PER_REQUEST, Store, decode, number, text, unavailable};
 use crate::clock::Timestamp;
 use crate::id::{OrganisationId, TicketId};
@@ -92,7 +92,7 @@ impl Store {
         Ok(self.transact(self.version(organisation, &version, at)).await?)
     }
 
-    fn version(&self, organisation: &OrganisationId, version: &Version<'_>, at: Timestamp) -> Unit {
+    fn version(&self, organisation: &OrganisationId, version: &Version<'_>, at: Timestamp) -> WriteUnit {
         let Version { snapshot, events, outbox } = version;
         let ticket = &snapshot.ticket;
         let mut current = key(organisation, ItemKind::Snapshot(ticket.id.clone()));
@@ -116,7 +116,7 @@ impl Store {
         entry.insert("at".to_owned(), number(at.as_millis()));
         entry.insert("journal_day".to_owned(), journal_day(at, &ticket.id));
         let entry = self.put(entry).condition_expression("attribute_not_exists(pk)");
-        Unit::default().put(current).put(entry)
+        WriteUnit::default().put(current).put(entry)
     }
 
     /// Empties the outboxes of these versions, after their events were published; 100 in a request. A version that a newer one
@@ -138,8 +138,9 @@ impl Store {
             // A transaction of one costs twice as much as this.
             return vec![self.write_check(organisation, check(version)).await];
         }
-        let units =
-            versions.iter().map(|version| Unit::default().update(self.update(organisation, check(version))));
+        let units = versions
+            .iter()
+            .map(|version| WriteUnit::default().update(self.update(organisation, check(version))));
         let emptied = self.transact_each(units.collect()).await.into_iter();
         let emptied = emptied.map(|emptied| match emptied {
             Ok(()) | Err(Unwritten::Condition) => Ok(()),

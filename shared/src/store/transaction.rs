@@ -21,7 +21,7 @@ const MAX_ROUNDS: usize = 5;
 
 /// The items of one ticket, which are written completely or not at all.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Unit {
+pub(super) struct WriteUnit {
     writes: Vec<TransactWriteItem>,
     bytes: usize,
     is_incomplete: bool,
@@ -60,7 +60,7 @@ impl From<Unwritten> for Error {
     }
 }
 
-impl Unit {
+impl WriteUnit {
     /// Adds a put.
     pub(super) fn put(mut self, put: PutBuilder) -> Self {
         let bytes = put.get_item().as_ref().map_or(0, size);
@@ -96,7 +96,7 @@ impl Store {
     }
 
     /// Writes each unit; one result for each, in their order. All should have about the same number of items.
-    pub(super) async fn transact_each(&self, units: Vec<Unit>) -> Vec<Result<(), Unwritten>> {
+    pub(super) async fn transact_each(&self, units: Vec<WriteUnit>) -> Vec<Result<(), Unwritten>> {
         let longest = units.iter().map(|unit| unit.writes.len()).max().unwrap_or_default().max(1);
         let most = MAX_ITEMS.checked_div(longest).unwrap_or(1);
         let groups = batches(units, most, MAX_TRANSACTION, |unit| unit.bytes);
@@ -105,17 +105,17 @@ impl Store {
     }
 
     /// Writes units in one transaction. After an error, it is sent again without the units that have one, until none remains.
-    async fn write_group(&self, group: Vec<Unit>) -> Vec<Result<(), Unwritten>> {
+    async fn write_group(&self, group: Vec<WriteUnit>) -> Vec<Result<(), Unwritten>> {
         // Units that other units made fail in every round: a retry may succeed, as after a conflict.
         let mut results = vec![Err(Unwritten::Conflict); group.len()];
-        let mut pending: Vec<(Unit, &mut Result<(), Unwritten>)> =
+        let mut pending: Vec<(WriteUnit, &mut Result<(), Unwritten>)> =
             group.into_iter().zip(&mut results).collect();
         let mut alone = Vec::new();
         for _ in 0..MAX_ROUNDS {
             if pending.is_empty() {
                 break;
             }
-            let units: Vec<&Unit> = pending.iter().map(|(unit, _)| unit).collect();
+            let units: Vec<&WriteUnit> = pending.iter().map(|(unit, _)| unit).collect();
             let verdicts = self.send(&units).await;
             let mut again = Vec::new();
             for ((unit, result), verdict) in pending.into_iter().zip(verdicts) {
@@ -138,11 +138,11 @@ impl Store {
     }
 
     /// Writes one unit.
-    pub(super) async fn transact(&self, unit: Unit) -> Result<(), Unwritten> {
+    pub(super) async fn transact(&self, unit: WriteUnit) -> Result<(), Unwritten> {
         self.transact_each(vec![unit]).await.pop().unwrap_or(Err(Unwritten::Unavailable))
     }
 
-    async fn send(&self, units: &[&Unit]) -> Vec<Verdict> {
+    async fn send(&self, units: &[&WriteUnit]) -> Vec<Verdict> {
         let all = |verdict| vec![verdict; units.len()];
         let not_known =
             || if units.len() > 1 { Verdict::Alone } else { Verdict::Final(Err(Unwritten::Refused)) };
@@ -223,14 +223,14 @@ mod tests {
     const CONDITION: &str = "ConditionalCheckFailed";
 
     /// One item of this name and about this many bytes.
-    fn unit(name: &str, bytes: usize) -> Unit {
+    fn unit(name: &str, bytes: usize) -> WriteUnit {
         let [name, rest] = [name.to_owned(), "x".repeat(bytes)].map(AttributeValue::S);
-        Unit::default().put(Put::builder().table_name("t").item("pk", name).item("rest", rest))
+        WriteUnit::default().put(Put::builder().table_name("t").item("pk", name).item("rest", rest))
     }
 
     /// The results of writing these units to a table that responds so, and the names in each request.
     async fn written(
-        units: Vec<Unit>,
+        units: Vec<WriteUnit>,
         response: impl Fn(&[String]) -> (u16, Value) + Send + Sync + 'static,
     ) -> (Vec<Result<(), Unwritten>>, Vec<Vec<String>>) {
         let requests: Arc<Mutex<Vec<Vec<String>>>> = Arc::default();
@@ -253,7 +253,7 @@ mod tests {
         (400, json!({ "__type": "TransactionCanceledException", "CancellationReasons": reasons }))
     }
 
-    fn fifty_with_one_bad() -> Vec<Unit> {
+    fn fifty_with_one_bad() -> Vec<WriteUnit> {
         (0..50)
             .map(|number| unit(&if number == 7 { "bad".into() } else { format!("{number}") }, 10))
             .collect()

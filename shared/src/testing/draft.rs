@@ -104,9 +104,9 @@ impl Draft {
 
     /// It moves to another stage of its workflow.
     pub fn moves_to(self, stage: &str) -> Event {
-        let from = self.0.place();
+        let from = self.0.workflow_stage();
         let ticket = self.changed().in_stage(stage).0;
-        event(EventKind::StageChanged { from, to: ticket.place(), ticket })
+        event(EventKind::StageChanged { from, to: ticket.workflow_stage(), ticket })
     }
 
     /// It gets a label.

@@ -35,12 +35,12 @@ pub fn event(kind: EventKind) -> Event {
 
 /// The stage of this name in the workflow `Home loans`.
 pub(super) fn stage(name: &str) -> WorkflowStage {
-    let place = place("Home loans", name);
-    WorkflowStage { workflow: Named { id: id("workflow-1"), ..place.workflow }, stage: place.stage }
+    let stage = workflow_stage("Home loans", name);
+    WorkflowStage { workflow: Named { id: id("workflow-1"), ..stage.workflow }, stage: stage.stage }
 }
 
 /// The workflow and stage of these names, with ids derived from them.
-fn place(workflow: &str, stage: &str) -> WorkflowStage {
+fn workflow_stage(workflow: &str, stage: &str) -> WorkflowStage {
     WorkflowStage { workflow: named("workflow", workflow), stage: named("stage", stage) }
 }
 
