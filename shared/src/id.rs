@@ -226,13 +226,13 @@ impl ActionId {
     ///
     /// # Errors
     /// As [`ActionId::of`].
-    pub fn of_again(
+    pub fn of_reprocessed(
         event: &EventId,
         handler: &str,
         position: usize,
-        again: Timestamp,
+        at: Timestamp,
     ) -> Result<Self, InvalidId> {
-        Self::parse(format!("{event}.{handler}.{position}.{}", again.as_seconds()))
+        Self::parse(format!("{event}.{handler}.{position}.{}", at.as_seconds()))
     }
 }
 

@@ -24,7 +24,7 @@ pub(crate) async fn notify(
         }
         _ => text.to_owned(),
     });
-    let notice = Notice { decided: context.planned, destination, text };
+    let notice = Notice { planned: context.planned, destination, text };
     context.notices.send(&notice, context.deadline).await?;
     Ok(Outcome::Sent)
 }

@@ -56,7 +56,7 @@ impl Replayer {
             events = self.asked_for(&patterns, events).await?;
         }
         for event in &mut events {
-            event.again = replay.again;
+            event.reprocessed_at = replay.again;
         }
         Ok(events)
     }

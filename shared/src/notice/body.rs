@@ -25,16 +25,16 @@ impl Format {
         let text = notice.text.reveal();
         let value = match self {
             Self::Standard => {
-                let at = i64::try_from(notice.decided.decided_at.as_millis()).unwrap_or(i64::MAX);
+                let at = i64::try_from(notice.planned.decided_at.as_millis()).unwrap_or(i64::MAX);
                 json!({
                     "type": "notice",
                     "timestamp": DateTime::from_millis(at).fmt(DateTimeFormat::DateTime).unwrap_or_default(),
                     "data": {
                         "text": text,
-                        "organisation": notice.decided.organisation,
-                        "ticket": notice.decided.action.ticket(),
-                        "event": notice.decided.event,
-                        "handler": notice.decided.handler,
+                        "organisation": notice.planned.organisation,
+                        "ticket": notice.planned.action.ticket(),
+                        "event": notice.planned.event,
+                        "handler": notice.planned.handler,
                     },
                 })
             }

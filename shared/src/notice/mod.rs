@@ -41,7 +41,7 @@ pub struct Notices {
 #[derive(Debug)]
 pub struct Notice<'a> {
     /// The action that it comes from; the action's id is the notice's id.
-    pub decided: &'a PlannedAction,
+    pub planned: &'a PlannedAction,
     /// The destination's name.
     pub destination: &'a DestinationName,
     /// The text. It holds a client's name if the handler put it there.
@@ -137,16 +137,16 @@ impl Notices {
     /// # Errors
     /// [`Error`].
     pub async fn send(&self, notice: &Notice<'_>, until: Timestamp) -> Result<(), Error> {
-        let Notice { decided, destination, .. } = notice;
+        let Notice { planned, destination, .. } = notice;
         let last = format!("destination-{destination}");
-        let Destination { url, secrets, format } = self.secrets.named(&decided.organisation, &last).await?;
+        let Destination { url, secrets, format } = self.secrets.named(&planned.organisation, &last).await?;
         let now = clock::now();
         let time = until.since(now).saturating_sub(RESERVE).min(TIMEOUT);
         if time.is_zero() {
             return Err(Error::Unavailable { why: "no time is left in this invocation" });
         }
         // The specification joins id and time with a full stop, so an id must not contain one.
-        let (id, timestamp) = (format!("msg_{}", decided.id.as_str().replace('.', "_")), now.as_seconds());
+        let (id, timestamp) = (format!("msg_{}", planned.id.as_str().replace('.', "_")), now.as_seconds());
         let body = format.body(notice);
         let signatures = signature::signatures(&secrets, &id, timestamp, &body);
         let signatures =

@@ -32,7 +32,7 @@ pub struct Event {
     pub cause: Cause,
     /// When a replay with `--reprocess` asked for it to be handled again, as if no action had been performed for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub again: Option<Timestamp>,
+    pub reprocessed_at: Option<Timestamp>,
     /// What happened. In JSON its fields are beside the others, with the kind as `type`.
     #[serde(flatten)]
     pub kind: EventKind,
@@ -50,9 +50,9 @@ impl Event {
     /// # Errors
     /// [`InvalidId`] if the handler's name is too long.
     pub fn action_id(&self, handler: &str, position: usize) -> Result<ActionId, InvalidId> {
-        match self.again {
+        match self.reprocessed_at {
             None => ActionId::of(&self.id, handler, position),
-            Some(again) => ActionId::of_again(&self.id, handler, position, again),
+            Some(at) => ActionId::of_reprocessed(&self.id, handler, position, at),
         }
     }
 
@@ -122,7 +122,7 @@ impl Event {
             organisation: organisation.clone(),
             observed_at,
             cause: cause.clone(),
-            again: None,
+            reprocessed_at: None,
             kind,
         })
     }
@@ -136,7 +136,7 @@ impl Event {
     ) -> Self {
         let id = EventId::of_hint(organisation, cause.hint(), kind.name());
         let (organisation, cause) = (organisation.clone(), cause.clone());
-        Self { id, organisation, observed_at, cause, again: None, kind }
+        Self { id, organisation, observed_at, cause, reprocessed_at: None, kind }
     }
 
     /// The fields, if this is an event of the inbound webhook of this name.
