@@ -1,12 +1,36 @@
-//! `cargo xtask bench`: builds for release as for AWS, and measures it.
+//! `cargo xtask bench`: builds the functions for release, and measures them.
 
 use crate::project::{binary, command, functions, logs, target};
 use crate::steps::{run_logged, step};
 use anyhow::{Context as _, Result};
+use clap::Args;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-/// Builds the functions and the benchmark for release, and runs the benchmark.
+/// The options of the program `bench`, here so that their help needs no build.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Measure only what is the same on every machine: sizes, memory, requests and calls
+    #[arg(long)]
+    short: bool,
+    /// Print one JSON object instead of tables
+    #[arg(long)]
+    json: bool,
+    /// How far the number of hints grows, 100 to 100,000
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(100..=100_000))]
+    hints: u32,
+}
+
+impl Options {
+    /// The arguments of the program.
+    pub(crate) fn arguments(&self) -> Vec<OsString> {
+        let flags = [("--short", self.short), ("--json", self.json)];
+        let flags = flags.into_iter().filter(|(_, is_set)| *is_set).map(|(flag, _)| flag.into());
+        flags.chain(["--hints".into(), self.hints.to_string().into()]).collect()
+    }
+}
+
+/// Builds the functions and the measuring program for release, and runs it.
 pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode> {
     let next = "fix it and run the command again";
     let functions = functions()?;
@@ -24,6 +48,6 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode> {
     let release = target().join(env!("HOST_TRIPLE")).join("release");
     let mut bench = command(release.join("bench"));
     bench.arg("--binaries").arg(&release).arg("--stand-in").arg(binary("stand-in")).arg("--logs").arg(logs());
-    let status = bench.args(arguments).status().context("the benchmark cannot be started")?;
+    let status = bench.args(arguments).status().context("the measurement cannot be started")?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -49,13 +49,6 @@ pub(crate) fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
     command
 }
 
-/// As [`command`], but with the caller's own AWS configuration: only for a command that is meant to leave this machine.
-pub(crate) fn command_in_account(program: impl AsRef<std::ffi::OsStr>) -> Command {
-    let mut command = Command::new(program);
-    sharing_one_build(&mut command);
-    command
-}
-
 fn sharing_one_build(command: &mut Command) {
     command
         .current_dir(root())

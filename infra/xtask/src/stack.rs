@@ -80,11 +80,6 @@ pub(crate) fn running() -> Option<Value> {
     Some(["up", "dev"].into_iter().find_map(|name| Stack::load(name).filter(Stack::runs))?.place)
 }
 
-/// The AWS endpoint of the stack that `up` started, or `dev`, where one runs.
-pub(crate) fn endpoint_here() -> Option<String> {
-    Some(running()?.get("aws_endpoint_url")?.as_str()?.to_owned())
-}
-
 impl Stack {
     fn file(name: &str) -> PathBuf {
         local().join("stacks").join(format!("{name}.json"))
