@@ -11,11 +11,27 @@ use uuid::Uuid;
 
 /// Why a text is not an id. It never quotes the text, which may hold anything.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not a {kind}: {problem}")]
+#[error("not {}: {problem}", in_words(.kind))]
 pub struct InvalidId {
     /// The expected kind of id, for example `TicketId`.
     pub kind: &'static str,
     problem: &'static str,
+}
+
+/// A kind of id in a sentence: `TicketId` as "a ticket id".
+fn in_words(kind: &str) -> String {
+    if kind == "OrganisationId" {
+        return "an organisation name".to_owned();
+    }
+    let mut words = String::new();
+    for letter in kind.chars() {
+        if letter.is_uppercase() && !words.is_empty() {
+            words.push(' ');
+        }
+        words.extend(letter.to_lowercase());
+    }
+    let article = if words.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+    format!("{article} {words}")
 }
 
 macro_rules! ids {
@@ -259,7 +275,9 @@ mod tests {
     #[test]
     fn the_error_does_not_quote_the_text() {
         let error = TicketId::parse("Jane Citizen").unwrap_err();
-        assert_eq!(error.to_string(), "not a TicketId: it holds a character that is not visible ASCII");
+        assert_eq!(error.to_string(), "not a ticket id: it holds a character that is not visible ASCII");
+        let error = OrganisationId::parse("North").unwrap_err().to_string();
+        assert!(error.starts_with("not an organisation name: "), "{error}");
         let error = serde_json::from_str::<TicketId>("\"Jane Citizen\"").unwrap_err();
         assert!(!error.to_string().contains("Jane"));
     }
@@ -285,7 +303,7 @@ mod tests {
         fn any_text_is_an_id_or_a_clear_error(text in ".*") {
             match TicketId::parse(text.clone()) {
                 Ok(id) => prop_assert_eq!(id.as_str(), text),
-                Err(error) => prop_assert!(error.to_string().starts_with("not a TicketId: ")),
+                Err(error) => prop_assert!(error.to_string().starts_with("not a ticket id: ")),
             }
         }
     }

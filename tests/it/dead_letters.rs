@@ -2,11 +2,14 @@
 
 use crate::support::{alone, dead_letters, events, known_ticket, mutations, rest};
 use anyhow::{Context as _, Result};
+use automations_cli::{Outcome, Selection};
 use end_to_end::stack::{Organisation, Stack};
-use operate::{Redriven, Selection};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 const HANDLER: &str = "follow-up-on-settlement";
+/// For the result of what is sent back.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The dead letter that contains this ticket.
 async fn dead_letter_of(stack: &Stack, ticket: &str) -> Result<(Selection, String)> {
@@ -40,7 +43,8 @@ async fn an_action_that_was_refused_is_done_when_it_is_sent_back_and_only_once()
     let summaries = dead_letters(&stack)?.list().await?;
     assert!(summaries.iter().any(|summary| summary.reasons.contains_key("salestrekker_rejected")));
     let redriven = dead_letters(&stack)?.redrive(&selection, None).await?;
-    assert_eq!(redriven, Redriven { redriven: 1, on_unknown_outcome: 0 });
+    assert_eq!((redriven.redriven, redriven.on_unknown_outcome), (1, 0));
+    assert_eq!(dead_letters(&stack)?.outcome(&redriven, PATIENCE).await?, Outcome::default());
     mutations(&organisation, "ticketCreate", 1).await?;
     rest(&stack).await?;
     assert!(dead_letter_of(&stack, &ticket).await.is_err(), "it is not a dead letter any more");
@@ -68,10 +72,10 @@ async fn an_action_in_doubt_stays_until_a_person_says_that_it_is_to_be_done() ->
     let (selection, reason) = dead_letter_of(&stack, &ticket).await?;
     assert_eq!(reason, "outcome_unknown");
     let kept = dead_letters(&stack)?.redrive(&selection, None).await?;
-    assert_eq!(kept, Redriven { redriven: 0, on_unknown_outcome: 1 });
+    assert_eq!((kept.redriven, kept.on_unknown_outcome), (0, 1));
     dead_letter_of(&stack, &ticket).await?;
     let redriven = dead_letters(&stack)?.redrive(&selection, Some(&stack.store())).await?;
-    assert_eq!(redriven, Redriven { redriven: 1, on_unknown_outcome: 0 });
+    assert_eq!((redriven.redriven, redriven.on_unknown_outcome), (1, 0));
     mutations(&organisation, "ticketCreate", 1).await?;
     rest(&stack).await?;
     assert_eq!(mutations(&organisation, "ticketCreate", 1).await?.len(), 1);

@@ -4,10 +4,10 @@ use crate::support::{among_others, dead_letters};
 use anyhow::{Context as _, Result, ensure};
 use automations::aws;
 use automations::id::OrganisationId;
+use automations_cli::organisation::Organisations;
+use automations_cli::{AliasCheck, Smoke};
 use aws_sdk_sqs::types::QueueAttributeName as Attribute;
 use end_to_end::stack::Stack;
-use operate::organisation::Organisations;
-use operate::{AliasCheck, Smoke};
 use std::collections::HashMap;
 
 #[tokio::test]
@@ -67,10 +67,11 @@ async fn the_smoke_test_finds_the_stack_whole_and_says_what_is_not() -> Result<(
         let endpoint = Some(stack.addresses.aws_endpoint_url.clone());
         let name = stack.addresses.stack.clone();
         let organisations = Organisations::new(&aws::load()?, name.clone(), endpoint)?;
-        let serving = AliasCheck::new(stack.lambda.clone(), name.clone());
-        let letters = dead_letters(&stack)?;
+        let cloudformation = aws_sdk_cloudformation::Client::new(&aws::load()?);
+        let functions = AliasCheck::new(stack.lambda.clone(), cloudformation, name.clone());
+        let dead_letters = dead_letters(&stack)?;
         let organisation = Some(OrganisationId::parse(organisation)?);
-        Smoke { organisations, serving, letters, organisation, webhook: true }.run().await
+        Smoke { organisations, functions, dead_letters, organisation, webhook: true }.run().await
     };
     let checks = smoke("smoked").await?;
     assert!(checks.len() == 7 && checks.iter().all(|check| check.good), "{checks:?}");

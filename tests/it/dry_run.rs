@@ -3,8 +3,8 @@
 use crate::support::{SOON, alone, among_others, events, known_ticket, rest, set_variable};
 use anyhow::{Context as _, Result, ensure};
 use automations::clock;
+use automations_cli::{HandlerUnderTest, Replay, Replayer};
 use end_to_end::stack::{Stack, eventually};
-use operate::{HandlerUnderTest, Replay, Replayer};
 use serde_json::json;
 use std::path::Path;
 
@@ -35,7 +35,7 @@ async fn a_handler_is_tried_on_the_journal_with_other_settings_and_changes_nothi
         stack: stack.addresses.stack.clone(),
     };
     let which =
-        Replay { since: before, until: clock::now(), ticket: Some(ticket), handler: None, again: None };
+        Replay { since: before, until: clock::now(), ticket: Some(ticket), handler: None, reprocess: None };
     let asked_for = replayer.asked_for(&[under_test.pattern()], replayer.select(&which).await?).await?;
     assert_eq!(asked_for, journal[1..], "only the events that match its rule");
     let dry = under_test.decide(journal[1].clone())?;

@@ -3,13 +3,13 @@
 use crate::support::{alone, dead_letters, known_ticket, mutations, rest};
 use anyhow::{Result, ensure};
 use automations::id::OrganisationId;
+use automations_cli::{Eraser, Subject};
 use end_to_end::stack::{Organisation, OutputKind, Stack};
-use operate::{Eraser, Subject};
 use serde_json::json;
 
 fn eraser(stack: &Stack) -> Result<Eraser> {
     let (dynamodb, table) = (stack.dynamodb.clone(), stack.addresses.table.clone());
-    Ok(Eraser { dynamodb, table, letters: dead_letters(stack)? })
+    Ok(Eraser { dynamodb, table, dead_letters: dead_letters(stack)? })
 }
 
 /// Creates a ticket of this client that is settled and followed up.
@@ -55,7 +55,7 @@ async fn a_ticket_and_a_contact_are_erased_and_their_neighbours_stay() -> Result
     let contact = Subject::Contact("contact-to-erase".to_owned());
     let found = eraser.find(&north, &contact).await?;
     assert_eq!(found.tickets.iter().collect::<Vec<_>>(), [&first]);
-    assert!(found.items >= 5 && found.letters == 1, "{found:?}");
+    assert!(found.items >= 5 && found.dead_letters == 1, "{found:?}");
     ensure!(!found_in(&stack, &first).await?.is_empty(), "finding erases nothing");
     eraser.erase(&found).await?;
     assert_eq!(found_in(&stack, "contact-to-erase").await?, []);

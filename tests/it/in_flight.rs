@@ -5,8 +5,8 @@ use crate::support::{alone, mutations, rest};
 use anyhow::{Result, ensure};
 use automations::id::{OrganisationId, TicketId};
 use automations::salestrekker::Limits;
+use automations_cli::organisation::Progress;
 use end_to_end::stack::{Stack, eventually};
-use operate::organisation::Progress;
 use reqwest::Method;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -80,15 +80,15 @@ async fn prime(stack: &Stack, tickets: &[String]) -> Result<()> {
         Ok(())
     };
     // As after a crash: an earlier run stored the first part.
-    organisations.prime(&name, &ids[..100], Limits::default(), |_| Ok(())).await?;
-    let progress = organisations.prime(&name, &ids, Limits::default(), report).await?;
+    organisations.backfill(&name, &ids[..100], Limits::default(), |_| Ok(())).await?;
+    let progress = organisations.backfill(&name, &ids, Limits::default(), report).await?;
     let expected = Progress { tickets: TICKETS, stored: TICKETS - 100, known: 100, ..Progress::default() };
     assert_eq!(
         (progress, reported),
         (expected, vec![0, 100, 150]),
         "it continues after the tickets that are stored"
     );
-    let again = organisations.prime(&name, &ids, Limits::default(), |_| Ok(())).await?;
+    let again = organisations.backfill(&name, &ids, Limits::default(), |_| Ok(())).await?;
     assert_eq!((again.stored, again.known), (0, TICKETS));
     Ok(())
 }

@@ -7,9 +7,9 @@ use automations::model::event::Cause;
 use automations::store::ItemKind;
 use automations::testing::one_of_each;
 use automations::{Event, aws, clock};
+use automations_cli::Selection;
+use automations_cli::organisation::{Organisations, inbound_action};
 use end_to_end::stack::{Listener, Organisation, Stack, eventually};
-use operate::Selection;
-use operate::organisation::{Organisations, inbound_action};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -263,8 +263,11 @@ async fn an_inbound_webhook_is_declared_replaced_and_taken_back_by_a_command() -
     let all = Organisations::new(&aws::load()?, stack.addresses.stack.clone(), Some(endpoint))?;
     let (name, action) = (OrganisationId::parse("inbound-declared")?, inbound_action("website-lead")?);
     let unknown = all.inbound(&OrganisationId::parse("not-added-yet")?, &action).await;
-    ensure!(unknown.is_err_and(|error| error.to_string().contains("`add` it first")), "no such organisation");
-    let url = |urls: operate::organisation::Urls| urls.urls.into_values().next().context("no URL");
+    ensure!(
+        unknown.is_err_and(|error| error.to_string().contains("there is no organisation")),
+        "no such organisation"
+    );
+    let url = |urls: automations_cli::organisation::Urls| urls.urls.into_values().next().context("no URL");
     let first = url(all.inbound(&name, &action).await?)?;
     assert_eq!(url(all.inbound(&name, &action).await?)?, first, "declaring it again returns the same URL");
     let ready = async |url: &str| {

@@ -7,8 +7,8 @@ use automations::id::OrganisationId;
 use automations::model::event::UnrecognisedReason;
 use automations::store::Outcome;
 use automations::{EventKind, aws, clock};
+use automations_cli::organisation::{New, Organisations, Urls};
 use end_to_end::stack::{Stack, eventually};
-use operate::organisation::{New, Organisations, Urls};
 use reqwest::Method;
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -26,7 +26,7 @@ fn new(stack: &Stack, api_key: &str) -> Result<New> {
     let value = json!({ "endpoint": stack.api(), "api_key": "" }).to_string();
     let mut credential: Credential = secret::parse(&SecretString::from(value))?;
     credential.login = Login::ApiKey(api_key.into());
-    Ok(New { credential, api_key: api_key.into(), writer_key: None, own_key: false })
+    Ok(New { credential, api_key: api_key.into(), writer_key: None, dedicated_kms_key: false })
 }
 
 /// Sends a webhook to the URL of this action; returns the status of the response.
@@ -75,7 +75,7 @@ async fn an_organisation_is_added_by_its_key_and_its_webhook_token_is_replaced_w
     assert_eq!(all.urls(&name).await?.urls, next.urls);
 
     let report = all.check(&name, clock::now()).await?;
-    assert!(report.answers && report.accepted, "{report:?}");
+    assert!(report.responds && report.accepted, "{report:?}");
     assert!(report.last_webhook_s.is_some_and(|seconds| seconds < 600), "{report:?}");
     assert_eq!((report.days_left, report.access), (Some(13), Access::ReadWrite));
     all.remove(&name).await?;

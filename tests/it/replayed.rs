@@ -3,8 +3,8 @@
 use crate::support::{alone, events, known_ticket, mutations, rest};
 use anyhow::Result;
 use automations::clock;
+use automations_cli::{Replay, Replayer};
 use end_to_end::stack::Stack;
-use operate::{Replay, Replayer};
 use serde_json::json;
 
 const HANDLER: &str = "follow-up-on-settlement";
@@ -31,7 +31,7 @@ async fn a_replay_does_nothing_again_unless_it_is_asked_to() -> Result<()> {
         until: clock::now(),
         ticket: Some(ticket.clone()),
         handler: None,
-        again: None,
+        reprocess: None,
     };
     let journal = events(&organisation, &ticket, 2).await?;
     assert_eq!(replayer.select(&all).await?, journal, "the ticket's journal, oldest first");
@@ -49,7 +49,7 @@ async fn a_replay_does_nothing_again_unless_it_is_asked_to() -> Result<()> {
     rest(&stack).await?;
     assert_eq!(mutations(&organisation, "ticketCreate", 1).await?.len(), 1);
 
-    let reprocess = Replay { again: Some(clock::now()), ..to_one };
+    let reprocess = Replay { reprocess: Some(clock::now()), ..to_one };
     replayer.play(&replayer.select(&reprocess).await?, Some(HANDLER)).await?;
     assert_eq!(mutations(&organisation, "ticketCreate", 2).await?.len(), 2);
     rest(&stack).await?;

@@ -2,10 +2,10 @@
 
 use crate::support::among_others;
 use anyhow::{Context as _, Result, ensure};
-use automations::aws;
+use automations::{aws, clock};
+use automations_cli::DeadLetterQueues;
 use aws_sdk_cloudformation::Client;
 use end_to_end::stack::{Stack, resources_of};
-use operate::DeadLetterQueues;
 use serde_json::{Map, Value, json};
 
 /// More than the hundred resources of one page of `ListStackResources` (AWS CloudFormation API Reference).
@@ -29,7 +29,7 @@ async fn the_queues_and_alarms_of_sixty_handlers_are_all_found() -> Result<()> {
 
 async fn found(client: &Client) -> Result<(usize, usize)> {
     let resources = resources_of(client, STACK).await?.len();
-    let queues = DeadLetterQueues::new(&aws::load()?, STACK.to_owned(), 0).counts().await?.len();
+    let queues = DeadLetterQueues::new(&aws::load()?, STACK.to_owned(), clock::now()).counts().await?.len();
     Ok((resources, queues))
 }
 

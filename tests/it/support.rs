@@ -2,10 +2,10 @@
 
 use anyhow::{Context as _, Result, ensure};
 use automations::{Event, EventKind, aws, clock};
+use automations_cli::DeadLetterQueues;
 use aws_sdk_lambda::types::Environment;
 use end_to_end::stack::{Organisation, Stack, StackAddresses, eventually};
 use end_to_end::stand_in::Payload;
-use operate::DeadLetterQueues;
 use serde_json::{Value, json};
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -132,7 +132,7 @@ pub(crate) async fn set_variable(stack: &Stack, function: &str, name: &str, valu
 
 /// The dead-letter queues of the stack.
 pub(crate) fn dead_letters(stack: &Stack) -> Result<DeadLetterQueues> {
-    Ok(DeadLetterQueues::new(&aws::load()?, stack.addresses.stack.clone(), clock::now().as_seconds()))
+    Ok(DeadLetterQueues::new(&aws::load()?, stack.addresses.stack.clone(), clock::now()))
 }
 
 /// The kinds of a ticket's events.

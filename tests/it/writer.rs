@@ -7,9 +7,9 @@ use automations::handler::Decide;
 use automations::id::OrganisationId;
 use automations::store::Outcome;
 use automations::{Action, aws, clock};
+use automations_cli::organisation::{New, Organisations};
 use aws_sdk_cloudformation::types::Parameter;
 use end_to_end::stack::{Stack, eventually};
-use operate::organisation::{New, Organisations};
 use reqwest::Method;
 use secrecy::SecretString;
 use serde_json::json;
@@ -83,7 +83,7 @@ async fn an_organisation_of_two_keys_is_added_checked_renewed_and_removed() -> R
         credential: Credential { login: Login::ApiKey(api_key.into()), ..credential.clone() },
         api_key: api_key.into(),
         writer_key: writer_key.map(SecretString::from),
-        own_key: false,
+        dedicated_kms_key: false,
     };
     let one = all.add(&name, &new(None)).await.expect_err("two keys are required");
     assert!(one.to_string().contains("needs a key too"), "{one:#}");
@@ -110,7 +110,7 @@ async fn an_organisation_of_two_keys_is_added_checked_renewed_and_removed() -> R
     let secret = "two-keys/two-keys/writer-token";
     stack.secrets.put_secret_value().secret_id(secret).secret_string(broken).send().await?;
     let report = all.check(&name, clock::now()).await?;
-    assert!(report.answers && !report.accepted, "one of the two tokens is rejected: {report:?}");
+    assert!(report.responds && !report.accepted, "one of the two tokens is rejected: {report:?}");
     all.renew(&name).await?;
     assert!(accepted().await?);
     all.change_key(&name, true, api_key.into()).await?;

@@ -1,8 +1,8 @@
 //! Whether each entry of the table of handlers fits its handler, asked of the handler's own program before it serves.
 
 use anyhow::{Context as _, Result};
-use author::table::{self, Row};
 use automations::id::ActionId;
+use automations_cli::template_table::{self as table, Row};
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::types::Environment;
 use serde_json::{Map, Value};

@@ -29,19 +29,3 @@ pub async fn fetch(config: &aws_config::SdkConfig, stack: &str, organisation: &s
         Err(error) => bail!("{}", failure::chain(&error)),
     }
 }
-
-/// The AWS configuration of this profile, or else of the local stack from the environment.
-///
-/// # Errors
-/// If there is no profile and no local stack, or if the configuration cannot be loaded.
-pub async fn config(profile: Option<&str>, is_local: bool) -> Result<aws_config::SdkConfig> {
-    if let Some(profile) = profile {
-        return Ok(aws::load_profile(profile.to_owned()).await?);
-    }
-    if !is_local {
-        bail!(
-            "no local stack is running: start one with `cargo xtask up`, or name an AWS profile with --profile"
-        );
-    }
-    Ok(aws::load()?)
-}

@@ -11,6 +11,6 @@ mod read;
 
 pub use check::check;
 pub use documents::{Document, documents};
-pub use fetch::{config, fetch};
+pub use fetch::fetch;
 pub use mismatch::Mismatch;
 pub use read::{parse, read};

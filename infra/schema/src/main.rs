@@ -1,7 +1,7 @@
-//! The command line of `cargo xtask schema`.
+//! The program behind `automations schema`.
 
 use anyhow::{Context as _, Result};
-use automations::config::Reader;
+use automations::aws;
 use clap::{Parser, Subcommand};
 use std::fs;
 use std::io::Write as _;
@@ -13,7 +13,7 @@ const KNOWN: &str = "shared/schema/salestrekker.graphql";
 
 /// Check our GraphQL documents against a schema, or fetch the vendor's schema
 #[derive(Parser)]
-#[command(name = "cargo xtask schema", arg_required_else_help = true)]
+#[command(name = "automations schema", arg_required_else_help = true)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -30,14 +30,11 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Fetch the schema from the API, with an organisation's access token
+    /// Fetch the schema from the API, with an organisation's access token; the environment says which AWS account has it
     Fetch {
         /// The organisation id, as in webhook URLs
         #[arg(long)]
         organisation: String,
-        /// The AWS profile of the account that has the organisation's secrets [default: the local stack]
-        #[arg(long)]
-        profile: Option<String>,
         /// The name of the CloudFormation stack
         #[arg(long, default_value = "automations")]
         stack: String,
@@ -51,8 +48,8 @@ enum Command {
 async fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Check { schema, json } => check(&schema, json),
-        Command::Fetch { organisation, profile, stack, out } => {
-            fetch(&organisation, profile.as_deref(), &stack, out.as_deref()).await.map(|()| ExitCode::SUCCESS)
+        Command::Fetch { organisation, stack, out } => {
+            fetch(&organisation, &stack, out.as_deref()).await.map(|()| ExitCode::SUCCESS)
         }
     };
     done.unwrap_or_else(|error| {
@@ -84,9 +81,8 @@ fn check(schema: &Path, json: bool) -> Result<ExitCode> {
     Ok(if mismatches.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn fetch(organisation: &str, profile: Option<&str>, stack: &str, out: Option<&Path>) -> Result<()> {
-    let is_local = !Reader::of_process().or("AWS_ENDPOINT_URL", String::new()).is_empty();
-    let config = schema::config(profile, is_local).await?;
+async fn fetch(organisation: &str, stack: &str, out: Option<&Path>) -> Result<()> {
+    let config = aws::load()?;
     let text = serde_json::to_string_pretty(&schema::fetch(&config, stack, organisation).await?)?;
     match out {
         Some(path) => fs::write(path, text).with_context(|| format!("{} cannot be written", path.display())),

@@ -40,7 +40,7 @@ pub fn parse(text: &str, path: &Path) -> Result<Valid<Schema>> {
 
 /// Converts an introspection (`{"data": {"__schema"}}`, or without the `data`) to SDL.
 fn sdl(text: &str, path: &Path) -> Result<String> {
-    let next = "fetch it with `cargo xtask schema fetch`, or export it from the vendor's Playground";
+    let next = "fetch it with `automations schema fetch`, or export it from the vendor's Playground";
     let wrong = || format!("{} is JSON, but not a valid introspection result; {next}", path.display());
     let mut json: Value = serde_json::from_str(text).with_context(wrong)?;
     let data = json.get_mut("data").map(Value::take).unwrap_or(json);

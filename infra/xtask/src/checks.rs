@@ -106,7 +106,8 @@ fn end_to_end() -> Result<()> {
     )?;
     // Alone, as it changes what all tests read.
     running.deploy_with("LogLevel=DEBUG WorkTimeout=50 StageAgeDays=5")?;
-    let mut smoke = cargo(&["run", "--quiet", "--locked", "--package", "operate", "--bin", "smoke"]);
+    let mut smoke =
+        cargo(&["run", "--quiet", "--locked", "--package", "automations-cli", "--", "smoke", "--local"]);
     found_by(&mut smoke, &running.place());
     check("a changed parameter reaches what serves", smoke, "see docs/decisions/0030")?;
     drop(running);

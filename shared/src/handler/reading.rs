@@ -152,6 +152,6 @@ fn remembered<T: Clone>(found: Option<&T>, what: &str) -> Result<T, HandlerError
 
 fn no_api() -> HandlerError {
     HandlerError::DeadLetter(
-        "a dry run has no API unless SECRETS_PREFIX names a stack; `cargo xtask dry-run` does",
+        "a dry run has no API unless SECRETS_PREFIX names a stack; `automations dry-run` does",
     )
 }

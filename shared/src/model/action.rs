@@ -88,7 +88,7 @@ pub enum Action {
     Mutate {
         /// The ticket that it is about. Actions of one ticket are performed one at a time.
         ticket: TicketId,
-        /// The GraphQL document, from a `.graphql` file in the handler's folder. `cargo xtask schema check` validates it.
+        /// The GraphQL document, from a `.graphql` file in the handler's folder. `automations schema check` validates it.
         document: String,
         /// Its variables. They are in queues and records, so use ids and no personal data.
         variables: Value,

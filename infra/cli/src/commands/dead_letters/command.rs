@@ -1,0 +1,275 @@
+//! `automations dlq`.
+
+use super::redrive::PATIENCE;
+use super::{DeadLetter, DeadLetterQueues, Outcome, Redriven, Selection, Summary};
+use crate::account::Account;
+use crate::exit_code::{Exit, Usage};
+use crate::report::{count, during, print, print_json, say, table};
+use crate::time::age;
+use anyhow::Result;
+use automations::reason::Reason;
+use automations::store::Store;
+use automations::{aws, clock};
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+/// List, show, redrive or delete dead letters
+#[derive(Debug, Args)]
+#[command(arg_required_else_help = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Count dead letters by queue and reason, with the age of the oldest
+    #[command(after_help = "Example: automations dlq list --profile prod")]
+    List,
+    /// Show what failed: organisation, ticket, handler, action, reason and error
+    #[command(after_help = "Example: automations dlq show --reason not_found --profile prod")]
+    Show {
+        #[command(flatten)]
+        which: Which,
+        /// Print each message's body too; it may contain personal data
+        #[arg(long)]
+        body: bool,
+    },
+    /// Send dead letters back to the queue that they came from; what was performed is not performed again
+    #[command(after_help = "\
+Example: automations dlq redrive --reason not_found --profile prod
+
+Each message is sent back once per run; one that fails again is dead-lettered again and is counted in the summary.
+A name that was wrong in the handler's settings stays wrong in the message: fix the settings, deploy, delete the message with
+`dlq drop`, and run `automations replay --since TIME --handler NAME`.
+Exit code 1: messages came back, or stay because their outcome is unknown.
+StartMessageMoveTask of SQS is not used, because it moves a whole queue and cannot select by reason.")]
+    Redrive {
+        #[command(flatten)]
+        which: Which,
+        /// Also send back actions that may have taken effect; check in Salestrekker first that they did not
+        #[arg(long)]
+        retry_unknown: bool,
+        /// Do not wait (up to 20 s) to see which messages are dead-lettered again
+        #[arg(long)]
+        no_wait: bool,
+    },
+    /// Permanently delete dead letters
+    #[command(
+        after_help = "Example: automations dlq drop --id 98e6f2c1-7d1a-4c57-9b0e-5f6f3a0d2b11 --profile prod"
+    )]
+    Drop {
+        #[command(flatten)]
+        which: Which,
+    },
+}
+
+/// Which dead letters; all if nothing is named.
+#[derive(Debug, Args)]
+struct Which {
+    /// Only those in queues whose name contains this text
+    #[arg(long, value_name = "TEXT")]
+    queue: Option<String>,
+    /// Only those with this reason, such as `not_found`
+    #[arg(long, value_name = "CODE")]
+    reason: Option<String>,
+    /// Only the message with this id
+    #[arg(long, value_name = "MESSAGE_ID")]
+    id: Option<String>,
+}
+
+impl From<Which> for Selection {
+    fn from(Which { queue, reason, id }: Which) -> Self {
+        Self { queue, reason, id }
+    }
+}
+
+/// Runs `automations dlq`.
+///
+/// # Errors
+/// If a request fails.
+pub async fn run(arguments: Arguments, account: &Account) -> Result<Exit> {
+    let target = account.target().await?;
+    let dead_letters = DeadLetterQueues::new(&target.config, target.stack.clone(), clock::now());
+    match arguments.command {
+        Command::List => {
+            let summaries = during("reading the dead-letter queues", dead_letters.list()).await?;
+            if account.json {
+                print_json(&summaries)?;
+            } else {
+                print(&listed(&summaries))?;
+            }
+        }
+        Command::Show { which, body } => show(&dead_letters, &which.into(), body, account.json).await?,
+        Command::Redrive { which, retry_unknown, no_wait } => {
+            let store = Store::new(aws::dynamodb(&target.config), target.table());
+            let store = retry_unknown.then_some(&store);
+            return redrive(&dead_letters, &which.into(), store, no_wait, account.json).await;
+        }
+        Command::Drop { which } => {
+            let selection = Selection::from(which);
+            if selection.reason.is_none() && selection.id.is_none() {
+                return Err(Usage(
+                    "say which messages to delete: --reason CODE or --id MESSAGE_ID".to_owned(),
+                )
+                .into());
+            }
+            say_held(&dead_letters, &selection).await?;
+            let dropped = during("deleting", dead_letters.drop(&selection)).await?;
+            if account.json {
+                print_json(&json!({ "deleted": dropped }))?;
+            } else {
+                print(&format!("{dropped} permanently deleted"))?;
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+async fn show(dead_letters: &DeadLetterQueues, which: &Selection, with_body: bool, json: bool) -> Result<()> {
+    say_held(dead_letters, which).await?;
+    let shown = during("reading the dead-letter queues", dead_letters.show(which)).await?;
+    if json {
+        let shown = shown.into_iter().map(|(dead_letter, body)| {
+            let mut value = serde_json::to_value(dead_letter)?;
+            if let (true, Some(fields)) = (with_body, value.as_object_mut()) {
+                fields.insert("body".to_owned(), json!(body));
+            }
+            anyhow::Ok(value)
+        });
+        return print_json(&shown.collect::<Result<Vec<_>>>()?);
+    }
+    if shown.is_empty() {
+        return print("no dead letters");
+    }
+    let rows: Vec<_> = shown.iter().map(|(dead_letter, _)| row(dead_letter)).collect();
+    print(&table(["age", "organisation", "ticket", "handler", "action", "reason", "error"], &rows))?;
+    for (dead_letter, body) in shown.iter().filter(|_| with_body) {
+        print(&format!("\n{}\n{body}", dead_letter.id))?;
+    }
+    say("\nnext: automations dlq redrive --reason CODE, or dlq show --json for message ids");
+    Ok(())
+}
+
+async fn redrive(
+    dead_letters: &DeadLetterQueues,
+    which: &Selection,
+    retry_unknown: Option<&Store>,
+    no_wait: bool,
+    json: bool,
+) -> Result<Exit> {
+    say_held(dead_letters, which).await?;
+    let redriven = dead_letters.redrive(which, retry_unknown).await?;
+    let outcome = if redriven.redriven == 0 || no_wait {
+        None
+    } else {
+        Some(
+            during("waiting for the result (20 s at most)", dead_letters.outcome(&redriven, PATIENCE))
+                .await?,
+        )
+    };
+    if json {
+        print_json(&json!({ "redriven": redriven, "outcome": outcome }))?;
+    } else {
+        print(&summary(&redriven, outcome.as_ref()))?;
+    }
+    let is_back = outcome.is_some_and(|outcome| !outcome.came_back.is_empty());
+    Ok(Exit::problem_if(is_back || redriven.on_unknown_outcome > 0))
+}
+
+/// A person who looks for a message must learn that it is there.
+async fn say_held(dead_letters: &DeadLetterQueues, which: &Selection) -> Result<()> {
+    match dead_letters.held(which).await? {
+        0 => {}
+        1 => say("1 is held by another command; it is visible again within 60 s"),
+        held => say(&format!("{held} are held by another command; they are visible again within 60 s")),
+    }
+    Ok(())
+}
+
+fn row(dead_letter: &DeadLetter) -> [String; 7] {
+    let text = |field: Option<String>| field.unwrap_or_else(|| "-".to_owned());
+    let content = dead_letter.content.clone();
+    [
+        age(dead_letter.age_s),
+        text(content.organisation.map(String::from)),
+        text(content.ticket.map(String::from)),
+        text(content.handler),
+        text(content.action),
+        dead_letter.reason.clone(),
+        dead_letter.error.clone(),
+    ]
+}
+
+fn listed(summaries: &[Summary]) -> String {
+    let mut lines = Vec::new();
+    for summary in summaries {
+        let oldest =
+            summary.oldest_s.map(|seconds| format!(", the oldest {}", age(seconds))).unwrap_or_default();
+        let held = match summary.held {
+            0 => String::new(),
+            held => format!(", {held} held by another command (visible again within 60 s)"),
+        };
+        lines.push(format!("{:>6}  {}{oldest}{held}", summary.count, summary.queue));
+        lines.extend(summary.reasons.iter().map(|(reason, count)| format!("        {count:>6}  {reason}")));
+    }
+    lines.join("\n")
+}
+
+fn summary(redriven: &Redriven, outcome: Option<&Outcome>) -> String {
+    let mut parts = vec![format!("{} sent back", redriven.redriven)];
+    if let Some(Outcome { came_back, is_open }) = outcome {
+        let total: usize = came_back.values().sum();
+        let reasons: Vec<&str> = came_back.keys().map(String::as_str).collect();
+        if total > 0 {
+            parts.push(format!("{total} came back: {}", reasons.join(", ")));
+        }
+        if *is_open {
+            parts.push("the rest is still being processed, see `automations dlq list` later".to_owned());
+        } else if total == 0 {
+            parts.push("none came back".to_owned());
+        }
+    }
+    let sent = parts.join("; ");
+    if redriven.on_unknown_outcome == 0 {
+        return sent;
+    }
+    let stay = count(u64::try_from(redriven.on_unknown_outcome).unwrap_or(u64::MAX), "stays", "stay");
+    format!(
+        "{sent}\n{stay} because the outcome is unknown ({}): check in Salestrekker whether the action took effect, then \
+         `dlq drop`, or `dlq redrive --retry-unknown`",
+        Reason::OutcomeUnknown.as_str(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_redrive_ends_with_what_became_of_the_messages() {
+        let redriven = Redriven { redriven: 2, ..Redriven::default() };
+        let outcome = Outcome { came_back: [("not_found".to_owned(), 2)].into(), is_open: false };
+        assert_eq!(summary(&redriven, Some(&outcome)), "2 sent back; 2 came back: not_found");
+        assert_eq!(summary(&redriven, Some(&Outcome::default())), "2 sent back; none came back");
+        assert_eq!(summary(&redriven, None), "2 sent back");
+        let open = Outcome { is_open: true, ..Outcome::default() };
+        assert!(summary(&redriven, Some(&open)).contains("still being processed"));
+        let unknown = Redriven { on_unknown_outcome: 1, ..Redriven::default() };
+        assert!(summary(&unknown, None).contains("1 stays because the outcome is unknown (outcome_unknown)"));
+    }
+
+    #[test]
+    fn a_held_message_is_listed() {
+        let summary = Summary {
+            queue: "a-hints-dead-letters".to_owned(),
+            count: 2,
+            held: 1,
+            reasons: [("not_found".to_owned(), 2)].into(),
+            oldest_s: Some(130),
+        };
+        let text = listed(&[summary]);
+        assert!(text.starts_with("     2  a-hints-dead-letters, the oldest 2 min, 1 held by"), "{text}");
+        assert!(text.ends_with("             2  not_found"), "{text}");
+    }
+}

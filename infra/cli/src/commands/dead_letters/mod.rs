@@ -1,0 +1,316 @@
+//! Dead letters: the messages that a function could not process, with the reason.
+
+mod command;
+mod content;
+mod redrive;
+
+pub use command::{Arguments, run};
+pub use content::Content;
+pub use redrive::{Outcome, Redriven};
+
+use crate::stack_resources;
+use anyhow::{Context as _, Result};
+use automations::aws;
+use automations::clock::Timestamp;
+use automations::reason::Reason;
+use aws_config::SdkConfig;
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::{Message, MessageSystemAttributeName as System, QueueAttributeName as Attribute};
+use futures::future::try_join_all;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Seconds for which a message that is read here is hidden from every other reader.
+const VISIBILITY: i32 = 60;
+
+/// The dead-letter queues of a stack.
+#[derive(Debug, Clone)]
+pub struct DeadLetterQueues {
+    sqs: Client,
+    cloudformation: aws_sdk_cloudformation::Client,
+    stack: String,
+    now: Timestamp,
+    /// Whether a queue is read although SQS counts no message in it: the count may be a minute late.
+    is_thorough: bool,
+}
+
+/// One dead letter, without its body.
+#[derive(Debug, Clone, Serialize)]
+pub struct DeadLetter {
+    /// The dead-letter queue.
+    pub queue: String,
+    /// The message's id.
+    pub id: String,
+    /// Why it was dead-lettered: a reason code.
+    pub reason: String,
+    /// What happened, in a sentence; empty if SQS moved the message itself.
+    pub error: String,
+    /// The function that dead-lettered it; empty if SQS moved the message itself.
+    pub function: String,
+    /// The reason of its first failure.
+    pub first_failure: String,
+    /// The reason of its last failure.
+    pub last_failure: String,
+    /// How often it was received.
+    pub receives: String,
+    /// When it was dead-lettered.
+    pub dead_lettered_at: Timestamp,
+    /// Seconds since then.
+    pub age_s: u64,
+    /// What it is about.
+    #[serde(flatten)]
+    pub content: Content,
+    #[serde(skip)]
+    pub(crate) body: String,
+    #[serde(skip)]
+    pub(crate) group: Option<String>,
+    #[serde(skip)]
+    pub(crate) receipt: String,
+    #[serde(skip)]
+    pub(crate) url: String,
+}
+
+/// What is in one dead-letter queue.
+#[derive(Debug, Clone, Serialize)]
+pub struct Summary {
+    /// The queue.
+    pub queue: String,
+    /// The number of messages that can be read now, as SQS approximates it.
+    pub count: u64,
+    /// The number of messages that another reader holds.
+    pub held: u64,
+    /// The number of messages by reason. In a FIFO queue, messages behind the first ten of a group are not seen.
+    pub reasons: BTreeMap<String, usize>,
+    /// The age in seconds of the oldest that was seen.
+    pub oldest_s: Option<u64>,
+}
+
+/// Which dead letters; all if nothing is named.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// Only those in queues whose name contains this.
+    pub queue: Option<String>,
+    /// Only those with this reason.
+    pub reason: Option<String>,
+    /// Only this one.
+    pub id: Option<String>,
+}
+
+/// A dead-letter queue, with the numbers of its messages.
+#[derive(Debug, Clone)]
+struct Queue {
+    name: String,
+    url: String,
+    visible: u64,
+    held: u64,
+}
+
+impl Selection {
+    fn takes(&self, dead_letter: &DeadLetter) -> bool {
+        let is =
+            |wanted: &Option<String>, value: &str| wanted.as_deref().is_none_or(|wanted| wanted == value);
+        is(&self.reason, &dead_letter.reason)
+            && is(&self.id, &dead_letter.id)
+            && self.takes_queue(&dead_letter.queue)
+    }
+
+    fn takes_queue(&self, name: &str) -> bool {
+        self.queue.as_deref().is_none_or(|wanted| name.contains(wanted))
+    }
+}
+
+impl DeadLetterQueues {
+    /// The dead-letter queues of this stack. Ages are counted to `now`.
+    pub fn new(config: &SdkConfig, stack: String, now: Timestamp) -> Self {
+        let cloudformation = aws_sdk_cloudformation::Client::new(config);
+        Self { sqs: aws::sqs(config), cloudformation, stack, now, is_thorough: false }
+    }
+
+    /// The same queues, each read to its end although SQS counts no message in it. It costs a second for each queue.
+    #[must_use]
+    pub fn thorough(&self) -> Self {
+        Self { is_thorough: true, ..self.clone() }
+    }
+
+    /// What is in each dead-letter queue.
+    ///
+    /// # Errors
+    /// If a request fails.
+    pub async fn list(&self) -> Result<Vec<Summary>> {
+        let mut summaries = Vec::new();
+        for queue in self.queues(&Selection::default()).await? {
+            let dead_letters = self.take(&queue).await?;
+            let mut reasons = BTreeMap::new();
+            for dead_letter in &dead_letters {
+                let count: &mut usize = reasons.entry(dead_letter.reason.clone()).or_default();
+                *count = count.saturating_add(1);
+            }
+            let oldest_s = dead_letters.iter().map(|dead_letter| dead_letter.age_s).max();
+            let count = queue.visible.max(u64::try_from(dead_letters.len()).unwrap_or(u64::MAX));
+            self.put_back(dead_letters).await?;
+            summaries.push(Summary { queue: queue.name, count, held: queue.held, reasons, oldest_s });
+        }
+        Ok(summaries)
+    }
+
+    /// The number of messages in each dead-letter queue, held ones included, as SQS approximates it; none is read.
+    ///
+    /// # Errors
+    /// If a request fails.
+    pub async fn counts(&self) -> Result<BTreeMap<String, u64>> {
+        let queues = self.queues(&Selection::default()).await?;
+        Ok(queues.into_iter().map(|queue| (queue.name, queue.visible.saturating_add(queue.held))).collect())
+    }
+
+    /// The number of messages that another reader holds: a command that was interrupted, for up to 60 s, or one that runs.
+    ///
+    /// # Errors
+    /// If a request fails.
+    pub async fn held(&self, selection: &Selection) -> Result<u64> {
+        Ok(self.queues(selection).await?.iter().map(|queue| queue.held).sum())
+    }
+
+    /// These dead letters, each with its body. They stay where they are.
+    ///
+    /// # Errors
+    /// If a request fails.
+    pub async fn show(&self, selection: &Selection) -> Result<Vec<(DeadLetter, String)>> {
+        let dead_letters = self.select(selection).await?;
+        let shown =
+            dead_letters.iter().map(|dead_letter| (dead_letter.clone(), dead_letter.body.clone())).collect();
+        self.put_back(dead_letters).await?;
+        Ok(shown)
+    }
+
+    /// Permanently deletes these dead letters; returns their number.
+    ///
+    /// # Errors
+    /// If a request fails.
+    pub async fn drop(&self, selection: &Selection) -> Result<usize> {
+        let mut dropped: usize = 0;
+        loop {
+            let dead_letters = self.select(selection).await?;
+            if dead_letters.is_empty() {
+                return Ok(dropped);
+            }
+            // A FIFO queue shows the rest of a group only after its first messages are deleted.
+            for dead_letter in &dead_letters {
+                self.delete(dead_letter).await?;
+            }
+            dropped = dropped.saturating_add(dead_letters.len());
+        }
+    }
+
+    /// Reads the selected dead letters; the others are put back.
+    async fn select(&self, selection: &Selection) -> Result<Vec<DeadLetter>> {
+        let queues = self.queues(selection).await?;
+        let dead_letters = try_join_all(queues.iter().map(|queue| self.take(queue))).await?;
+        let (selected, others) =
+            dead_letters.into_iter().flatten().partition(|dead_letter| selection.takes(dead_letter));
+        self.put_back(others).await?;
+        Ok(selected)
+    }
+
+    async fn delete(&self, dead_letter: &DeadLetter) -> Result<()> {
+        let request =
+            self.sqs.delete_message().queue_url(&dead_letter.url).receipt_handle(&dead_letter.receipt);
+        request.send().await.context("a dead letter cannot be deleted")?;
+        Ok(())
+    }
+
+    async fn put_back(&self, dead_letters: Vec<DeadLetter>) -> Result<()> {
+        for dead_letter in dead_letters {
+            let request = self.sqs.change_message_visibility().queue_url(dead_letter.url);
+            request.receipt_handle(dead_letter.receipt).visibility_timeout(0).send().await?;
+        }
+        Ok(())
+    }
+
+    /// The dead-letter queues of the stack that are selected, by name, with the numbers of their messages.
+    async fn queues(&self, selection: &Selection) -> Result<Vec<Queue>> {
+        let urls = stack_resources::of_type(&self.cloudformation, &self.stack, "AWS::SQS::Queue").await?;
+        let queues = urls.into_iter().filter_map(|url| Some((url.rsplit('/').next()?.to_owned(), url)));
+        let queues = queues.filter(|(name, _)| name.contains("-dead-letters") && selection.takes_queue(name));
+        let counted = queues.map(async |(name, url)| {
+            let (visible, held) = self.depth(&url).await?;
+            anyhow::Ok(Queue { name, url, visible, held })
+        });
+        let mut queues = try_join_all(counted).await?;
+        queues.sort_by(|left, right| left.name.cmp(&right.name));
+        Ok(queues)
+    }
+
+    /// The numbers of messages of a queue: those that can be read or wait for their delay, and those that a reader holds.
+    async fn depth(&self, url: &str) -> Result<(u64, u64)> {
+        let request = self.sqs.get_queue_attributes().queue_url(url);
+        let wanted = [
+            Attribute::ApproximateNumberOfMessages,
+            Attribute::ApproximateNumberOfMessagesDelayed,
+            Attribute::ApproximateNumberOfMessagesNotVisible,
+        ];
+        let response = request.set_attribute_names(Some(wanted.to_vec())).send().await?;
+        let number = |name: &Attribute| {
+            response.attributes().and_then(|all| all.get(name)?.parse::<u64>().ok()).unwrap_or_default()
+        };
+        let [visible, delayed, held] = wanted.each_ref().map(number);
+        Ok((visible.saturating_add(delayed), held))
+    }
+
+    async fn take(&self, queue: &Queue) -> Result<Vec<DeadLetter>> {
+        let mut dead_letters = Vec::new();
+        let mut seen = BTreeSet::new();
+        let expected = usize::try_from(queue.visible).unwrap_or(usize::MAX);
+        loop {
+            if !self.is_thorough && dead_letters.len() >= expected {
+                return Ok(dead_letters);
+            }
+            let request = self.sqs.receive_message().queue_url(&queue.url).max_number_of_messages(10);
+            let request =
+                request.visibility_timeout(VISIBILITY).wait_time_seconds(1).message_attribute_names("All");
+            let request = request.message_system_attribute_names(System::All);
+            let messages = request.send().await?.messages.unwrap_or_default();
+            let taken: Vec<DeadLetter> =
+                messages.iter().map(|message| self.dead_letter(queue, message)).collect();
+            // One that is received again was held for over a minute: every message was read.
+            let is_over =
+                taken.is_empty() || taken.iter().any(|dead_letter| !seen.insert(dead_letter.id.clone()));
+            dead_letters
+                .retain(|dead_letter: &DeadLetter| !taken.iter().any(|again| again.id == dead_letter.id));
+            dead_letters.extend(taken);
+            if is_over {
+                return Ok(dead_letters);
+            }
+        }
+    }
+
+    fn dead_letter(&self, queue: &Queue, message: &Message) -> DeadLetter {
+        let attribute = |name: &str| {
+            let value = message.message_attributes().and_then(|all| all.get(name)?.string_value());
+            value.unwrap_or_default().to_owned()
+        };
+        let system = |name: &System| message.attributes().and_then(|all| all.get(name)).cloned();
+        let sent = system(&System::SentTimestamp).and_then(|millis| millis.parse::<u64>().ok());
+        let sent = sent.map_or(self.now, Timestamp::from_millis);
+        let reason = attribute("reason");
+        let body = message.body().unwrap_or_default();
+        let owner = queue.name.split("-dead-letters").next().unwrap_or_default();
+        let owner = owner.strip_prefix(&self.stack).and_then(|owner| owner.strip_prefix('-'));
+        DeadLetter {
+            queue: queue.name.clone(),
+            id: message.message_id().unwrap_or_default().to_owned(),
+            reason: if reason.is_empty() { Reason::MaxReceivesExceeded.to_string() } else { reason },
+            error: attribute("error"),
+            function: attribute("function"),
+            first_failure: attribute("first_failure"),
+            last_failure: attribute("last_failure"),
+            receives: attribute("receives"),
+            dead_lettered_at: sent,
+            age_s: self.now.since(sent).as_secs(),
+            content: Content::of(body, owner.unwrap_or_default()),
+            group: system(&System::MessageGroupId),
+            receipt: message.receipt_handle().unwrap_or_default().to_owned(),
+            body: body.to_owned(),
+            url: queue.url.clone(),
+        }
+    }
+}

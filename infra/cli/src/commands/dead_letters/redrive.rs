@@ -1,0 +1,170 @@
+//! Dead letters sent back to the queue that they came from, unchanged: the ids in them are the same, so that what was performed
+//! is not performed again.
+
+use super::{DeadLetter, DeadLetterQueues, Selection};
+use crate::report::say;
+use anyhow::{Context as _, Result};
+use automations::clock::{self, Timestamp};
+use automations::json::from_json;
+use automations::model::action::PlannedAction;
+use automations::reason::Reason;
+use automations::store::Store;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::time::Duration;
+
+/// How long a command waits for the result of what it sent back.
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What was sent back.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Redriven {
+    /// The number of messages that were sent back.
+    pub redriven: usize,
+    /// The number of messages that stay, because their actions may have taken effect.
+    pub on_unknown_outcome: usize,
+    /// By source queue's URL: fingerprints of the bodies that were sent back to it.
+    #[serde(skip)]
+    pub(super) sent: BTreeMap<String, BTreeSet<u64>>,
+}
+
+/// What became of the messages that were sent back.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Outcome {
+    /// By reason: the number of messages that were dead-lettered again.
+    pub came_back: BTreeMap<String, usize>,
+    /// Whether messages were still being processed when the wait ended.
+    pub is_open: bool,
+}
+
+/// One run: what it has done, and which messages belong to it.
+struct Run<'a> {
+    start: Timestamp,
+    selection: &'a Selection,
+    retry_unknown: Option<&'a Store>,
+    redriven: Redriven,
+}
+
+impl DeadLetterQueues {
+    /// Sends these dead letters back, each once: one that fails again is a new message and stays. Those with an unknown outcome
+    /// stay too, unless `retry_unknown` is given: the table that remembers that they were left to a person.
+    ///
+    /// # Errors
+    /// If a request fails; what was sent back by then is no longer in the dead-letter queue.
+    pub async fn redrive(&self, selection: &Selection, retry_unknown: Option<&Store>) -> Result<Redriven> {
+        let mut run = Run { start: clock::now(), selection, retry_unknown, redriven: Redriven::default() };
+        let mut before = 0;
+        // A FIFO queue shows the rest of a group only after its first messages are deleted.
+        loop {
+            self.redrive_round(&mut run).await?;
+            let so_far = run.redriven.redriven;
+            if so_far == before {
+                return Ok(run.redriven);
+            }
+            say(&format!("… {so_far} sent back"));
+            before = so_far;
+        }
+    }
+
+    async fn redrive_round(&self, run: &mut Run<'_>) -> Result<()> {
+        let mut stay = Vec::new();
+        run.redriven.on_unknown_outcome = 0;
+        for dead_letter in self.select(run.selection).await? {
+            let is_new = dead_letter.dead_lettered_at > run.start || run.redriven.has_sent(&dead_letter);
+            let is_unknown = dead_letter.reason == Reason::OutcomeUnknown.as_str();
+            if is_new || (is_unknown && run.retry_unknown.is_none()) {
+                let count = &mut run.redriven.on_unknown_outcome;
+                *count = count.saturating_add(usize::from(!is_new));
+                stay.push(dead_letter);
+                continue;
+            }
+            if let (true, Some(store)) = (is_unknown, run.retry_unknown) {
+                let planned: PlannedAction =
+                    from_json(dead_letter.body.as_bytes()).context("a dead letter that is not an action")?;
+                store.unpark(&planned.organisation, &planned.id).await?;
+            }
+            self.send_back(&dead_letter).await?;
+            run.redriven.redriven = run.redriven.redriven.saturating_add(1);
+            run.redriven
+                .sent
+                .entry(source_of(&dead_letter))
+                .or_default()
+                .insert(fingerprint(&dead_letter.body));
+        }
+        self.put_back(stay).await
+    }
+
+    /// First to the queue, then out of the dead letters: a crash in between duplicates the message, and its ids make that harmless.
+    async fn send_back(&self, dead_letter: &DeadLetter) -> Result<()> {
+        let source = source_of(dead_letter);
+        let is_fifo = source.rsplit('.').next() == Some("fifo");
+        let request = self.sqs.send_message().queue_url(source).message_body(&dead_letter.body);
+        let request = request.set_message_group_id(dead_letter.group.clone());
+        // The dead letter's own id: the queue may still remember the action's for five minutes.
+        let request = request.set_message_deduplication_id(is_fifo.then(|| dead_letter.id.clone()));
+        request.send().await.context("a dead letter cannot be sent back")?;
+        self.delete(dead_letter).await
+    }
+
+    /// Waits until what was sent back was processed or dead-lettered again, but not longer than `limit`.
+    ///
+    /// # Errors
+    /// If a request fails.
+    pub async fn outcome(&self, redriven: &Redriven, limit: Duration) -> Result<Outcome> {
+        let end = clock::now().later(limit);
+        let mut was_empty = false;
+        loop {
+            let mut depth: u64 = 0;
+            for source in redriven.sent.keys() {
+                let (waiting, held) = self.depth(source).await?;
+                depth = depth.saturating_add(waiting).saturating_add(held);
+            }
+            // Twice: SQS counts a message late.
+            let is_empty = depth == 0;
+            if (is_empty && was_empty) || clock::now() >= end {
+                return Ok(Outcome { came_back: self.came_back(redriven).await?, is_open: !is_empty });
+            }
+            was_empty = is_empty;
+            #[expect(clippy::disallowed_methods, reason = "the pause between two reads of a queue's depth")]
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+
+    async fn came_back(&self, redriven: &Redriven) -> Result<BTreeMap<String, usize>> {
+        let mut came_back = BTreeMap::new();
+        for source in redriven.sent.keys() {
+            // `NAME` or `NAME.fifo`; its dead letters are in `NAME-dead-letters` or `NAME-dead-letters.fifo`.
+            let name = source.rsplit('/').next().unwrap_or_default();
+            let name = name.strip_suffix(".fifo").unwrap_or(name);
+            let selection = Selection { queue: Some(format!("{name}-dead-letters")), ..Selection::default() };
+            for (dead_letter, _) in self.show(&selection).await? {
+                if redriven.has_sent(&dead_letter) {
+                    let count: &mut usize = came_back.entry(dead_letter.reason).or_default();
+                    *count = count.saturating_add(1);
+                }
+            }
+        }
+        Ok(came_back)
+    }
+}
+
+impl Redriven {
+    fn has_sent(&self, dead_letter: &DeadLetter) -> bool {
+        self.sent
+            .get(&source_of(dead_letter))
+            .is_some_and(|sent| sent.contains(&fingerprint(&dead_letter.body)))
+    }
+}
+
+/// The URL of the queue that a dead letter came from.
+fn source_of(dead_letter: &DeadLetter) -> String {
+    dead_letter.url.replacen("-dead-letters", "", 1)
+}
+
+/// A message that fails again has another id and time, and the same body.
+fn fingerprint(body: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    body.hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,232 @@
+//! `automations erase`: permanently deletes everything that is stored about a ticket or a contact.
+//!
+//! A contact is named by its id in the snapshots and events of its tickets; these tickets are erased whole. A ticket that still
+//! exists in Salestrekker is seen anew with its next webhook, as `ticket.first_seen`.
+
+use crate::account::Account;
+use crate::commands::dead_letters::{DeadLetterQueues, Selection};
+use crate::commands::organisation::Organisations;
+use crate::exit_code::Exit;
+use crate::report::{count, during, print, print_json};
+use anyhow::{Context as _, Result};
+use automations::id::OrganisationId;
+use automations::json;
+use automations::model::hint::Hint;
+use automations::store::{ItemKey, ItemKind, Store, StoredItem};
+use automations::{Event, aws, clock};
+use aws_sdk_dynamodb::Client;
+use clap::{ArgGroup, Args};
+use serde::Serialize;
+use serde_json::json;
+use std::collections::BTreeSet;
+
+/// Permanently delete what is stored about a ticket or a contact: snapshots, journal, records of actions, dead letters
+#[derive(Debug, Args)]
+#[command(arg_required_else_help = true)]
+#[command(group = ArgGroup::new("subject").required(true))]
+#[command(
+    after_help = "Example: automations erase --organisation north --contact 7c1d5a90-2f0b-4d7e-8a44-0c9a3f1f6f52 --profile prod"
+)]
+pub struct Arguments {
+    /// The organisation
+    #[arg(long, value_name = "NAME")]
+    organisation: OrganisationId,
+    /// This ticket, by its id in Salestrekker
+    #[arg(long, value_name = "TICKET_ID", group = "subject")]
+    ticket: Option<String>,
+    /// This contact, by its id in Salestrekker, and every ticket that it is or was a client of
+    #[arg(long, value_name = "CONTACT_ID", group = "subject")]
+    contact: Option<String>,
+    /// Permanently delete it; without this, what would be deleted is only counted
+    #[arg(long)]
+    yes: bool,
+}
+
+/// Runs `automations erase`.
+///
+/// # Errors
+/// If there is no such organisation, or a request fails.
+pub async fn run(arguments: Arguments, account: &Account) -> Result<Exit> {
+    let subject = match (arguments.ticket, arguments.contact) {
+        (Some(ticket), _) => Subject::Ticket(ticket),
+        (None, contact) => Subject::Contact(contact.unwrap_or_default()),
+    };
+    let target = account.target().await?;
+    let eraser = Eraser {
+        dynamodb: aws::dynamodb(&target.config),
+        table: target.table(),
+        dead_letters: DeadLetterQueues::new(&target.config, target.stack.clone(), clock::now()),
+    };
+    let found =
+        during("reading the table and the dead letters", eraser.find(&arguments.organisation, &subject));
+    let found = found.await?;
+    if found.items == 0 && found.dead_letters == 0 {
+        // Data may outlive its organisation; a name that has neither is a typing error.
+        Organisations::of(&target)?.existing(&arguments.organisation).await?;
+    }
+    if arguments.yes {
+        during("deleting", eraser.erase(&found)).await?;
+    }
+    if account.json {
+        print_json(&json!({ "erased": arguments.yes, "found": found }))?;
+        return Ok(Exit::Done);
+    }
+    let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    let (items, tickets) = (
+        count(number(found.items), "item", "items"),
+        count(number(found.tickets.len()), "ticket", "tickets"),
+    );
+    let dead_letters = count(number(found.dead_letters), "dead letter", "dead letters");
+    let end = if arguments.yes {
+        "permanently deleted"
+    } else {
+        "would be permanently deleted; nothing was: add --yes to do it"
+    };
+    print(&format!("{items} of {tickets} and {dead_letters} {end}"))?;
+    Ok(Exit::Done)
+}
+
+/// Whose data, by its id at Salestrekker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// A ticket's.
+    Ticket(String),
+    /// A contact's: all tickets that it is or was a client of, and the records that name it.
+    Contact(String),
+}
+
+/// A stack in which data is erased.
+#[derive(Debug)]
+pub struct Eraser {
+    /// A client of DynamoDB.
+    pub dynamodb: Client,
+    /// The table's name.
+    pub table: String,
+    /// Its dead letters.
+    pub dead_letters: DeadLetterQueues,
+}
+
+/// What is stored about a subject.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct StoredData {
+    /// The tickets, by id.
+    pub tickets: BTreeSet<String>,
+    /// The number of items in the table: snapshots, journal entries, change marks, records of actions.
+    pub items: usize,
+    /// The number of dead letters.
+    pub dead_letters: usize,
+    #[serde(skip)]
+    keys: Vec<ItemKey>,
+    #[serde(skip)]
+    dead_letter_ids: Vec<String>,
+}
+
+impl Eraser {
+    /// Finds all of it; reads the whole table once.
+    ///
+    /// # Errors
+    /// If a request fails.
+    pub async fn find(&self, organisation: &OrganisationId, subject: &Subject) -> Result<StoredData> {
+        let items = self.store().items_of(organisation).await;
+        let items = items.context("the table cannot be read; check --profile, --region and --stack")?;
+        let ticket_of = |item: &StoredItem| item.key.kind.ticket().map(ToString::to_string);
+        let mut found = StoredData::default();
+        match subject {
+            Subject::Ticket(id) => found.tickets.extend([id.clone()]),
+            Subject::Contact(id) => {
+                let named = items.iter().filter(|item| names(item, id));
+                found.tickets.extend(named.filter_map(ticket_of));
+            }
+        }
+        let (Subject::Ticket(id) | Subject::Contact(id)) = subject;
+        let is_of_ticket = |item: &StoredItem| ticket_of(item).is_some_and(|id| found.tickets.contains(&id));
+        let events: BTreeSet<String> =
+            items.iter().filter(|item| is_of_ticket(item)).flat_map(event_ids).collect();
+        // An action's id begins with its event's.
+        let is_record = |item: &StoredItem| {
+            let ItemKind::Action(action) = &item.key.kind else { return false };
+            let of_event = action.as_str().split('.').next().is_some_and(|event| events.contains(event));
+            of_event || names(item, id) || found.tickets.iter().any(|ticket| names(item, ticket))
+        };
+        let erased = items.iter().filter(|item| is_of_ticket(item) || is_record(item));
+        found.keys = erased.map(|item| item.key.clone()).collect();
+        found.items = found.keys.len();
+        let mut wanted: BTreeSet<&str> = found.tickets.iter().map(String::as_str).collect();
+        wanted.insert(id);
+        for (dead_letter, body) in self.dead_letters.thorough().show(&Selection::default()).await? {
+            if wanted.iter().any(|id| says(&body, id)) {
+                found.dead_letter_ids.push(dead_letter.id);
+            }
+        }
+        found.dead_letters = found.dead_letter_ids.len();
+        Ok(found)
+    }
+
+    /// Permanently deletes it.
+    ///
+    /// # Errors
+    /// If a request fails; run it again to delete the rest.
+    pub async fn erase(&self, found: &StoredData) -> Result<()> {
+        let dead_letters = self.dead_letters.thorough();
+        for id in &found.dead_letter_ids {
+            dead_letters.drop(&Selection { id: Some(id.clone()), ..Selection::default() }).await?;
+        }
+        self.store().delete(&found.keys).await.context("an item cannot be deleted; run the command again")
+    }
+
+    fn store(&self) -> Store {
+        Store::new(self.dynamodb.clone(), self.table.clone())
+    }
+}
+
+/// The ids of the events in a journal entry or an outbox.
+fn event_ids(item: &StoredItem) -> Vec<String> {
+    let texts = ["events", "outbox"].iter().filter_map(|name| item.attributes.get(*name)?.as_s().ok());
+    let events = texts.filter_map(|text| json::from_json::<Vec<Event>>(text.as_bytes()).ok()).flatten();
+    events.map(|event| event.id.to_string()).collect()
+}
+
+/// Whether an item contains this id, in a value or in an attribute's name.
+fn names(item: &StoredItem, id: &str) -> bool {
+    item.attributes
+        .iter()
+        .any(|(name, value)| name != "pk" && (holds(name, id) || holds(&format!("{value:?}"), id)))
+}
+
+/// Whether a message's body names this id: itself, or in the webhook that it carries.
+fn says(body: &str, id: &str) -> bool {
+    let raw = json::from_json::<Hint>(body.as_bytes()).ok().and_then(|hint| hint.raw);
+    holds(body, id) || raw.is_some_and(|raw| holds(&String::from_utf8_lossy(&raw.body), id))
+}
+
+/// Whether a text contains this id as a whole: `t-1` is not in `t-10`.
+fn holds(text: &str, id: &str) -> bool {
+    let is_edge = |character: Option<char>| character.is_none_or(|it| !it.is_alphanumeric() && it != '-');
+    !id.is_empty()
+        && text.match_indices(id).any(|(start, found)| {
+            let (before, rest) = text.split_at(start);
+            let after = rest.get(found.len()..).and_then(|after| after.chars().next());
+            is_edge(before.chars().next_back()) && is_edge(after)
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_found_as_a_whole_and_not_in_another() {
+        assert!(holds(r#"{"id":"t-1","x":1}"#, "t-1"));
+        assert!(holds("client_added t-1", "t-1"));
+        for text in ["t-10", "at-1", "t-1-2", "x-t-1", "", "ät-1é"] {
+            assert!(!holds(text, "t-1"), "{text}");
+        }
+        assert!(!holds("anything", ""));
+    }
+
+    #[test]
+    fn a_letter_that_carries_a_webhook_is_looked_into() {
+        let hint = r#"{"id":"r.0","organisation":"north","action":"ticket-updated","received_at":"2026-11-25T09:30:00.000Z","ticket":null,"raw":{"body":"eyJjb250YWN0IjoiYy03In0=","content_type":null}}"#;
+        assert!(says(hint, "c-7") && !says(hint, "c-8"));
+    }
+}

@@ -1,0 +1,14 @@
+//! The commands: each module has its arguments and what it does.
+
+pub mod alias_check;
+pub mod dead_letters;
+pub mod dry_run;
+pub mod erase;
+pub mod graphql_schema;
+pub mod new_handler;
+pub mod organisation;
+pub mod replay;
+mod schemas;
+pub mod smoke;
+
+pub use new_handler::events;

@@ -1,0 +1,380 @@
+//! The arguments of `automations organisation`, and what is printed.
+
+use super::{Destination, Format, New, Organisations, Report, Urls, inbound_action, ticket_ids};
+use crate::account::Account;
+use crate::exit_code::{Exit, Usage};
+use crate::report::{during, print, print_json, say};
+use crate::time::age;
+use anyhow::Result;
+use automations::aws::secret::{self, Access, Credential};
+use automations::clock;
+use automations::endpoint::Endpoint;
+use automations::id::{DestinationName, OrganisationId, WebhookAction};
+use automations::salestrekker::Limits;
+use clap::{Args, Subcommand, ValueEnum};
+use secrecy::SecretString;
+use serde_json::json;
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+
+/// Add, check and remove organisations, and manage their webhook URLs, credentials and destinations
+#[derive(Debug, Args)]
+#[command(arg_required_else_help = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Deploy its stack, try and store its API key (from a prompt or standard input), and print its webhook URLs; if the stack has
+    /// `SeparateWriter`, with a second key for action-worker
+    #[command(
+        after_help = "Example: automations organisation add north --endpoint https://app.example.com/graphql --profile prod"
+    )]
+    Add {
+        /// Its name in URLs: a-z, 0-9 and -
+        name: OrganisationId,
+        /// The API's address, for example `https://app.example.com/graphql`; the host differs by aggregator
+        #[arg(long, value_name = "URL")]
+        endpoint: String,
+        /// What is permitted there
+        #[arg(long, default_value = "read-write")]
+        access: Permission,
+        /// Encrypt its secrets with a KMS key of its own, which AWS charges for
+        #[arg(long)]
+        dedicated_kms_key: bool,
+    },
+    /// Print the names of all organisations
+    #[command(after_help = "Example: automations organisation list --profile prod")]
+    List,
+    /// Print the webhook URLs to paste into Salestrekker, one for each action
+    #[command(after_help = "Example: automations organisation urls north --rotate-start --profile prod")]
+    Urls {
+        /// The organisation
+        name: OrganisationId,
+        /// Make a new token, accepted beside the old one until `--rotate-finish`
+        #[arg(long, conflicts_with = "rotate_finish")]
+        rotate_start: bool,
+        /// Revoke the old token, after the new URLs are pasted everywhere
+        #[arg(long)]
+        rotate_finish: bool,
+        /// Revoke it although it was used in the last 24 hours
+        #[arg(long, requires = "rotate_finish")]
+        force: bool,
+    },
+    /// Declare a webhook that is not Salestrekker's, such as a form on a website, and print its URL
+    #[command(after_help = "Example: automations organisation inbound north website-lead --profile prod")]
+    Inbound {
+        /// The organisation
+        name: OrganisationId,
+        /// The webhook's name: website-lead becomes the event inbound.website-lead
+        #[arg(value_parser = inbound_action)]
+        webhook: WebhookAction,
+        /// Make a new token, accepted beside the old one until `--rotate-finish`
+        #[arg(long, conflicts_with_all = ["rotate_finish", "remove"])]
+        rotate_start: bool,
+        /// Revoke the old token
+        #[arg(long, conflicts_with = "remove")]
+        rotate_finish: bool,
+        /// Remove the webhook
+        #[arg(long)]
+        remove: bool,
+    },
+    /// Store a destination of notices: Slack, Teams or any URL
+    #[command(
+        after_help = "Example: automations organisation destination north team --url https://hooks.slack.com/services/T0/B0/x --format slack --profile prod"
+    )]
+    Destination {
+        /// The organisation
+        name: OrganisationId,
+        /// The destination's name, as handlers use it
+        destination: DestinationName,
+        /// The address, which is as secret as a password
+        #[arg(long, value_name = "URL", required_unless_present = "remove", conflicts_with = "remove")]
+        url: Option<String>,
+        /// The format of the message
+        #[arg(long, default_value = "standard")]
+        format: Format,
+        /// Read a signing secret (whsec_…) from a prompt or standard input
+        #[arg(long, conflicts_with = "remove")]
+        secret: bool,
+        /// Delete the destination
+        #[arg(long)]
+        remove: bool,
+    },
+    /// Check whether it works: host, credential, days left, last webhook and its token
+    #[command(after_help = "Example: automations organisation check --profile prod")]
+    Check {
+        /// The organisation [default: all]
+        name: Option<OrganisationId>,
+    },
+    /// Store another API key (from a prompt or standard input) after trying it
+    #[command(after_help = "Example: automations organisation key north --profile prod")]
+    Key {
+        /// The organisation
+        name: OrganisationId,
+        /// The key that action-worker signs in with, if the stack has `SeparateWriter`
+        #[arg(long)]
+        writer: bool,
+    },
+    /// Store a new API token now, without waiting for its rotation
+    #[command(after_help = "Example: automations organisation renew north --profile prod")]
+    Renew {
+        /// The organisation
+        name: OrganisationId,
+    },
+    /// Change what is permitted in an organisation
+    #[command(after_help = "Example: automations organisation access north read-only --profile prod")]
+    Access {
+        /// The organisation
+        name: OrganisationId,
+        /// What is permitted there
+        access: Permission,
+    },
+    /// Store a snapshot of each existing ticket without an event, before the webhooks are switched on; run again, it continues
+    #[command(
+        after_help = "Example: automations organisation backfill north --tickets tickets.csv --profile prod"
+    )]
+    Backfill {
+        /// The organisation
+        name: OrganisationId,
+        /// Ids, one a line, or a CSV with a column `Id`, `Ticket Id` or `Deal Id`
+        #[arg(long, value_name = "FILE")]
+        tickets: PathBuf,
+        /// What the API grants, as the template's parameter `ApiLimits`
+        #[arg(long, value_name = "JSON", default_value = "{}")]
+        limits: String,
+    },
+    /// Delete its stack and its secrets; snapshots, journal and records stay
+    #[command(after_help = "Example: automations organisation remove north --profile prod")]
+    Remove {
+        /// The organisation
+        name: OrganisationId,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Permission {
+    /// Read tickets and perform actions
+    ReadWrite,
+    /// Read tickets, and only record the actions that would be performed
+    ReadOnly,
+    /// Perform actions, and read no ticket to find changes
+    WriteOnly,
+}
+
+impl From<Permission> for Access {
+    fn from(permission: Permission) -> Self {
+        match permission {
+            Permission::ReadWrite => Self::ReadWrite,
+            Permission::ReadOnly => Self::ReadOnly,
+            Permission::WriteOnly => Self::WriteOnly,
+        }
+    }
+}
+
+impl Command {
+    /// The organisation that must exist.
+    fn existing(&self) -> Option<&OrganisationId> {
+        match self {
+            Self::Add { .. } | Self::List => None,
+            Self::Check { name } => name.as_ref(),
+            Self::Urls { name, .. }
+            | Self::Inbound { name, .. }
+            | Self::Destination { name, .. }
+            | Self::Key { name, .. }
+            | Self::Renew { name }
+            | Self::Access { name, .. }
+            | Self::Backfill { name, .. }
+            | Self::Remove { name } => Some(name),
+        }
+    }
+}
+
+/// Runs `automations organisation`.
+///
+/// # Errors
+/// If there is no such organisation, its credential is refused, or a request fails.
+pub async fn run(arguments: Arguments, account: &Account) -> Result<Exit> {
+    let organisations = Organisations::of(&account.target().await?)?;
+    if let Some(name) = arguments.command.existing() {
+        organisations.existing(name).await?;
+    }
+    let json = account.json;
+    match arguments.command {
+        Command::Add { name, endpoint, access, dedicated_kms_key } => {
+            let api_key = ask("API key")?;
+            let separate = organisations.has_separate_writer().await?;
+            let writer_key = separate.then(|| ask("action-worker's API key")).transpose()?;
+            let credential = credential(&endpoint, access.into(), &api_key)?;
+            let new = New { credential, api_key, writer_key, dedicated_kms_key };
+            let adding = Box::pin(organisations.add(&name, &new));
+            print_urls(&during("deploying the organisation's stack", adding).await?, json)?;
+        }
+        Command::List => {
+            let names = organisations.list().await?;
+            if json { print_json(&names)? } else { names.iter().try_for_each(|name| print(name.as_str()))? }
+        }
+        Command::Urls { name, rotate_finish: true, force, .. } => {
+            organisations.finish_urls(&name, force, clock::now()).await?;
+            say("the old token is revoked; the functions reject it within five minutes");
+        }
+        Command::Urls { name, rotate_start: true, .. } => {
+            print_urls(&organisations.new_urls(&name).await?, json)?;
+            say(&format!(
+                "both tokens are accepted until `automations organisation urls {name} --rotate-finish`"
+            ));
+        }
+        Command::Urls { name, .. } => print_urls(&organisations.urls(&name).await?, json)?,
+        Command::Inbound { name, webhook, remove: true, .. } => {
+            organisations.remove_inbound(&name, &webhook).await?;
+            say("the webhook is removed; its URL is rejected within five minutes");
+        }
+        Command::Inbound { name, webhook, rotate_finish: true, .. } => {
+            organisations.finish_inbound(&name, &webhook).await?;
+            say("the old token is revoked; it is rejected within five minutes");
+        }
+        Command::Inbound { name, webhook, rotate_start: true, .. } => {
+            print_urls(&organisations.new_inbound(&name, &webhook).await?, json)?;
+            say("both tokens are accepted until the same command with --rotate-finish");
+        }
+        Command::Inbound { name, webhook, .. } => {
+            print_urls(&organisations.inbound(&name, &webhook).await?, json)?;
+        }
+        Command::Destination { name, destination, url: Some(url), format, secret, .. } => {
+            let signing_secret = secret.then(|| ask("signing secret")).transpose()?;
+            let stored = Destination { url: address(&url)?, format, signing_secret };
+            organisations.set_destination(&name, &destination, &stored).await?;
+            say("the destination is stored; the functions use it within five minutes");
+        }
+        Command::Destination { name, destination, .. } => {
+            organisations.remove_destination(&name, &destination).await?;
+            say("the destination is deleted");
+        }
+        Command::Check { name } => return check(&organisations, name, json).await,
+        Command::Key { name, writer } => {
+            organisations.change_key(&name, writer, ask("API key")?).await?;
+            say("the key works and is stored, with a token that it gave");
+        }
+        Command::Renew { name } => {
+            organisations.renew(&name).await?;
+            say(
+                "a new token is stored; the functions use it within five minutes, or when the old one is refused",
+            );
+        }
+        Command::Access { name, access } => {
+            organisations.set_access(&name, access.into()).await?;
+            say("the functions use it within five minutes");
+        }
+        Command::Backfill { name, tickets, limits } => {
+            return backfill(&organisations, &name, &tickets, &limits, json).await;
+        }
+        Command::Remove { name } => {
+            during("deleting the organisation's stack", organisations.remove(&name)).await?;
+            say(&format!("{name} is removed; its snapshots, journal and records stay"));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+async fn check(organisations: &Organisations, name: Option<OrganisationId>, json: bool) -> Result<Exit> {
+    let names = match name {
+        Some(name) => [name].into(),
+        None => organisations.list().await?,
+    };
+    if names.is_empty() {
+        say("there is no organisation yet; add one: automations organisation add NAME --endpoint URL");
+    }
+    let mut all_well = true;
+    for name in names {
+        let report = organisations.check(&name, clock::now()).await?;
+        all_well &= report.accepted;
+        if json { print_json(&report)? } else { print(&shown(&report))? }
+    }
+    Ok(Exit::problem_if(!all_well))
+}
+
+async fn backfill(
+    organisations: &Organisations,
+    name: &OrganisationId,
+    tickets: &Path,
+    limits: &str,
+    json: bool,
+) -> Result<Exit> {
+    let text = std::fs::read_to_string(tickets)
+        .map_err(|error| Usage(format!("{} cannot be read as text: {error}", tickets.display())))?;
+    let limits: Limits = serde_json::from_str(limits).map_err(|error| Usage(format!("--limits: {error}")))?;
+    let tickets = ticket_ids(&text)?;
+    let line = |progress: super::Progress| {
+        let super::Progress { tickets, stored, known, absent, failed } = progress;
+        format!(
+            "{tickets} tickets: {stored} stored, {known} known before, {absent} not in Salestrekker, {failed} failed"
+        )
+    };
+    let progress = organisations.backfill(name, &tickets, limits, |so_far| {
+        say(&format!("… {}", line(so_far)));
+        Ok(())
+    });
+    let progress = progress.await?;
+    if json {
+        print_json(&progress)?;
+    } else {
+        print(&line(progress))?;
+    }
+    Ok(Exit::problem_if(progress.failed > 0))
+}
+
+/// A secret, from a prompt that shows nothing, or from standard input; never from an argument, which other users can see.
+fn ask(what: &str) -> Result<SecretString> {
+    let key = if std::io::stdin().is_terminal() {
+        rpassword::prompt_password(format!("{what} (not shown): "))?
+    } else {
+        let mut line = String::new();
+        std::io::stdin().read_line(&mut line)?;
+        line
+    };
+    match key.trim() {
+        "" => {
+            Err(Usage(format!("no {what} was given; type it at the prompt, or send it to standard input"))
+                .into())
+        }
+        key => Ok(key.to_owned().into()),
+    }
+}
+
+fn credential(endpoint: &str, access: Access, api_key: &SecretString) -> Result<Credential> {
+    let value = json!({ "endpoint": endpoint, "api_key": "", "access": access }).to_string();
+    let mut credential: Credential = secret::parse(&value.into())
+        .map_err(|error| Usage(format!("--endpoint is not an https:// address: {error}")))?;
+    credential.login = secret::Login::ApiKey(api_key.clone());
+    Ok(credential)
+}
+
+fn address(url: &str) -> Result<Endpoint> {
+    let url = url::Url::parse(url).ok().and_then(|url| Endpoint::try_from(url).ok());
+    Ok(url.ok_or_else(|| Usage("--url is not an https:// address".to_owned()))?)
+}
+
+fn print_urls(urls: &Urls, json: bool) -> Result<()> {
+    if json {
+        return print_json(urls);
+    }
+    urls.urls.iter().try_for_each(|(action, url)| print(&format!("{action:<16} {url}")))
+}
+
+fn shown(report: &Report) -> String {
+    let host = report.host.as_deref().unwrap_or("no host");
+    let responds = if report.responds { "responds" } else { "does not respond" };
+    let accepted = match (report.accepted, report.problem) {
+        (true, _) => "credential accepted".to_owned(),
+        (false, problem) => format!("credential not accepted ({})", problem.unwrap_or("unknown")),
+    };
+    let days =
+        report.days_left.map_or_else(|| "at an unknown time".to_owned(), |days| format!("in {days} days"));
+    let webhook = match (report.last_webhook_s, report.last_token) {
+        (Some(seconds), Some(token)) => format!("last webhook {} ago with the {token} token", age(seconds)),
+        _ => "no webhook yet".to_owned(),
+    };
+    format!("{}: {host} {responds}, {accepted}, token expires {days}, {webhook}", report.organisation)
+}

@@ -1,0 +1,19 @@
+//! The operator's program `automations`, as a library: its commands, for `main.rs` and for the end-to-end tests.
+
+pub mod account;
+mod checkout;
+pub mod commands;
+pub mod exit_code;
+pub mod report;
+mod stack_resources;
+pub mod template_table;
+mod time;
+
+pub use commands::alias_check::AliasCheck;
+pub use commands::dead_letters::{DeadLetter, DeadLetterQueues, Outcome, Redriven, Selection, Summary};
+pub use commands::dry_run::{DryRunResult, HandlerUnderTest, events};
+pub use commands::erase::{Eraser, StoredData, Subject};
+pub use commands::organisation;
+pub use commands::replay::{Replay, Replayer};
+pub use commands::smoke::Smoke;
+pub use report::Check;

@@ -1,0 +1,259 @@
+//! The table of handlers in template.yaml and the loop's list, edited as text: the rest of the file stays byte for byte.
+
+use crate::exit_code::Usage;
+use anyhow::{Context as _, Result, bail};
+use std::ops::Range;
+
+const TABLE: &str = "  Handler:";
+const LOOP: &str = "  Fn::ForEach::Handlers:";
+const LIST: &str = "    - [";
+
+/// A handler's entry in the table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Its name in the loop, such as `LabelOnNewTicket`.
+    pub id: String,
+    /// Its keys and values as they are written, in order.
+    pub columns: Vec<(String, String)>,
+}
+
+impl Row {
+    /// A value as it is written.
+    pub fn column(&self, name: &str) -> Option<&str> {
+        self.columns.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// A value that is text, without its quotes.
+    pub fn text(&self, name: &str) -> Option<String> {
+        let written = self.column(name)?;
+        let quoted = written.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
+        Some(quoted.map_or_else(|| written.trim_matches('"').to_owned(), |text| text.replace("''", "'")))
+    }
+
+    /// A value that is a list.
+    pub fn list(&self, name: &str) -> Vec<String> {
+        let inner =
+            self.column(name).and_then(|text| text.strip_prefix('[')).and_then(|text| text.strip_suffix(']'));
+        inner.map(|inner| inner.split(',').map(|part| part.trim().to_owned()).collect()).unwrap_or_default()
+    }
+
+    /// Its subscription, as the loop makes it from the entry.
+    pub fn pattern(&self) -> String {
+        let all = |column| self.list(column).join("\", \"");
+        let (events, causes, place) = (all("Events"), all("Causes"), self.text("Filter").unwrap_or_default());
+        format!(
+            r#"{{"source": ["salestrekker"], "detail-type": ["{events}"], "detail": {{"cause": {{"by": ["{causes}"]}}, {place}}}}}"#
+        )
+    }
+
+    fn written(&self) -> String {
+        let columns = self.columns.iter().map(|(key, value)| format!("      {key}: {value}\n"));
+        format!("    {}:\n{}", self.id, columns.collect::<String>())
+    }
+}
+
+/// The handlers in the table, in its order.
+///
+/// # Errors
+/// If the template has no table of handlers.
+pub fn rows(template: &str) -> Result<Vec<Row>> {
+    let lines: Vec<&str> = template.split_inclusive('\n').collect();
+    let mut rows: Vec<Row> = Vec::new();
+    for line in lines.get(table(&lines)?).unwrap_or_default() {
+        if let Some(id) = id_of(line) {
+            rows.push(Row { id: id.to_owned(), columns: Vec::new() });
+        } else if let (Some(row), Some((key, value))) = (rows.last_mut(), line.trim().split_once(": ")) {
+            row.columns.push((key.to_owned(), value.to_owned()));
+        }
+    }
+    Ok(rows)
+}
+
+/// The entry of the handler with this `Name`.
+///
+/// # Errors
+/// [`Usage`], with the names that there are, if the table has none.
+pub fn row(template: &str, name: &str) -> Result<Row> {
+    let rows = rows(template)?;
+    let names: Vec<_> = rows.iter().filter_map(|row| row.text("Name")).collect();
+    let missing =
+        || Usage(format!("there is no handler {name} in template.yaml; there are {}", names.join(", ")));
+    let row = rows.iter().find(|row| row.text("Name").as_deref() == Some(name));
+    Ok(row.cloned().ok_or_else(missing)?)
+}
+
+/// The template with one more handler, at its alphabetical position in the table and in the loop.
+///
+/// # Errors
+/// If the handler exists already, or the template has no table or no loop.
+pub fn with(template: &str, row: &Row) -> Result<String> {
+    if rows(template)?.iter().any(|other| other.id == row.id) {
+        bail!("template.yaml has {} already", row.id);
+    }
+    let mut lines: Vec<&str> = template.split_inclusive('\n').collect();
+    let table = table(&lines)?;
+    let is_after = |line: &&str| id_of(line).is_some_and(|id| id > row.id.as_str());
+    let inside = lines.get(table.clone()).unwrap_or_default();
+    let place = inside.iter().position(is_after).map_or(inside.len(), |after| {
+        // A comment above an entry belongs to it.
+        let before = inside.get(..after).unwrap_or_default();
+        before.iter().rposition(|line| !line.trim().starts_with('#')).map_or(0, |last| last.saturating_add(1))
+    });
+    let written = row.written();
+    lines.insert(table.start.saturating_add(place), &written);
+    in_list(&lines.concat(), |names| listed(names, &row.id))
+}
+
+/// The template without a handler.
+///
+/// # Errors
+/// If there is no such handler, or the template has no table or no loop.
+pub fn without(template: &str, id: &str) -> Result<String> {
+    let mut lines: Vec<&str> = template.split_inclusive('\n').collect();
+    let table = table(&lines)?;
+    let inside = lines.get(table.clone()).unwrap_or_default();
+    let first = inside.iter().position(|line| id_of(line) == Some(id));
+    let first = first.with_context(|| format!("template.yaml has no handler {id}"))?;
+    let own = inside.iter().skip(first).skip(1).take_while(|line| line.starts_with("      ")).count();
+    let first = table.start.saturating_add(first);
+    lines.drain(first..=first.saturating_add(own));
+    in_list(&lines.concat(), |names| Ok(unlisted(names, id)))
+}
+
+/// The lines of the table, without its head and what is below it.
+fn table(lines: &[&str]) -> Result<Range<usize>> {
+    let head = lines.iter().position(|line| line.trim_end() == TABLE);
+    let start = head.context("template.yaml has no table of handlers, `Handler:`")?.saturating_add(1);
+    let inside: Vec<_> = lines
+        .iter()
+        .skip(start)
+        .take_while(|line| line.trim().is_empty() || line.starts_with("    "))
+        .collect();
+    let length =
+        inside.iter().rposition(|line| !line.trim().is_empty()).map_or(0, |last| last.saturating_add(1));
+    Ok(start..start.saturating_add(length))
+}
+
+fn id_of(line: &str) -> Option<&str> {
+    let id = line.strip_prefix("    ")?.trim_end().strip_suffix(':')?;
+    id.chars().all(|character| character.is_ascii_alphanumeric()).then_some(id)
+}
+
+/// The template with the names between the brackets of the loop's list changed.
+fn in_list(template: &str, change: impl FnOnce(&str) -> Result<String>) -> Result<String> {
+    let missing = "template.yaml has no loop `Fn::ForEach::Handlers` with its list on one line";
+    let (_, after) = template.split_once(&format!("\n{LOOP}\n")).context(missing)?;
+    let (_, after) = after.split_once(LIST).context(missing)?;
+    let names = after.split_once(']').map(|(names, _)| names).context(missing)?;
+    if names.contains('\n') {
+        bail!(missing);
+    }
+    let start = template.len().saturating_sub(after.len());
+    let (before, after) = template.split_at(start);
+    Ok(format!("{before}{}{}", change(names)?, after.get(names.len()..).unwrap_or_default()))
+}
+
+fn listed(names: &str, id: &str) -> Result<String> {
+    if names.trim().is_empty() {
+        return Ok(format!("{names}{id}"));
+    }
+    let Some(after) = names.split(',').map(str::trim).find(|name| *name > id) else {
+        return Ok(format!("{names}, {id}"));
+    };
+    let place = places(names, after).next().context("a name that was just found")?;
+    let (before, rest) = names.split_at(place);
+    Ok(format!("{before}{id}, {rest}"))
+}
+
+fn unlisted(names: &str, id: &str) -> String {
+    let Some(place) = places(names, id).next() else { return names.to_owned() };
+    let (before, rest) = names.split_at(place);
+    let rest = rest.get(id.len()..).unwrap_or_default();
+    match rest.strip_prefix(", ") {
+        Some(rest) => format!("{before}{rest}"),
+        None => format!("{}{rest}", before.strip_suffix(", ").unwrap_or(before)),
+    }
+}
+
+/// The positions of a name as a whole.
+fn places<'a>(names: &'a str, id: &'a str) -> impl Iterator<Item = usize> + 'a {
+    let is_edge =
+        |character: Option<char>| character.is_none_or(|character| !character.is_ascii_alphanumeric());
+    names.match_indices(id).map(|(place, _)| place).filter(move |place| {
+        let (before, rest) = names.split_at(*place);
+        is_edge(before.chars().next_back())
+            && is_edge(rest.get(id.len()..).and_then(|rest| rest.chars().next()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const TEMPLATE: &str = "\
+# kept
+Mappings:
+  Handler:
+    # of B
+    Bee: # by hand
+      Name: bee
+    Dee:
+      Name: dee # kept too
+      Events: [ticket.created, ticket.renamed]
+      Settings: '{\"it''s\": 1}'
+
+Resources:
+  Fn::ForEach::Handlers:
+    - Name
+    - [Bee,  Dee] # kept
+";
+
+    fn row(id: &str) -> Row {
+        Row { id: id.to_owned(), columns: vec![("Name".to_owned(), id.to_lowercase())] }
+    }
+
+    #[test]
+    fn a_row_goes_to_its_place_and_nothing_else_moves() {
+        let template = TEMPLATE.replace("Bee: # by hand", "Bee:");
+        let first = with(&template, &row("Ant")).unwrap();
+        assert!(first.contains("  Handler:\n    Ant:\n      Name: ant\n    # of B\n    Bee:\n"), "{first}");
+        assert!(first.contains("- [Ant, Bee,  Dee] # kept\n"), "{first}");
+        let between = with(&template, &row("Cow")).unwrap();
+        assert!(between.contains("      Name: bee\n    Cow:\n      Name: cow\n    Dee:\n"), "{between}");
+        assert!(between.contains("- [Bee,  Cow, Dee] # kept\n"), "{between}");
+        let last = with(&template, &row("Eel")).unwrap();
+        assert!(last.contains("1}'\n    Eel:\n      Name: eel\n\nResources"), "{last}");
+    }
+
+    #[test]
+    fn columns_are_read_as_they_are_meant() {
+        let rows = rows(TEMPLATE).unwrap();
+        let dee = rows.iter().find(|row| row.id == "Dee").unwrap();
+        assert_eq!(dee.list("Events"), ["ticket.created", "ticket.renamed"]);
+        assert_eq!(dee.text("Settings").unwrap(), "{\"it's\": 1}");
+    }
+
+    #[test]
+    fn what_is_not_there_is_told() {
+        assert!(with(TEMPLATE, &row("Dee")).unwrap_err().to_string().contains("already"));
+        assert!(without(TEMPLATE, "Cow").unwrap_err().to_string().contains("no handler Cow"));
+        assert!(with("", &row("Dee")).unwrap_err().to_string().contains("no table"));
+    }
+
+    proptest! {
+        #[test]
+        fn new_then_remove_is_the_identity(there in proptest::collection::btree_set("[A-C][a-c]{0,2}", 0..5), new in "[A-C][a-c]{0,2}") {
+            let mut template = TEMPLATE.replace("    Bee: # by hand\n      Name: bee\n", "").replace("[Bee,  Dee]", "[Dee]");
+            for id in there.iter().filter(|id| **id != new) {
+                template = with(&template, &row(id)).unwrap();
+            }
+            let more = with(&template, &row(&new)).unwrap();
+            let ids: Vec<_> = rows(&more).unwrap().into_iter().map(|row| row.id).collect();
+            prop_assert!(ids.is_sorted(), "{ids:?}");
+            let list = format!("- [{}] # kept", ids.join(", "));
+            prop_assert!(more.contains(&list), "{}", more);
+            prop_assert_eq!(without(&more, &new).unwrap(), template);
+        }
+    }
+}
