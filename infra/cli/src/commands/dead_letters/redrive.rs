@@ -80,8 +80,12 @@ impl DeadLetterQueues {
                 continue;
             }
             if let (true, Some(store)) = (is_unknown, run.retry_unknown) {
-                let planned: PlannedAction =
-                    from_json(dead_letter.body.as_bytes()).context("a dead letter that is not an action")?;
+                let Ok(planned) = from_json::<PlannedAction>(dead_letter.body.as_bytes()) else {
+                    say(&format!("{} stays: it is not an action", dead_letter.id));
+                    run.redriven.on_unknown_outcome = run.redriven.on_unknown_outcome.saturating_add(1);
+                    stay.push(dead_letter);
+                    continue;
+                };
                 store.unpark(&planned.organisation, &planned.id).await?;
             }
             self.send_back(&dead_letter).await?;
