@@ -8,7 +8,7 @@ pub(crate) fn sha256(parts: &[&[u8]]) -> [u8; 32] {
     parts.iter().fold(Sha256::new(), Sha256::chain_update).finalize().into()
 }
 
-/// The first 16 bytes of the digest, as 32 hexadecimal digits: enough to tell values apart.
+/// The first 16 bytes of the digest, as 32 hexadecimal digits: enough to distinguish values.
 pub(crate) fn short_sha256(parts: &[&[u8]]) -> String {
     sha256(parts).iter().take(16).fold(String::with_capacity(32), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");

@@ -24,11 +24,11 @@ fn in_words(kind: &str) -> String {
         return "an organisation name".to_owned();
     }
     let mut words = String::new();
-    for letter in kind.chars() {
-        if letter.is_uppercase() && !words.is_empty() {
+    for c in kind.chars() {
+        if c.is_uppercase() && !words.is_empty() {
             words.push(' ');
         }
-        words.extend(letter.to_lowercase());
+        words.extend(c.to_lowercase());
     }
     let article = if words.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
     format!("{article} {words}")

@@ -56,7 +56,7 @@ const ALLOWED: &[(&str, &str)] = &[
         "",
         r"(?i)dead[- _]?letter|DeadLetter|lower-case letters|upper-case letters|letters and digits|letters, digits",
     ),
-    ("", r"(?i)there is no "),
+    ("", r"(?i)there is no |is no longer"),
     ("", r"(?i)two-way door|one-way door"),
 ];
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 /// Large ones to Ana, refinances to Ben or Cleo, the rest of the home loans to Dan.
 fn settings() -> Settings {
     let text = r#"{"rules": [
-        {"organisation": "south", "owners": ["nobody-here"]},
+        {"organisation": "south", "owners": ["an-owner-elsewhere"]},
         {"at_least": 1000000, "owners": ["ana"]},
         {"label": "Refinance", "below": 1000000, "owners": ["ben", "cleo"]},
         {"workflow": "Home loans", "owners": ["dan"]}

@@ -57,7 +57,7 @@ mod tests {
             ("application/json", r#"{"id": "t-1", "email": "jane@example.com"}"#),
         ] {
             let hint = hint_of(kind, None, body).unwrap();
-            assert_eq!((&hint.ticket, &hint.raw), (&None, &None), "its id is no ticket's");
+            assert_eq!((&hint.ticket, &hint.raw), (&None, &None), "its id is not a ticket's");
             let inbound = hint.inbound.unwrap();
             assert_eq!(inbound.fields.text("email").unwrap().reveal(), "jane@example.com");
             assert!(!inbound.has_id);

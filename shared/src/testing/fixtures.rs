@@ -46,7 +46,7 @@ fn workflow_stage(workflow: &str, stage: &str) -> WorkflowStage {
 
 /// A name with an id derived from it, so that the same name always has the same id.
 pub(super) fn named<Id: FromStr<Err: Debug>>(kind: &str, name: &str) -> Named<Id> {
-    let slug = name.to_ascii_lowercase().replace(|letter: char| !letter.is_ascii_alphanumeric(), "-");
+    let slug = name.to_ascii_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "-");
     Named { id: id(&format!("{kind}-{slug}")), name: Some(name.to_owned()) }
 }
 
