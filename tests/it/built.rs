@@ -10,7 +10,7 @@ const BUILD: &str = ".local/sam/suite";
 /// webhook-ingest, event-enricher, action-worker, reconciler, credential-rotator.
 const SYSTEM_FUNCTIONS: usize = 5;
 
-/// A loop whose `CodeUri` SAM does not understand builds green, and every function gets the first one's binary.
+/// A loop whose `CodeUri` SAM does not understand builds without an error, and every function gets the first one's binary.
 #[test]
 fn every_built_function_is_a_binary_of_its_own() -> Result<()> {
     let mut built = BTreeMap::new();
@@ -26,8 +26,8 @@ fn every_built_function_is_a_binary_of_its_own() -> Result<()> {
     Ok(())
 }
 
-/// What the built template says of each handler's code, against the table: the folder that it names holds this handler's
-/// binary, which knows itself by its own name, and by no other handler's.
+/// Compares each handler's code in the built template with the table: its folder contains the binary of this handler and of no
+/// other.
 #[test]
 fn every_built_handler_is_the_one_that_the_table_says() -> Result<()> {
     let names = handlers()?;

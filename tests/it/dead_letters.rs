@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 const HANDLER: &str = "follow-up-on-settlement";
-/// For the result of what is sent back.
+/// The timeout for the result of a redrive.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The dead letter that contains this ticket.
@@ -43,7 +43,7 @@ async fn an_action_that_was_refused_is_done_when_it_is_sent_back_and_only_once()
     let summaries = dead_letters(&stack)?.list().await?;
     assert!(summaries.iter().any(|summary| summary.reasons.contains_key("salestrekker_rejected")));
     let redriven = dead_letters(&stack)?.redrive(&selection, None).await?;
-    assert_eq!((redriven.redriven, redriven.on_unknown_outcome), (1, 0));
+    assert_eq!((redriven.redriven, redriven.outcome_unknown), (1, 0));
     assert_eq!(dead_letters(&stack)?.outcome(&redriven, PATIENCE).await?, Outcome::default());
     mutations(&organisation, "ticketCreate", 1).await?;
     rest(&stack).await?;
@@ -72,10 +72,10 @@ async fn an_action_in_doubt_stays_until_a_person_says_that_it_is_to_be_done() ->
     let (selection, reason) = dead_letter_of(&stack, &ticket).await?;
     assert_eq!(reason, "outcome_unknown");
     let kept = dead_letters(&stack)?.redrive(&selection, None).await?;
-    assert_eq!((kept.redriven, kept.on_unknown_outcome), (0, 1));
+    assert_eq!((kept.redriven, kept.outcome_unknown), (0, 1));
     dead_letter_of(&stack, &ticket).await?;
     let redriven = dead_letters(&stack)?.redrive(&selection, Some(&stack.store())).await?;
-    assert_eq!((redriven.redriven, redriven.on_unknown_outcome), (1, 0));
+    assert_eq!((redriven.redriven, redriven.outcome_unknown), (1, 0));
     mutations(&organisation, "ticketCreate", 1).await?;
     rest(&stack).await?;
     assert_eq!(mutations(&organisation, "ticketCreate", 1).await?.len(), 1);

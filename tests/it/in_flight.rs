@@ -26,9 +26,9 @@ async fn rotations_amid_five_hundred_actions_lose_and_double_none() -> Result<()
         let fields = json!({ "stage": "Approved", "name": format!("Ticket {number}") });
         tickets.push(organisation.new_ticket(fields).await?);
     }
-    prime(&stack, &tickets).await?;
+    backfill(&stack, &tickets).await?;
     for ticket in &tickets {
-        assert!(organisation.journal(ticket).await?.is_empty(), "a primed ticket has no events");
+        assert!(organisation.journal(ticket).await?.is_empty(), "a backfilled ticket has no events");
     }
 
     for ticket in &tickets {
@@ -70,7 +70,7 @@ async fn rotations_amid_five_hundred_actions_lose_and_double_none() -> Result<()
 }
 
 /// Backfills twice: the second time changes nothing.
-async fn prime(stack: &Stack, tickets: &[String]) -> Result<()> {
+async fn backfill(stack: &Stack, tickets: &[String]) -> Result<()> {
     let organisations = crate::organisations::organisations(stack)?;
     let name = OrganisationId::parse("in-flight")?;
     let ids = tickets.iter().map(|ticket| Ok(TicketId::parse(ticket)?)).collect::<Result<Vec<_>>>()?;

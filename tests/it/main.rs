@@ -8,6 +8,7 @@ mod alarms;
 mod api;
 mod built;
 mod chains;
+mod circles;
 mod client_fixture;
 mod conformance;
 mod credential;

@@ -7,7 +7,7 @@ use automations::{Event, json};
 use std::fs;
 use std::path::Path;
 
-/// The pattern of a rule, as the template makes it from the columns of a handler.
+/// The pattern of a rule, as the template makes it from the keys of an entry.
 fn pattern(kinds: &[&str], filter: &str) -> String {
     let kinds = kinds.join("\", \"");
     format!(

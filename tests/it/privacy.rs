@@ -81,7 +81,7 @@ async fn a_persons_data_is_in_no_log_no_attribute_and_no_item_whatever_goes_wron
     let stack = Stack::found().await?;
     let organisation = stack.organisation("canary-of-privacy").await?;
     let url = organisation.webhook_url("ticket-updated");
-    // The enricher, under each fault of a look; a webhook that brings more than it must.
+    // The enricher, with each fault of a fetch; a webhook with more fields than it needs.
     for fault in faults() {
         let ticket = organisation.new_ticket(personal(json!({ "stage": "Approved" }))).await?;
         inject(&organisation, "ticket(", &fault).await?;
@@ -91,9 +91,9 @@ async fn a_persons_data_is_in_no_log_no_attribute_and_no_item_whatever_goes_wron
     for body in [json!({ "who": CANARIES[0] }).to_string(), format!("{{\"id\": \"{}", CANARIES[1])] {
         organisation.send(Method::POST, &url, "application/json", body.into()).await?;
     }
-    let stranger = format!("{url}/{}", CANARIES[1]);
-    organisation.send(Method::POST, &stranger, CANARIES[0], CANARIES[2].into()).await?;
-    // The worker: an update and a create that are refused with words, a lead that is made and one that is not.
+    let guessed = format!("{url}/{}", CANARIES[1]);
+    organisation.send(Method::POST, &guessed, CANARIES[0], CANARIES[2].into()).await?;
+    // The worker: an update and a create that are rejected with a message, a lead that is created and one that is not.
     for (on, fault) in [
         ("ticketUpdate", &faults()[0]),
         ("ticketCreate", &faults()[0]),

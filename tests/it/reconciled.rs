@@ -208,7 +208,7 @@ async fn wait_for_a_bus(organisation: &Organisation<'_>) -> Result<String> {
         Ok(())
     })
     .await?;
-    assert_eq!(backlog(stack).await?, (0, 0), "events that were just stored are no backlog");
+    assert_eq!(backlog(stack).await?, (0, 0), "events that were just stored are not counted as a backlog");
     organisation.make_due(&ticket).await?;
     let (events, seconds) = backlog(stack).await?;
     assert_eq!(events, 1);

@@ -60,7 +60,7 @@ async fn a_version_that_is_not_staged_is_refused_and_the_token_in_use_stays() ->
     let version = staged(&organisation).await?;
     for step in ["testSecret", "finishSecret"] {
         let refused = step_of(&organisation, step, &version).await.unwrap_err().to_string();
-        assert!(refused.contains("createSecret comes first"), "{step}: {refused}");
+        assert!(refused.contains("createSecret must run first"), "{step}: {refused}");
     }
     assert_eq!(current(&organisation).await?, before);
     Ok(())

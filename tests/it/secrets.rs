@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 /// Canary secrets that the stand-in did not issue.
 const DESTINATION: &str = "whsec_Y2FuYXJ5LW9mLWEtZGVzdGluYXRpb24=";
 const KEY: &str = "canary-key-in-the-url-of-a-destination";
-const GUESSED: &str = "canary-token-of-a-stranger";
+const GUESSED: &str = "canary-token-of-an-attacker";
 
 fn notify(event: &Event, team: &DestinationName) -> Vec<Action> {
     event.ticket().map(|ticket| vec![Action::notify(ticket, team, "changed")]).unwrap_or_default()

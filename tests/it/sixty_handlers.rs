@@ -1,4 +1,4 @@
-//! A user with sixty handlers: what AWS lists by pages is read to its last page.
+//! A user with sixty handlers: every paged list from AWS is read to its last page.
 
 use crate::support::among_others;
 use anyhow::{Context as _, Result, ensure};
@@ -37,7 +37,7 @@ async fn found(client: &Client) -> Result<(usize, usize)> {
 fn sixty(resources: &Map<String, Value>) -> Result<Map<String, Value>> {
     let mut all = Map::new();
     for number in 0..HANDLERS {
-        for part in ["DeadLetters", "DeadLettersAlarm"] {
+        for part in ["DeadLetters", "AlarmDeadLetters"] {
             let id = format!("{part}FollowUpOnSettlement");
             let text = resources.get(&id).with_context(|| format!("no {id}"))?.to_string();
             let own = text.replace("FollowUpOnSettlement", &format!("H{number}"));
@@ -47,7 +47,7 @@ fn sixty(resources: &Map<String, Value>) -> Result<Map<String, Value>> {
                 resource.remove("Condition");
             }
             if let Some(properties) = own.get_mut("Properties").and_then(Value::as_object_mut) {
-                // What refers to parameters of the whole template, and a long text: a template has 51,200 bytes.
+                // Leave out references to parameters of the whole template, and long texts: a template has at most 51,200 bytes.
                 let of_whole = ["KmsMasterKeyId", "SqsManagedSseEnabled", "AlarmActions", "AlarmDescription"];
                 properties.retain(|name, _| !of_whole.contains(&name.as_str()));
             }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A user may take an example handler out of template.yaml: the tests' own table has it then.
+/// A user may take an example handler out of template.yaml: it is then in tests/handlers.yaml.
 #[test]
 fn every_function_is_in_the_template_or_the_tests_table_and_the_reverse() -> Result<()> {
     let folders: BTreeSet<String> =
@@ -91,7 +91,7 @@ fn every_queue_gives_a_message_up_just_after_its_function_does() -> Result<()> {
     Ok(())
 }
 
-/// What of `shared/src` may use what: a module uses its own folder and those of the rows below its own.
+/// The layers of `shared/src`, top first: a module uses its own folder and those of the rows below its own.
 const RANKS: [&[&str]; 10] = [
     &["testing"],
     &["handler"],
@@ -196,19 +196,20 @@ fn functions_depend_on_automations_and_tokio_alone() -> Result<()> {
 #[test]
 fn the_readme_names_the_commands_that_there_are() -> Result<()> {
     let readme = read("README.md")?;
-    let source = read("infra/xtask/src/main.rs")?;
-    let commands = source.split("enum Command {").nth(1).and_then(|rest| rest.split("\n}").next());
-    let names = commands.context("no commands")?.lines().filter_map(|line| {
-        let line = line.strip_prefix("    ").filter(|line| line.starts_with(|c: char| c.is_uppercase()))?;
-        line.split(|c: char| !c.is_alphanumeric()).next()
-    });
-    let names: Vec<&str> = names.collect();
-    assert!(names.len() > 5, "{names:?}");
-    for command in names.into_iter().map(in_kebab_case) {
-        ensure!(
-            readme.contains(&format!("cargo xtask {command}")),
-            "README.md does not say `cargo xtask {command}`"
-        );
+    for command in commands("infra/xtask/src/main.rs")? {
+        let typed = format!("cargo xtask {command}");
+        ensure!(readme.contains(&typed), "README.md does not say `{typed}`");
+    }
+    let mut pages = readme.clone();
+    for page in fs::read_dir(root().join("docs"))? {
+        let page = page?.path();
+        if page.extension().is_some_and(|extension| extension == "md") {
+            pages.push_str(&fs::read_to_string(page)?);
+        }
+    }
+    for command in commands("infra/cli/src/main.rs")? {
+        let typed = format!("automations {command}");
+        ensure!(pages.contains(&typed), "neither README.md nor a page of docs/ says `{typed}`");
     }
     // The system's; handlers name themselves in the table of handlers, so that adding one edits nothing else.
     let template = read("template.yaml")? + &read("tests/handlers.yaml")?;
@@ -217,6 +218,19 @@ fn the_readme_names_the_commands_that_there_are() -> Result<()> {
         ensure!(readme.contains(name), "README.md does not name {name}");
     }
     Ok(())
+}
+
+/// The commands of a program, as they are typed: the variants of its `enum Command`.
+fn commands(main: &str) -> Result<Vec<String>> {
+    let source = read(main)?;
+    let commands = source.split("enum Command {").nth(1).and_then(|rest| rest.split("\n}").next());
+    let names = commands.context("no commands")?.lines().filter_map(|line| {
+        let line = line.strip_prefix("    ").filter(|line| line.starts_with(|c: char| c.is_uppercase()))?;
+        line.split(|c: char| !c.is_alphanumeric()).next()
+    });
+    let names: Vec<String> = names.map(in_kebab_case).collect();
+    ensure!(names.len() > 5, "{main}: {names:?}");
+    Ok(names)
 }
 
 /// A tag can be moved to other code, a commit cannot.

@@ -44,6 +44,13 @@ const RETIRED: &[(&str, &str)] = &[
     (r"(?i)\bletters?\b", "dead letter, message"),
     (r"(?i)\bis no [a-z]+", "is not a valid"),
     (r"(?i)\bshall\b", "must, is to"),
+    (r"(?i)\bprim(e|es|ed|ing)\b", "backfill"),
+    (r"(?i)\bovertak\w*", "version conflict"),
+    (r"(?i)\bsightings?\b", "token usage"),
+    (r"(?i)\bstrangers?\b", "unauthorised requests"),
+    (r"(?i)\bmisnamed\b", "unknown secret name"),
+    (r"(?i)\bambiguous\b|\bin doubt\b", "outcome unknown"),
+    (r"(?i)\bline (in|of) template\.yaml", "entry"),
 ];
 
 /// What may be written all the same: a file (or the beginning of its path), and a pattern that its line matches.

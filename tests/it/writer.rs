@@ -86,7 +86,7 @@ async fn an_organisation_of_two_keys_is_added_checked_renewed_and_removed() -> R
         dedicated_kms_key: false,
     };
     let one = all.add(&name, &new(None)).await.expect_err("two keys are required");
-    assert!(one.to_string().contains("needs a key too"), "{one:#}");
+    assert!(one.to_string().contains("needs an API key of its own"), "{one:#}");
     assert!(all.add(&name, &new(Some("wrong"))).await.is_err());
     assert!(all.list().await?.is_empty(), "a wrong key stores nothing");
     all.add(&name, &new(Some(api_key))).await?;

@@ -116,7 +116,7 @@ impl Kind {
             }
             Self::Deep { levels } => {
                 let deep = format!("{}{}", "[".repeat(*levels), "]".repeat(*levels));
-                format!("{{\"data\": {{\"answer\": {deep}}}}}").into_response()
+                format!("{{\"data\": {{\"result\": {deep}}}}}").into_response()
             }
             Self::Respond(response) => Json(response).into_response(),
             Self::CutBefore => cut(),

@@ -63,7 +63,7 @@ pub(super) struct Webhooks {
     duplicates: u32,
     /// Every nth webhook is lost: 1 loses all.
     lose_every: Option<NonZeroU64>,
-    /// Every second webhook overtakes the one before it.
+    /// Every second webhook arrives before the one sent before it.
     reorder: bool,
     /// Milliseconds between the change and the webhook.
     delay_ms: u64,
@@ -144,7 +144,7 @@ impl Webhooks {
     }
 }
 
-/// The longest time that a webhook waits to be overtaken by the next one.
+/// The longest time that a webhook is held back so that the next one arrives first.
 const MAX_HOLD: Duration = Duration::from_millis(500);
 
 /// The number of webhooks that are sent concurrently.

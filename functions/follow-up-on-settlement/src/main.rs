@@ -4,7 +4,7 @@ use automations::serde::Deserialize;
 use automations::{Action, Event, handler};
 use std::process::ExitCode;
 
-/// Its settings, from its line in template.yaml: names as people see them in Salestrekker.
+/// Its settings, from its entry in template.yaml: names as people see them in Salestrekker.
 #[derive(Deserialize)]
 #[serde(crate = "automations::serde", deny_unknown_fields)]
 struct Settings {

@@ -5,7 +5,7 @@ use automations::serde::Deserialize;
 use automations::{Action, Event, EventKind, handler};
 use std::process::ExitCode;
 
-/// Its settings, from its line in template.yaml. In `text`, `{id}`, `{workflow}`, `{from}` and `{stage}` are replaced by the
+/// Its settings, from its entry in template.yaml. In `text`, `{id}`, `{workflow}`, `{from}` and `{stage}` are replaced by the
 /// values of the event, and `{ticket}` by the ticket's name, which usually contains a client's name.
 #[derive(Deserialize)]
 #[serde(crate = "automations::serde", deny_unknown_fields)]
@@ -18,7 +18,7 @@ fn main() -> ExitCode {
     handler::run(env!("CARGO_PKG_NAME"), decide)
 }
 
-/// The actions for one event: a message if a ticket moved to another stage. The `Filter` of its line selects the stages.
+/// The actions for one event: a message if a ticket moved to another stage. The `Filter` of its entry selects the stages.
 fn decide(event: &Event, settings: &Settings) -> Vec<Action> {
     let EventKind::StageChanged { ticket, from, to } = &event.kind else { return vec![] };
     // A stage that is named `{ticket}` must not be taken for a placeholder.

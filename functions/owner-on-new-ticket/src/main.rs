@@ -5,7 +5,7 @@ use automations::serde::Deserialize;
 use automations::{Action, Event, Ticket, handler};
 use std::process::ExitCode;
 
-/// Its settings, from its line in template.yaml. The first rule that matches is used.
+/// Its settings, from its entry in template.yaml. The first rule that matches is used.
 #[derive(Deserialize)]
 #[serde(crate = "automations::serde", deny_unknown_fields)]
 struct Settings {

@@ -7,7 +7,7 @@ use automations::serde::Deserialize;
 use automations::{Action, Event, handler};
 use std::process::ExitCode;
 
-/// Its settings, from its line in template.yaml. In `name`, `{contact}` is replaced by the contact's name.
+/// Its settings, from its entry in template.yaml. In `name`, `{contact}` is replaced by the contact's name.
 #[derive(Deserialize)]
 #[serde(crate = "automations::serde", deny_unknown_fields)]
 struct Settings {

@@ -69,10 +69,11 @@ impl Environment {
             ("TABLE_NAME", "store".to_owned()),
             ("BUS_NAME", "events".to_owned()),
             ("SECRETS_PREFIX", "bench".to_owned()),
-            // The rate limit that protects the vendor would be all that is measured.
+            // The rate limit that protects the vendor would dominate the measurement.
             ("API_LIMITS", json!({ "requests_per_second": 100_000, "burst": 100_000 }).to_string()),
             ("TICKETS_PER_RUN", "200".to_owned()),
-            ("LOG_LEVEL", "info".to_owned()),
+            ("HANDLER", "follow-up-on-settlement".to_owned()),
+            ("AWS_LAMBDA_LOG_LEVEL", "INFO".to_owned()),
             ("METRICS_NAMESPACE", "bench".to_owned()),
             (
                 "SETTINGS",

@@ -59,6 +59,12 @@ impl Account {
     pub async fn target(&self) -> Result<Target> {
         let stack = self.stack.clone();
         if let Some(profile) = &self.profile {
+            // The SDK would send every call there, whatever the profile is.
+            if !Reader::of_process().or("AWS_ENDPOINT_URL", String::new()).is_empty() {
+                let text =
+                    "AWS_ENDPOINT_URL is set, and so is --profile: unset the one, or leave out the other";
+                return Err(Usage(text.to_owned()).into());
+            }
             let config = self.of_profile(profile).await?;
             return Ok(Target { config, local: None, stack });
         }

@@ -12,7 +12,7 @@ pub enum Exit {
     Problem,
     /// The command line is wrong, or names something that does not exist.
     Usage,
-    /// AWS cannot be reached: no connection, or no usable credentials.
+    /// AWS or the local stack cannot be reached: no connection, or no usable credentials.
     Unreachable,
 }
 
@@ -21,7 +21,7 @@ pub const HELP: &str = "Exit codes:
   0  done
   1  found a problem: a check failed, an item could not be processed, or the request's content is wrong
   2  wrong usage: the command line is wrong or names something that does not exist
-  3  cannot reach AWS: no connection, or no usable credentials";
+  3  cannot reach AWS or the local stack: no connection, or no usable credentials";
 
 impl Exit {
     /// Done, or a problem if something was found.
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn an_error_says_how_the_command_ends() {
-        let timeout = ConnectorError::timeout("no answer".into());
+        let timeout = ConnectorError::timeout("no response".into());
         let cases = [
             (anyhow!(Usage("which?".to_owned())).context("dlq"), Exit::Usage),
             (anyhow!(timeout).context("the table cannot be read"), Exit::Unreachable),

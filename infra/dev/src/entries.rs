@@ -1,4 +1,4 @@
-//! Whether each entry of the table of handlers fits its handler, asked of the handler's own program before it serves.
+//! Whether each entry of the table of handlers fits its handler, checked by running the handler's program with `--check`.
 
 use anyhow::{Context as _, Result};
 use automations::id::ActionId;
@@ -60,7 +60,7 @@ pub async fn put_settings(lambda: &Client, function: &str, root: &Path, name: &s
     Ok(())
 }
 
-/// What can be seen without the program.
+/// Checks that need no program.
 fn shape(row: &Row) -> Option<Problem> {
     let name = row.text("Name").unwrap_or_default();
     let id = format!("00000000-0000-5000-8000-000000000000.{name}.99");
@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn settings_are_the_programs_own_to_judge() {
         let own = std::env::current_exe().unwrap();
-        // Any program that refuses `--check` will do.
+        // Any program that fails with `--check` is sufficient.
         assert!(settings(&row("a", "''"), &own).unwrap().is_some());
         assert!(settings(&row("a", "''"), Path::new("/nowhere/a")).is_err());
     }

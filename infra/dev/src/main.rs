@@ -33,7 +33,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Show the functions' log lines as they come, and each event's timeline
+    /// Show the functions' log lines as they arrive, and each event's timeline
     Logs {
         #[arg(long)]
         only: Vec<String>,
@@ -47,7 +47,7 @@ enum Command {
         #[arg(long)]
         kept: bool,
     },
-    /// Put a program into a function's place
+    /// Replace a function's program
     Swap { function: String, program: PathBuf },
     /// Give a handler the settings of its entry in template.yaml
     Settings {

@@ -1,4 +1,4 @@
-//! A function's new code in the place of the old, while what waits for it waits on its queue.
+//! Replaces a function's code while its messages wait in the queue.
 
 use anyhow::{Context as _, Result};
 use automations::clock;
@@ -23,23 +23,23 @@ pub struct Swap {
     pub sqs: aws_sdk_sqs::Client,
 }
 
-/// What feeds a function: a mapping of Lambda's, and the queue that it reads, by name.
+/// An event source mapping of a function, and the name of its queue.
 struct FeedingQueue {
     mapping: String,
     queue: String,
 }
 
 impl Swap {
-    /// Puts the program into the function's place.
+    /// Replaces the function's program.
     ///
     /// # Errors
-    /// As the program cannot be read, or a request fails.
+    /// If the program cannot be read, or a request fails.
     pub async fn swap(&self, function: &str, program: &Path) -> Result<()> {
         let package = package(program)?;
         let sources = self.sources(function).await?;
         self.feed(&sources, false).await?;
         let swapped = self.rest_and_put(function, &sources, package).await;
-        // Whatever became of it, what waits goes on.
+        // Resume delivery even if the swap failed.
         self.feed(&sources, true).await?;
         swapped
     }
@@ -79,12 +79,15 @@ impl Swap {
     async fn feed(&self, sources: &[FeedingQueue], enabled: bool) -> Result<()> {
         for FeedingQueue { mapping, queue } in sources {
             let request = self.lambda.update_event_source_mapping().uuid(mapping).enabled(enabled);
-            request.send().await.with_context(|| format!("what feeds from {queue} cannot be changed"))?;
+            request
+                .send()
+                .await
+                .with_context(|| format!("the event source mapping of {queue} cannot be changed"))?;
         }
         Ok(())
     }
 
-    /// Waits until no message of the queue is held.
+    /// Waits until no message of the queue is in flight.
     async fn rest(&self, queue: &str) -> Result<()> {
         let url = self.sqs.get_queue_url().queue_name(queue).send().await?.queue_url.unwrap_or_default();
         let until = clock::now().later(MAX_REST);
@@ -94,10 +97,7 @@ impl Swap {
             if held.is_none_or(|held| held == "0") || clock::now() > until {
                 return Ok(());
             }
-            #[expect(
-                clippy::disallowed_methods,
-                reason = "the pause between two looks at something that can be seen"
-            )]
+            #[expect(clippy::disallowed_methods, reason = "the pause between two checks of a condition")]
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }

@@ -47,7 +47,7 @@ pub(crate) fn run(only: Option<Part>) -> Result<()> {
     Ok(())
 }
 
-/// What can be said of one's own handlers in about a minute: `cargo xtask check`.
+/// The checks that take about a minute: `cargo xtask check`.
 pub(crate) fn quick() -> Result<()> {
     style()?;
     unit()?;
@@ -105,7 +105,10 @@ fn end_to_end() -> Result<()> {
         "see .local/log/test-ministack.log for what the functions logged",
     )?;
     // Alone, as it changes what all tests read.
-    running.deploy_with("LogLevel=DEBUG WorkTimeout=50 StageAgeDays=5")?;
+    {
+        let _turn = turn::take()?;
+        running.deploy_with("LogLevel=DEBUG WorkTimeout=50 StageAgeDays=5")?;
+    }
     let mut smoke =
         cargo(&["run", "--quiet", "--locked", "--package", "automations-cli", "--", "smoke", "--local"]);
     found_by(&mut smoke, &running.place());
@@ -114,11 +117,11 @@ fn end_to_end() -> Result<()> {
     say("\n— chaos, a small run");
     let small = ["--seed", "7", "--tickets", "24", "--events", "240", "--kills", "48"].map(OsString::from);
     if chaos::run(&small)? != ExitCode::SUCCESS {
-        bail!("an effect was lost, doubled or misordered; see .local/log/chaos-ministack.log");
+        bail!("an effect was lost, duplicated or out of order; see .local/log/chaos-ministack.log");
     }
     say("\n— sizes, memory, requests and calls of the release build");
     if bench::run(&[OsString::from("--short")])? != ExitCode::SUCCESS {
-        bail!("a bound of docs/performance.md does not hold");
+        bail!("a limit of docs/performance.md is exceeded");
     }
     Ok(())
 }
@@ -129,7 +132,7 @@ fn cargo(arguments: &[&str]) -> Command {
     cargo
 }
 
-/// Runs a check with its output where the person sees it.
+/// Runs a check with its output on the terminal.
 fn check(name: &str, mut command: Command, next: &str) -> Result<()> {
     say(&format!("\n— {name}"));
     let status = command.status().with_context(|| format!("{name} cannot be started"))?;

@@ -1,4 +1,4 @@
-//! `cargo xtask dev`: the local stack, and in it every saved file a moment later.
+//! `cargo xtask dev`: the local stack, to which every saved file is deployed within seconds.
 
 use crate::changes::{Watched, Work};
 use crate::entries::{build_and_check, check_entries};
@@ -24,13 +24,13 @@ const PARAMETERS: &str = "WorkTimeout=6 WorkVisibilityTimeout=36";
 /// Which lines are shown.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// Show this function's lines only; again for more
+    /// Only this function's lines; may be repeated
     #[arg(long, value_name = "FUNCTION")]
     only: Vec<String>,
-    /// The least important lines that are shown
+    /// The lowest level shown
     #[arg(long, value_enum, default_value_t = Level::Info)]
     level: Level,
-    /// Show lines that hold this text only
+    /// Only lines that contain this text
     #[arg(long)]
     text: Option<String>,
     /// Print each log line as one JSON object, without colours
@@ -59,14 +59,16 @@ struct Dev {
     programs: BTreeMap<String, PathBuf>,
     /// Changes that are not served yet, as they did not build or did not deploy.
     owed: Work,
-    /// Programs that were put into place.
+    /// The number of programs that were swapped in.
     count: usize,
     /// The parameters of the first deployment, and the template's defaults then.
     parameters: String,
     defaults: BTreeMap<String, String>,
     /// template.yaml as it serves.
     template: String,
-    /// What the engine logs; a function that cannot start says so only there.
+    /// Handlers whose settings were put in directly.
+    settings: BTreeSet<String>,
+    /// The engine's log, the only output of a function that cannot start.
     engine_log: EngineLog,
 }
 
@@ -104,7 +106,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     for (name, value) in running.place().as_object().into_iter().flatten() {
         say(&format!("  {name:<24} {}", value.as_str().unwrap_or_default()));
     }
-    say("\n  save a file of functions/ or shared/ and it serves a moment later; Ctrl-C ends all of it\n");
+    say("\n  save a file of functions/ or shared/ and it serves seconds later; Ctrl-C stops everything\n");
     let logs = running.alongside("logs", &mut logs)?;
     let (serving, programs, owed) = (BTreeMap::new(), BTreeMap::new(), Work::default());
     let engine_log = EngineLog { path: log_path("dev-ministack.log")?, read: 0, last: String::new() };
@@ -119,6 +121,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         parameters,
         defaults,
         template,
+        settings: BTreeSet::new(),
         engine_log,
     }
     .follow()
@@ -142,68 +145,102 @@ impl Dev {
                 self.watched.saved().map(Ok)
             });
             let saved = seen.context("no change was seen")??;
-            let new = Work::about(&saved);
-            self.owed.deploy |= new.deploy;
-            self.owed.all |= new.all;
-            self.owed.functions.extend(new.functions);
-            match self.take_up(&saved) {
+            // What failed before is still owed, and a deployment takes the settings along.
+            let settings = if self.owed == Work::default() { self.changed_settings(&saved)? } else { None };
+            let done = if let Some(names) = &settings {
+                self.take_up_settings(names)
+            } else {
+                let new = Work::about(&saved);
+                self.owed.deploy |= new.deploy;
+                self.owed.all |= new.all;
+                self.owed.functions.extend(new.functions);
+                self.take_up(&saved)
+            };
+            match done {
                 Err(_) if is_ending() => {}
-                Err(error) => say(&format!(
-                    "  ✗ {error:#}\n    what was deployed goes on serving; fix it and save again"
-                )),
-                Ok(()) => self.owed = Work::default(),
+                Err(error) => {
+                    say(&format!(
+                        "  ✗ {error:#}\n    the deployed version keeps serving; fix the error and save again"
+                    ));
+                }
+                Ok(()) => {
+                    self.owed = Work::default();
+                    let took = self.watched.since(&saved).as_secs_f64();
+                    say(&format!("  ✓ it serves, {took:.1} s after it was saved"));
+                }
             }
         }
     }
 
-    /// Builds and deploys what is owed.
+    /// The handlers whose settings changed, if nothing else did.
+    fn changed_settings(&self, saved: &BTreeSet<PathBuf>) -> Result<Option<Vec<String>>> {
+        let is_alone = saved.iter().all(|path| path.to_str() == Some("template.yaml"));
+        Ok(if is_alone { changed_settings(&self.template, &template_text()?) } else { None })
+    }
+
+    fn take_up_settings(&mut self, names: &[String]) -> Result<()> {
+        let template = template_text()?;
+        say(&format!("  ↻ template.yaml: new settings of {}", names.join(", ")));
+        {
+            let _turn = turn::take()?;
+            build_and_check()?;
+        }
+        for name in names {
+            self.put_settings(name)?;
+            self.settings.insert(name.clone());
+        }
+        self.template = template;
+        Ok(())
+    }
+
+    fn put_settings(&mut self, name: &str) -> Result<()> {
+        let mut settings = command(binary("dev"));
+        found_by(&mut settings, &self.running.place());
+        settings.args(["settings", "--root"]).arg(root()).arg(name);
+        if !self.running.to_its_end("settings", &mut settings)? {
+            bail!("{name} keeps its old settings");
+        }
+        Ok(())
+    }
+
+    /// Builds and deploys the pending changes.
     fn take_up(&mut self, saved: &BTreeSet<PathBuf>) -> Result<()> {
         let what = saved.iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
         let what = what.get(..4).map_or_else(|| what.join(", "), |few| format!("{}, …", few.join(", ")));
-        let template = template_text()?;
-        let changed = changed_settings(&self.template, &template).filter(|_| is_template_alone(saved));
-        if let Some(names) = changed.filter(|_| !self.owed.all && self.owed.functions.is_empty()) {
-            if names.is_empty() {
-                return Ok(());
-            }
-            say(&format!("  ↻ {what}: new settings of {}", names.join(", ")));
-            build_and_check()?;
-            for name in names {
-                let mut settings = command(binary("dev"));
-                found_by(&mut settings, &self.running.place());
-                settings.args(["settings", "--root"]).arg(root()).arg(&name);
-                if !self.running.to_its_end("settings", &mut settings)? {
-                    bail!("{name} keeps its old settings");
-                }
-            }
-            self.template = template;
-        } else if self.owed.deploy {
+        if self.owed.deploy {
             say(&format!("  ↻ {what}: building all, and deploying again"));
-            let _turn = turn::take()?;
-            build(Template::Project)?;
-            build_tool()?;
-            self.running.deploy_with(&self.parameters()?)?;
-            self.template = template;
-            self.serving.clear();
-            // If a saved file was reverted, SAM sees no change; but what was swapped in is not what SAM deployed.
-            let deployed = deployed()?;
-            let swapped: Vec<String> =
-                self.programs.keys().filter(|name| deployed.contains(name)).cloned().collect();
-            self.build_and_swap(&swapped)?;
+            self.deploy()?;
         } else {
             let names = self.names()?;
-            if names.is_empty() {
-                return Ok(());
-            }
             say(&format!(
                 "  ↻ {what}: building {}",
                 if self.owed.all { "all functions".to_owned() } else { names.join(", ") }
             ));
             self.build_and_swap(&names)?;
         }
-        let took = self.watched.since(saved).as_secs_f64();
-        say(&format!("  ✓ it serves, {took:.1} s after it was saved"));
         Ok(())
+    }
+
+    fn deploy(&mut self) -> Result<()> {
+        let template = template_text()?;
+        {
+            let _turn = turn::take()?;
+            build(Template::Project)?;
+            build_tool()?;
+            self.running.deploy_with(&self.parameters()?)?;
+        }
+        self.template = template;
+        self.serving.clear();
+        // If a saved file was reverted, SAM sees no change; but what was put in directly is not what SAM deployed.
+        let deployed = deployed()?;
+        let is_there = |name: &&String| self.template.contains(&format!("      Name: {name}\n"));
+        let put: Vec<String> = self.settings.iter().filter(is_there).cloned().collect();
+        for name in &put {
+            self.put_settings(name)?;
+        }
+        let swapped: Vec<String> =
+            self.programs.keys().filter(|name| deployed.contains(name)).cloned().collect();
+        self.build_and_swap(&swapped)
     }
 
     /// The parameters of the first deployment, and those whose default was changed since: CloudFormation keeps the former
@@ -218,7 +255,7 @@ impl Dev {
         Ok(format!("{} {}", self.parameters, changed.join(" ")).trim_end().to_owned())
     }
 
-    /// The functions that are owed; says which are not deployed.
+    /// The functions with pending changes; reports those that are not deployed.
     fn names(&self) -> Result<Vec<String>> {
         let deployed = deployed()?;
         let is_there = |name: &&String| root().join("functions").join(name).exists();
@@ -235,6 +272,7 @@ impl Dev {
         if names.is_empty() {
             return Ok(());
         }
+        let _turn = turn::take()?;
         let mut cargo = command("cargo");
         cargo.args(["build", "--quiet", "--locked", "--bins", "--package", "dev"]);
         cargo.args(names.iter().flat_map(|name| ["--package", name]));
@@ -294,10 +332,6 @@ impl EngineLog {
 
 fn template_text() -> Result<String> {
     fs::read_to_string(root().join("template.yaml")).context("template.yaml cannot be read")
-}
-
-fn is_template_alone(saved: &BTreeSet<PathBuf>) -> bool {
-    saved.iter().all(|path| path.to_str() == Some("template.yaml"))
 }
 
 /// The functions that template.yaml names.

@@ -9,7 +9,7 @@ use clap::Args;
 /// Which lines.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// Only lines that hold this text, such as a hint's, an event's or a ticket's id
+    /// Only lines that contain this text, such as a hint's, an event's or a ticket's id
     #[arg(long)]
     text: Option<String>,
     /// Only this function's lines; may be repeated
@@ -21,7 +21,7 @@ pub(crate) struct Options {
     /// Print each line as one JSON object
     #[arg(long)]
     json: bool,
-    /// Show new lines as they come, until Ctrl-C
+    /// Show new lines as they arrive, until Ctrl-C
     #[arg(long)]
     follow: bool,
 }

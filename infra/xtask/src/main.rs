@@ -67,7 +67,7 @@ enum Command {
         #[command(flatten)]
         options: dev::Options,
     },
-    /// Run the simulated Salestrekker API alone, with an invented brokerage
+    /// Run the stand-in, a model of Salestrekker's API, alone, with an invented brokerage
     StandIn(StandIn),
     /// Run the checks of about a minute: format, clippy, unit tests, the handlers' entries, the templates
     Check,
@@ -95,7 +95,7 @@ enum Command {
     Sbom,
 }
 
-/// The options of the simulated API; its program defines them again.
+/// The options of the stand-in; its program defines them again.
 #[derive(Args)]
 struct StandIn {
     /// The port on 127.0.0.1

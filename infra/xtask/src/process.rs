@@ -45,7 +45,7 @@ impl Started {
         since(self.pid).is_some_and(|since| since == self.since)
     }
 
-    /// Ends it with its children: politely, then not.
+    /// Stops it and its children: SIGTERM, then SIGKILL after five seconds.
     pub(crate) fn stop(&self) {
         let Some(group) = Pid::from_raw(self.pid).filter(|_| self.runs()) else { return };
         let _ = kill_process_group(group, Signal::TERM);

@@ -103,10 +103,15 @@ fn with_table(template: &str, table: &str) -> Result<String> {
     let start = template.find("\n  Handler:\n").context("template.yaml has no table of handlers")?;
     let start = start.saturating_add(1);
     let (before, rest) = template.split_at(start);
-    let end = rest
-        .find("\n\n")
-        .context("the table of handlers in template.yaml does not end with an empty line")?;
-    let (_, after) = rest.split_at(end);
+    // Empty lines may be between entries.
+    let own: usize = rest
+        .split_inclusive('\n')
+        .skip(1)
+        .take_while(|line| line.trim().is_empty() || line.starts_with("    "))
+        .map(str::len)
+        .sum();
+    let own = own.saturating_add("  Handler:\n".len());
+    let (_, after) = rest.split_at_checked(own).context("the table of handlers cannot be read")?;
     let rows = table.split_once("Handler:\n").context("tests/handlers.yaml has no table")?.1;
     let indented: Vec<String> = rows.lines().map(|line| format!("  {line}")).collect();
     let names: Vec<&str> = rows
@@ -117,7 +122,7 @@ fn with_table(template: &str, table: &str) -> Result<String> {
     let loops = "Fn::ForEach::Handlers:\n    - Name\n    - [";
     let (head, list) = after.split_once(loops).context("template.yaml has no loop over its handlers")?;
     let (_, tail) = list.split_once(']').context("the loop over the handlers has no list")?;
-    Ok(format!("{before}  Handler:\n{}{head}{loops}{}]{tail}", indented.join("\n"), names.join(", ")))
+    Ok(format!("{before}  Handler:\n{}\n\n{head}{loops}{}]{tail}", indented.join("\n"), names.join(", ")))
 }
 
 /// Parameters are two spaces deep, and a default is a word or in quotes.
@@ -158,7 +163,7 @@ mod tests {
             text.contains("  Handler:\n    FollowUpInOtherWords:\n      Name: follow-up-in-other-words\n")
         );
         assert!(text.contains("\"+61\"}'\n\n# -"), "the rest follows after an empty line");
-        let added = own.replace("  Handler:\n", "  Handler:\n    Own:\n      Name: a-users-own\n");
+        let added = own.replace("  Handler:\n", "  Handler:\n    Own:\n      Name: a-users-own\n\n");
         assert!(!with_table(&added, &table).unwrap().contains("a-users-own"));
     }
 

@@ -1,4 +1,4 @@
-//! One command at a time builds and deploys: two at once would take each other's programs away.
+//! One command at a time builds and deploys: two at once would overwrite each other's build.
 
 use crate::project::local;
 use crate::steps::say;
@@ -20,9 +20,9 @@ pub(crate) fn take() -> Result<Turn> {
         Err(TryLockError::WouldBlock) => {
             let owner = fs::read_to_string(&path).unwrap_or_default();
             say(&format!("  … waiting: another command builds or deploys here ({})", owner.trim()));
-            file.lock().context("the turn to build cannot be waited for")?;
+            file.lock().context("cannot wait for the build lock")?;
         }
-        Err(TryLockError::Error(error)) => return Err(error).context("the turn to build cannot be taken"),
+        Err(TryLockError::Error(error)) => return Err(error).context("cannot take the build lock"),
     }
     file.set_len(0)?;
     file.rewind()?;

@@ -12,9 +12,9 @@ use tokio::sync::MutexGuard;
 pub(crate) struct Bounds {
     /// While the source does not respond, a stale value is served for this much longer.
     pub(crate) grace: Duration,
-    /// After a failed request, the source is not asked for this long, if there is a value to serve.
+    /// After a failed request, no request is made for this long, if there is a value to serve.
     pub(crate) pause: Duration,
-    /// This many values are kept. If there are more, all are dropped and requested again.
+    /// The maximum number of values. If there are more, all are dropped and requested again.
     pub(crate) most: usize,
 }
 

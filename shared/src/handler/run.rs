@@ -26,7 +26,7 @@ const MAX_DRY_RUN: Duration = Duration::from_secs(30);
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Runs a handler; the only line of its `main`. `name` is the handler's folder, `env!("CARGO_PKG_NAME")`, and is used in a dry
-/// run. The settings are the JSON in the variable `SETTINGS`, from the handler's line in template.yaml.
+/// run. The settings are the JSON in the variable `SETTINGS`, from the handler's entry in template.yaml.
 ///
 /// ```no_run
 /// use automations::{Action, Event, handler};
@@ -50,7 +50,7 @@ pub fn run<Settings: DeserializeOwned>(name: &'static str, decide: Decide<Settin
     start(name, |_context| Ok(decide))
 }
 
-/// Runs a handler that needs more than its event, and reads it from Salestrekker as it is now. Its line in template.yaml has
+/// Runs a handler that needs more than its event, and reads it from Salestrekker as it is now. Its entry in template.yaml has
 /// `ApiAccess: api-token`. It cannot write, and `decide` may be called more than once for an event.
 pub fn run_reading<Settings, D>(name: &'static str, decide: D) -> ExitCode
 where

@@ -54,7 +54,7 @@ impl ChangeMark {
         Self(format!("client_removed {client}"))
     }
 
-    /// The mark of what happened; none for what no action of ours does.
+    /// The change mark of an event; none if no action of ours causes events of this kind.
     pub fn of(kind: &EventKind) -> Option<Self> {
         match kind {
             EventKind::TicketCreated { .. } => Some(Self::created()),

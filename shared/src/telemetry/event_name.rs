@@ -53,7 +53,7 @@ pub enum EventName {
     /// The delay of a message could not be changed; the queue's own applies.
     #[strum(serialize = "message.delay_not_changed")]
     MessageDelayNotChanged,
-    /// Tickets are due and were queued.
+    /// The number of tickets that are due, before any is queued.
     #[strum(serialize = "reconcile.due")]
     ReconcileDue,
     /// The hints queue is full, so the reconciler added nothing.

@@ -16,6 +16,7 @@ use automations::store::Store;
 use automations::{Event, EventKind, aws};
 use aws_sdk_eventbridge::Client as EventBridge;
 use aws_sdk_sqs::Client as Sqs;
+use aws_sdk_sqs::operation::get_queue_url::GetQueueUrlError;
 use aws_sdk_sqs::types::QueueAttributeName;
 use clap::Args;
 use serde_json::json;
@@ -240,13 +241,15 @@ impl Replayer {
 
     async fn queue_url(&self, handler: &str) -> Result<String> {
         let response = self.sqs.get_queue_url().queue_name(format!("{}-{handler}", self.stack)).send().await;
-        let url = response.ok().and_then(|response| response.queue_url);
-        url.with_context(|| {
-            format!(
-                "there is no handler {handler} in the stack {}; see the table `Handler` in template.yaml",
-                self.stack
-            )
-        })
+        match response {
+            Ok(response) => response.queue_url.context("SQS names no URL of the handler's queue"),
+            Err(error) if error.as_service_error().is_some_and(GetQueueUrlError::is_queue_does_not_exist) => {
+                let table = "see the table `Handler` in template.yaml";
+                Err(Usage(format!("there is no handler {handler} in the stack {}; {table}", self.stack))
+                    .into())
+            }
+            Err(error) => Err(error).context("SQS does not say where the handler's queue is"),
+        }
     }
 
     /// The patterns of the rules that send events to a handler's queue.

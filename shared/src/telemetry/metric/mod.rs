@@ -20,8 +20,7 @@ pub enum Metric {
     Webhooks(TokenStage),
     /// Requests that webhook-ingest rejected.
     RequestsRejected(RejectionReason),
-    /// Age beyond its time of a cached secret that is still used, as Secrets Manager does not respond; in
-    /// seconds.
+    /// Age in seconds of a cached secret that is used past its time, as Secrets Manager does not respond.
     StaleSecretAge,
     /// Days until the API token that was just read expires.
     TokenDaysLeft,

@@ -174,7 +174,7 @@ async fn redrive(
         print(&summary(&redriven, outcome.as_ref()))?;
     }
     let is_back = outcome.is_some_and(|outcome| !outcome.came_back.is_empty());
-    Ok(Exit::problem_if(is_back || redriven.on_unknown_outcome > 0))
+    Ok(Exit::problem_if(is_back || redriven.outcome_unknown > 0))
 }
 
 /// A person who looks for a message must learn that it is there.
@@ -231,10 +231,10 @@ fn summary(redriven: &Redriven, outcome: Option<&Outcome>) -> String {
         }
     }
     let sent = parts.join("; ");
-    if redriven.on_unknown_outcome == 0 {
+    if redriven.outcome_unknown == 0 {
         return sent;
     }
-    let stay = count(u64::try_from(redriven.on_unknown_outcome).unwrap_or(u64::MAX), "stays", "stay");
+    let stay = count(u64::try_from(redriven.outcome_unknown).unwrap_or(u64::MAX), "stays", "stay");
     format!(
         "{sent}\n{stay} because the outcome is unknown ({}): check in Salestrekker whether the action took effect, then \
          `dlq drop`, or `dlq redrive --retry-unknown`",
@@ -255,7 +255,7 @@ mod tests {
         assert_eq!(summary(&redriven, None), "2 sent back");
         let open = Outcome { is_open: true, ..Outcome::default() };
         assert!(summary(&redriven, Some(&open)).contains("still being processed"));
-        let unknown = Redriven { on_unknown_outcome: 1, ..Redriven::default() };
+        let unknown = Redriven { outcome_unknown: 1, ..Redriven::default() };
         assert!(summary(&unknown, None).contains("1 stays because the outcome is unknown (outcome_unknown)"));
     }
 

@@ -22,7 +22,7 @@ const SYSTEM_QUEUES: [&str; 2] = ["hints", "actions"];
 
 impl Content {
     /// What a body is about: a hint, an event in its envelope, or an action. `owner` is the queue's name between the stack's and
-    /// `-dead-characters`: a handler's name, `hints` or `actions`.
+    /// `-dead-letters`: a handler's name, `hints` or `actions`.
     pub(crate) fn of(body: &str, owner: &str) -> Self {
         let body: Value = serde_json::from_str(body).unwrap_or_default();
         let text = |path: &str| body.pointer(path).and_then(Value::as_str);

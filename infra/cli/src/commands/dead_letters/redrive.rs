@@ -4,7 +4,7 @@
 use super::{DeadLetter, DeadLetterQueues, Selection};
 use crate::report::say;
 use anyhow::{Context as _, Result};
-use automations::clock::{self, Timestamp};
+use automations::clock;
 use automations::json::from_json;
 use automations::model::action::PlannedAction;
 use automations::reason::Reason;
@@ -23,10 +23,13 @@ pub struct Redriven {
     /// The number of messages that were sent back.
     pub redriven: usize,
     /// The number of messages that stay, because their actions may have taken effect.
-    pub on_unknown_outcome: usize,
+    pub outcome_unknown: usize,
     /// By source queue's URL: fingerprints of the bodies that were sent back to it.
     #[serde(skip)]
     pub(super) sent: BTreeMap<String, BTreeSet<u64>>,
+    /// The ids of the dead letters that were there at the start: two of them may have the same body.
+    #[serde(skip)]
+    pub(super) present: BTreeSet<String>,
 }
 
 /// What became of the messages that were sent back.
@@ -40,7 +43,6 @@ pub struct Outcome {
 
 /// One run: what it has done, and which messages belong to it.
 struct Run<'a> {
-    start: Timestamp,
     selection: &'a Selection,
     retry_unknown: Option<&'a Store>,
     redriven: Redriven,
@@ -53,7 +55,7 @@ impl DeadLetterQueues {
     /// # Errors
     /// If a request fails; what was sent back by then is no longer in the dead-letter queue.
     pub async fn redrive(&self, selection: &Selection, retry_unknown: Option<&Store>) -> Result<Redriven> {
-        let mut run = Run { start: clock::now(), selection, retry_unknown, redriven: Redriven::default() };
+        let mut run = Run { selection, retry_unknown, redriven: Redriven::default() };
         let mut before = 0;
         // A FIFO queue shows the rest of a group only after its first messages are deleted.
         loop {
@@ -69,12 +71,16 @@ impl DeadLetterQueues {
 
     async fn redrive_round(&self, run: &mut Run<'_>) -> Result<()> {
         let mut stay = Vec::new();
-        run.redriven.on_unknown_outcome = 0;
-        for dead_letter in self.select(run.selection).await? {
-            let is_new = dead_letter.dead_lettered_at > run.start || run.redriven.has_sent(&dead_letter);
+        run.redriven.outcome_unknown = 0;
+        let dead_letters = self.select(run.selection).await?;
+        if run.redriven.sent.is_empty() {
+            run.redriven.present = dead_letters.iter().map(|dead_letter| dead_letter.id.clone()).collect();
+        }
+        for dead_letter in dead_letters {
+            let is_new = run.redriven.has_come_back(&dead_letter);
             let is_unknown = dead_letter.reason == Reason::OutcomeUnknown.as_str();
             if is_new || (is_unknown && run.retry_unknown.is_none()) {
-                let count = &mut run.redriven.on_unknown_outcome;
+                let count = &mut run.redriven.outcome_unknown;
                 *count = count.saturating_add(usize::from(!is_new));
                 stay.push(dead_letter);
                 continue;
@@ -82,7 +88,7 @@ impl DeadLetterQueues {
             if let (true, Some(store)) = (is_unknown, run.retry_unknown) {
                 let Ok(planned) = from_json::<PlannedAction>(dead_letter.body.as_bytes()) else {
                     say(&format!("{} stays: it is not an action", dead_letter.id));
-                    run.redriven.on_unknown_outcome = run.redriven.on_unknown_outcome.saturating_add(1);
+                    run.redriven.outcome_unknown = run.redriven.outcome_unknown.saturating_add(1);
                     stay.push(dead_letter);
                     continue;
                 };
@@ -143,7 +149,7 @@ impl DeadLetterQueues {
             let name = name.strip_suffix(".fifo").unwrap_or(name);
             let selection = Selection { queue: Some(format!("{name}-dead-letters")), ..Selection::default() };
             for (dead_letter, _) in self.show(&selection).await? {
-                if redriven.has_sent(&dead_letter) {
+                if redriven.has_come_back(&dead_letter) {
                     let count: &mut usize = came_back.entry(dead_letter.reason).or_default();
                     *count = count.saturating_add(1);
                 }
@@ -154,10 +160,11 @@ impl DeadLetterQueues {
 }
 
 impl Redriven {
-    fn has_sent(&self, dead_letter: &DeadLetter) -> bool {
-        self.sent
-            .get(&source_of(dead_letter))
-            .is_some_and(|sent| sent.contains(&fingerprint(&dead_letter.body)))
+    /// Whether a dead letter was sent back in this run and has failed again: then it is a new message with the same body.
+    fn has_come_back(&self, dead_letter: &DeadLetter) -> bool {
+        let sent = self.sent.get(&source_of(dead_letter));
+        let has_sent = sent.is_some_and(|sent| sent.contains(&fingerprint(&dead_letter.body)));
+        has_sent && !self.present.contains(&dead_letter.id)
     }
 }
 

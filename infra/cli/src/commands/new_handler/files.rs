@@ -5,7 +5,7 @@ use crate::exit_code::Usage;
 use crate::template_table::Row;
 use anyhow::Result;
 
-/// A longer one would make `{stack}-{name}-dead-characters` longer than a queue's name may be, for a long stack name.
+/// A longer one would make `{stack}-{name}-dead-letters` longer than a queue's name may be, for a long stack name.
 const LONGEST: usize = 40;
 
 /// A handler as `new-handler` writes it: determined by its name, its events and whether it reads.

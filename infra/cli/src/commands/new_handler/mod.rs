@@ -123,7 +123,7 @@ fn remove(root: &Path, name: &str, force: bool) -> Result<String> {
         && !is_shared
         && let Some(edited) = first_edited(&folder, &row)?
     {
-        let text = format!("{code}/{edited} is not as new-handler wrote it; --force removes it nevertheless");
+        let text = format!("{code}/{edited} was edited after new-handler wrote it; add --force to remove it");
         return Err(Usage(text).into());
     }
     fs::write(root.join("template.yaml"), template_table::without(&template, &row.id)?)?;

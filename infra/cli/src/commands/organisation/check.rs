@@ -6,6 +6,7 @@ use automations::aws::secret::{self, Access, ApiToken, Kind, TokenStage};
 use automations::clock::Timestamp;
 use automations::failure::Failure as _;
 use automations::id::OrganisationId;
+use automations::reason::Reason;
 use automations::salestrekker::Error;
 use serde::Serialize;
 
@@ -61,9 +62,10 @@ impl Organisations {
         };
         for (kind, _) in self.tokens().await? {
             let value = self.value(organisation, kind).await?;
-            match value.and_then(|value| secret::parse::<ApiToken>(&value).ok()) {
-                Some(token) => self.try_token(&token, now, &mut report).await,
-                None => report.refuse("secret_invalid"),
+            match value.map(|value| secret::parse::<ApiToken>(&value)) {
+                Some(Ok(token)) => self.try_token(&token, now, &mut report).await,
+                Some(Err(_)) => report.refuse(Reason::SecretInvalid.as_str()),
+                None => report.refuse(Reason::SecretNotFound.as_str()),
             }
         }
         // Without a token no host was asked.

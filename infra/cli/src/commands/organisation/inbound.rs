@@ -87,7 +87,10 @@ impl Organisations {
         let other = match self.secrets.describe_secret().secret_id(other).send().await {
             Ok(other) => other,
             Err(error) if error.code() == Some("ResourceNotFoundException") => {
-                return self.existing(organisation).await;
+                self.existing(organisation).await?;
+                bail!(
+                    "{organisation} has no webhook-token; run `automations organisation add {organisation}` again"
+                );
             }
             Err(error) => return Err(error).context("Secrets Manager does not respond"),
         };
