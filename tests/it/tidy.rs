@@ -82,11 +82,11 @@ fn is_variable(name: &&str) -> bool {
 
 /// A function dead-letters a message with its reason before the queue would do so without one.
 #[test]
-fn every_queue_gives_a_message_up_just_after_its_function_does() -> Result<()> {
+fn every_queue_leaves_a_message_to_its_function_first() -> Result<()> {
     let templates = read("template.yaml")? + &read("infra/stacks/store.yaml")?;
     let counts: Vec<&str> = templates.split("maxReceiveCount: ").skip(1).collect();
     assert_eq!(counts.len(), 3);
-    let wanted = (automations::aws::batch::MAX_RECEIVES + 1).to_string();
+    let wanted = automations::aws::batch::QUEUE_MAX_RECEIVES.to_string();
     ensure!(counts.iter().all(|rest| rest.starts_with(&format!("{wanted} "))), "not all are {wanted}");
     Ok(())
 }

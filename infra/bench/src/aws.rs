@@ -78,7 +78,11 @@ impl Aws {
             "GetItem" => {
                 self.item(request.get("Key")?).map_or_else(|| json!({}), |item| json!({ "Item": item }))
             }
-            "GetQueueAttributes" => json!({ "Attributes": { "ApproximateNumberOfMessages": "0" } }),
+            "GetQueueAttributes" => json!({ "Attributes": {
+                "ApproximateNumberOfMessages": "0",
+                "ApproximateNumberOfMessagesNotVisible": "0",
+                "ApproximateNumberOfMessagesDelayed": "0",
+            } }),
             "Query" => json!({ "Items": [], "Count": 0 }),
             "PutItem" | "UpdateItem" => {
                 self.charge(self.write(request), 1);

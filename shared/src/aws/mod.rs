@@ -4,6 +4,7 @@
 //! The region and the credentials come from the environment variables that Lambda sets, and from nowhere
 //! else: the SDK's own loader would add profiles, SSO and instance metadata to every function.
 
+mod attribute;
 pub mod batch;
 pub(crate) mod batching;
 pub mod bus;
@@ -18,6 +19,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_sqs::config::SharedCredentialsProvider;
+use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
     SharedHttpConnector,
@@ -87,13 +89,28 @@ pub fn secrets_manager(config: &SdkConfig) -> aws_sdk_secretsmanager::Client {
     aws_sdk_secretsmanager::Client::new(config)
 }
 
-/// Whether the service rejected this very request, so that it would reject the same request again: a 4xx
-/// other than 429.
-pub(crate) fn is_client_error<E>(error: &aws_sdk_sqs::error::SdkError<E>) -> bool {
-    error
-        .raw_response()
-        .is_some_and(|response| response.status().is_client_error() && response.status().as_u16() != 429)
+/// Whether the service rejected this very request, so that it would reject the same request again: a 4xx that is not
+/// throttling. DynamoDB, Secrets Manager and KMS throttle with HTTP 400, so the error code decides.
+pub(crate) fn is_client_error<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
+    let status = error.raw_response().map(HttpResponse::status);
+    let is_throttled = error.code().is_some_and(|code| THROTTLING_CODES.contains(&code));
+    !is_throttled && status.is_some_and(|status| status.is_client_error() && status.as_u16() != 429)
 }
+
+/// The codes with which AWS asks for fewer requests, or for the same one later, with HTTP 400 (the services' API references,
+/// "Common errors"; Amazon DynamoDB Developer Guide, "Error handling").
+const THROTTLING_CODES: [&str; 10] = [
+    "KMSThrottlingException",
+    "LimitExceededException",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+    "TransactionInProgressException",
+];
 
 /// The SDK's HTTP client: all its requests use this client's connections.
 fn http_client(client: reqwest::Client) -> SharedHttpClient {

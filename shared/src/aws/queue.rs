@@ -79,18 +79,25 @@ impl Queue {
         results
     }
 
-    /// The approximate number of messages that wait in the queue.
+    /// The approximate number of messages in the queue: those that wait, those in flight, which may fail and be received
+    /// again, and delayed ones.
     ///
     /// # Errors
     /// [`Error`].
     pub async fn approximate_length(&self) -> Result<u64, Error> {
-        let name = QueueAttributeName::ApproximateNumberOfMessages;
-        let request = self.client.get_queue_attributes().queue_url(&self.url).attribute_names(name.clone());
+        let names = [
+            QueueAttributeName::ApproximateNumberOfMessages,
+            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+            QueueAttributeName::ApproximateNumberOfMessagesDelayed,
+        ];
+        let request = self.client.get_queue_attributes().queue_url(&self.url);
+        let request = request.set_attribute_names(Some(names.to_vec()));
         let response = request.send().await.map_err(|error| {
             if crate::aws::is_client_error(&error) { Error::Rejected } else { Error::Unavailable }
         })?;
-        let count = response.attributes().and_then(|all| all.get(&name)?.parse().ok());
-        count.ok_or(Error::Unavailable)
+        let count = |name| response.attributes().and_then(|all| all.get(name)?.parse::<u64>().ok());
+        let counts: Option<Vec<u64>> = names.iter().map(count).collect();
+        counts.map(|counts| counts.into_iter().fold(0, u64::saturating_add)).ok_or(Error::Unavailable)
     }
 
     async fn send_batch(&self, batch: Vec<OutgoingMessage>) -> Vec<Result<(), Error>> {
@@ -146,6 +153,37 @@ fn set_result(results: &mut [Result<(), Error>], id: &str, result: Result<(), Er
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws;
+    use serde_json::json;
+
+    /// C2 of the AWS facts: what fails is in flight for up to a quarter of an hour, and counts.
+    #[tokio::test]
+    async fn messages_in_flight_and_delayed_ones_count_as_length() {
+        let config = aws::stub::config_with_responses(|_| {
+            let counts = json!({
+                "ApproximateNumberOfMessages": "1",
+                "ApproximateNumberOfMessagesNotVisible": "20",
+                "ApproximateNumberOfMessagesDelayed": "300",
+            });
+            (200, json!({ "Attributes": counts }))
+        });
+        let queue = Queue::new(aws::sqs(&config), "http://127.0.0.1/q".to_owned());
+        assert_eq!(queue.approximate_length().await, Ok(321));
+    }
+
+    /// C7: throttling comes as HTTP 400.
+    #[tokio::test]
+    async fn throttling_with_status_400_is_not_taken_for_a_rejection() {
+        let length = async |code: &'static str| {
+            let config = aws::stub::config_with_responses(move |_| {
+                (400, json!({ "__type": format!("com.amazonaws.sqs#{code}"), "message": "x" }))
+            });
+            Queue::new(aws::sqs(&config), "http://127.0.0.1/q".to_owned()).approximate_length().await
+        };
+        assert_eq!(length("RequestThrottled").await, Err(Error::Unavailable));
+        assert_eq!(length("ThrottlingException").await, Err(Error::Unavailable));
+        assert_eq!(length("AccessDeniedException").await, Err(Error::Rejected));
+    }
 
     #[test]
     fn a_trace_goes_along_where_x_ray_looks_for_it() {

@@ -35,14 +35,15 @@ use crate::failure::{Failure, Remedy};
 use crate::json;
 use crate::reason::Reason;
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use std::collections::HashMap;
+use std::time::Duration;
 
 /// `BatchGetItem` takes this many keys (Amazon DynamoDB API Reference).
 const KEYS_PER_REQUEST: usize = 100;
 /// A batch read asks at most this often for the keys that DynamoDB left out of a response.
-const MAX_ROUNDS: usize = 5;
+const MAX_ROUNDS: u32 = 5;
 
 /// The table.
 #[derive(Debug, Clone)]
@@ -77,7 +78,7 @@ pub enum Error {
 impl Failure for Error {
     fn remedy(&self) -> Remedy {
         match self {
-            Self::VersionConflict => Remedy::Retry { after: Some(std::time::Duration::ZERO) },
+            Self::VersionConflict => Remedy::Retry { after: Some(Duration::ZERO) },
             Self::Unavailable | Self::Refused => Remedy::Retry { after: None },
             Self::Unusable { .. } => Remedy::DeadLetter,
         }
@@ -107,8 +108,11 @@ impl Store {
         let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
         let Ok(wanted) = wanted else { return Err(Error::Refused) };
         let mut wanted = Some(HashMap::from([(self.table.clone(), wanted)]));
-        for _ in 0..MAX_ROUNDS {
+        for round in 0..MAX_ROUNDS {
             let Some(request) = wanted.take() else { break };
+            if round > 0 {
+                back_off(round).await;
+            }
             let response = self.client.batch_get_item().set_request_items(Some(request)).send().await;
             let response = response.map_err(|error| unavailable(&error))?;
             items.extend(response.responses.unwrap_or_default().into_values().flatten());
@@ -119,6 +123,16 @@ impl Store {
         }
         Ok(items)
     }
+}
+
+/// 50 ms, doubled each round, and up to as much again at random: AWS "strongly recommend[s] that you use an exponential
+/// backoff" for unprocessed keys (Amazon DynamoDB API Reference, `BatchGetItem`).
+async fn back_off(round: u32) {
+    let base = Duration::from_millis(50).saturating_mul(2_u32.saturating_pow(round.saturating_sub(1)));
+    let jitter = base
+        .mul_f64(f64::from(u8::try_from(crate::clock::now().as_millis() % 256).unwrap_or_default()) / 256.0);
+    #[expect(clippy::disallowed_methods, reason = "the pause that DynamoDB asks for")]
+    tokio::time::sleep(base.saturating_add(jitter)).await;
 }
 
 fn text(value: impl Into<String>) -> AttributeValue {
@@ -137,6 +151,6 @@ fn decode<T: serde::de::DeserializeOwned>(item: &Item, attribute: &'static str) 
         .map_err(|decode_error| Error::Unusable { attribute, decode_error: Some(decode_error) })
 }
 
-fn unavailable<E>(error: &SdkError<E>) -> Error {
+fn unavailable<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Error {
     if crate::aws::is_client_error(error) { Error::Refused } else { Error::Unavailable }
 }

@@ -218,7 +218,7 @@ impl Secrets {
         match response {
             Ok(response) => Ok(Some(response)),
             Err(error) if is_not_found(&error) => Ok(None),
-            Err(error) if crate::aws::is_client_error(&error) && !is_throttled(&error) => {
+            Err(error) if crate::aws::is_client_error(&error) => {
                 Err(RefreshError::Rejected(Error::AccessDenied { name: name.to_owned() }))
             }
             Err(_) => Err(unavailable()),
@@ -254,9 +254,4 @@ fn decode<T: DeserializeOwned>(name: &str, value: Option<SecretString>) -> Resul
 
 fn is_not_found(error: &SdkError<GetSecretValueError>) -> bool {
     error.as_service_error().is_some_and(GetSecretValueError::is_resource_not_found_exception)
-}
-
-/// Secrets Manager throttles with status 400.
-fn is_throttled(error: &SdkError<GetSecretValueError>) -> bool {
-    error.as_service_error().is_some_and(|error| error.meta().code() == Some("ThrottlingException"))
 }

@@ -1,6 +1,7 @@
 //! One SQS batch in, one partial batch response out. Every message is acknowledged after its work, goes back to the queue,
 //! or is moved to the dead-letter queue with its reason: no message is dropped.
 
+use crate::aws::attribute::attribute_value;
 use crate::cache::ttl::TtlCache;
 use crate::clock::{self, Timestamp};
 use crate::failure::{Failure, Remedy, chain};
@@ -27,10 +28,14 @@ pub struct SourceQueue {
     first_failures: TtlCache<String, Reason>,
 }
 
-/// After this many receives without success a message is dead-lettered. It is one less than the queues'
-/// `maxReceiveCount` in template.yaml, so that the function moves the message and names the reason. A message that
-/// crashes the function each time is moved by SQS, without a reason. Messages survive an outage of about five hours.
+/// A message that has failed on this many receives is dead-lettered by its function, with the reason. With the growing delays,
+/// an outage of some five hours is waited out.
 pub const MAX_RECEIVES: u32 = 29;
+
+/// The queues' `maxReceiveCount` in the templates, after which SQS moves a message without a reason: one that crashes its
+/// function each time. Far above [`MAX_RECEIVES`], as a message that only waits for an earlier one of its group is received
+/// too, and must not be dead-lettered untried.
+pub const QUEUE_MAX_RECEIVES: u32 = 100;
 
 /// Message groups that are worked on at the same time.
 const MAX_CONCURRENT_GROUPS: usize = 4;
@@ -137,10 +142,13 @@ impl SourceQueue {
                     (None, Some(late)) => Err(late),
                     (None, None) => work(&message, metrics_of_all).await,
                 };
-                if let (Err(error), None) = (&result, blocked_for) {
-                    blocked_for = delay(error.remedy, message.receives, &message.envelope.id);
-                }
-                failed.extend(self.settle(&message.envelope, result, metrics_of_all).await);
+                let delay = result.as_ref().err().map(|error| {
+                    delay(error.remedy, message.receives, &message.envelope.id).unwrap_or(MAX_DELAY)
+                });
+                let kept = self.settle(&message.envelope, result, metrics_of_all).await;
+                // A message that was dead-lettered is gone from the queue, so its group goes on.
+                blocked_for = blocked_for.or(delay.filter(|_| kept.is_some()));
+                failed.extend(kept);
             }
             failed
         });
@@ -187,7 +195,9 @@ impl SourceQueue {
         let subject = json::subject_id(&envelope.text);
         let first = self.first_failures.get(id.as_str()).unwrap_or(error.reason);
         self.first_failures.put(id.clone(), first, FIRST_FAILURE_TTL);
-        let delay = delay(error.remedy, *receives, id).filter(|_| *receives < MAX_RECEIVES);
+        // A message that was not tried has not failed, however often it was received.
+        let is_untried = matches!(error.reason, Reason::BlockedByEarlierMessage | Reason::OutOfTime);
+        let delay = delay(error.remedy, *receives, id).filter(|_| is_untried || *receives < MAX_RECEIVES);
         if let Some(delay) = delay {
             tracing::warn!(
                 event_name = EventName::MessageRetried.as_str(),
@@ -274,14 +284,6 @@ impl SourceQueue {
     }
 }
 
-/// An error's text as an attribute: not empty, at most 500 characters, and only those that SQS permits in a message
-/// (Amazon SQS API Reference, `SendMessage`).
-fn attribute_value(text: &str) -> String {
-    let text: String =
-        text.chars().map(|c| if c.is_control() || c > '\u{D7FF}' { ' ' } else { c }).take(500).collect();
-    if text.trim().is_empty() { "-".to_owned() } else { text }
-}
-
 fn envelope(record: SqsMessage) -> Option<Envelope> {
     let id = record.message_id.filter(|id| !id.is_empty())?;
     let receipt = record.receipt_handle.filter(|receipt| !receipt.is_empty())?;
@@ -357,44 +359,4 @@ fn respond(failed: Vec<String>) -> SqsBatchResponse {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn a_message_without_an_id_fails_the_batch_loudly() {
-        let mut record = SqsMessage::default();
-        assert!(envelope(record.clone()).is_none());
-        record.message_id = Some(String::new());
-        record.receipt_handle = Some("r".into());
-        assert!(envelope(record.clone()).is_none());
-        record.message_id = Some("m".into());
-        assert!(envelope(record).is_some());
-    }
-
-    #[test]
-    fn delays_grow_and_advice_is_taken() {
-        let retry = Remedy::Retry { after: None };
-        let seconds: Vec<u64> =
-            (1..12).map(|receives| delay(retry, receives, "").unwrap().as_secs()).collect();
-        assert_eq!(seconds, [2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900]);
-        let advised = Remedy::Retry { after: Some(Duration::from_secs(7)) };
-        assert_eq!(delay(advised, 5, "m"), Some(Duration::from_secs(7)));
-        assert_eq!(delay(Remedy::DeadLetter, 1, "m"), None);
-    }
-
-    #[test]
-    fn an_attribute_holds_what_sqs_takes() {
-        assert_eq!(attribute_value("no such label \u{1}\u{FFFF}x"), "no such label   x");
-        assert_eq!(attribute_value(""), "-");
-        assert_eq!(attribute_value(&"é".repeat(600)).chars().count(), 500);
-    }
-
-    proptest! {
-        #[test]
-        fn a_delay_is_never_more_than_a_quarter_of_an_hour(receives: u32, message: String) {
-            let delay = delay(Remedy::RefreshCredential, receives, &message).unwrap();
-            prop_assert!(delay >= Duration::from_secs(2) && delay <= MAX_DELAY);
-        }
-    }
-}
+mod tests;
