@@ -115,6 +115,12 @@ pub(crate) fn until(time: SystemTime) -> Duration {
     time.duration_since(SystemTime::now()).unwrap_or_default()
 }
 
+/// Waits this long: a bounded pause between requests.
+pub(crate) async fn pause(time: Duration) {
+    #[expect(clippy::disallowed_methods, reason = "a bounded pause between requests")]
+    tokio::time::sleep(time).await;
+}
+
 /// The current time.
 pub fn now() -> Timestamp {
     #[expect(clippy::disallowed_methods, reason = "this is the only code that reads the clock")]

@@ -45,9 +45,7 @@ pub fn check(root: &Path, binaries: &Path, only: &[String]) -> Result<Vec<Proble
 pub async fn put_settings(lambda: &Client, function: &str, root: &Path, name: &str) -> Result<()> {
     let template =
         std::fs::read_to_string(root.join("template.yaml")).context("template.yaml cannot be read")?;
-    let rows = table::rows(&template)?;
-    let row = rows.iter().find(|row| row.text("Name").as_deref() == Some(name));
-    let row = row.with_context(|| format!("template.yaml has no entry with the Name {name}"))?;
+    let row = table::row(&template, name)?;
     let deployed = lambda.get_function_configuration().function_name(function).send().await;
     let deployed = deployed.with_context(|| format!("{function} is not deployed"))?;
     let mut variables = deployed.environment.and_then(|all| all.variables).unwrap_or_default();

@@ -147,8 +147,8 @@ impl Dev {
             let saved = seen.context("no change was seen")??;
             // What failed before is still owed, and a deployment takes the settings along.
             let settings = if self.owed == Work::default() { self.changed_settings(&saved)? } else { None };
-            let done = if let Some(names) = &settings {
-                self.take_up_settings(names)
+            let done = if let Some((names, template)) = settings {
+                self.take_up_settings(&names, template)
             } else {
                 let new = Work::about(&saved);
                 self.owed.deploy |= new.deploy;
@@ -163,7 +163,8 @@ impl Dev {
                         "  ✗ {error:#}\n    the deployed version keeps serving; fix the error and save again"
                     ));
                 }
-                Ok(()) => {
+                Ok(false) => self.owed = Work::default(),
+                Ok(true) => {
                     self.owed = Work::default();
                     let took = self.watched.since(&saved).as_secs_f64();
                     say(&format!("  ✓ it serves, {took:.1} s after it was saved"));
@@ -172,14 +173,20 @@ impl Dev {
         }
     }
 
-    /// The handlers whose settings changed, if nothing else did.
-    fn changed_settings(&self, saved: &BTreeSet<PathBuf>) -> Result<Option<Vec<String>>> {
-        let is_alone = saved.iter().all(|path| path.to_str() == Some("template.yaml"));
-        Ok(if is_alone { changed_settings(&self.template, &template_text()?) } else { None })
+    /// The handlers whose settings changed, and the template with them, if nothing else did.
+    fn changed_settings(&self, saved: &BTreeSet<PathBuf>) -> Result<Option<(Vec<String>, String)>> {
+        if saved.iter().any(|path| path.to_str() != Some("template.yaml")) {
+            return Ok(None);
+        }
+        let template = template_text()?;
+        Ok(changed_settings(&self.template, &template).map(|names| (names, template)))
     }
 
-    fn take_up_settings(&mut self, names: &[String]) -> Result<()> {
-        let template = template_text()?;
+    /// Puts new settings in; whether there were any.
+    fn take_up_settings(&mut self, names: &[String], template: String) -> Result<bool> {
+        if names.is_empty() {
+            return Ok(false);
+        }
         say(&format!("  ↻ template.yaml: new settings of {}", names.join(", ")));
         {
             let _turn = turn::take()?;
@@ -190,7 +197,7 @@ impl Dev {
             self.settings.insert(name.clone());
         }
         self.template = template;
-        Ok(())
+        Ok(true)
     }
 
     fn put_settings(&mut self, name: &str) -> Result<()> {
@@ -203,8 +210,8 @@ impl Dev {
         Ok(())
     }
 
-    /// Builds and deploys the pending changes.
-    fn take_up(&mut self, saved: &BTreeSet<PathBuf>) -> Result<()> {
+    /// Builds and deploys the pending changes; whether there was anything to do.
+    fn take_up(&mut self, saved: &BTreeSet<PathBuf>) -> Result<bool> {
         let what = saved.iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
         let what = what.get(..4).map_or_else(|| what.join(", "), |few| format!("{}, …", few.join(", ")));
         if self.owed.deploy {
@@ -212,13 +219,16 @@ impl Dev {
             self.deploy()?;
         } else {
             let names = self.names()?;
+            if names.is_empty() {
+                return Ok(false);
+            }
             say(&format!(
                 "  ↻ {what}: building {}",
                 if self.owed.all { "all functions".to_owned() } else { names.join(", ") }
             ));
             self.build_and_swap(&names)?;
         }
-        Ok(())
+        Ok(true)
     }
 
     fn deploy(&mut self) -> Result<()> {

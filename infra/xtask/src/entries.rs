@@ -5,12 +5,17 @@ use crate::steps::run_build;
 use anyhow::{Context as _, Result, bail};
 use std::path::Path;
 
-/// Builds every function's program and checks all entries: SAM takes the programs of an earlier build away.
-pub(crate) fn build_and_check() -> Result<()> {
+/// Builds every function's program, and the one that checks entries.
+pub(crate) fn build_programs() -> Result<()> {
     let mut build = command("cargo");
     build.args(["build", "--locked", "--bins", "--package", "dev"]);
     build.args(functions()?.iter().flat_map(|name| ["--package", name]));
-    run_build(&mut build, "entries.log")?;
+    run_build(&mut build, "build-functions.log")
+}
+
+/// Builds the programs and checks all entries: SAM takes the programs of an earlier build away.
+pub(crate) fn build_and_check() -> Result<()> {
+    build_programs()?;
     check_entries(&[])
 }
 

@@ -1,7 +1,7 @@
 //! The real SAM CLI: what it builds, and what it deploys on the local engine.
 
-use crate::entries::check_entries;
-use crate::project::{command, functions, root};
+use crate::entries::{build_programs, check_entries};
+use crate::project::{command, root};
 use crate::stack_events::first_failure;
 use crate::steps::{log_path, run_build, run_logged, step};
 use crate::template::Template;
@@ -11,15 +11,7 @@ use std::fs;
 
 /// Builds the functions and the stand-in once, then has SAM package the functions.
 pub(crate) fn build(template: Template) -> Result<()> {
-    let functions = functions()?;
-    step("building the functions (minutes the first time)", || {
-        let mut cargo = command("cargo");
-        cargo
-            .args(["build", "--locked", "--bins"])
-            .args(["--package", "dev"])
-            .args(functions.iter().flat_map(|name| ["--package", name]));
-        run_build(&mut cargo, "build-functions.log")
-    })?;
+    step("building the functions (minutes the first time)", build_programs)?;
     // Before SAM takes the programs away. A handler that cannot start would be deployed, and then be silent.
     if template == Template::Project {
         check_entries(&[])?;

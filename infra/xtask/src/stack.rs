@@ -32,9 +32,7 @@ pub(crate) struct Stack {
 
 /// `cargo xtask up`.
 pub(crate) fn up(json: bool, env: bool, ports: Ports) -> Result<()> {
-    let running =
-        ["up", "dev"].into_iter().find_map(|name| Some((name, Stack::load(name).filter(Stack::runs)?)));
-    let stack = match running {
+    let stack = match Stack::running() {
         Some((name, stack)) => {
             say(&format!("  the stack of `{name}` is up"));
             stack
@@ -77,10 +75,15 @@ pub(crate) fn down() -> Result<()> {
 
 /// Where the stack is that `up` or `dev` started, if one runs.
 pub(crate) fn running() -> Option<Value> {
-    Some(["up", "dev"].into_iter().find_map(|name| Stack::load(name).filter(Stack::runs))?.place)
+    Some(Stack::running()?.1.place)
 }
 
 impl Stack {
+    /// The stack that `up` or `dev` started, if one runs, with the command's name.
+    fn running() -> Option<(&'static str, Self)> {
+        ["up", "dev"].into_iter().find_map(|name| Some((name, Self::load(name).filter(Self::runs)?)))
+    }
+
     fn file(name: &str) -> PathBuf {
         local().join("stacks").join(format!("{name}.json"))
     }

@@ -49,7 +49,7 @@ impl RateLimit {
             if !fits(wait, end) {
                 return Err(Error::Throttled { retry_after: Some(wait) });
             }
-            pause(wait).await;
+            clock::pause(wait).await;
         }
         Ok(())
     }
@@ -66,11 +66,6 @@ impl RateLimit {
         };
         Some(clock::until(execute_after).max(advised)).filter(|wait| fits(*wait, end))
     }
-}
-
-pub(super) async fn pause(time: Duration) {
-    #[expect(clippy::disallowed_methods, reason = "a bounded pause between requests")]
-    tokio::time::sleep(time).await;
 }
 
 fn fits(wait: Duration, end: Instant) -> bool {

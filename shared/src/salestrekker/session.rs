@@ -2,11 +2,11 @@
 //! harmless.
 
 use super::document::{Document, alias, variable};
-use super::rate_limit::pause;
 use super::response::{Effect, GraphQlResponse};
 use super::transport::Request;
 use super::{Client, Error};
 use crate::aws::secret::{Access, ApiToken};
+use crate::clock::pause;
 use crate::clock::{self, Timestamp};
 use crate::id::OrganisationId;
 use futures::{StreamExt as _, TryStreamExt as _, stream};

@@ -31,6 +31,7 @@ pub use keys::{ItemKey, ItemKind};
 pub use snapshots::{Known, Version};
 pub use token_usage::TokenUse;
 
+use crate::clock;
 use crate::failure::{Failure, Remedy};
 use crate::json;
 use crate::reason::Reason;
@@ -129,10 +130,8 @@ impl Store {
 /// backoff" for unprocessed keys (Amazon DynamoDB API Reference, `BatchGetItem`).
 async fn back_off(round: u32) {
     let base = Duration::from_millis(50).saturating_mul(2_u32.saturating_pow(round.saturating_sub(1)));
-    let jitter = base
-        .mul_f64(f64::from(u8::try_from(crate::clock::now().as_millis() % 256).unwrap_or_default()) / 256.0);
-    #[expect(clippy::disallowed_methods, reason = "the pause that DynamoDB asks for")]
-    tokio::time::sleep(base.saturating_add(jitter)).await;
+    let fraction = u8::try_from(clock::now().as_millis() % 256).map_or(0.0, |part| f64::from(part) / 256.0);
+    clock::pause(base.saturating_add(base.mul_f64(fraction))).await;
 }
 
 fn text(value: impl Into<String>) -> AttributeValue {

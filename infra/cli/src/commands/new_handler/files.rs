@@ -96,7 +96,10 @@ impl New {
             None => ("one_of_each", SAMPLE.replace("{kind}", kind)),
         };
         let fill = |text: &str| {
-            text.replace("{name}", &self.name).replace("{example}", example).replace("{sample}", &sample)
+            text.replace("{settings_test}", SETTINGS_TEST)
+                .replace("{name}", &self.name)
+                .replace("{example}", example)
+                .replace("{sample}", &sample)
         };
         [("Cargo.toml", fill(MANIFEST)), ("src/main.rs", fill(if self.reads { READING_MAIN } else { MAIN }))]
     }
@@ -234,16 +237,19 @@ mod tests {
         assert_eq!(decide(&event, &settings), expected);
     }
 
-    /// The settings in template.yaml are the ones that it is deployed with.
+    {settings_test}
+}
+"#;
+
+/// The test in both kinds of handler that its entry's settings fit.
+const SETTINGS_TEST: &str = r#"/// The settings in template.yaml are the ones that it is deployed with.
     #[test]
     fn the_settings_in_the_template_fit() {
         let template = include_str!("../../../template.yaml");
         let entry = template.split("\n      Name: {name}\n").nth(1).unwrap();
         let settings = entry.split("\n      Settings: '").nth(1).unwrap().split("'\n").next().unwrap();
         automations::serde_json::from_str::<Settings>(&settings.replace("''", "'")).unwrap();
-    }
-}
-"#;
+    }"#;
 
 const READING_MAIN: &str = r#"//! Adds a label to the ticket of each event if its name contains it: the start of a handler that reads, to be changed.
 
@@ -288,14 +294,7 @@ mod tests {
         }
     }
 
-    /// The settings in template.yaml are the ones that it is deployed with.
-    #[test]
-    fn the_settings_in_the_template_fit() {
-        let template = include_str!("../../../template.yaml");
-        let entry = template.split("\n      Name: {name}\n").nth(1).unwrap();
-        let settings = entry.split("\n      Settings: '").nth(1).unwrap().split("'\n").next().unwrap();
-        automations::serde_json::from_str::<Settings>(&settings.replace("''", "'")).unwrap();
-    }
+    {settings_test}
 }
 "#;
 
