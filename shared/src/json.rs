@@ -82,12 +82,9 @@ pub fn to_json<T: Serialize>(value: &T) -> String {
 pub(crate) fn subject_id(text: &str) -> Option<String> {
     #[derive(Deserialize)]
     struct Named {
-        id: Option<String>,
-        detail: Option<Box<Named>>,
+        id: String,
     }
-    let named: Named = from_json(text.as_bytes()).ok()?;
-    // EventBridge wraps the event in an envelope with an id of its own.
-    let id = named.detail.map_or(named.id, |detail| detail.id)?;
+    let Named { id } = from_json(text.as_bytes()).ok()?;
     let is_id = |character: char| character.is_ascii_alphanumeric() || "-._".contains(character);
     (id.len() <= MAX_ID && id.chars().all(is_id)).then_some(id)
 }
@@ -100,8 +97,7 @@ mod tests {
     #[test]
     fn a_message_is_named_by_the_id_of_what_it_carries() {
         assert_eq!(subject_id(r#"{"id": "e-1.h.0", "action": {}}"#).as_deref(), Some("e-1.h.0"));
-        assert_eq!(subject_id(r#"{"id": "bus", "detail": {"id": "e-1"}}"#).as_deref(), Some("e-1"));
-        for unnamed in ["", "[]", "{}", r#"{"id": 7}"#, r#"{"id": "Jane Citizen"}"#, r#"{"detail": {}}"#] {
+        for unnamed in ["", "[]", "{}", r#"{"id": 7}"#, r#"{"id": "Jane Citizen"}"#] {
             assert_eq!(subject_id(unnamed), None, "{unnamed}");
         }
     }

@@ -64,7 +64,7 @@ pub enum Reason {
     OutOfTime,
     /// A mutation was sent and had no response: it may or may not have taken effect.
     OutcomeUnknown,
-    /// The bus did not accept the events.
+    /// The topic did not accept the event.
     PublishFailed,
     /// SQS rejected the message.
     QueueRejected,

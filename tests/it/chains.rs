@@ -38,7 +38,7 @@ async fn two_handlers_that_undo_each_other_come_to_rest_and_an_operator_is_told(
     };
     assert_eq!(reason, "chain_too_long");
     let dead_letter: Value = from_json(dead_letter.as_bytes())?;
-    let chain = dead_letter["detail"]["cause"]["chain"].as_array().cloned().unwrap_or_default();
+    let chain = dead_letter["cause"]["chain"].as_array().cloned().unwrap_or_default();
     let handlers: Vec<_> = chain.iter().filter_map(|id| id.as_str()?.split('.').nth(1)).collect();
     assert_eq!(handlers, ["forth", "back", "forth", "back", "forth"], "the dead letter has the whole chain");
     rest(&stack).await?;

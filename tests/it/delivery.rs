@@ -21,7 +21,7 @@ async fn a_new_ticket_is_created_where_the_webhook_says_so_and_first_seen_where_
         organisation.webhook(action, &ticket).await?;
         let events = events(&organisation, &ticket, 1).await?;
         assert_eq!(kinds(&events), [kind]);
-        let published = eventually("the event on the bus", SOON, async || {
+        let published = eventually("the published event", SOON, async || {
             let received = listener.received().await?;
             ensure!(!received.is_empty(), "no event yet");
             Ok(received)

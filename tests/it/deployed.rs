@@ -79,11 +79,65 @@ async fn the_smoke_test_finds_the_stack_whole_and_says_what_is_not() -> Result<(
     Ok(())
 }
 
+/// B7 of the AWS facts: what SNS accepted and cannot deliver, such as after a KMS error, is not lost.
+#[tokio::test]
+async fn every_subscription_is_raw_filters_on_the_body_and_has_a_dead_letter_queue() -> Result<()> {
+    let _turn = among_others().await;
+    let resources = Stack::found().await?.resources().await?;
+    let of = |kind: &'static str| resources.iter().filter(move |(_, resource)| resource["Type"] == kind);
+    let subscriptions: Vec<_> = of("AWS::SNS::Subscription").collect();
+    assert_eq!(subscriptions.len(), 5);
+    for (id, subscription) in subscriptions {
+        let properties = &subscription["Properties"];
+        ensure!(properties["RawMessageDelivery"] == true, "{id} is not raw");
+        ensure!(properties["FilterPolicyScope"] == "MessageBody", "{id}");
+        let dead_letters = &properties["RedrivePolicy"]["deadLetterTargetArn"];
+        ensure!(
+            dead_letters.to_string().contains(&id.replace("Subscription", "DeadLetters")),
+            "{id}: {dead_letters}"
+        );
+    }
+    let in_order: Vec<_> =
+        of("AWS::SQS::Queue").filter(|(_, queue)| queue["Properties"]["FifoQueue"] == true).collect();
+    assert_eq!(in_order.len(), 12, "two for each handler, and two of actions");
+    for (id, queue) in in_order {
+        ensure!(queue["Properties"]["DeduplicationScope"] == "messageGroup", "{id}");
+        ensure!(queue["Properties"]["FifoThroughputLimit"] == "perMessageGroupId", "{id}");
+    }
+    for (id, topic) in of("AWS::SNS::Topic") {
+        ensure!(topic["Properties"]["FifoTopic"] == true, "{id}");
+        ensure!(topic["Properties"]["FifoThroughputScope"] == "MessageGroup", "{id}");
+    }
+    Ok(())
+}
+
+/// C3 of the AWS facts: Scheduler invokes asynchronously, and Lambda itself would retry.
+#[tokio::test]
+async fn a_failed_run_of_the_reconciler_is_not_repeated_by_lambda() -> Result<()> {
+    let _turn = among_others().await;
+    let resources = Stack::found().await?.resources().await?;
+    let all = resources.values().filter(|resource| resource["Type"] == "AWS::Lambda::EventInvokeConfig");
+    let own: Vec<_> = all.filter(|config| config.to_string().contains("Reconciler")).collect();
+    let [config] = &own[..] else { anyhow::bail!("{} configurations", own.len()) };
+    assert_eq!(config["Properties"]["MaximumRetryAttempts"], 0);
+    assert_eq!(config["Properties"]["MaximumEventAgeInSeconds"], 60);
+    Ok(())
+}
+
 /// Names are unique per account, so they contain the stack's name, and dev and prod can share an account.
 #[tokio::test]
 async fn every_name_is_the_stacks_own() -> Result<()> {
     let _turn = among_others().await;
-    let names = ["FunctionName", "QueueName", "TableName", "LogGroupName", "RoleName", "AlarmName", "Name"];
+    let names = [
+        "FunctionName",
+        "QueueName",
+        "TopicName",
+        "TableName",
+        "LogGroupName",
+        "RoleName",
+        "AlarmName",
+        "Name",
+    ];
     let mut seen = 0;
     for (id, resource) in Stack::found().await?.resources().await? {
         // An alias belongs to its function.

@@ -5,7 +5,6 @@ use anyhow::{Context as _, Result, ensure};
 use automations::id::OrganisationId;
 use automations::model::event::Cause;
 use automations::store::ItemKind;
-use automations::testing::one_of_each;
 use automations::{Event, aws, clock};
 use automations_cli::Selection;
 use automations_cli::organisation::{Organisations, inbound_action};
@@ -171,23 +170,6 @@ async fn a_body_that_cannot_be_read_is_told_and_one_that_is_too_large() -> Resul
     let events = received(&stack, &listener, 1).await?;
     let text = events[0].inbound("survey").and_then(|fields| fields.text("a")).context("no field")?;
     assert_eq!((events.len(), text.reveal().len()), (1, longest.len() - 2), "the largest body fits an event");
-    Ok(())
-}
-
-/// An archive would store forms, which nothing else does, so its pattern excludes them.
-#[tokio::test]
-async fn an_archive_of_the_bus_takes_no_form() -> Result<()> {
-    let _turn = among_others().await;
-    let template = include_str!("../../infra/stacks/store.yaml");
-    let archive = template.split("Type: AWS::Events::Archive").nth(1).context("no archive")?;
-    let line = archive.lines().find_map(|line| line.trim().strip_prefix("EventPattern: "));
-    let pattern: Value = serde_norway::from_str(line.context("the archive has no pattern")?)?;
-    let client = aws_sdk_eventbridge::Client::new(&aws::load()?);
-    for event in one_of_each() {
-        let is_form = event.inbound("website-lead").is_some();
-        let taken = crate::patterns::matches(&client, &pattern.to_string(), &event).await?;
-        ensure!(taken != is_form, "{}", event.kind.name());
-    }
     Ok(())
 }
 

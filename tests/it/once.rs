@@ -97,7 +97,11 @@ async fn an_action_that_is_delivered_again_is_not_done_again() -> Result<()> {
     // Another deduplication id, as after the five minutes in which the queue itself deduplicates.
     let queue = stack.queue_url(&stack.addresses.actions_queue).await?;
     let again = stack.sqs.send_message().queue_url(queue).message_body(to_json(&done.planned));
-    again.message_group_id(done.planned.group()).message_deduplication_id("again").send().await?;
+    again
+        .message_group_id(done.planned.message_group().as_str())
+        .message_deduplication_id("again")
+        .send()
+        .await?;
     rest(&stack).await?;
     eventually("the second delivery", SOON, async || {
         let logged = stack.logged("action-worker", "duplicate").await?;
@@ -149,7 +153,7 @@ async fn a_handlers_own_mutation_is_sent_once_and_a_doubtful_one_is_left_for_a_p
         let planned = decide(position, name)?;
         let message = stack.sqs.send_message().queue_url(&queue).message_body(to_json(&planned));
         let message = message.message_deduplication_id(planned.id.to_string());
-        message.message_group_id(planned.group()).send().await?;
+        message.message_group_id(planned.message_group().as_str()).send().await?;
     }
     let sent = mutations(&organisation, "contactCreate", 2).await?;
     rest(&stack).await?;

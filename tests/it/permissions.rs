@@ -50,7 +50,7 @@ fn table() -> BTreeMap<&'static str, BTreeSet<String>> {
                 .chain([
                     format!("sqs:SendMessage {}", queue("hints-dead-letters")),
                     format!(
-                        "events:PutEvents arn:${{AWS::Partition}}:events:{ACCOUNT}:event-bus/${{AWS::StackName}}-events"
+                        "sns:Publish arn:${{AWS::Partition}}:sns:{ACCOUNT}:${{AWS::StackName}}-events.fifo"
                     ),
                     secret("GetSecretValue", "api-token-??????"),
                 ])

@@ -124,11 +124,12 @@ async fn a_persons_data_is_in_no_log_no_attribute_and_no_item_whatever_goes_wron
     organisation.send(Method::POST, &url, "application/json", CANARIES[0].into()).await?;
     mutations(&organisation, "contactCreate", 2).await?;
     // An invalid message in each queue.
-    let handlers = format!("{}-follow-up-on-settlement", stack.addresses.stack);
-    for queue in [&stack.addresses.hints_queue, &handlers] {
-        let body = json!({ "detail": CANARIES[0], "id": CANARIES[1] }).to_string();
+    let handlers = format!("{}-follow-up-on-settlement.fifo", stack.addresses.stack);
+    for (queue, deduplication) in [(&stack.addresses.hints_queue, None), (&handlers, Some("canary"))] {
+        let body = json!({ "type": CANARIES[0], "id": CANARIES[1] }).to_string();
         let url = stack.queue_url(queue).await?;
-        stack.sqs.send_message().queue_url(url).message_body(body).send().await?;
+        let request = stack.sqs.send_message().queue_url(url).message_body(body).message_group_id("canary");
+        request.set_message_deduplication_id(deduplication.map(str::to_owned)).send().await?;
     }
     rest(&stack).await?;
     let texts = stack.stored_texts().await?;

@@ -8,6 +8,7 @@ use automations::clock::{self, Timestamp};
 use automations::id::{OrganisationId, TicketId};
 use automations::model::event::Cause;
 use automations::store::Version;
+use automations::telemetry::EventName;
 use automations::{Event, EventKind};
 use end_to_end::stack::{Organisation, Stack, eventually};
 use serde_json::json;
@@ -134,7 +135,7 @@ async fn a_ticket_that_nobody_touched_is_told_at_each_mark_once() -> Result<()> 
     published(&organisation, &ticket).await?;
     // Two concurrent checks may both publish the outbox, with the same ids.
     let received: BTreeSet<_> = thresholds(&listener.received().await?).into_iter().collect();
-    assert_eq!(received.into_iter().collect::<Vec<_>>(), [(3, 2), (7, 2), (14, 3)], "on the bus too");
+    assert_eq!(received.into_iter().collect::<Vec<_>>(), [(3, 2), (7, 2), (14, 3)], "on the topic too");
     organisation.change(&ticket, json!({ "stage": "Approved" })).await?;
     organisation.webhook("ticket-updated", &ticket).await?;
     events(&organisation, &ticket, 5).await?;
@@ -179,15 +180,15 @@ async fn events_that_were_stored_by_somebody_who_was_lost_go_out() -> Result<()>
 }
 
 #[tokio::test]
-async fn events_that_the_bus_does_not_take_are_told_as_a_backlog_until_they_go_out() -> Result<()> {
+async fn events_that_the_topic_does_not_accept_are_told_as_a_backlog_until_they_go_out() -> Result<()> {
     let _turn = alone().await;
     let stack = Stack::found().await?;
-    let organisation = stack.organisation("no-bus").await?;
+    let organisation = stack.organisation("no-topic").await?;
     rest(&stack).await?;
-    let no_bus = "arn:aws:events:ap-southeast-2:000000000000:no-bus";
-    let bus = set_variable(&stack, "event-enricher", "BUS_NAME", no_bus).await?;
-    let waits = wait_for_a_bus(&organisation).await;
-    set_variable(&stack, "event-enricher", "BUS_NAME", &bus).await?;
+    let no_topic = "arn:aws:sns:ap-southeast-2:000000000000:no-topic.fifo";
+    let topic = set_variable(&stack, "event-enricher", "TOPIC_ARN", no_topic).await?;
+    let waits = wait_for_a_topic(&organisation).await;
+    set_variable(&stack, "event-enricher", "TOPIC_ARN", &topic).await?;
     let ticket = waits?;
     reconcile(&organisation, &ticket).await?;
     published(&organisation, &ticket).await?;
@@ -197,7 +198,7 @@ async fn events_that_the_bus_does_not_take_are_told_as_a_backlog_until_they_go_o
     Ok(())
 }
 
-async fn wait_for_a_bus(organisation: &Organisation<'_>) -> Result<String> {
+async fn wait_for_a_topic(organisation: &Organisation<'_>) -> Result<String> {
     let stack = organisation.stack;
     let ticket = organisation.new_ticket(json!({ "stage": "Approved" })).await?;
     organisation.webhook("ticket-updated", &ticket).await?;
@@ -205,6 +206,8 @@ async fn wait_for_a_bus(organisation: &Organisation<'_>) -> Result<String> {
     eventually("the failed publication", SOON, async || {
         let metrics = stack.metrics("event-enricher").await?;
         ensure!(metrics.iter().any(|line| line["EventPublishFailures"] == 1), "not yet: {metrics:?}");
+        let errors = stack.logged("event-enricher", EventName::EventNotPublished.as_str()).await?;
+        ensure!(errors.iter().any(|line| line.contains(": ")), "the log has the engine's code: {errors:?}");
         Ok(())
     })
     .await?;

@@ -44,7 +44,7 @@ pub(crate) async fn known_ticket(organisation: &Organisation<'_>, stage: &str) -
     Ok(ticket)
 }
 
-/// Waits until a ticket's events are on the bus, and so in the handlers' queues.
+/// Waits until a ticket's events are published, and so in the handlers' queues.
 pub(crate) async fn published(organisation: &Organisation<'_>, ticket: &str) -> Result<()> {
     eventually("an empty outbox", SOON, async || {
         ensure!(organisation.known(ticket).await?.is_some_and(|known| known.outbox.is_empty()), "not yet");

@@ -1,4 +1,4 @@
-//! Runs a test's own handler in the test's process, on the real bus, queues and worker.
+//! Runs a test's own handler in the test's process, on the real topic, queues and worker.
 
 use super::{Organisation, Stack};
 use anyhow::Result;
@@ -8,6 +8,7 @@ use automations::aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use automations::clock;
 use automations::handler::{Decide, Decides, Handler};
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName as System};
+use serde_json::json;
 use std::time::Duration;
 
 /// A handler with its queue.
@@ -45,7 +46,8 @@ impl Organisation<'_> {
         settings: Settings,
     ) -> Result<Hosted<'_, Settings, D>> {
         let stack = self.stack;
-        let queue = stack.subscribe(&format!("hosted-{}-{name}", self.name), &self.name).await?;
+        let own = json!({ "organisation": [self.name] });
+        let queue = stack.subscribe(&format!("hosted-{}-{name}", self.name), &own).await?;
         let dead_letters = format!("hosted-{}-{name}-dead-letters", self.name);
         let dead = stack.new_queue(&dead_letters).await?;
         let handler = Handler {
@@ -59,11 +61,16 @@ impl Organisation<'_> {
             )),
             max_chain: 5,
         };
-        Ok(Hosted { stack, handler, queue, dead_letters })
+        Ok(Hosted { stack, handler, queue, dead_letters: format!("{dead_letters}.fifo") })
     }
 }
 
 impl<Settings, D: Decides<Settings>> Hosted<'_, Settings, D> {
+    /// Its settings, in which a test's handler may record its calls.
+    pub fn settings(&self) -> &Settings {
+        &self.handler.settings
+    }
+
     /// Processes one batch of its queue, as on Lambda; returns the number of messages.
     ///
     /// # Errors

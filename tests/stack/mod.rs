@@ -37,8 +37,8 @@ pub struct StackAddresses {
     pub organisation: String,
     /// The name of the CloudFormation stack, which is also the prefix of every secret's name.
     pub stack: String,
-    /// The name of the event bus.
-    pub bus: String,
+    /// The ARN of the topic of events.
+    pub topic: String,
     /// The name of the table.
     pub table: String,
     /// The name of the queue of hints.
@@ -61,8 +61,8 @@ pub struct Stack {
     pub(crate) http: reqwest::Client,
     /// The SQS client.
     pub sqs: aws_sdk_sqs::Client,
-    /// The EventBridge client.
-    pub events: aws_sdk_eventbridge::Client,
+    /// The SNS client.
+    pub sns: aws_sdk_sns::Client,
     /// The Secrets Manager client.
     pub secrets: aws_sdk_secretsmanager::Client,
     /// The Lambda client.
@@ -107,7 +107,7 @@ impl Stack {
             region: variable("AWS_REGION")?,
             organisation: organisation.to_owned(),
             stack: STACK_NAME.to_owned(),
-            bus: output("BusName")?,
+            topic: output("TopicArn")?,
             table: output("TableName")?,
             hints_queue: queue("HintsQueueUrl")?,
             hints_dead_letters_queue: queue("HintsDeadLettersUrl")?,
@@ -116,6 +116,9 @@ impl Stack {
             rotator: output("RotatorArn")?,
         };
         let mut seeded = Self::at(addresses)?;
+        // The engine forgets that a topic made by CloudFormation is FIFO.
+        let request = seeded.sns.set_topic_attributes().topic_arn(&seeded.addresses.topic);
+        request.attribute_name("FifoTopic").attribute_value("true").send().await?;
         seeded.addresses.webhook_url = seeded.organisation(organisation).await?.webhook_url("ticket-updated");
         Ok(seeded)
     }
@@ -220,7 +223,7 @@ impl Stack {
             addresses,
             http,
             sqs: aws::sqs(&config),
-            events: aws::eventbridge(&config),
+            sns: aws::sns(&config),
             secrets: aws::secrets_manager(&config),
             dynamodb: aws::dynamodb(&config),
             logs: aws_sdk_cloudwatchlogs::Client::new(&config),

@@ -1,7 +1,7 @@
 //! The enricher, and the types that its modules share.
 
 use automations::aws::batch::MessageError;
-use automations::aws::bus::Bus;
+use automations::aws::topic::Topic;
 use automations::model::event::Cause;
 use automations::model::stage_age::StageAgeThresholds;
 use automations::salestrekker::Client;
@@ -14,8 +14,8 @@ pub struct Enricher {
     pub client: Client,
     /// Snapshots and journal.
     pub store: Store,
-    /// The bus that events are published on.
-    pub bus: Bus,
+    /// The topic that events are published on.
+    pub topic: Topic,
     /// A query that lists tickets, if the vendor's schema is known to have one.
     pub list_query: Option<String>,
     /// The numbers of days in a stage for which there is an event.

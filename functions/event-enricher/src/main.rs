@@ -1,8 +1,8 @@
 //! Configuration and start; see the library.
 
 use automations::aws::batch::SourceQueue;
-use automations::aws::bus::Bus;
 use automations::aws::secret::Secrets;
+use automations::aws::topic::Topic;
 use automations::aws_lambda_events::event::sqs::SqsEvent;
 use automations::clock::{self, Timestamp};
 use automations::config::Reader;
@@ -17,7 +17,7 @@ struct Config {
     hints: String,
     dead_letters: String,
     table: String,
-    bus: String,
+    topic: String,
     secrets: String,
     limits: Limits,
     list_query: Option<String>,
@@ -30,7 +30,7 @@ async fn main() -> Result<(), Error> {
     let enricher = &Enricher {
         client: Client::new(Secrets::new(aws::secrets_manager(&aws), config.secrets), config.limits)?,
         store: Store::new(aws::dynamodb(&aws), config.table),
-        bus: Bus::new(aws::eventbridge(&aws), config.bus),
+        topic: Topic::new(aws::sns(&aws), config.topic),
         list_query: config.list_query,
         thresholds: config.thresholds,
     };
@@ -52,7 +52,7 @@ fn read(env: &mut Reader) -> Option<Config> {
     let hints = env.required("SOURCE_QUEUE_URL");
     let dead_letters = env.required("DEAD_LETTER_QUEUE_URL");
     let table = env.required("TABLE_NAME");
-    let bus = env.required("BUS_NAME");
+    let topic = env.required("TOPIC_ARN");
     let secrets = env.required("SECRETS_PREFIX");
     let limits = env.json("API_LIMITS");
     let list_query = env.or("LIST_QUERY", String::new());
@@ -61,7 +61,7 @@ fn read(env: &mut Reader) -> Option<Config> {
         hints: hints?,
         dead_letters: dead_letters?,
         table: table?,
-        bus: bus?,
+        topic: topic?,
         secrets: secrets?,
         limits: limits?,
         list_query: Some(list_query).filter(|query| !query.is_empty()),

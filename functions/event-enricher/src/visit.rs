@@ -117,7 +117,7 @@ impl Enricher {
         });
         let full: Vec<(usize, &TicketId, &Plan)> = full.collect();
         let outboxes: Vec<&[Event]> = full.iter().map(|(_, _, plan)| plan.outbox.as_slice()).collect();
-        let published = self.publish_groups(&outboxes, metrics).await;
+        let published = self.publish_all(&outboxes, metrics).await;
         let accepted = full.iter().zip(&published).filter(|(_, published)| published.is_ok());
         let accepted: Vec<(usize, (&TicketId, u64))> =
             accepted.map(|((position, id, plan), _)| (*position, (*id, plan.version))).collect();

@@ -1,7 +1,7 @@
 //! Sends a hint for each ticket whose check is due, the most overdue first, within a budget. So a change is found even if its
 //! webhook was lost, and events whose publisher crashed before sending them are published.
 
-use automations::aws::queue::{self, OutgoingMessage, Queue};
+use automations::aws::queue::{self, OutgoingMessage, Place, Queue};
 use automations::clock::Timestamp;
 use automations::failure::{Failure, chain};
 use automations::id::{HintId, OrganisationId, TicketId};
@@ -112,7 +112,7 @@ fn message(
     position: usize,
     now: Timestamp,
 ) -> Option<OutgoingMessage> {
-    let group = Some(organisation.to_string());
+    let place = Place::FairShare { of: organisation.clone() };
     let hint = Hint {
         // Lambda's request ids are UUIDs, so that the id is never too long.
         id: HintId::of(request_id, position).ok()?,
@@ -124,7 +124,7 @@ fn message(
         inbound: None,
         trace: None,
     };
-    Some(OutgoingMessage { body: json::to_json(&hint), group, deduplication: None, trace: None })
+    Some(OutgoingMessage { body: json::to_json(&hint), place, trace: None })
 }
 
 /// Logs a failure and returns its text for Lambda, which contains no value.

@@ -15,7 +15,7 @@ pub use address::{Address, address};
 pub use hints::MAX_BODY;
 pub use token_use::TokenUseRecorder;
 
-use automations::aws::queue::{OutgoingMessage, Queue};
+use automations::aws::queue::{OutgoingMessage, Place, Queue};
 use automations::aws::secret::{Error as SecretError, Secrets, TokenOf, TokenStage};
 use automations::clock::Timestamp;
 use automations::failure::{Failure as _, chain};
@@ -82,9 +82,7 @@ impl Ingest {
         let first = hints.first().map(|hint| hint.id.clone());
         let messages = hints.iter().map(|hint| OutgoingMessage {
             body: json::to_json(hint),
-            // SQS treats the message groups of a standard queue fairly: one organisation's flood does not delay another.
-            group: Some(hint.organisation.to_string()),
-            deduplication: None,
+            place: Place::FairShare { of: hint.organisation.clone() },
             trace: hint.trace.clone(),
         });
         // Only Salestrekker's token is rotated while both versions are in use, so only its use must be known.

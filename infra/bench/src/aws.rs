@@ -12,6 +12,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -64,10 +65,6 @@ impl Aws {
                 let accepted = entries()
                     .map(|entry| json!({ "Id": entry.get("Id"), "MessageId": "m", "MD5OfMessageBody": "" }));
                 json!({ "Successful": accepted.collect::<Vec<_>>(), "Failed": [] })
-            }
-            "PutEvents" => {
-                let accepted = entries().map(|_| json!({ "EventId": "e" })).collect::<Vec<_>>();
-                json!({ "FailedEntryCount": 0, "Entries": accepted })
             }
             "BatchGetItem" => {
                 let tables = request.get("RequestItems")?.as_object()?.iter();
@@ -152,9 +149,15 @@ fn primary_key(key: &Value) -> Option<(String, String)> {
 
 async fn respond(State(aws): State<Aws>, headers: HeaderMap, body: Bytes) -> Response {
     let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
-    let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
+    // SNS takes a form instead.
+    let form: Vec<_> = if target.is_empty() { form_urlencoded::parse(&body).collect() } else { Vec::new() };
+    let action = form.iter().find(|(name, _)| name == "Action").map(|(_, action)| action.to_string());
+    let operation = action.unwrap_or_else(|| target.rsplit('.').next().unwrap_or_default().to_owned());
     aws.calls.add(&operation, 1);
     crate::counts::pause(Duration::from_millis(aws.ms.load(Ordering::Relaxed))).await;
+    if operation == "PublishBatch" {
+        return ([(header::CONTENT_TYPE, "text/xml")], published(&form)).into_response();
+    }
     let request: Value = serde_json::from_slice(&body).unwrap_or_default();
     let json = [(header::CONTENT_TYPE, "application/x-amz-json-1.1")];
     match aws.perform(&operation, &request) {
@@ -162,6 +165,16 @@ async fn respond(State(aws): State<Aws>, headers: HeaderMap, body: Bytes) -> Res
         None => (StatusCode::BAD_REQUEST, json, json!({ "__type": "ResourceNotFoundException" }).to_string())
             .into_response(),
     }
+}
+
+/// SNS accepts every entry.
+fn published(form: &[(Cow<'_, str>, Cow<'_, str>)]) -> String {
+    let ids = form.iter().filter(|(name, _)| name.ends_with(".Id")).map(|(_, id)| id);
+    let entries = ids.map(|id| format!("<member><Id>{id}</Id><MessageId>m</MessageId></member>"));
+    let successful = entries.collect::<String>();
+    format!(
+        "<PublishBatchResponse><PublishBatchResult><Successful>{successful}</Successful><Failed/></PublishBatchResult></PublishBatchResponse>"
+    )
 }
 
 #[cfg(test)]

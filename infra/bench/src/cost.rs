@@ -9,7 +9,7 @@ use crate::pipeline::CostInputs;
 use crate::report::Table;
 
 /// List prices in US dollars, without free tiers. Written from memory in November 2026, so check them against
-/// aws.amazon.com/{lambda,sqs,dynamodb,eventbridge,cloudwatch}/pricing before you rely on them. Lambda's price is the one
+/// aws.amazon.com/{lambda,sqs,dynamodb,sns,cloudwatch}/pricing before you rely on them. Lambda's price is the one
 /// that `janritter/aws-lambda-live-tuner` on GitHub has for arm64 in ap-southeast-2.
 const PRICES: Prices = Prices {
     lambda_gb_second: 0.000_013_333_4,
@@ -18,7 +18,8 @@ const PRICES: Prices = Prices {
     sqs_fifo: 0.50 / MILLION,
     write_unit: 0.711_5 / MILLION,
     read_unit: 0.142_3 / MILLION,
-    event: 1.00 / MILLION,
+    published: 0.30 / MILLION,
+    delivered: 0.01 / MILLION,
     log_gb: 0.67,
 };
 const MILLION: f64 = 1_000_000.0;
@@ -35,7 +36,10 @@ struct Prices {
     sqs_fifo: f64,
     write_unit: f64,
     read_unit: f64,
-    event: f64,
+    /// A message that is published on a FIFO topic.
+    published: f64,
+    /// A message that a FIFO topic delivers to a queue.
+    delivered: f64,
     log_gb: f64,
 }
 
@@ -84,19 +88,19 @@ fn table(title: &str, steps: &[Step<'_>]) -> Table {
         add(&mut table, format!("Lambda, {}", step.name), MEMORY_MB.map(|memory| step.lambda(memory)));
     }
     // Each message is sent, received and deleted. Up to ten messages share a receive and a delete request.
-    let Prices { sqs, sqs_fifo, event, .. } = PRICES;
+    let Prices { sqs, sqs_fifo, published, delivered, .. } = PRICES;
     let [hints, events, actions] = [(1, 10.0), (2, 10.0), (3, 10.0)].map(|(index, max): (usize, f64)| {
         steps.get(index).map_or(f64::NAN, |step| 1.0 / step.batch.min(max))
     });
     add(&mut table, "SQS, hints".to_owned(), [MILLION * sqs * 2.0f64.mul_add(hints, 1.0); 4]);
     add(
         &mut table,
-        "SQS, events for the handler".to_owned(),
-        [MILLION * sqs * 2.0f64.mul_add(events, 1.0); 4],
+        "SQS FIFO, events for the handler".to_owned(),
+        [MILLION * sqs_fifo * 2.0f64.mul_add(events, 1.0); 4],
     );
-    // One request sends both actions of an event.
-    add(&mut table, "SQS FIFO, actions".to_owned(), [MILLION * sqs_fifo * 4.0f64.mul_add(actions, 1.0); 4]);
-    add(&mut table, "EventBridge, events".to_owned(), [MILLION * event; 4]);
+    // Each of the two actions of an event is a request: the second waits for the first to be accepted.
+    add(&mut table, "SQS FIFO, actions".to_owned(), [MILLION * sqs_fifo * 4.0f64.mul_add(actions, 2.0); 4]);
+    add(&mut table, "SNS FIFO, events".to_owned(), [MILLION * (published + delivered); 4]);
     let units = |kind: &str, price: f64| {
         let all = steps.iter().map(|step| from_u64(step.usage.units_of(kind)) * step.share());
         MILLION * price * all.sum::<f64>()

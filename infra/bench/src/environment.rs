@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The latency of DynamoDB, SQS and EventBridge within a region, about: AWS says "single-digit milliseconds" of DynamoDB.
+/// The latency of DynamoDB, SQS and SNS within a region, about: AWS says "single-digit milliseconds" of DynamoDB.
 pub(crate) const AWS_LATENCY: Duration = Duration::from_millis(5);
 
 /// Everything that a function needs to run.
@@ -62,12 +62,12 @@ impl Environment {
             ("AWS_LAMBDA_FUNCTION_NAME", "bench".to_owned()),
             ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
             ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256".to_owned()),
-            ("SOURCE_QUEUE_URL", queue("source")),
-            ("DEAD_LETTER_QUEUE_URL", queue("dead-letters")),
+            ("SOURCE_QUEUE_URL", queue("source.fifo")),
+            ("DEAD_LETTER_QUEUE_URL", queue("dead-letters.fifo")),
             ("HINTS_QUEUE_URL", queue("hints")),
             ("ACTIONS_QUEUE_URL", queue("actions.fifo")),
             ("TABLE_NAME", "store".to_owned()),
-            ("BUS_NAME", "events".to_owned()),
+            ("TOPIC_ARN", "arn:aws:sns:ap-southeast-2:000000000000:events.fifo".to_owned()),
             ("SECRETS_PREFIX", "bench".to_owned()),
             // The rate limit that protects the vendor would dominate the measurement.
             ("API_LIMITS", json!({ "requests_per_second": 100_000, "burst": 100_000 }).to_string()),

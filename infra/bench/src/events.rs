@@ -51,7 +51,7 @@ pub(crate) fn hints(tickets: &[String]) -> Result<Bytes> {
 
 /// A batch of events for which the handler plans actions.
 pub(crate) fn events(count: usize) -> Bytes {
-    let event = json!({ "detail": testing::stage_changed("Approved", "Settled") }).to_string();
+    let event = to_json(&testing::stage_changed("Approved", "Settled"));
     batch(&vec![(event, String::new()); count])
 }
 
@@ -73,7 +73,7 @@ pub(crate) fn actions(tickets: &[String], serial: usize) -> Result<Bytes> {
                 label: "Post-settlement".to_owned(),
             },
         };
-        Ok((to_json(&planned), planned.group()))
+        Ok((to_json(&planned), planned.message_group().to_string()))
     });
     Ok(batch(&actions.collect::<Result<Vec<_>>>()?))
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 const BATCH: usize = 100;
 /// The AWS calls that 100 changed tickets need: `BatchGetItem` takes 100 keys, `TransactWriteItems` 100 items, of which a
-/// ticket needs two (snapshot and journal) and then one (its outbox emptied), `PutEvents` 10 events. 1 + 2 + 1 + 10.
+/// ticket needs two (snapshot and journal) and then one (its outbox emptied), `PublishBatch` 10 events. 1 + 2 + 1 + 10.
 const MIN_CALLS: f64 = 14.0;
 /// The latency of the API in the cost model.
 const API_LATENCY: Duration = Duration::from_millis(200);

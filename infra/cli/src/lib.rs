@@ -4,6 +4,7 @@ pub mod account;
 mod checkout;
 pub mod commands;
 pub mod exit_code;
+pub mod filter_policy;
 pub mod report;
 mod stack_resources;
 pub mod template_table;

@@ -1,6 +1,7 @@
 //! The table of handlers in template.yaml and the loop's list, edited as text: the rest of the file stays byte for byte.
 
 use crate::exit_code::Usage;
+use crate::filter_policy::FilterPolicy;
 use anyhow::{Context as _, Result, bail};
 use std::ops::Range;
 
@@ -37,13 +38,22 @@ impl Row {
         inner.map(|inner| inner.split(',').map(|part| part.trim().to_owned()).collect()).unwrap_or_default()
     }
 
-    /// Its subscription, as the loop makes it from the entry.
-    pub fn pattern(&self) -> String {
+    /// Its subscription's filter policy, as the loop makes it from the entry.
+    pub fn filter_policy(&self) -> String {
         let all = |column| self.list(column).join("\", \"");
-        let (events, causes, place) = (all("Events"), all("Causes"), self.text("Filter").unwrap_or_default());
-        format!(
-            r#"{{"source": ["salestrekker"], "detail-type": ["{events}"], "detail": {{"cause": {{"by": ["{causes}"]}}, {place}}}}}"#
-        )
+        let (events, causes, filter) =
+            (all("Events"), all("Causes"), self.text("Filter").unwrap_or_default());
+        format!(r#"{{"type": ["{events}"], "cause": {{"by": ["{causes}"]}}, {filter}}}"#)
+    }
+
+    /// The same, parsed, so that SNS accepts it.
+    ///
+    /// # Errors
+    /// [`Usage`] with the handler's name and what is wrong.
+    pub fn subscription(&self) -> Result<FilterPolicy> {
+        let name = self.text("Name").unwrap_or_else(|| self.id.clone());
+        let invalid = |error| Usage(format!("the filter of {name} in template.yaml: {error}"));
+        Ok(FilterPolicy::parse(&self.filter_policy()).map_err(invalid)?)
     }
 
     fn written(&self) -> String {
@@ -232,6 +242,32 @@ Resources:
         let dee = rows.iter().find(|row| row.id == "Dee").unwrap();
         assert_eq!(dee.list("Events"), ["ticket.created", "ticket.renamed"]);
         assert_eq!(dee.text("Settings").unwrap(), "{\"it's\": 1}");
+    }
+
+    /// The limits of filter policies are those of SNS, which refuses the deployment otherwise.
+    #[test]
+    fn sns_accepts_the_filter_of_every_entry() {
+        for table in ["template.yaml", "tests/handlers.yaml"] {
+            let path = format!("{}/../../{table}", env!("CARGO_MANIFEST_DIR"));
+            let text = std::fs::read_to_string(path).unwrap();
+            // The suite's table is two spaces less deep, and has no other line.
+            let indented = format!("  {}", text.replace('\n', "\n  "));
+            let rows = rows(if table == "template.yaml" { &text } else { &indented }).unwrap();
+            assert!(rows.len() >= 4);
+            for row in rows {
+                row.subscription().unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn a_filter_that_sns_would_refuse_is_refused_with_the_handlers_name() {
+        let filter = r#"'"a": ["x"], "b": ["x"], "c": ["x"], "d": ["x"]'"#;
+        let columns =
+            [("Name", "bee"), ("Events", "[ticket.created]"), ("Causes", "[webhook]"), ("Filter", filter)];
+        let columns = columns.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec();
+        let error = Row { id: "Bee".to_owned(), columns }.subscription().unwrap_err().to_string();
+        assert!(error.starts_with("the filter of bee in template.yaml: it has 6 keys"), "{error}");
     }
 
     #[test]

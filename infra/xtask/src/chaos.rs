@@ -45,7 +45,7 @@ impl Options {
 }
 
 /// A killed invocation's messages become visible sooner than on AWS, so that a run takes minutes.
-const PARAMETERS: &str = "WorkTimeout=6 WorkVisibilityTimeout=36";
+const PARAMETERS: &str = "WorkTimeout=6";
 
 /// Starts a stack, breaks it, prints the verdict, stops the stack.
 pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode> {

@@ -107,7 +107,7 @@ fn end_to_end() -> Result<()> {
     // Alone, as it changes what all tests read.
     {
         let _turn = turn::take()?;
-        running.deploy_with("LogLevel=DEBUG WorkTimeout=50 StageAgeDays=5")?;
+        running.deploy_with("LogLevel=DEBUG WorkTimeout=30 StageAgeDays=5")?;
     }
     let mut smoke =
         cargo(&["run", "--quiet", "--locked", "--package", "automations-cli", "--", "smoke", "--local"]);

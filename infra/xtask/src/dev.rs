@@ -19,7 +19,7 @@ use std::process::Child;
 use std::time::{Duration, SystemTime};
 
 /// As in `chaos`: messages of an invocation that was ended are received again soon.
-const PARAMETERS: &str = "WorkTimeout=6 WorkVisibilityTimeout=36";
+const PARAMETERS: &str = "WorkTimeout=6";
 
 /// Which lines are shown.
 #[derive(Debug, Args)]

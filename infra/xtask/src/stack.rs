@@ -335,7 +335,7 @@ fn ministack(name: &str, port: u16, log_level: &str) -> Result<std::process::Com
         .env("AWS_LAMBDA_LOG_LEVEL", log_level)
         .env(
             "SERVICES",
-            "sqs,secretsmanager,dynamodb,events,scheduler,lambda,cloudformation,s3,iam,sts,logs,monitoring",
+            "sqs,sns,secretsmanager,dynamodb,events,scheduler,lambda,cloudformation,s3,iam,sts,logs,monitoring",
         );
     Ok(ministack)
 }

@@ -7,10 +7,14 @@
 mod attribute;
 pub mod batch;
 pub(crate) mod batching;
-pub mod bus;
+mod error_code;
+mod ordered;
 pub mod queue;
 pub mod rotation;
 pub mod secret;
+pub mod topic;
+
+pub use error_code::ErrorCode;
 
 use crate::config::Reader;
 use crate::http;
@@ -79,9 +83,9 @@ pub fn dynamodb(config: &SdkConfig) -> aws_sdk_dynamodb::Client {
     aws_sdk_dynamodb::Client::new(config)
 }
 
-/// A client of EventBridge.
-pub fn eventbridge(config: &SdkConfig) -> aws_sdk_eventbridge::Client {
-    aws_sdk_eventbridge::Client::new(config)
+/// A client of SNS.
+pub fn sns(config: &SdkConfig) -> aws_sdk_sns::Client {
+    aws_sdk_sns::Client::new(config)
 }
 
 /// A client of Secrets Manager.
@@ -166,12 +170,29 @@ pub(crate) mod stub {
     use std::fmt;
     use std::sync::Arc;
 
-    type Respond = dyn Fn(&Value) -> (u16, Value) + Send + Sync;
+    type Respond = dyn Fn(&[u8]) -> (u16, String) + Send + Sync;
 
-    /// A configuration whose clients get these responses; nothing is retried.
+    /// A configuration whose clients get these responses to their JSON; nothing is retried.
     pub(crate) fn config_with_responses(
         respond: impl Fn(&Value) -> (u16, Value) + Send + Sync + 'static,
     ) -> SdkConfig {
+        config(move |body| {
+            let (status, response) = respond(&serde_json::from_slice(body).unwrap());
+            (status, response.to_string())
+        })
+    }
+
+    /// The same for a service that takes forms and returns XML.
+    pub(crate) fn config_with_forms(
+        respond: impl Fn(&[(String, String)]) -> String + Send + Sync + 'static,
+    ) -> SdkConfig {
+        config(move |body| {
+            let form: Vec<(String, String)> = form_urlencoded::parse(body).into_owned().collect();
+            (200, respond(&form))
+        })
+    }
+
+    fn config(respond: impl Fn(&[u8]) -> (u16, String) + Send + Sync + 'static) -> SdkConfig {
         let credentials = Credentials::new("test", "test", None, None, "test");
         SdkConfig::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
@@ -199,9 +220,8 @@ pub(crate) mod stub {
 
     impl HttpConnector for Stub {
         fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-            let request = serde_json::from_slice(request.body().bytes().unwrap_or_default()).unwrap();
-            let (status, body) = (self.0)(&request);
-            let response = HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body.to_string()));
+            let (status, body) = (self.0)(request.body().bytes().unwrap_or_default());
+            let response = HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body));
             HttpConnectorFuture::ready(Ok(response))
         }
     }

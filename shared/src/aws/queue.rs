@@ -1,7 +1,9 @@
 //! Sending to SQS in full batches. Every partial failure is detected.
 
-use crate::aws::batching::batches;
+use crate::aws::ordered::{BatchLimits, Entry, send_in_order};
 use crate::failure::{Failure, Remedy};
+use crate::id::OrganisationId;
+use crate::model::message_group::MessageGroup;
 use crate::reason::Reason;
 use crate::telemetry::xray::TraceHeader;
 use aws_sdk_sqs::Client;
@@ -13,8 +15,8 @@ use std::collections::HashMap;
 
 /// The size in bytes of a message, and of a batch (Amazon SQS Developer Guide, "Amazon SQS message quotas").
 pub const MAX_BATCH_BYTES: usize = 1024 * 1024;
-/// Messages in a batch (the same page).
-const MAX_BATCH_MESSAGES: usize = 10;
+/// A batch has at most ten messages (the same page).
+const LIMITS: BatchLimits = BatchLimits { entries: 10, bytes: MAX_BATCH_BYTES };
 
 /// A queue to send to.
 #[derive(Debug, Clone)]
@@ -28,13 +30,29 @@ pub struct Queue {
 pub struct OutgoingMessage {
     /// Its body.
     pub body: String,
-    /// Its message group. A FIFO queue requires it; a standard queue shares its capacity fairly between
-    /// groups.
-    pub group: Option<String>,
-    /// Its deduplication id; for a FIFO queue only.
-    pub deduplication: Option<String>,
+    /// The kind of queue that it is for, and its place there.
+    pub place: Place,
     /// The X-Ray trace that it belongs to.
     pub trace: Option<TraceHeader>,
+}
+
+/// The place of a message among others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// In a FIFO queue: after the earlier messages of its group. A message with the same deduplication id and group is dropped
+    /// for five minutes.
+    InOrder {
+        /// Its message group.
+        group: MessageGroup,
+        /// Its deduplication id, at most 128 characters.
+        deduplication: String,
+    },
+    /// In a standard queue, which shares its capacity fairly between organisations: one that floods it does not delay another
+    /// (Amazon SQS Developer Guide, "Amazon SQS fair queues").
+    FairShare {
+        /// The organisation.
+        of: OrganisationId,
+    },
 }
 
 /// Why a message was not accepted.
@@ -70,13 +88,18 @@ impl Queue {
         Self { client, url }
     }
 
-    /// Sends messages in as few calls as SQS allows; one result for each, in their order.
+    /// Sends messages in as few calls as SQS and the order of each message group allow; one result for each, in their order. What
+    /// follows a failed message in its group is not sent.
     pub async fn send(&self, messages: Vec<OutgoingMessage>) -> Vec<Result<(), Error>> {
-        let mut results = Vec::with_capacity(messages.len());
-        for batch in batches(messages, MAX_BATCH_MESSAGES, MAX_BATCH_BYTES, |message| message.body.len()) {
-            results.extend(self.send_batch(batch).await);
-        }
-        results
+        let entries = messages.into_iter().map(|message| Entry {
+            group: match &message.place {
+                Place::InOrder { group, .. } => Some(group.to_string()),
+                Place::FairShare { .. } => None,
+            },
+            size: message.body.len(),
+            content: message,
+        });
+        send_in_order(entries.collect(), LIMITS, |batch| self.send_batch(batch)).await
     }
 
     /// The approximate number of messages in the queue: those that wait, those in flight, which may fail and be received
@@ -103,11 +126,15 @@ impl Queue {
     async fn send_batch(&self, batch: Vec<OutgoingMessage>) -> Vec<Result<(), Error>> {
         let count = batch.len();
         let entries = batch.into_iter().enumerate().filter_map(|(position, message)| {
+            let (group, deduplication) = match message.place {
+                Place::InOrder { group, deduplication } => (group.to_string(), Some(deduplication)),
+                Place::FairShare { of } => (of.into(), None),
+            };
             SendMessageBatchRequestEntry::builder()
                 .id(position.to_string())
                 .message_body(message.body)
-                .set_message_group_id(message.group)
-                .set_message_deduplication_id(message.deduplication)
+                .message_group_id(group)
+                .set_message_deduplication_id(deduplication)
                 .set_message_system_attributes(message.trace.as_ref().and_then(trace_attributes))
                 .build()
                 .ok()

@@ -3,7 +3,7 @@
 use super::decides::{Decide, Decides, Reads};
 use super::plan;
 use super::reading::{HandlerError, Reading};
-use super::work::{BusEvent, Handler};
+use super::work::Handler;
 use crate::aws::batch::SourceQueue;
 use crate::aws::queue::Queue;
 use crate::aws::secret::Secrets;
@@ -159,7 +159,7 @@ fn check<Settings: DeserializeOwned>(mut env: Reader) -> Result<(), AnyError> {
     Ok(())
 }
 
-/// One event in (bare, or as EventBridge wraps it), its actions out as JSON lines.
+/// One event in, its actions out as JSON lines.
 #[tokio::main(flavor = "current_thread")]
 async fn dry_run<Settings: DeserializeOwned, D: Decides<Settings>>(
     name: &'static str,
@@ -178,10 +178,7 @@ async fn dry_run<Settings: DeserializeOwned, D: Decides<Settings>>(
     let decide = make(context)?;
     let mut text = Vec::new();
     std::io::stdin().read_to_end(&mut text)?;
-    let event = match json::from_json::<BusEvent>(&text) {
-        Ok(wrapped) => wrapped.detail,
-        Err(_) => json::from_json(&text)?,
-    };
+    let event = json::from_json(&text)?;
     let until = clock::now().later(MAX_DRY_RUN);
     let actions = plan::decide(&name, decide.decide(&event, &settings, until)).await;
     let planned = actions.and_then(|actions| plan::planned(&name, &event, actions, 1));

@@ -3,18 +3,17 @@
 use super::decides::{Decide, Decides};
 use super::plan;
 use crate::aws::batch::{Message, MessageError, MissingMessageId, SourceQueue};
-use crate::aws::queue::{OutgoingMessage, Queue};
+use crate::aws::queue::{OutgoingMessage, Place, Queue};
 use crate::clock::Timestamp;
 use crate::failure::Remedy;
 use crate::id::ActionId;
 use crate::json;
 use crate::model::action::PlannedAction;
-use crate::model::event::Event;
+use crate::model::event::{Event, deduplication_id};
 use crate::reason::Reason;
 use crate::telemetry::EventName;
 use crate::telemetry::metric::Metrics;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
-use serde::Deserialize;
 
 /// A running handler: events from its queue in, actions out.
 #[derive(Debug)]
@@ -33,12 +32,6 @@ pub struct Handler<Settings, D = Decide<Settings>> {
     pub max_chain: usize,
 }
 
-/// The envelope of EventBridge; only the detail is ours.
-#[derive(Debug, Deserialize)]
-pub(super) struct BusEvent {
-    pub(super) detail: Event,
-}
-
 impl<Settings, D: Decides<Settings>> Handler<Settings, D> {
     /// Processes a batch of its queue before the invocation's deadline.
     ///
@@ -49,12 +42,12 @@ impl<Settings, D: Decides<Settings>> Handler<Settings, D> {
         batch: SqsEvent,
         until: Timestamp,
     ) -> Result<SqsBatchResponse, MissingMessageId> {
-        let process = async |message: &Message<BusEvent>, _: &Metrics| self.process(message, until).await;
+        let process = async |message: &Message<Event>, _: &Metrics| self.process(message, until).await;
         self.source.by_group(batch, until, process).await
     }
 
-    async fn process(&self, message: &Message<BusEvent>, until: Timestamp) -> Result<(), MessageError> {
-        let event = &message.body.detail;
+    async fn process(&self, message: &Message<Event>, until: Timestamp) -> Result<(), MessageError> {
+        let event = &message.body;
         let actions = plan::decide(&self.name, self.decide.decide(event, &self.settings, until)).await?;
         let planned = plan::planned(&self.name, event, actions, message.receives)?;
         if !planned.is_empty() && event.chain().len() >= self.max_chain {
@@ -80,8 +73,10 @@ impl<Settings, D: Decides<Settings>> Handler<Settings, D> {
         };
         let messages = planned.into_iter().map(|planned| OutgoingMessage {
             body: json::to_json(&planned),
-            group: Some(planned.group()),
-            deduplication: Some(planned.id.to_string()),
+            place: Place::InOrder {
+                group: planned.message_group(),
+                deduplication: deduplication_id(planned.id.as_str(), event.resent),
+            },
             trace: event.cause.trace().cloned(),
         });
         // After an error, actions that were already accepted are sent again. Their ids make that harmless.

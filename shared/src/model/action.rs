@@ -3,6 +3,7 @@
 use crate::clock::Timestamp;
 use crate::id::{ActionId, DestinationName, EventId, HintId, OrganisationId, OwnerId, TicketId};
 use crate::model::lead::{Lead, LeadTarget};
+use crate::model::message_group::MessageGroup;
 use crate::model::ticket::Ticket;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -300,12 +301,14 @@ impl PlannedAction {
     /// The FIFO message group. Actions of one ticket are performed one at a time, as two writers would overwrite each
     /// other's labels. Notices are grouped by destination, so that one that is down delays no other. A lead has no ticket
     /// yet, and a group of its own.
-    pub fn group(&self) -> String {
+    pub fn message_group(&self) -> MessageGroup {
         let Self { organisation, event, action, .. } = self;
         match (action, action.ticket()) {
-            (Action::Notify { destination, .. }, _) => format!("{organisation}/to/{destination}"),
-            (_, Some(ticket)) => format!("{organisation}/{ticket}"),
-            (_, None) => format!("{organisation}/new/{event}"),
+            (Action::Notify { destination, .. }, _) => {
+                MessageGroup::of_destination(organisation, destination)
+            }
+            (_, Some(ticket)) => MessageGroup::of_ticket(organisation, ticket),
+            (_, None) => MessageGroup::of_event(organisation, event),
         }
     }
 }
@@ -339,12 +342,14 @@ mod tests {
     #[test]
     fn notices_are_grouped_by_where_they_go_and_the_rest_by_ticket() {
         let ticket = testing::ticket();
-        let label = planned(Action::add_label(&ticket, "x")).group();
-        let owner = planned(Action::set_owner(&ticket, &OwnerId::parse("o").unwrap())).group();
-        assert_eq!((label.as_str(), owner), ("north/ticket-1", label.clone()));
+        let group = |action| planned(action).message_group();
+        let label = group(Action::add_label(&ticket, "x"));
+        assert_eq!(label, group(Action::set_owner(&ticket, &OwnerId::parse("o").unwrap())));
+        assert_eq!(label, testing::stage_changed("a", "b").message_group(), "that of the ticket's events");
         let team = DestinationName::parse("team").unwrap();
-        assert_eq!(planned(Action::notify(&ticket, &team, "x")).group(), "north/to/team");
-        assert!(planned(lead()).group().starts_with("north/new/"));
+        let notice = group(Action::notify(&ticket, &team, "x"));
+        assert_eq!(notice.as_str(), "north/destination/team");
+        assert!(group(lead()).as_str().starts_with("north/event/"));
     }
 
     #[test]

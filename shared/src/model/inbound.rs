@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use std::time::Duration;
 
 /// The maximum size in bytes of a body, as received and as JSON: with its envelope it must fit an event, which may have
-/// 256 KiB (Amazon EventBridge API Reference, `PutEvents`).
+/// 256 KiB (Amazon SNS API Reference, `PublishBatch`).
 pub const MAX_BODY: usize = 128 * 1024;
 /// The maximum depth of JSON. The event and the queue's envelope add levels, and a parser stops at 128.
 const MAX_DEPTH: usize = 32;

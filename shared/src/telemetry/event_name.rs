@@ -32,6 +32,9 @@ pub enum EventName {
     /// A ticket's new version is stored, with its events.
     #[strum(serialize = "change.stored")]
     ChangeStored,
+    /// SNS did not accept an event; it stays in its outbox or its hint, and is published again.
+    #[strum(serialize = "event.not_published")]
+    EventNotPublished,
     /// A handler's actions are on the queue of actions.
     #[strum(serialize = "actions.decided")]
     ActionsDecided,

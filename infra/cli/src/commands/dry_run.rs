@@ -4,6 +4,7 @@ use crate::account::Account;
 use crate::checkout;
 use crate::commands::replay::{Replay, Replayer, line};
 use crate::exit_code::{Exit, Usage};
+use crate::filter_policy::FilterPolicy;
 use crate::report::{count, during, print, print_json, say};
 use crate::template_table::{self, Row};
 use crate::time;
@@ -28,7 +29,7 @@ pub struct Arguments {
     /// The handler, by its `Name` in template.yaml
     #[arg(value_name = "HANDLER")]
     handler: String,
-    /// Events of a file, or of standard input (-): one event, bare or in EventBridge's envelope, or several, one a line
+    /// Events of a file, or of standard input (-): one event, or several, one a line
     #[arg(long, value_name = "FILE", group = "which", conflicts_with_all = ["ticket", "since"])]
     event: Option<PathBuf>,
     /// The events of this ticket in the journal, of the last 30 days unless --since says otherwise
@@ -114,10 +115,12 @@ fn of_file(file: &Path, handler: &HandlerUnderTest) -> Result<Vec<Event>> {
         text = read.with_context(|| format!("{} cannot be read as text", file.display()))?;
     }
     let events = events(&text)?;
-    for event in events.iter().filter(|event| !handler.subscribes_to(event)) {
+    let subscription = handler.subscription()?;
+    for event in events.iter().filter(|event| !subscription.accepts(event)) {
         let kind = event.kind.name();
         say(&format!(
-            "note: the handler's entry in template.yaml does not list {kind}, so it would not receive this event"
+            "note: the Events, Causes or Filter of the handler's entry in template.yaml exclude this event ({kind}), so it would not \
+             receive it"
         ));
     }
     Ok(events)
@@ -134,10 +137,11 @@ async fn of_journal(
     }
     let now = clock::now();
     let since = time::parse(arguments.since.as_deref().unwrap_or(OF_A_TICKET), now)?;
-    let which =
-        Replay { since, until: now, ticket: arguments.ticket.clone(), handler: None, reprocess: None };
-    let events = during("reading the journal", replayer.select(&which)).await?;
-    during("matching the events", replayer.asked_for(&[handler.pattern()], events)).await
+    let which = Replay { since, until: now, ticket: arguments.ticket.clone(), handler: None, resent: None };
+    let (mut events, subscription) =
+        (during("reading the journal", replayer.select(&which)).await?, handler.subscription()?);
+    events.retain(|event| subscription.accepts(event));
+    Ok(events)
 }
 
 impl HandlerUnderTest {
@@ -170,14 +174,12 @@ impl HandlerUnderTest {
         Self { access, ..self }
     }
 
-    /// Its subscription.
-    pub fn pattern(&self) -> String {
-        self.row.pattern()
-    }
-
-    /// Whether its subscription lists this kind of event; only EventBridge can say which of them it matches.
-    pub fn subscribes_to(&self, event: &Event) -> bool {
-        self.row.list("Events").iter().any(|kind| kind == event.kind.name())
+    /// Its subscription: which events it would receive.
+    ///
+    /// # Errors
+    /// [`Usage`] if SNS would not accept it.
+    pub fn subscription(&self) -> Result<FilterPolicy> {
+        self.row.subscription()
     }
 
     /// What it would do about an event.
@@ -234,62 +236,42 @@ fn build(folder: &Path, code: &str) -> Result<PathBuf> {
     program.with_context(|| format!("{code} has no program"))
 }
 
-/// The events that a text contains: one, bare or in EventBridge's envelope, or several, one a line.
+/// The events that a text contains: one, or several, one a line.
 ///
 /// # Errors
 /// [`Usage`] if one is not an event, with its line; nothing of it is quoted.
 pub fn events(text: &str) -> Result<Vec<Event>> {
-    if let Ok(event) = json::from_json::<Wrapped>(text.as_bytes()) {
-        return Ok(vec![event.into()]);
+    if let Ok(event) = json::from_json(text.as_bytes()) {
+        return Ok(vec![event]);
     }
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     let events = lines.map(|(index, line)| {
-        let event = json::from_json::<Wrapped>(line.as_bytes());
-        let event = event.map_err(|error| {
-            Usage(format!(
-                "line {} is not an event: {error}; see `automations events`",
-                index.saturating_add(1)
-            ))
-        })?;
-        Ok(event.into())
+        let event = json::from_json(line.as_bytes());
+        let invalid = |error| {
+            let line = index.saturating_add(1);
+            Usage(format!("line {line} is not an event: {error}; see `automations events`"))
+        };
+        Ok(event.map_err(invalid)?)
     });
     events.collect()
-}
-
-#[derive(serde::Deserialize)]
-#[serde(untagged)]
-enum Wrapped {
-    OnTheBus { detail: Event },
-    Bare(Event),
-}
-
-impl From<Wrapped> for Event {
-    fn from(wrapped: Wrapped) -> Self {
-        match wrapped {
-            Wrapped::OnTheBus { detail } => detail,
-            Wrapped::Bare(event) => event,
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use automations::testing::stage_changed;
-    use serde_json::json;
 
     #[test]
-    fn events_are_bare_or_wrapped_or_one_a_line() {
+    fn events_are_one_or_one_a_line() {
         let event = stage_changed("Approved", "Settled");
-        let bare = json::to_json(&event);
-        let wrapped = json!({ "detail-type": "ticket.stage_changed", "detail": event });
-        let pretty = serde_json::to_string_pretty(&wrapped).unwrap();
-        let twice = format!("{bare}\n\n{wrapped}\n");
-        for (text, count) in [(bare.clone(), 1), (pretty, 1), (twice, 2)] {
+        let line = json::to_json(&event);
+        let pretty = serde_json::to_string_pretty(&event).unwrap();
+        let twice = format!("{line}\n\n{line}\n");
+        for (text, count) in [(line.clone(), 1), (pretty, 1), (twice, 2)] {
             assert_eq!(events(&text).unwrap(), vec![event.clone(); count], "{text}");
         }
         assert_eq!(events("").unwrap(), []);
-        let error = format!("{:#}", events(&format!("{bare}\n{{\"Jane\": 1}}")).unwrap_err());
+        let error = format!("{:#}", events(&format!("{line}\n{{\"Jane\": 1}}")).unwrap_err());
         assert!(error.contains("line 2") && !error.contains("Jane"), "{error}");
     }
 }

@@ -2,19 +2,22 @@
 
 use crate::account::{Account, Target};
 use crate::exit_code::{Exit, Usage};
+use crate::filter_policy::FilterPolicy;
 use crate::report::{count, during, print, print_json};
+use crate::stack_resources;
 use crate::time;
 use anyhow::{Context as _, Result, bail};
-use automations::aws::bus::Bus;
-use automations::aws::queue::{OutgoingMessage, Queue};
+use automations::aws::queue::{OutgoingMessage, Place, Queue};
+use automations::aws::topic::Topic;
 use automations::clock::{self, Timestamp};
 use automations::id::StageId;
 use automations::json;
-use automations::model::event::SOURCE;
+use automations::model::resent::Resent;
 use automations::model::ticket::{Named, WorkflowStage};
 use automations::store::Store;
 use automations::{Event, EventKind, aws};
-use aws_sdk_eventbridge::Client as EventBridge;
+use aws_sdk_cloudformation::Client as CloudFormation;
+use aws_sdk_sns::Client as Sns;
 use aws_sdk_sqs::Client as Sqs;
 use aws_sdk_sqs::operation::get_queue_url::GetQueueUrlError;
 use aws_sdk_sqs::types::QueueAttributeName;
@@ -46,6 +49,9 @@ pub struct Arguments {
     /// Give the actions new ids: re-runs actions that were already performed
     #[arg(long)]
     reprocess: bool,
+    /// Perform actions although a newer one of the same handler and ticket was performed already
+    #[arg(long, conflicts_with = "reprocess")]
+    out_of_order: bool,
 }
 
 /// Runs `automations replay`.
@@ -59,7 +65,11 @@ pub async fn run(arguments: Arguments, account: &Account) -> Result<Exit> {
         until: arguments.until.as_deref().map_or(Ok(now), |until| time::parse(until, now))?,
         ticket: arguments.ticket,
         handler: arguments.handler,
-        reprocess: arguments.reprocess.then_some(now),
+        resent: Some(Resent {
+            at: now,
+            out_of_order: arguments.out_of_order,
+            reprocess: arguments.reprocess,
+        }),
     };
     if replay.until <= replay.since {
         return Err(Usage(format!("--until {} is not after --since {}", replay.until, replay.since)).into());
@@ -153,20 +163,22 @@ pub struct Replay {
     pub ticket: Option<String>,
     /// Only to this handler, by its name in template.yaml.
     pub handler: Option<String>,
-    /// Give the actions new ids, made of this time: re-runs actions that were already performed.
-    pub reprocess: Option<Timestamp>,
+    /// What the events say of being sent again; none leaves them as they are in the journal.
+    pub resent: Option<Resent>,
 }
 
 /// A stack whose journal is replayed.
 #[derive(Debug)]
 pub struct Replayer {
-    /// A client of EventBridge.
-    pub events: EventBridge,
+    /// A client of SNS.
+    pub sns: Sns,
     /// A client of SQS.
     pub sqs: Sqs,
+    /// A client of CloudFormation, which knows the stack's topic.
+    pub cloudformation: CloudFormation,
     /// The journal.
     pub store: Store,
-    /// The stack's name, which is the first part of the names of its bus and its queues.
+    /// The stack's name, which is the first part of the names of its topic and its queues.
     pub stack: String,
 }
 
@@ -174,8 +186,9 @@ impl Replayer {
     /// Of this target.
     pub(crate) fn of(target: &Target) -> Self {
         Self {
-            events: aws::eventbridge(&target.config),
+            sns: aws::sns(&target.config),
             sqs: aws::sqs(&target.config),
+            cloudformation: CloudFormation::new(&target.config),
             store: Store::new(aws::dynamodb(&target.config), target.table()),
             stack: target.stack.clone(),
         }
@@ -191,56 +204,46 @@ impl Replayer {
             events.retain(|event| event.ticket_id().is_some_and(|id| id.as_str() == ticket));
         }
         if let Some(handler) = &replay.handler {
-            let patterns = self.patterns(handler).await?;
-            events = self.asked_for(&patterns, events).await?;
+            let subscriptions = self.subscriptions(handler).await?;
+            events.retain(|event| subscriptions.iter().any(|subscription| subscription.accepts(event)));
         }
         for event in &mut events {
-            event.reprocessed_at = replay.reprocess;
+            event.resent = replay.resent;
         }
         Ok(events)
     }
 
-    /// Those of the events that one of these patterns matches.
-    ///
-    /// # Errors
-    /// If a pattern is not valid, or a request fails.
-    pub async fn asked_for(&self, patterns: &[String], events: Vec<Event>) -> Result<Vec<Event>> {
-        let mut asked_for = Vec::new();
-        for event in events {
-            if self.matches(patterns, &event).await? {
-                asked_for.push(event);
-            }
-        }
-        Ok(asked_for)
-    }
-
-    /// Publishes these events on the bus, or sends them to one handler's queue.
+    /// Publishes these events on the topic, or sends them to one handler's queue, in their order.
     ///
     /// # Errors
     /// If one is not accepted; those before it are, and sending them again is harmless.
     pub async fn play(&self, events: &[Event], handler: Option<&str>) -> Result<()> {
         let Some(handler) = handler else {
-            let bus = Bus::new(self.events.clone(), self.bus());
-            let published = bus.publish(&[events]).await.into_iter().collect::<Result<Vec<()>, _>>();
+            let topic = Topic::new(self.sns.clone(), self.topic().await?);
+            let published = topic.publish(&events.iter().collect::<Vec<_>>()).await;
+            let published = published.into_iter().collect::<Result<Vec<()>, _>>();
             return published.map(drop).context("not all events were published; run the same command again");
         };
         let queue = Queue::new(self.sqs.clone(), self.queue_url(handler).await?);
         let messages = events.iter().map(|event| OutgoingMessage {
-            body: json::to_json(&as_on_the_bus(event)),
-            group: None,
-            deduplication: None,
+            body: json::to_json(event),
+            place: Place::InOrder { group: event.message_group(), deduplication: event.deduplication_id() },
             trace: None,
         });
         let sent = queue.send(messages.collect()).await.into_iter().collect::<Result<Vec<()>, _>>();
         sent.map(drop).context("not all events were sent; run the same command again")
     }
 
-    fn bus(&self) -> String {
-        format!("{}-events", self.stack)
+    /// The ARN of the stack's topic.
+    async fn topic(&self) -> Result<String> {
+        let topics = stack_resources::of_type(&self.cloudformation, &self.stack, "AWS::SNS::Topic").await?;
+        let topic = topics.into_iter().find(|arn| arn.ends_with(&format!(":{}-events.fifo", self.stack)));
+        topic.with_context(|| format!("the stack {} has no topic of events; check --stack", self.stack))
     }
 
     async fn queue_url(&self, handler: &str) -> Result<String> {
-        let response = self.sqs.get_queue_url().queue_name(format!("{}-{handler}", self.stack)).send().await;
+        let response =
+            self.sqs.get_queue_url().queue_name(format!("{}-{handler}.fifo", self.stack)).send().await;
         match response {
             Ok(response) => response.queue_url.context("SQS names no URL of the handler's queue"),
             Err(error) if error.as_service_error().is_some_and(GetQueueUrlError::is_queue_does_not_exist) => {
@@ -252,62 +255,35 @@ impl Replayer {
         }
     }
 
-    /// The patterns of the rules that send events to a handler's queue.
-    async fn patterns(&self, handler: &str) -> Result<Vec<String>> {
+    /// The filter policies of the subscriptions that send events to a handler's queue.
+    async fn subscriptions(&self, handler: &str) -> Result<Vec<FilterPolicy>> {
         let url = self.queue_url(handler).await?;
         let wanted = QueueAttributeName::QueueArn;
         let response =
             self.sqs.get_queue_attributes().queue_url(url).attribute_names(wanted.clone()).send().await?;
-        let arn = response.attributes().and_then(|all| all.get(&wanted)).context("a queue without an ARN")?;
-        let (mut patterns, mut next) = (Vec::new(), None);
-        loop {
-            let request = self.events.list_rule_names_by_target().target_arn(arn).event_bus_name(self.bus());
-            let page = request.set_next_token(next).send().await?;
-            for rule in page.rule_names() {
-                let rule = self.events.describe_rule().name(rule).event_bus_name(self.bus()).send().await?;
-                patterns.extend(rule.event_pattern);
+        let queue =
+            response.attributes().and_then(|all| all.get(&wanted)).context("a queue without an ARN")?;
+        let topic = self.topic().await?;
+        let request = self.sns.list_subscriptions_by_topic().topic_arn(&topic);
+        let mut all = request.into_paginator().items().send();
+        let mut policies = Vec::new();
+        while let Some(subscription) = all.try_next().await? {
+            if subscription.endpoint() != Some(queue) {
+                continue;
             }
-            next = page.next_token;
-            if next.is_none() {
-                break;
-            }
+            let arn = subscription.subscription_arn().unwrap_or_default();
+            let response = self.sns.get_subscription_attributes().subscription_arn(arn).send().await?;
+            let policy = response.attributes().and_then(|all| all.get("FilterPolicy"));
+            let policy =
+                policy.with_context(|| format!("the subscription of {handler} has no filter policy"))?;
+            let invalid = "the deployed filter policy has something that this program does not know";
+            policies.push(FilterPolicy::parse(policy).context(invalid)?);
         }
-        if patterns.is_empty() {
-            bail!("no rule of {} has the queue of {handler} as its target", self.bus());
+        if policies.is_empty() {
+            bail!("the topic has no subscription of {handler}'s queue");
         }
-        Ok(patterns)
+        Ok(policies)
     }
-
-    async fn matches(&self, patterns: &[String], event: &Event) -> Result<bool> {
-        let text = json::to_json(&as_on_the_bus(event));
-        for pattern in patterns {
-            let request = self.events.test_event_pattern().event_pattern(pattern).event(&text);
-            if request
-                .send()
-                .await
-                .with_context(|| format!("EventBridge does not accept the pattern {pattern}"))?
-                .result()
-            {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-}
-
-/// The event in EventBridge's envelope; a pattern test requires every field.
-fn as_on_the_bus(event: &Event) -> serde_json::Value {
-    json!({
-        "version": "0",
-        "id": event.id,
-        "detail-type": event.kind.name(),
-        "source": SOURCE,
-        "account": "000000000000",
-        "time": "1970-01-01T00:00:00Z",
-        "region": "ap-southeast-2",
-        "resources": [],
-        "detail": event,
-    })
 }
 
 #[cfg(test)]

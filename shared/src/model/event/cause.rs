@@ -40,7 +40,7 @@ pub enum Cause {
 }
 
 impl Cause {
-    /// The kind of cause, as in `cause.by` on the bus.
+    /// The kind of cause, as in `cause.by`.
     pub fn by(&self) -> &'static str {
         match self {
             Self::Webhook { .. } => "webhook",

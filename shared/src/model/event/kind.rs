@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use strum::IntoStaticStr;
 
-/// What happened. The name of a kind is in the past tense and is the `detail-type` on the bus.
+/// What happened. The name of a kind is in the past tense and is its `type` in JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, IntoStaticStr)]
 #[cfg_attr(test, derive(strum::EnumDiscriminants))]
 #[cfg_attr(
@@ -147,16 +147,6 @@ pub enum EventKind {
         /// The ticket as it last was.
         ticket: Ticket,
     },
-    /// A request to a webhook that is not Salestrekker's. Its kind, and so the `detail-type` on the bus, is `inbound.` and the
-    /// webhook's name. The fields may be personal data: they are in no journal and in no log.
-    #[serde(rename = "inbound")]
-    #[strum(serialize = "inbound")]
-    Inbound {
-        /// The kind, as in `inbound.website-lead`.
-        kind: InboundKind,
-        /// The fields of the request.
-        fields: Fields,
-    },
     /// A webhook that led to no ticket.
     #[serde(rename = "webhook.unrecognised")]
     #[strum(serialize = "webhook.unrecognised")]
@@ -165,6 +155,17 @@ pub enum EventKind {
         action: WebhookAction,
         /// Why it led to none.
         reason: UnrecognisedReason,
+    },
+    /// A request to a webhook that is not Salestrekker's. Its kind is `inbound.` and the webhook's name. The fields may be personal
+    /// data: they are in no journal and in no log. Last, as serde tries it after the kinds with a fixed name.
+    #[serde(untagged)]
+    #[strum(serialize = "inbound")]
+    Inbound {
+        /// The kind, as in `inbound.website-lead`.
+        #[serde(rename = "type")]
+        kind: InboundKind,
+        /// The fields of the request.
+        fields: Fields,
     },
 }
 
@@ -181,7 +182,7 @@ pub enum UnrecognisedReason {
 }
 
 impl EventKind {
-    /// The kind, as in the `detail-type` on the bus.
+    /// The kind, as in `type` in JSON.
     pub fn name(&self) -> &str {
         if let Self::Inbound { kind, .. } = self { kind.as_str() } else { self.into() }
     }

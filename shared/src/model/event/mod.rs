@@ -1,4 +1,4 @@
-//! An event as it is published on the bus: a plain value with a deterministic id.
+//! An event as it is published: a plain value with a deterministic id.
 
 mod cause;
 mod kind;
@@ -12,14 +12,13 @@ pub(crate) use kind::KindName;
 use crate::clock::Timestamp;
 use crate::id::{ActionId, EventId, InvalidId, OrganisationId, TicketId};
 use crate::model::inbound::Fields;
+use crate::model::message_group::MessageGroup;
+use crate::model::resent::Resent;
 use crate::model::ticket::Ticket;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The `source` of all our events on the bus.
-pub const SOURCE: &str = "salestrekker";
-
-/// One change in one organisation: the `detail` of an EventBridge event.
+/// One change in one organisation, as it is in a handler's queue.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Event {
     /// Deterministic: the same change has the same id however often it is found.
@@ -30,9 +29,9 @@ pub struct Event {
     pub observed_at: Timestamp,
     /// What led to the check that found it.
     pub cause: Cause,
-    /// When a replay with `--reprocess` asked for it to be handled again, as if no action had been performed for it.
+    /// That an operator sent it again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reprocessed_at: Option<Timestamp>,
+    pub resent: Option<Resent>,
     /// What happened. In JSON its fields are beside the others, with the kind as `type`.
     #[serde(flatten)]
     pub kind: EventKind,
@@ -50,9 +49,11 @@ impl Event {
     /// # Errors
     /// [`InvalidId`] if the handler's name is too long.
     pub fn action_id(&self, handler: &str, position: usize) -> Result<ActionId, InvalidId> {
-        match self.reprocessed_at {
-            None => ActionId::of(&self.id, handler, position),
-            Some(at) => ActionId::of_reprocessed(&self.id, handler, position, at),
+        match self.resent {
+            Some(Resent { at, reprocess: true, .. }) => {
+                ActionId::of_reprocessed(&self.id, handler, position, at)
+            }
+            Some(Resent { reprocess: false, .. }) | None => ActionId::of(&self.id, handler, position),
         }
     }
 
@@ -122,7 +123,7 @@ impl Event {
             organisation: organisation.clone(),
             observed_at,
             cause: cause.clone(),
-            reprocessed_at: None,
+            resent: None,
             kind,
         })
     }
@@ -136,7 +137,7 @@ impl Event {
     ) -> Self {
         let id = EventId::of_hint(organisation, cause.hint(), kind.name());
         let (organisation, cause) = (organisation.clone(), cause.clone());
-        Self { id, organisation, observed_at, cause, reprocessed_at: None, kind }
+        Self { id, organisation, observed_at, cause, resent: None, kind }
     }
 
     /// The fields, if this is an event of the inbound webhook of this name.
@@ -159,6 +160,26 @@ impl Event {
     pub fn ticket_id(&self) -> Option<&TicketId> {
         self.ticket().map(|ticket| &ticket.id)
     }
+
+    /// The message group: the events of a ticket are delivered in order, and an event without a ticket waits for no other.
+    pub fn message_group(&self) -> MessageGroup {
+        let Self { id, organisation, .. } = self;
+        self.ticket_id().map_or_else(
+            || MessageGroup::of_event(organisation, id),
+            |ticket| MessageGroup::of_ticket(organisation, ticket),
+        )
+    }
+
+    /// The deduplication id: SNS and SQS drop an event that they accepted in the last five minutes, unless it was sent again on
+    /// purpose.
+    pub fn deduplication_id(&self) -> String {
+        deduplication_id(self.id.as_str(), self.resent)
+    }
+}
+
+/// The deduplication id of a message with this id: its own if an operator sent it again.
+pub(crate) fn deduplication_id(id: &str, resent: Option<Resent>) -> String {
+    resent.map_or_else(|| id.to_owned(), |resent| format!("{id}.{}", resent.at.as_millis()))
 }
 
 #[cfg(test)]
@@ -171,8 +192,7 @@ mod tests {
         for event in testing::one_of_each() {
             let text = crate::json::to_json(&event);
             let json: serde_json::Value = serde_json::from_str(&text).unwrap();
-            let kind = if event.inbound("website-lead").is_some() { "inbound" } else { event.kind.name() };
-            assert_eq!(json["type"], kind);
+            assert_eq!(json["type"], event.kind.name());
             assert_eq!(crate::json::from_json::<Event>(text.as_bytes()).unwrap(), event);
         }
     }

@@ -26,17 +26,19 @@ pub enum Metric {
     TokenDaysLeft,
     /// Requests in which Salestrekker rejected an organisation's credential.
     CredentialRefused,
-    /// Events that the bus accepted.
+    /// Events that the topic accepted.
     EventsPublished,
-    /// Events that the bus did not accept.
+    /// Events that the topic did not accept.
     EventPublishFailures,
+    /// The same, by the engine's error code.
+    EventPublishErrors(PublishFailure),
     /// Time from a webhook to the publication of an event that it led to, in milliseconds.
     WebhookToEventLatency,
     /// Time since the last check of the ticket that has been unchecked for longest, among those due, in seconds.
     OldestCheckAge,
     /// How long the ticket that has been due for longest is overdue, in seconds.
     ReconcileLag,
-    /// Events in the outboxes of due tickets: their publisher crashed, or the bus did not accept them.
+    /// Events in the outboxes of due tickets: their publisher crashed, or the topic did not accept them.
     OutboxBacklog,
     /// Age of the oldest of those events, in seconds.
     OutboxAge,
@@ -81,6 +83,25 @@ pub enum RejectionReason {
     Unavailable,
 }
 
+/// Why an event was not accepted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, IntoStaticStr, EnumIter)]
+#[strum(serialize_all = "snake_case")]
+pub enum PublishFailure {
+    /// There was no response.
+    #[default]
+    NoResponse,
+    /// SNS, or KMS behind it, throttles.
+    Throttled,
+    /// The function's role does not permit it.
+    AccessDenied,
+    /// There is no such topic.
+    NotFound,
+    /// The topic's KMS key cannot be used.
+    Key,
+    /// Another error code; the log has it.
+    Other,
+}
+
 /// The outcome of an action.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, AsRefStr, IntoStaticStr, EnumIter)]
 #[strum(serialize_all = "snake_case")]
@@ -115,6 +136,7 @@ impl Metric {
         let with_each_value = |metric| match metric {
             Self::Webhooks(_) => TokenStage::iter().map(Self::Webhooks).collect(),
             Self::RequestsRejected(_) => RejectionReason::iter().map(Self::RequestsRejected).collect(),
+            Self::EventPublishErrors(_) => PublishFailure::iter().map(Self::EventPublishErrors).collect(),
             Self::ActionsPerformed(_) => Outcome::iter().map(Self::ActionsPerformed).collect(),
             other => vec![other],
         };
@@ -134,6 +156,7 @@ impl Metric {
             | Self::CredentialRefused
             | Self::EventsPublished
             | Self::EventPublishFailures
+            | Self::EventPublishErrors(_)
             | Self::OutboxBacklog
             | Self::ActionsPerformed(_)
             | Self::MessagesDeadLettered => Unit::Count,
@@ -150,6 +173,7 @@ impl Metric {
         match self {
             Self::Webhooks(stage) => Some(("Stage", stage.into())),
             Self::RequestsRejected(reason) => Some(("Reason", reason.reason().into())),
+            Self::EventPublishErrors(failure) => Some(("Failure", failure.into())),
             Self::ActionsPerformed(outcome) => Some(("Outcome", outcome.into())),
             Self::StaleSecretAge
             | Self::TokenDaysLeft

@@ -90,6 +90,7 @@ fn add(root: &Path, new: &New) -> Result<()> {
         ))
         .into());
     }
+    row.subscription()?;
     let more = template_table::with(&template, &row)?;
     let write = || {
         for (path, text) in new.files() {
