@@ -120,7 +120,7 @@ async fn a_group_that_is_too_large_is_split_and_an_item_that_is_too_large_fails_
     let refused: Vec<_> =
         written.iter().enumerate().filter(|(_, written)| written.is_err()).map(|(index, _)| index).collect();
     assert_eq!(refused, [9], "{:?}", written[9]);
-    assert!(matches!(written[9], Err(Error::Refused)), "{:?}", written[9]);
+    assert!(matches!(written[9], Err(Error::Refused { .. })), "{:?}", written[9]);
     let stored = versions(&stack, &id, &snapshots).await?;
     assert_eq!(stored.iter().filter(|version| **version == 1).count(), 29);
     Ok(())

@@ -97,24 +97,9 @@ pub fn secrets_manager(config: &SdkConfig) -> aws_sdk_secretsmanager::Client {
 /// throttling. DynamoDB, Secrets Manager and KMS throttle with HTTP 400, so the error code decides.
 pub(crate) fn is_client_error<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
     let status = error.raw_response().map(HttpResponse::status);
-    let is_throttled = error.code().is_some_and(|code| THROTTLING_CODES.contains(&code));
-    !is_throttled && status.is_some_and(|status| status.is_client_error() && status.as_u16() != 429)
+    let is_to_wait = ErrorCode::of(error).is_some_and(|code| code.asks_to_wait());
+    !is_to_wait && status.is_some_and(|status| status.is_client_error() && status.as_u16() != 429)
 }
-
-/// The codes with which AWS asks for fewer requests, or for the same one later, with HTTP 400 (the services' API references,
-/// "Common errors"; Amazon DynamoDB Developer Guide, "Error handling").
-const THROTTLING_CODES: [&str; 10] = [
-    "KMSThrottlingException",
-    "LimitExceededException",
-    "ProvisionedThroughputExceededException",
-    "RequestLimitExceeded",
-    "RequestThrottled",
-    "RequestThrottledException",
-    "Throttling",
-    "ThrottlingException",
-    "TooManyRequestsException",
-    "TransactionInProgressException",
-];
 
 /// The SDK's HTTP client: all its requests use this client's connections.
 fn http_client(client: reqwest::Client) -> SharedHttpClient {

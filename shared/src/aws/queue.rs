@@ -1,5 +1,7 @@
 //! Sending to SQS in full batches. Every partial failure is detected.
 
+use crate::aws;
+use crate::aws::ErrorCode;
 use crate::aws::ordered::{BatchLimits, Entry, send_in_order};
 use crate::failure::{Failure, Remedy};
 use crate::id::OrganisationId;
@@ -7,6 +9,7 @@ use crate::model::message_group::MessageGroup;
 use crate::reason::Reason;
 use crate::telemetry::xray::TraceHeader;
 use aws_sdk_sqs::Client;
+use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::types::{
     MessageSystemAttributeNameForSends as SystemAttribute, MessageSystemAttributeValue, QueueAttributeName,
     SendMessageBatchRequestEntry,
@@ -56,28 +59,43 @@ pub enum Place {
 }
 
 /// Why a message was not accepted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// SQS did not respond, or its response does not mention this message.
+    /// SQS did not respond, throttles, or its response does not mention this message.
     #[error("SQS is unavailable")]
-    Unavailable,
+    Unavailable {
+        /// The error code, if there was a response.
+        #[source]
+        code: Option<ErrorCode>,
+    },
     /// SQS rejected this message.
     #[error("SQS rejects the message; check the queue and the function's role in template.yaml")]
-    Rejected,
+    Rejected {
+        /// The error code.
+        #[source]
+        code: Option<ErrorCode>,
+    },
+}
+
+impl Error {
+    fn of<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Self {
+        let code = ErrorCode::of(error);
+        if aws::is_client_error(error) { Self::Rejected { code } } else { Self::Unavailable { code } }
+    }
 }
 
 impl Failure for Error {
     fn remedy(&self) -> Remedy {
         match self {
             // The usual cause of a rejection is a role or a queue, which an operator can fix while the message waits.
-            Self::Unavailable | Self::Rejected => Remedy::Retry { after: None },
+            Self::Unavailable { .. } | Self::Rejected { .. } => Remedy::Retry { after: None },
         }
     }
 
     fn reason(&self) -> Reason {
         match self {
-            Self::Unavailable => Reason::QueueUnavailable,
-            Self::Rejected => Reason::QueueRejected,
+            Self::Unavailable { .. } => Reason::QueueUnavailable,
+            Self::Rejected { .. } => Reason::QueueRejected,
         }
     }
 }
@@ -115,12 +133,12 @@ impl Queue {
         ];
         let request = self.client.get_queue_attributes().queue_url(&self.url);
         let request = request.set_attribute_names(Some(names.to_vec()));
-        let response = request.send().await.map_err(|error| {
-            if crate::aws::is_client_error(&error) { Error::Rejected } else { Error::Unavailable }
-        })?;
+        let response = request.send().await.map_err(|error| Error::of(&error))?;
         let count = |name| response.attributes().and_then(|all| all.get(name)?.parse::<u64>().ok());
         let counts: Option<Vec<u64>> = names.iter().map(count).collect();
-        counts.map(|counts| counts.into_iter().fold(0, u64::saturating_add)).ok_or(Error::Unavailable)
+        counts
+            .map(|counts| counts.into_iter().fold(0, u64::saturating_add))
+            .ok_or(Error::Unavailable { code: None })
     }
 
     async fn send_batch(&self, batch: Vec<OutgoingMessage>) -> Vec<Result<(), Error>> {
@@ -143,23 +161,18 @@ impl Queue {
             self.client.send_message_batch().queue_url(&self.url).set_entries(Some(entries.collect()));
         let response = match request.send().await {
             Ok(response) => response,
-            Err(error) => {
-                let error =
-                    if crate::aws::is_client_error(&error) { Error::Rejected } else { Error::Unavailable };
-                return vec![Err(error); count];
-            }
+            Err(error) => return vec![Err(Error::of(&error)); count],
         };
         // A message that the response does not mention was not accepted.
-        let mut results = vec![Err(Error::Unavailable); count];
+        let mut results = vec![Err(Error::Unavailable { code: None }); count];
         for accepted in response.successful() {
             set_result(&mut results, accepted.id(), Ok(()));
         }
         for failed in response.failed() {
-            set_result(
-                &mut results,
-                failed.id(),
-                Err(if failed.sender_fault() { Error::Rejected } else { Error::Unavailable }),
-            );
+            let code = ErrorCode::parse(failed.code());
+            let error =
+                if failed.sender_fault() { Error::Rejected { code } } else { Error::Unavailable { code } };
+            set_result(&mut results, failed.id(), Err(error));
         }
         results
     }
@@ -180,7 +193,6 @@ fn set_result(results: &mut [Result<(), Error>], id: &str, result: Result<(), Er
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aws;
     use serde_json::json;
 
     /// C2 of the AWS facts: what fails is in flight for up to a quarter of an hour, and counts.
@@ -207,9 +219,35 @@ mod tests {
             });
             Queue::new(aws::sqs(&config), "http://127.0.0.1/q".to_owned()).approximate_length().await
         };
-        assert_eq!(length("RequestThrottled").await, Err(Error::Unavailable));
-        assert_eq!(length("ThrottlingException").await, Err(Error::Unavailable));
-        assert_eq!(length("AccessDeniedException").await, Err(Error::Rejected));
+        let code = |code| ErrorCode::parse(code);
+        for throttled in ["RequestThrottled", "ThrottlingException"] {
+            assert_eq!(length(throttled).await, Err(Error::Unavailable { code: code(throttled) }));
+        }
+        let denied = "AccessDeniedException";
+        assert_eq!(length(denied).await, Err(Error::Rejected { code: code(denied) }));
+    }
+
+    #[tokio::test]
+    async fn each_refused_entry_of_a_batch_keeps_its_own_code() {
+        let config = aws::stub::config_with_responses(|_| {
+            let failed = |id: &str, code: &str, sender_fault| json!({ "Id": id, "Code": code, "SenderFault": sender_fault });
+            let failed = [failed("1", "InternalError", false), failed("2", "InvalidMessageContents", true)];
+            (
+                200,
+                json!({ "Successful": [{ "Id": "0", "MessageId": "m", "MD5OfMessageBody": "x" }], "Failed": failed }),
+            )
+        });
+        let queue = Queue::new(aws::sqs(&config), "http://127.0.0.1/q".to_owned());
+        let message = OutgoingMessage { body: "x".to_owned(), group: None, deduplication: None, trace: None };
+        let sent = queue.send(vec![message; 4]).await;
+        let code = |code| ErrorCode::parse(code);
+        let expected = [
+            Ok(()),
+            Err(Error::Unavailable { code: code("InternalError") }),
+            Err(Error::Rejected { code: code("InvalidMessageContents") }),
+            Err(Error::Unavailable { code: None }),
+        ];
+        assert_eq!(sent, expected);
     }
 
     #[test]

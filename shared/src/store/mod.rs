@@ -31,6 +31,7 @@ pub use keys::{ItemKey, ItemKind};
 pub use snapshots::{Known, Version};
 pub use token_usage::TokenUse;
 
+use crate::aws::ErrorCode;
 use crate::clock;
 use crate::failure::{Failure, Remedy};
 use crate::json;
@@ -61,10 +62,18 @@ pub enum Error {
     VersionConflict,
     /// No response, or throttled.
     #[error("DynamoDB does not respond, or throttles")]
-    Unavailable,
+    Unavailable {
+        /// The error code, if there was a response.
+        #[source]
+        code: Option<ErrorCode>,
+    },
     /// The request is refused as it is; a retry does not help.
     #[error("DynamoDB refuses the request; check the table and the function's role in template.yaml")]
-    Refused,
+    Refused {
+        /// The error code, if DynamoDB was asked.
+        #[source]
+        code: Option<ErrorCode>,
+    },
     /// An attribute of an item is missing, or does not have the expected content.
     #[error("the attribute {attribute} of an item in the table is missing or invalid")]
     Unusable {
@@ -80,7 +89,7 @@ impl Failure for Error {
     fn remedy(&self) -> Remedy {
         match self {
             Self::VersionConflict => Remedy::Retry { after: Some(Duration::ZERO) },
-            Self::Unavailable | Self::Refused => Remedy::Retry { after: None },
+            Self::Unavailable { .. } | Self::Refused { .. } => Remedy::Retry { after: None },
             Self::Unusable { .. } => Remedy::DeadLetter,
         }
     }
@@ -88,8 +97,8 @@ impl Failure for Error {
     fn reason(&self) -> Reason {
         match self {
             Self::VersionConflict => Reason::VersionConflict,
-            Self::Unavailable => Reason::TableUnavailable,
-            Self::Refused => Reason::TableRejected,
+            Self::Unavailable { .. } => Reason::TableUnavailable,
+            Self::Refused { .. } => Reason::TableRejected,
             Self::Unusable { .. } => Reason::TableItemInvalid,
         }
     }
@@ -107,7 +116,7 @@ impl Store {
     async fn get_all(&self, keys: Vec<Item>) -> Result<Vec<Item>, Error> {
         let mut items = Vec::with_capacity(keys.len());
         let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
-        let Ok(wanted) = wanted else { return Err(Error::Refused) };
+        let Ok(wanted) = wanted else { return Err(Error::Refused { code: None }) };
         let mut wanted = Some(HashMap::from([(self.table.clone(), wanted)]));
         for round in 0..MAX_ROUNDS {
             let Some(request) = wanted.take() else { break };
@@ -120,7 +129,7 @@ impl Store {
             wanted = response.unprocessed_keys.filter(|keys| !keys.is_empty());
         }
         if wanted.is_some() {
-            return Err(Error::Unavailable);
+            return Err(Error::Unavailable { code: None });
         }
         Ok(items)
     }
@@ -151,5 +160,6 @@ fn decode<T: serde::de::DeserializeOwned>(item: &Item, attribute: &'static str) 
 }
 
 fn unavailable<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Error {
-    if crate::aws::is_client_error(error) { Error::Refused } else { Error::Unavailable }
+    let code = ErrorCode::of(error);
+    if crate::aws::is_client_error(error) { Error::Refused { code } } else { Error::Unavailable { code } }
 }

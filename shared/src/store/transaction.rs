@@ -1,8 +1,9 @@
 //! Writes of many tickets in as few transactions as DynamoDB allows. Each has its own result: one whose condition fails does
 //! not make the others in its transaction fail.
 
-use super::{Error, Item, Store, unavailable};
+use super::{Error, Item, Store};
 use crate::aws::batching::batches;
+use crate::aws::{self, ErrorCode};
 use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::builders::{PutBuilder, UpdateBuilder};
@@ -28,20 +29,20 @@ pub(super) struct WriteUnit {
 }
 
 /// Why a unit was not written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Unwritten {
     /// Its condition does not hold: another writer was faster.
     Condition,
     /// Another write of the same item is in progress.
     Conflict,
-    /// The request is invalid.
-    Refused,
+    /// The request is invalid, or not permitted.
+    Refused(Option<ErrorCode>),
     /// No response, or throttled.
-    Unavailable,
+    Unavailable(Option<ErrorCode>),
 }
 
 /// The result of one response for one unit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Verdict {
     Final(Result<(), Unwritten>),
     /// It has no error; others made the transaction fail.
@@ -54,8 +55,8 @@ impl From<Unwritten> for Error {
     fn from(unwritten: Unwritten) -> Self {
         match unwritten {
             Unwritten::Condition | Unwritten::Conflict => Self::VersionConflict,
-            Unwritten::Refused => Self::Refused,
-            Unwritten::Unavailable => Self::Unavailable,
+            Unwritten::Refused(code) => Self::Refused { code },
+            Unwritten::Unavailable(code) => Self::Unavailable { code },
         }
     }
 }
@@ -128,10 +129,10 @@ impl Store {
             pending = again;
         }
         for (unit, result) in alone {
-            let verdict = self.send(&[&unit]).await;
-            *result = match verdict.first() {
-                Some(Verdict::Final(known)) => *known,
-                _ => Err(Unwritten::Refused),
+            let verdict = self.send(&[&unit]).await.pop();
+            *result = match verdict {
+                Some(Verdict::Final(known)) => known,
+                Some(Verdict::Again | Verdict::Alone) | None => Err(Unwritten::Refused(None)),
             };
         }
         results
@@ -139,15 +140,17 @@ impl Store {
 
     /// Writes one unit.
     pub(super) async fn transact(&self, unit: WriteUnit) -> Result<(), Unwritten> {
-        self.transact_each(vec![unit]).await.pop().unwrap_or(Err(Unwritten::Unavailable))
+        self.transact_each(vec![unit]).await.pop().unwrap_or(Err(Unwritten::Unavailable(None)))
     }
 
     async fn send(&self, units: &[&WriteUnit]) -> Vec<Verdict> {
         let all = |verdict| vec![verdict; units.len()];
-        let not_known =
-            || if units.len() > 1 { Verdict::Alone } else { Verdict::Final(Err(Unwritten::Refused)) };
+        let invalid = |code| match units {
+            [_] => Verdict::Final(Err(Unwritten::Refused(code))),
+            _ => Verdict::Alone,
+        };
         if units.iter().any(|unit| unit.is_incomplete) {
-            return all(not_known());
+            return all(invalid(None));
         }
         let writes = units.iter().flat_map(|unit| unit.writes.iter().cloned()).collect();
         let response = self.client.transact_write_items().set_transact_items(Some(writes)).send().await;
@@ -161,11 +164,15 @@ impl Store {
                     .collect();
                 verdicts(units.iter().map(|unit| unit.writes.len()), &codes)
             }
-            Some(refusal) if refusal.code() == Some("ValidationException") => all(not_known()),
-            _ => all(Verdict::Final(Err(match unavailable(&error) {
-                Error::Refused => Unwritten::Refused,
-                _ => Unwritten::Unavailable,
-            }))),
+            Some(refusal) if refusal.code() == Some("ValidationException") => {
+                all(invalid(ErrorCode::of(&error)))
+            }
+            _ => {
+                let code = ErrorCode::of(&error);
+                let is_refused = aws::is_client_error(&error);
+                let why = if is_refused { Unwritten::Refused(code) } else { Unwritten::Unavailable(code) };
+                all(Verdict::Final(Err(why)))
+            }
         }
     }
 }
@@ -179,27 +186,29 @@ fn verdicts(lengths: impl Iterator<Item = usize>, codes: &[&str]) -> Vec<Verdict
     let found: Vec<Option<Unwritten>> = lengths
         .map(|length| {
             let own: Vec<&str> = codes.by_ref().take(length).copied().collect();
-            if own.len() < length { Some(Unwritten::Unavailable) } else { worst(&own) }
+            if own.len() < length { Some(Unwritten::Unavailable(None)) } else { worst(&own) }
         })
         .collect();
     // If the table throttles, or no unit has an error, the transaction is not sent again at once.
-    let is_busy = found.contains(&Some(Unwritten::Unavailable)) || found.iter().all(Option::is_none);
-    let others = if is_busy { Verdict::Final(Err(Unwritten::Unavailable)) } else { Verdict::Again };
-    found.into_iter().map(|own| own.map_or(others, |why| Verdict::Final(Err(why)))).collect()
+    let busy = found.iter().flatten().find(|why| matches!(why, Unwritten::Unavailable(_))).cloned();
+    let busy = busy.or(found.iter().all(Option::is_none).then_some(Unwritten::Unavailable(None)));
+    let others = busy.map_or(Verdict::Again, |busy| Verdict::Final(Err(busy)));
+    found.into_iter().map(|own| own.map_or_else(|| others.clone(), |why| Verdict::Final(Err(why)))).collect()
 }
 
+/// The first reason of these kinds, as an error of the unit (Amazon DynamoDB API Reference, `TransactWriteItems`, "Errors").
 fn worst(codes: &[&str]) -> Option<Unwritten> {
-    let any = |code| codes.contains(&code);
-    if any("ConditionalCheckFailed") {
+    let first = |wanted: &[&str]| codes.iter().find(|code| wanted.contains(code));
+    if first(&["ConditionalCheckFailed"]).is_some() {
         Some(Unwritten::Condition)
-    } else if any("TransactionConflict") {
+    } else if first(&["TransactionConflict"]).is_some() {
         Some(Unwritten::Conflict)
-    } else if any("ValidationError") || any("ItemCollectionSizeLimitExceeded") {
-        Some(Unwritten::Refused)
-    } else if codes.iter().any(|code| *code != NONE) {
-        Some(Unwritten::Unavailable)
+    } else if let Some(code) = first(&["AccessDenied", "ItemCollectionSizeLimitExceeded", "ValidationError"])
+    {
+        Some(Unwritten::Refused(ErrorCode::parse(code)))
     } else {
-        None
+        let code = codes.iter().find(|code| **code != NONE)?;
+        Some(Unwritten::Unavailable(ErrorCode::parse(code)))
     }
 }
 
@@ -215,7 +224,6 @@ fn size(item: &Item) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aws;
     use proptest::prelude::*;
     use serde_json::{Value, json};
     use std::sync::{Arc, Mutex};
@@ -279,7 +287,7 @@ mod tests {
         };
         let (results, requests) = written(fifty_with_one_bad(), response).await;
         let mut expected = vec![Ok(()); 50];
-        expected[7] = Err(Unwritten::Refused);
+        expected[7] = Err(Unwritten::Refused(ErrorCode::parse("ValidationException")));
         assert_eq!((results, requests.len()), (expected, 51));
     }
 
@@ -291,7 +299,7 @@ mod tests {
             (400, json!({ "__type": "TransactionCanceledException", "CancellationReasons": reasons }))
         })
         .await;
-        assert_eq!(results, [Err(Unwritten::Conflict); 2]);
+        assert_eq!(results, [Err(Unwritten::Conflict), Err(Unwritten::Conflict)]);
         assert_eq!(requests.len(), 2);
     }
 
@@ -319,19 +327,21 @@ mod tests {
         let is = |why| Verdict::Final(Err(why));
         let found =
             of_pairs(&[NONE, NONE, CONDITION, NONE, NONE, "TransactionConflict", NONE, "ValidationError"]);
-        let expected =
-            [Verdict::Again, is(Unwritten::Condition), is(Unwritten::Conflict), is(Unwritten::Refused)];
+        let refused = Unwritten::Refused(ErrorCode::parse("ValidationError"));
+        let expected = [Verdict::Again, is(Unwritten::Condition), is(Unwritten::Conflict), is(refused)];
         assert_eq!(found, expected);
     }
 
     #[test]
     fn a_busy_table_and_an_answer_without_reasons_are_not_asked_again_at_once() {
-        let unavailable = Verdict::Final(Err(Unwritten::Unavailable));
-        assert_eq!(of_pairs(&[NONE, NONE, "ThrottlingError", NONE]), [unavailable; 2]);
-        assert_eq!(of_pairs(&[NONE; 4]), [unavailable; 2]);
-        assert_eq!(verdicts([2, 2].into_iter(), &[]), [unavailable; 2]);
-        let busy = of_pairs(&[CONDITION, NONE, "ProvisionedThroughputExceeded", NONE]);
-        assert_eq!(busy, [Verdict::Final(Err(Unwritten::Condition)), unavailable]);
+        let unavailable = |code| Verdict::Final(Err(Unwritten::Unavailable(ErrorCode::parse(code))));
+        let throttled = unavailable("ThrottlingError");
+        assert_eq!(of_pairs(&[NONE, NONE, "ThrottlingError", NONE]), [throttled.clone(), throttled]);
+        assert_eq!(of_pairs(&[NONE; 4]), [unavailable(""), unavailable("")]);
+        assert_eq!(verdicts([2, 2].into_iter(), &[]), [unavailable(""), unavailable("")]);
+        let code = "ProvisionedThroughputExceeded";
+        let busy = of_pairs(&[CONDITION, NONE, code, NONE]);
+        assert_eq!(busy, [Verdict::Final(Err(Unwritten::Condition)), unavailable(code)]);
     }
 
     proptest! {

@@ -16,6 +16,7 @@ mod webhook;
 pub use read::Secrets;
 pub use webhook::{TokenOf, TokenStage, WebhookToken, WebhookTokens};
 
+use crate::aws::ErrorCode;
 use crate::clock::Timestamp;
 use crate::endpoint::Endpoint;
 use crate::failure::{Failure, Remedy};
@@ -219,11 +220,14 @@ pub enum Error {
         /// Its name.
         name: String,
     },
-    /// Secrets Manager did not respond.
+    /// Secrets Manager did not respond, or throttles.
     #[error("Secrets Manager does not respond for {name}")]
     Unavailable {
         /// The secret's name.
         name: String,
+        /// The error code, if there was a response.
+        #[source]
+        code: Option<ErrorCode>,
     },
     /// Secrets Manager denied access.
     #[error(
@@ -232,6 +236,9 @@ pub enum Error {
     AccessDenied {
         /// The secret's name.
         name: String,
+        /// The error code.
+        #[source]
+        code: Option<ErrorCode>,
     },
     /// The value is not valid.
     #[error("the secret {name} is invalid; correct its value in Secrets Manager")]

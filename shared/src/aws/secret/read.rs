@@ -2,6 +2,7 @@
 //! Manager does not respond.
 
 use super::{ApiToken, Error, Kind, TokenOf, TokenStage, WebhookToken, WebhookTokens, parse};
+use crate::aws::ErrorCode;
 use crate::cache::refreshing::{Bounds, Cached, Freshness, RefreshError, RefreshingCache};
 use crate::clock;
 use crate::id::OrganisationId;
@@ -145,7 +146,7 @@ impl Secrets {
             }
             // An expired token is useless, even if Secrets Manager cannot give a newer one.
             Freshness::Stale(_) if token.has_expired(clock::now()) => {
-                return Err(Error::Unavailable { name: name.to_owned() });
+                return Err(Error::Unavailable { name: name.to_owned(), code: None });
             }
             Freshness::Stale(age) => report_stale(name, age),
             Freshness::Cached => {}
@@ -209,9 +210,12 @@ impl Secrets {
         has_fallback: bool,
     ) -> Result<Option<GetSecretValueOutput>, RefreshError<Error>> {
         let request = self.client.get_secret_value().secret_id(name).version_stage(stage.label()).send();
-        let unavailable = || RefreshError::Unavailable(Error::Unavailable { name: name.to_owned() });
+        let unavailable =
+            |code| RefreshError::Unavailable(Error::Unavailable { name: name.to_owned(), code });
         let response = if has_fallback {
-            tokio::time::timeout(TIMEOUT_WITH_FALLBACK, request).await.map_err(|_elapsed| unavailable())?
+            tokio::time::timeout(TIMEOUT_WITH_FALLBACK, request)
+                .await
+                .map_err(|_elapsed| unavailable(None))?
         } else {
             request.await
         };
@@ -219,9 +223,10 @@ impl Secrets {
             Ok(response) => Ok(Some(response)),
             Err(error) if is_not_found(&error) => Ok(None),
             Err(error) if crate::aws::is_client_error(&error) => {
-                Err(RefreshError::Rejected(Error::AccessDenied { name: name.to_owned() }))
+                let (name, code) = (name.to_owned(), ErrorCode::of(&error));
+                Err(RefreshError::Rejected(Error::AccessDenied { name, code }))
             }
-            Err(_) => Err(unavailable()),
+            Err(error) => Err(unavailable(ErrorCode::of(&error))),
         }
     }
 }
