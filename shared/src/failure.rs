@@ -1,4 +1,4 @@
-//! Errors, classified by what the caller must do. There are only these three remedies.
+//! Errors, classified by what the caller must do. There are only these remedies.
 
 use crate::reason::Reason;
 use std::fmt::Write as _;
@@ -12,6 +12,15 @@ pub enum Remedy {
         /// The advised delay; `None`: the queue's growing delay.
         after: Option<Duration>,
     },
+    /// Leave the message on the queue, at least for this long: nothing is wrong with it. It was not tried, or the other side
+    /// asks for fewer requests. It is never dead-lettered for it.
+    Wait {
+        /// The least delay; the queue's growing delay, if that is longer.
+        after: Option<Duration>,
+    },
+    /// Leave the message on the queue until an hour after it was sent, then dead-letter it: another version of this program
+    /// may know its kind, and a canary deployment with a rollback ends within that time.
+    OtherVersion,
     /// Read the credential again and retry once; then as [`Remedy::Retry`].
     RefreshCredential,
     /// Move the message to the dead-letter queue now: a retry would fail too.

@@ -102,6 +102,8 @@ pub enum Reason {
     Unauthorised,
     /// The queue or Secrets Manager does not respond, so the request was not accepted.
     Unavailable,
+    /// A message, or an event in an outbox, is of a kind that this version of the program does not know.
+    UnknownKind,
     /// The secret under rotation is not named as an organisation's API token is.
     UnknownSecretName,
     /// The request body is neither a form nor a JSON object.

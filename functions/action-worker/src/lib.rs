@@ -129,7 +129,7 @@ fn parked() -> MessageError {
 
 fn held(until: Timestamp, now: Timestamp) -> MessageError {
     let text = "another invocation is performing it, or crashed while it did".to_owned();
-    MessageError { reason: Reason::LeaseHeld, remedy: Remedy::Retry { after: Some(until.since(now)) }, text }
+    MessageError { reason: Reason::LeaseHeld, remedy: Remedy::Wait { after: Some(until.since(now)) }, text }
 }
 
 fn metric_of(outcome: &Outcome) -> metric::Outcome {

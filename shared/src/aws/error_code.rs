@@ -1,6 +1,7 @@
 //! The error code of a failed AWS call: it says whether the service throttles, a permission is missing, or something else is
 //! wrong. The service's message is never kept, as it may quote what was sent.
 
+use crate::failure::Remedy;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 
 /// The codes with which AWS asks for fewer requests, or for the same one later, with HTTP 400 (the services' API references,
@@ -54,6 +55,15 @@ impl ErrorCode {
     /// Whether the service asks for fewer requests, or for the same one later: it throttles, or another write is in progress.
     pub fn asks_to_wait(&self) -> bool {
         WAIT.contains(&self.as_str())
+    }
+
+    /// What to do about a call without success that may succeed later, and that failed with this code.
+    pub fn remedy(code: Option<&Self>) -> Remedy {
+        if code.is_some_and(Self::asks_to_wait) {
+            Remedy::Wait { after: None }
+        } else {
+            Remedy::Retry { after: None }
+        }
     }
 }
 

@@ -87,8 +87,9 @@ impl Error {
 impl Failure for Error {
     fn remedy(&self) -> Remedy {
         match self {
-            // The usual cause of a rejection is a role or a queue, which an operator can fix while the message waits.
-            Self::Unavailable { .. } | Self::Rejected { .. } => Remedy::Retry { after: None },
+            Self::Unavailable { code } => ErrorCode::remedy(code.as_ref()),
+            // The usual cause is a role or a queue, which an operator can fix while the message waits.
+            Self::Rejected { .. } => Remedy::Retry { after: None },
         }
     }
 

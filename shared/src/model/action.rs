@@ -8,11 +8,11 @@ use crate::model::ticket::Ticket;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use strum::IntoStaticStr;
+use strum::{IntoStaticStr, VariantNames};
 
 /// One action at Salestrekker, or a notice to another system. Workflows, stages and labels are given by the names that
 /// people see; the worker looks up their ids, so a handler needs no request of its own.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, IntoStaticStr)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, IntoStaticStr, VariantNames)]
 #[cfg_attr(test, derive(strum::EnumDiscriminants))]
 #[cfg_attr(
     test,

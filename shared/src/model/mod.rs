@@ -6,6 +6,7 @@ pub mod diff;
 pub mod event;
 pub mod hint;
 pub mod inbound;
+pub mod kinds;
 pub mod lead;
 pub mod message_group;
 pub mod own_changes;

@@ -101,7 +101,7 @@ impl Failure for Error {
             Self::Secret(error) => error.remedy(),
             // An operator can fix the secret while the message waits.
             Self::InvalidSecret { .. } | Self::Unavailable { .. } => Remedy::Retry { after: None },
-            Self::Throttled { after } => Remedy::Retry { after: *after },
+            Self::Throttled { after } => Remedy::Wait { after: *after },
             Self::Rejected { .. } => Remedy::DeadLetter,
         }
     }
@@ -214,8 +214,8 @@ mod tests {
             );
         }
         let after = Some(Duration::from_secs(7));
-        assert_eq!(checked(429, Some("7")).unwrap_err().remedy(), Remedy::Retry { after });
-        assert_eq!(checked(429, Some("soon")).unwrap_err().remedy(), Remedy::Retry { after: None });
+        assert_eq!(checked(429, Some("7")).unwrap_err().remedy(), Remedy::Wait { after });
+        assert_eq!(checked(429, Some("soon")).unwrap_err().remedy(), Remedy::Wait { after: None });
     }
 
     #[test]

@@ -60,7 +60,7 @@ pub enum Error {
 impl Failure for Error {
     fn remedy(&self) -> Remedy {
         match self {
-            Self::Throttled { retry_after } => Remedy::Retry { after: *retry_after },
+            Self::Throttled { retry_after } => Remedy::Wait { after: *retry_after },
             Self::Unavailable { .. } => Remedy::Retry { after: None },
             Self::CredentialRefused => Remedy::RefreshCredential,
             Self::Credential(error) => error.remedy(),

@@ -1,20 +1,27 @@
 //! One SQS batch in, one partial batch response out. Every message is acknowledged after its work, goes back to the queue,
 //! or is moved to the dead-letter queue with its reason: no message is dropped.
 
+mod delay;
+mod message;
+
+pub use delay::{MAX_RECEIVES, QUEUE_MAX_RECEIVES};
+pub use message::{Message, MessageError, MissingMessageId};
+
 use crate::aws::attribute::attribute_value;
 use crate::cache::ttl::TtlCache;
 use crate::clock::{self, Timestamp};
-use crate::failure::{Failure, Remedy, chain};
+use crate::failure::Remedy;
 use crate::json;
 use crate::reason::Reason;
 use crate::telemetry::EventName;
 use crate::telemetry::metric::{Metric, Metrics};
-use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::MessageAttributeValue;
+use delay::{MAX_DELAY, delay};
 use futures::{StreamExt as _, stream};
+use message::{Envelope, body, envelope, grouped};
 use serde::de::DeserializeOwned;
-use std::collections::HashMap;
 use std::time::Duration;
 
 /// The queue that a function receives from, and its dead-letter queue.
@@ -24,71 +31,45 @@ pub struct SourceQueue {
     function: String,
     queue: String,
     dead_letters: String,
-    /// By message id: the reason of its first failure, as far as this instance saw it.
-    first_failures: TtlCache<String, Reason>,
+    /// By message id, as far as this instance saw it.
+    histories: TtlCache<String, History>,
 }
 
-/// A message that has failed on this many receives is dead-lettered by its function, with the reason. With the growing delays,
-/// an outage of some five hours is waited out.
-pub const MAX_RECEIVES: u32 = 29;
+/// The failures of a message: a receive on which it only waited is none.
+#[derive(Debug, Clone, Copy)]
+struct History {
+    first: Reason,
+    failures: u32,
+}
 
-/// The queues' `maxReceiveCount` in the templates, after which SQS moves a message without a reason: one that crashes its
-/// function each time. Far above [`MAX_RECEIVES`], as a message that only waits for an earlier one of its group is received
-/// too, and must not be dead-lettered untried.
-pub const QUEUE_MAX_RECEIVES: u32 = 100;
+/// A message that Lambda must not acknowledge, and when it is received again.
+#[derive(Debug)]
+struct Kept {
+    id: String,
+    delay: Duration,
+}
 
 /// Message groups that are worked on at the same time.
 const MAX_CONCURRENT_GROUPS: usize = 4;
 /// With less time than this before the deadline, no further message is started.
 const MIN_TIME: Duration = Duration::from_secs(2);
-
-/// A received message, parsed.
-#[derive(Debug, Clone)]
-pub struct Message<T> {
-    /// The body.
-    pub body: T,
-    /// Delivery attempt, starting at 1.
-    pub receives: u32,
-    envelope: Envelope,
-}
-
-#[derive(Debug, Clone)]
-struct Envelope {
-    id: String,
-    receipt: String,
-    text: String,
-    group: Option<String>,
-    receives: u32,
-}
-
-/// Why the work on a message did not succeed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MessageError {
-    /// The reason code.
-    pub reason: Reason,
-    /// What to do.
-    pub remedy: Remedy,
-    /// The chain of errors, without personal data.
-    pub text: String,
-}
+/// How long the failures of a message are remembered.
+const HISTORY_TTL: Duration = Duration::from_hours(6);
 
 impl MessageError {
     /// An error if there is too little time before `until`, the invocation's deadline, to start another message.
     pub fn if_out_of_time(until: Timestamp) -> Option<Self> {
-        (until.since(clock::now()) < MIN_TIME).then(out_of_time)
+        (until.since(clock::now()) < MIN_TIME).then(|| {
+            let text = "the invocation's deadline is near".to_owned();
+            Self { reason: Reason::OutOfTime, remedy: Remedy::Wait { after: None }, text }
+        })
+    }
+
+    fn blocked() -> Self {
+        let text = "an earlier message of the same group is retried first".to_owned();
+        Self { reason: Reason::BlockedByEarlierMessage, remedy: Remedy::Wait { after: None }, text }
     }
 }
-
-impl<F: Failure> From<F> for MessageError {
-    fn from(failure: F) -> Self {
-        Self { reason: failure.reason(), remedy: failure.remedy(), text: chain(&failure) }
-    }
-}
-
-/// A record had no message id, so the whole batch is retried.
-#[derive(Debug, thiserror::Error)]
-#[error("a record of the batch has no message id or no receipt handle; the whole batch is retried")]
-pub struct MissingMessageId;
 
 /// A message and the result of the work on it.
 type Worked<T> = (Message<T>, Result<(), MessageError>);
@@ -96,8 +77,8 @@ type Worked<T> = (Message<T>, Result<(), MessageError>);
 impl SourceQueue {
     /// A function's queue and its dead-letter queue by their URLs. `function` is its name.
     pub fn new(client: Client, function: String, queue: String, dead_letters: String) -> Self {
-        let first_failures = TtlCache::new(10_000);
-        Self { client, function, queue, dead_letters, first_failures }
+        let histories = TtlCache::new(10_000);
+        Self { client, function, queue, dead_letters, histories }
     }
 
     /// Does `work` on all messages together. It returns a result for each message, and may record metrics.
@@ -110,12 +91,18 @@ impl SourceQueue {
         work: impl AsyncFnOnce(Vec<Message<T>>, &Metrics) -> Vec<Worked<T>>,
     ) -> Result<SqsBatchResponse, MissingMessageId> {
         let metrics = Metrics::default();
-        let (messages, mut failed) = self.open(event, &metrics).await?;
+        let (mut messages, mut kept) = (Vec::new(), Vec::new());
+        for envelope in opened(event)? {
+            match body(&envelope.text) {
+                Ok(body) => messages.push(Message { body, receives: envelope.receives, envelope }),
+                Err(error) => kept.extend(self.settle(&envelope, Err(error), &metrics).await),
+            }
+        }
         for (message, result) in work(messages, &metrics).await {
-            failed.extend(self.settle(&message.envelope, result, &metrics).await);
+            kept.extend(self.settle(&message.envelope, result, &metrics).await);
         }
         metrics.flush();
-        Ok(respond(failed))
+        Ok(respond(kept))
     }
 
     /// Does `work` on the messages of a group one after the other, and on several groups at the same time. If a message
@@ -131,95 +118,64 @@ impl SourceQueue {
         work: impl AsyncFn(&Message<T>, &Metrics) -> Result<(), MessageError>,
     ) -> Result<SqsBatchResponse, MissingMessageId> {
         let metrics = Metrics::default();
-        let (messages, mut failed) = self.open(event, &metrics).await?;
-        let (work, metrics_of_all) = (&work, &metrics);
-        let groups = grouped(messages).into_iter().map(async |messages| {
-            let mut failed = Vec::new();
-            let mut blocked_for: Option<Duration> = None;
-            for message in messages {
-                let result = match (blocked_for, MessageError::if_out_of_time(until)) {
-                    (Some(delay), _) => Err(blocked(delay)),
-                    (None, Some(late)) => Err(late),
-                    (None, None) => work(&message, metrics_of_all).await,
-                };
-                let delay = result.as_ref().err().map(|error| {
-                    delay(error.remedy, message.receives, &message.envelope.id).unwrap_or(MAX_DELAY)
-                });
-                let kept = self.settle(&message.envelope, result, metrics_of_all).await;
+        let (work, all_metrics) = (&work, &metrics);
+        let groups = grouped(opened(event)?).into_iter().map(async |envelopes| {
+            let mut kept: Vec<Kept> = Vec::new();
+            for envelope in envelopes {
                 // A message that was dead-lettered is gone from the queue, so its group goes on.
-                blocked_for = blocked_for.or(delay.filter(|_| kept.is_some()));
-                failed.extend(kept);
-            }
-            failed
-        });
-        let rest: Vec<Vec<String>> =
-            stream::iter(groups).buffer_unordered(MAX_CONCURRENT_GROUPS).collect().await;
-        failed.extend(rest.into_iter().flatten());
-        metrics.flush();
-        Ok(respond(failed))
-    }
-
-    async fn open<T: DeserializeOwned>(
-        &self,
-        event: SqsEvent,
-        metrics: &Metrics,
-    ) -> Result<(Vec<Message<T>>, Vec<String>), MissingMessageId> {
-        let envelopes: Option<Vec<Envelope>> = event.records.into_iter().map(envelope).collect();
-        let mut messages = Vec::new();
-        let mut failed = Vec::new();
-        for envelope in envelopes.ok_or(MissingMessageId)? {
-            match json::from_json(envelope.text.as_bytes()) {
-                Ok(body) => messages.push(Message { body, receives: envelope.receives, envelope }),
-                Err(error) => {
-                    let (reason, remedy) = (Reason::MalformedMessage, Remedy::DeadLetter);
-                    let error = MessageError { reason, remedy, text: error.to_string() };
-                    failed.extend(self.settle(&envelope, Err(error), metrics).await);
+                if let Some(before) = kept.first() {
+                    let delay = before.delay;
+                    kept.push(self.retry(&envelope, &MessageError::blocked(), delay).await);
+                    continue;
                 }
+                let (envelope, result) = match (body(&envelope.text), MessageError::if_out_of_time(until)) {
+                    (Err(error), _) => (envelope, Err(error)),
+                    (Ok(_), Some(late)) => (envelope, Err(late)),
+                    (Ok(body), None) => {
+                        let message = Message { body, receives: envelope.receives, envelope };
+                        let result = work(&message, all_metrics).await;
+                        (message.envelope, result)
+                    }
+                };
+                kept.extend(self.settle(&envelope, result, all_metrics).await);
             }
-        }
-        Ok((messages, failed))
+            kept
+        });
+        let kept: Vec<Vec<Kept>> =
+            stream::iter(groups).buffer_unordered(MAX_CONCURRENT_GROUPS).collect().await;
+        metrics.flush();
+        Ok(respond(kept.into_iter().flatten().collect()))
     }
 
-    /// Retries or dead-letters a message that failed. Returns its id if Lambda must not acknowledge it.
+    /// Retries or dead-letters a message that failed.
     async fn settle(
         &self,
         envelope: &Envelope,
         result: Result<(), MessageError>,
         metrics: &Metrics,
-    ) -> Option<String> {
+    ) -> Option<Kept> {
         let error = result.err()?;
         if error.remedy == Remedy::RefreshCredential {
             metrics.record(Metric::CredentialRefused, 1);
         }
-        let Envelope { id, receives, .. } = envelope;
-        let subject = json::subject_id(&envelope.text);
-        let first = self.first_failures.get(id.as_str()).unwrap_or(error.reason);
-        self.first_failures.put(id.clone(), first, FIRST_FAILURE_TTL);
-        // A message that was not tried has not failed, however often it was received.
-        let is_untried = matches!(error.reason, Reason::BlockedByEarlierMessage | Reason::OutOfTime);
-        let delay = delay(error.remedy, *receives, id).filter(|_| is_untried || *receives < MAX_RECEIVES);
-        if let Some(delay) = delay {
-            tracing::warn!(
-                event_name = EventName::MessageRetried.as_str(),
-                message.id = id,
-                message.receives = receives,
-                subject,
-                reason = error.reason.as_str(),
-                error = error.text,
-                retry_ms = millis(delay),
-                "the message will be retried"
-            );
-            self.delay(envelope, delay).await;
-            return Some(id.clone());
+        let history = self.history(envelope, &error);
+        if let Some(delay) = delay(error.remedy, envelope, history.failures, clock::now()) {
+            return Some(self.retry(envelope, &error, delay).await);
         }
-        let reason = if error.remedy == Remedy::DeadLetter { error.reason } else { Reason::RetriesExhausted };
-        if self.dead_letter(envelope, reason, first, &error).await {
+        let Envelope { id, receives, .. } = envelope;
+        let reason = match error.remedy {
+            Remedy::DeadLetter | Remedy::OtherVersion => error.reason,
+            Remedy::Retry { .. } | Remedy::Wait { .. } | Remedy::RefreshCredential => {
+                Reason::RetriesExhausted
+            }
+        };
+        if self.dead_letter(envelope, reason, history.first, &error).await {
             metrics.record(Metric::MessagesDeadLettered, 1);
             tracing::error!(
                 event_name = EventName::MessageDeadLettered.as_str(),
                 message.id = id,
                 message.receives = receives,
-                subject,
+                subject = json::subject_id(&envelope.text),
                 reason = reason.as_str(),
                 last_failure = error.reason.as_str(),
                 error = error.text,
@@ -234,7 +190,34 @@ impl SourceQueue {
             error = error.text,
             "the dead-letter queue does not accept the message; it will be retried"
         );
-        Some(id.clone())
+        Some(Kept { id: id.clone(), delay: MAX_DELAY })
+    }
+
+    /// What this instance saw of a message, with this error.
+    fn history(&self, envelope: &Envelope, error: &MessageError) -> History {
+        let before = self.histories.get(envelope.id.as_str());
+        let before = before.unwrap_or(History { first: error.reason, failures: 0 });
+        let is_failure = !matches!(error.remedy, Remedy::Wait { .. });
+        let failures = before.failures.saturating_add(is_failure.into());
+        let history = History { failures, ..before };
+        self.histories.put(envelope.id.clone(), history, HISTORY_TTL);
+        history
+    }
+
+    /// Leaves a message on the queue, to be received again after `delay`.
+    async fn retry(&self, envelope: &Envelope, error: &MessageError, delay: Duration) -> Kept {
+        tracing::warn!(
+            event_name = EventName::MessageRetried.as_str(),
+            message.id = envelope.id,
+            message.receives = envelope.receives,
+            subject = json::subject_id(&envelope.text),
+            reason = error.reason.as_str(),
+            error = error.text,
+            retry_ms = millis(delay),
+            "the message will be retried"
+        );
+        self.delay(envelope, delay).await;
+        Kept { id: envelope.id.clone(), delay }
     }
 
     /// Has a message delivered again after `delay` instead of after the queue's whole visibility timeout. If that fails,
@@ -284,77 +267,17 @@ impl SourceQueue {
     }
 }
 
-fn envelope(record: SqsMessage) -> Option<Envelope> {
-    let id = record.message_id.filter(|id| !id.is_empty())?;
-    let receipt = record.receipt_handle.filter(|receipt| !receipt.is_empty())?;
-    let receives =
-        record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok()).unwrap_or(1);
-    let group = record.attributes.get("MessageGroupId").cloned();
-    Some(Envelope { id, receipt, text: record.body.unwrap_or_default(), group, receives })
-}
-
-/// The messages of each group, in their order. A message without a group is a group of its own.
-fn grouped<T>(messages: Vec<Message<T>>) -> Vec<Vec<Message<T>>> {
-    let mut groups: Vec<Vec<Message<T>>> = Vec::new();
-    let mut positions: HashMap<String, usize> = HashMap::new();
-    for message in messages {
-        let known = message.envelope.group.as_ref().and_then(|group| positions.get(group));
-        if let Some(group) = known.and_then(|position| groups.get_mut(*position)) {
-            group.push(message);
-        } else {
-            positions.extend(message.envelope.group.clone().map(|group| (group, groups.len())));
-            groups.push(vec![message]);
-        }
-    }
-    groups
-}
-
-fn out_of_time() -> MessageError {
-    let text = "the invocation's deadline is near".to_owned();
-    MessageError { reason: Reason::OutOfTime, remedy: Remedy::Retry { after: Some(Duration::ZERO) }, text }
-}
-
-fn blocked(delay: Duration) -> MessageError {
-    let text = "an earlier message of the same group is retried first".to_owned();
-    MessageError {
-        reason: Reason::BlockedByEarlierMessage,
-        remedy: Remedy::Retry { after: Some(delay) },
-        text,
-    }
-}
-
-/// How long the first failure of a message is remembered.
-const FIRST_FAILURE_TTL: Duration = Duration::from_hours(6);
-
-/// SQS permits 12 hours; with 15 minutes an operator soon sees a fix take effect.
-const MAX_DELAY: Duration = Duration::from_mins(15);
-
-/// When a message is retried: as advised, else 2 s doubled at each receive, up to 15 minutes, plus up to a quarter that
-/// differs by message, so that messages that failed together are not retried together. `None`: never.
-fn delay(remedy: Remedy, receives: u32, message: &str) -> Option<Duration> {
-    match remedy {
-        Remedy::DeadLetter => None,
-        Remedy::Retry { after: Some(after) } => Some(after.min(MAX_DELAY)),
-        Remedy::Retry { after: None } | Remedy::RefreshCredential => {
-            let base = 2_u64
-                .checked_shl(receives.saturating_sub(1))
-                .filter(|seconds| *seconds > 0)
-                .unwrap_or(u64::MAX);
-            let base = Duration::from_secs(base).min(MAX_DELAY);
-            let spread =
-                message.bytes().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
-            Some(base.saturating_add(base.mul_f64(f64::from(spread % 256) / 1_024.0)).min(MAX_DELAY))
-        }
-    }
+fn opened(event: SqsEvent) -> Result<Vec<Envelope>, MissingMessageId> {
+    event.records.into_iter().map(envelope).collect::<Option<_>>().ok_or(MissingMessageId)
 }
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn respond(failed: Vec<String>) -> SqsBatchResponse {
+fn respond(kept: Vec<Kept>) -> SqsBatchResponse {
     let mut response = SqsBatchResponse::default();
-    response.set_failures(failed);
+    response.set_failures(kept.into_iter().map(|kept| kept.id).collect::<Vec<_>>());
     response
 }
 

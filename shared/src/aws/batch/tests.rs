@@ -1,9 +1,8 @@
 use super::*;
 use crate::aws::stub;
-use proptest::prelude::*;
+use aws_lambda_events::event::sqs::SqsMessage;
 use serde_json::{Value, json};
-use std::sync::Arc;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 #[test]
 fn a_message_without_an_id_fails_the_batch_loudly() {
@@ -16,73 +15,144 @@ fn a_message_without_an_id_fails_the_batch_loudly() {
     assert!(envelope(record).is_some());
 }
 
-#[test]
-fn delays_grow_and_advice_is_taken() {
-    let retry = Remedy::Retry { after: None };
-    let seconds: Vec<u64> = (1..12).map(|receives| delay(retry, receives, "").unwrap().as_secs()).collect();
-    assert_eq!(seconds, [2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900]);
-    let advised = Remedy::Retry { after: Some(Duration::from_secs(7)) };
-    assert_eq!(delay(advised, 5, "m"), Some(Duration::from_secs(7)));
-    assert_eq!(delay(Remedy::DeadLetter, 1, "m"), None);
-}
-
+/// A message of the group `g` that was sent now.
 fn record(body: &str, receives: u32) -> SqsMessage {
     let mut record = SqsMessage::default();
     record.message_id = Some(format!("id-{body}"));
     record.receipt_handle = Some("r".to_owned());
     record.body = Some(json!(body).to_string());
-    record.attributes.insert("ApproximateReceiveCount".to_owned(), receives.to_string());
-    record.attributes.insert("MessageGroupId".to_owned(), "g".to_owned());
+    let attributes = [
+        ("ApproximateReceiveCount", receives.to_string()),
+        ("MessageGroupId", "g".to_owned()),
+        ("SentTimestamp", clock::now().as_millis().to_string()),
+    ];
+    record.attributes.extend(attributes.map(|(name, value)| (name.to_owned(), value)));
     record
 }
 
-/// Works through one group, in which `a` fails retryably: what was worked on, what is kept, and the dead-lettered bodies.
-async fn group_of(records: Vec<SqsMessage>) -> (Vec<String>, Vec<String>, Vec<Value>) {
-    let dead_lettered: Arc<Mutex<Vec<Value>>> = Arc::default();
-    let seen = Arc::clone(&dead_lettered);
-    let config = stub::config_with_responses(move |request| {
-        seen.lock().unwrap().extend(request.get("MessageBody").cloned());
-        (200, json!({ "MessageId": "d" }))
-    });
-    let queue = |name: &str| format!("http://127.0.0.1/{name}");
-    let source = SourceQueue::new(crate::aws::sqs(&config), "f".to_owned(), queue("q.fifo"), queue("d.fifo"));
-    let mut event = SqsEvent::default();
-    event.records = records;
-    let worked = Mutex::new(Vec::new());
-    let work = async |message: &Message<String>, _: &Metrics| {
-        worked.lock().unwrap().push(message.body.clone());
-        let remedy = Remedy::Retry { after: None };
-        let failed = MessageError { reason: Reason::TableUnavailable, remedy, text: "x".to_owned() };
-        if message.body == "a" { Err(failed) } else { Ok(()) }
-    };
-    let until = clock::now().later(Duration::from_mins(1));
-    let response = source.by_group(event, until, work).await.unwrap();
-    let kept = response.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect();
-    let dead_lettered = dead_lettered.lock().unwrap().clone();
-    (worked.into_inner().unwrap(), kept, dead_lettered)
+/// An action of a newer version of the program.
+fn of_newer_version(group: &str, age: Duration) -> SqsMessage {
+    let mut record = record("new", 1);
+    let action = json!({ "id": "e.h.0", "organisation": "north", "action": { "do": "archive" } });
+    record.body = Some(action.to_string());
+    let sent = clock::now().earlier(age).as_millis().to_string();
+    let attributes = [("MessageGroupId", group.to_owned()), ("SentTimestamp", sent)];
+    record.attributes.extend(attributes.map(|(name, value)| (name.to_owned(), value)));
+    record
 }
+
+/// An instance of a function whose work on `a` fails so: what it worked on, what it kept last, and what it dead-lettered.
+struct Instance {
+    source: SourceQueue,
+    remedy: Remedy,
+    dead_lettered: Arc<Mutex<Vec<Value>>>,
+}
+
+impl Instance {
+    fn failing_with(remedy: Remedy) -> Self {
+        let dead_lettered: Arc<Mutex<Vec<Value>>> = Arc::default();
+        let seen = Arc::clone(&dead_lettered);
+        let config = stub::config_with_responses(move |request| {
+            if request.get("MessageBody").is_some() {
+                seen.lock().unwrap().push(request.clone());
+            }
+            (200, json!({ "MessageId": "d" }))
+        });
+        let queue = |name: &str| format!("http://127.0.0.1/{name}");
+        let client = crate::aws::sqs(&config);
+        let source = SourceQueue::new(client, "f".to_owned(), queue("q.fifo"), queue("d.fifo"));
+        Self { source, remedy, dead_lettered }
+    }
+
+    async fn work(&self, records: Vec<SqsMessage>) -> (Vec<String>, Vec<String>) {
+        self.work_until(records, clock::now().later(Duration::from_mins(1))).await
+    }
+
+    async fn work_until(&self, records: Vec<SqsMessage>, until: Timestamp) -> (Vec<String>, Vec<String>) {
+        let mut event = SqsEvent::default();
+        event.records = records;
+        let worked = Mutex::new(Vec::new());
+        let work = async |message: &Message<String>, _: &Metrics| {
+            worked.lock().unwrap().push(message.body.clone());
+            let (reason, remedy) = (Reason::TableUnavailable, self.remedy);
+            let failed = MessageError { reason, remedy, text: "x".to_owned() };
+            if message.body == "a" { Err(failed) } else { Ok(()) }
+        };
+        let response = self.source.by_group(event, until, work).await.unwrap();
+        let kept = response.batch_item_failures.into_iter().map(|failure| failure.item_identifier);
+        (worked.into_inner().unwrap(), kept.collect())
+    }
+
+    /// The bodies of the dead letters, with their reasons.
+    fn dead_letters(&self) -> Vec<(String, String)> {
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let dead_lettered = self.dead_lettered.lock().unwrap();
+        let dead_letters = dead_lettered.iter().map(|request| {
+            let reason = &request["MessageAttributes"]["reason"]["StringValue"];
+            (text(&request["MessageBody"]), text(reason))
+        });
+        dead_letters.collect()
+    }
+}
+
+const RETRY: Remedy = Remedy::Retry { after: None };
+const WAIT: Remedy = Remedy::Wait { after: None };
 
 /// B5 of the AWS facts: counts of a group go in step, as a receive takes as many messages of it as it can.
 #[tokio::test]
 async fn a_group_whose_first_message_was_dead_lettered_goes_on_at_once() {
-    let records = ["a", "b", "c"].map(|body| record(body, MAX_RECEIVES)).to_vec();
-    let (worked, kept, dead_lettered) = group_of(records).await;
-    assert_eq!(worked, ["a", "b", "c"]);
-    assert_eq!((kept, dead_lettered), (vec![], vec![json!("\"a\"")]));
+    let instance = Instance::failing_with(RETRY);
+    let records = || ["a", "b", "c"].map(|body| record(body, MAX_RECEIVES)).to_vec();
+    for _ in 0..2 {
+        let (worked, kept) = instance.work(records()).await;
+        assert_eq!((worked, kept.len()), (vec!["a".to_owned()], 3));
+    }
+    let (worked, kept) = instance.work(records()).await;
+    assert_eq!((worked.join(""), kept), ("abc".to_owned(), vec![]));
+    assert_eq!(instance.dead_letters(), [("\"a\"".to_owned(), "retries_exhausted".to_owned())]);
 }
 
 #[tokio::test]
 async fn a_message_that_waits_for_an_earlier_one_is_never_dead_lettered_untried() {
-    let records = vec![record("a", 3), record("b", MAX_RECEIVES), record("c", MAX_RECEIVES)];
-    let (worked, kept, dead_lettered) = group_of(records).await;
+    let instance = Instance::failing_with(RETRY);
+    let records = vec![record("a", 3), record("b", QUEUE_MAX_RECEIVES), record("c", QUEUE_MAX_RECEIVES)];
+    let (worked, kept) = instance.work(records).await;
     assert_eq!(worked, ["a"]);
-    assert_eq!((kept.len(), dead_lettered), (3, vec![]), "all three are retried");
+    assert_eq!((kept.len(), instance.dead_letters()), (3, vec![]), "all three are retried");
 }
 
-proptest! {
-    #[test]
-    fn a_delay_is_never_more_than_a_quarter_of_an_hour(receives: u32, message: String) {
-        let delay = delay(Remedy::RefreshCredential, receives, &message).unwrap();
-        prop_assert!(delay >= Duration::from_secs(2) && delay <= MAX_DELAY);
+/// C8 of the AWS facts.
+#[tokio::test]
+async fn neither_throttling_nor_lack_of_time_spends_a_last_receive() {
+    let instance = Instance::failing_with(WAIT);
+    for _ in 0..9 {
+        let (_, kept) = instance.work(vec![record("a", MAX_RECEIVES + 1)]).await;
+        let late = instance.work_until(vec![record("b", MAX_RECEIVES + 1)], clock::now()).await;
+        assert_eq!((kept.len(), late.0.len(), late.1.len()), (1, 0, 1));
     }
+    assert_eq!(instance.dead_letters(), []);
+}
+
+/// F13 of the field faults.
+#[tokio::test]
+async fn an_unknown_kind_waits_with_its_group_while_others_pass_and_is_dead_lettered_after_an_hour() {
+    let instance = Instance::failing_with(RETRY);
+    let minutes = |minutes| Duration::from_mins(minutes);
+    let (worked, kept) = instance.work(vec![of_newer_version("g", minutes(59)), record("b", 1)]).await;
+    assert_eq!((worked.len(), kept), (0, vec!["id-new".to_owned(), "id-b".to_owned()]), "in order");
+    let (worked, kept) = instance.work(vec![of_newer_version("other", minutes(1)), record("b", 1)]).await;
+    assert_eq!((worked.join(""), kept), ("b".to_owned(), vec!["id-new".to_owned()]));
+    assert_eq!(instance.dead_letters(), []);
+    let (worked, kept) = instance.work(vec![of_newer_version("g", minutes(61)), record("b", 1)]).await;
+    assert_eq!((worked.join(""), kept), ("b".to_owned(), vec![]));
+    assert_eq!(instance.dead_letters()[0].1, "unknown_kind");
+}
+
+#[tokio::test]
+async fn what_is_no_message_at_all_is_final_at_once() {
+    let instance = Instance::failing_with(RETRY);
+    let mut malformed = record("b", 1);
+    malformed.body = Some("{".to_owned());
+    assert_eq!(instance.work(vec![malformed]).await, (vec![], vec![]));
+    assert_eq!(instance.dead_letters(), [("{".to_owned(), "malformed_message".to_owned())]);
 }

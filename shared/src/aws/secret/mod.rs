@@ -254,11 +254,11 @@ pub enum Error {
 impl Failure for Error {
     fn remedy(&self) -> Remedy {
         match self {
+            Self::Unavailable { code, .. } => ErrorCode::remedy(code.as_ref()),
             // An operator can fix all of these while the message waits.
-            Self::NotFound { .. }
-            | Self::Unavailable { .. }
-            | Self::AccessDenied { .. }
-            | Self::Invalid { .. } => Remedy::Retry { after: None },
+            Self::NotFound { .. } | Self::AccessDenied { .. } | Self::Invalid { .. } => {
+                Remedy::Retry { after: None }
+            }
         }
     }
 

@@ -6,10 +6,10 @@ use crate::model::ticket::{Named, Ticket, WorkflowStage};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
-use strum::IntoStaticStr;
+use strum::{IntoStaticStr, VariantNames};
 
 /// What happened. The name of a kind is in the past tense and is its `type` in JSON.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, IntoStaticStr)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, IntoStaticStr, VariantNames)]
 #[cfg_attr(test, derive(strum::EnumDiscriminants))]
 #[cfg_attr(
     test,

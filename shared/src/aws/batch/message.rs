@@ -1,0 +1,96 @@
+//! A received message, and why the work on it did not succeed.
+
+use crate::clock::Timestamp;
+use crate::failure::{Failure, Remedy, chain};
+use crate::json;
+use crate::model::kinds::is_unknown_kind;
+use crate::reason::Reason;
+use aws_lambda_events::event::sqs::SqsMessage;
+use serde::de::DeserializeOwned;
+use std::collections::HashMap;
+
+/// A received message, parsed.
+#[derive(Debug, Clone)]
+pub struct Message<T> {
+    /// The body.
+    pub body: T,
+    /// Delivery attempt, starting at 1.
+    pub receives: u32,
+    pub(super) envelope: Envelope,
+}
+
+/// A message as it was received.
+#[derive(Debug, Clone)]
+pub(super) struct Envelope {
+    pub(super) id: String,
+    pub(super) receipt: String,
+    pub(super) text: String,
+    pub(super) group: Option<String>,
+    pub(super) receives: u32,
+    /// When it was sent; 1970 if SQS does not say.
+    pub(super) sent: Timestamp,
+}
+
+/// Why the work on a message did not succeed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageError {
+    /// The reason code.
+    pub reason: Reason,
+    /// What to do.
+    pub remedy: Remedy,
+    /// The chain of errors, without personal data.
+    pub text: String,
+}
+
+impl<F: Failure> From<F> for MessageError {
+    fn from(failure: F) -> Self {
+        Self { reason: failure.reason(), remedy: failure.remedy(), text: chain(&failure) }
+    }
+}
+
+/// A record had no message id, so the whole batch is retried.
+#[derive(Debug, thiserror::Error)]
+#[error("a record of the batch has no message id or no receipt handle; the whole batch is retried")]
+pub struct MissingMessageId;
+
+pub(super) fn envelope(record: SqsMessage) -> Option<Envelope> {
+    let id = record.message_id.filter(|id| !id.is_empty())?;
+    let receipt = record.receipt_handle.filter(|receipt| !receipt.is_empty())?;
+    let number = |name: &str| record.attributes.get(name).and_then(|number| number.parse::<u64>().ok());
+    let receives = number("ApproximateReceiveCount").and_then(|count| count.try_into().ok()).unwrap_or(1);
+    let sent = Timestamp::from_millis(number("SentTimestamp").unwrap_or_default());
+    let group = record.attributes.get("MessageGroupId").cloned();
+    Some(Envelope { id, receipt, text: record.body.unwrap_or_default(), group, receives, sent })
+}
+
+/// The messages of each group, in their order. A message without a group is a group of its own.
+pub(super) fn grouped(envelopes: Vec<Envelope>) -> Vec<Vec<Envelope>> {
+    let mut groups: Vec<Vec<Envelope>> = Vec::new();
+    let mut positions: HashMap<String, usize> = HashMap::new();
+    for envelope in envelopes {
+        let known = envelope.group.as_ref().and_then(|group| positions.get(group));
+        if let Some(group) = known.and_then(|position| groups.get_mut(*position)) {
+            group.push(envelope);
+        } else {
+            positions.extend(envelope.group.clone().map(|group| (group, groups.len())));
+            groups.push(vec![envelope]);
+        }
+    }
+    groups
+}
+
+/// Reads a message's body.
+///
+/// # Errors
+/// With the reason `unknown_kind`, for which the message waits, if another version of this program may be able to read it; else
+/// `malformed_message`, which is final.
+pub(super) fn body<T: DeserializeOwned>(text: &str) -> Result<T, MessageError> {
+    json::from_json(text.as_bytes()).map_err(|error| {
+        let (reason, remedy) = if is_unknown_kind(text.as_bytes()) {
+            (Reason::UnknownKind, Remedy::OtherVersion)
+        } else {
+            (Reason::MalformedMessage, Remedy::DeadLetter)
+        };
+        MessageError { reason, remedy, text: error.to_string() }
+    })
+}
