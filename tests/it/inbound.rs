@@ -87,7 +87,10 @@ async fn a_form_and_json_become_an_event_each_that_is_in_no_record_and_no_log() 
     }
     let replayable =
         stack.store().journal(clock::now().earlier(A_WHILE), clock::now().later(A_WHILE)).await?;
-    ensure!(replayable.iter().all(|event| event.inbound("survey").is_none()), "the journal contains a form");
+    ensure!(
+        replayable.events.iter().all(|event| event.inbound("survey").is_none()),
+        "the journal contains a form"
+    );
     Ok(())
 }
 

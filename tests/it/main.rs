@@ -43,6 +43,7 @@ mod support;
 mod swapped;
 mod tidy;
 mod tracing;
+mod unreadable;
 mod versions;
 mod webhooks;
 mod words;

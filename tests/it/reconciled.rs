@@ -5,7 +5,6 @@ use crate::support::{
 };
 use anyhow::{Context as _, Result, ensure};
 use automations::clock::{self, Timestamp};
-use automations::id::{OrganisationId, TicketId};
 use automations::model::event::Cause;
 use automations::store::Version;
 use automations::telemetry::EventName;
@@ -90,10 +89,8 @@ async fn a_ticket_that_did_not_change_is_due_ever_later() -> Result<()> {
     let organisation = stack.organisation("unchanged").await?;
     let ticket = known_ticket(&organisation, "Approved").await?;
     reconcile(&organisation, &ticket).await?;
-    let (id, ticket) = (OrganisationId::parse("unchanged")?, TicketId::parse(ticket)?);
     eventually("the next check", SOON, async || {
-        let known = stack.store().known(&id, std::slice::from_ref(&ticket)).await?;
-        let schedule = known.get(&ticket).context("unknown")?.schedule;
+        let schedule = organisation.known(&ticket).await?.context("unknown")?.schedule;
         ensure!(schedule.next_check.since(schedule.last_checked) == Duration::from_hours(2), "{schedule:?}");
         Ok(())
     })
@@ -154,10 +151,7 @@ async fn events_that_were_stored_by_somebody_who_was_lost_go_out() -> Result<()>
     let journal = events(&organisation, &ticket, 1).await?;
     // As after a crash of the enricher between storing and publishing: the next version with its events in the outbox.
     let (id, store) = (journal[0].organisation.clone(), stack.store());
-    let ticket_id = TicketId::parse(ticket.clone())?;
-    let known =
-        store.known(&id, std::slice::from_ref(&ticket_id)).await?.remove(&ticket_id).context("unknown")?;
-    let mut next = known.snapshot;
+    let mut next = organisation.known(&ticket).await?.context("unknown")?.snapshot;
     next.ticket.version = 2;
     let version = Version { snapshot: &next, events: &[], outbox: &journal };
     store.write(&id, version, Timestamp::from_millis(1)).await?;
@@ -172,8 +166,8 @@ async fn events_that_were_stored_by_somebody_who_was_lost_go_out() -> Result<()>
     })
     .await?;
     eventually("an empty outbox", SOON, async || {
-        let known = store.known(&id, std::slice::from_ref(&ticket_id)).await?;
-        ensure!(known.get(&ticket_id).is_some_and(|known| known.outbox.is_empty()), "not empty");
+        let known = organisation.known(&ticket).await?;
+        ensure!(known.is_some_and(|known| known.outbox.is_empty()), "not empty");
         Ok(())
     })
     .await

@@ -221,7 +221,7 @@ impl Organisation<'_> {
     /// If the request fails.
     pub async fn journal(&self, ticket: &str) -> Result<Vec<Event>> {
         let (id, ticket) = (OrganisationId::parse(self.name.as_str())?, TicketId::parse(ticket)?);
-        Ok(self.stack.store().journal_of(&id, &ticket).await?)
+        Ok(self.stack.store().journal_of(&id, &ticket).await?.events)
     }
 
     /// A ticket in the table.
@@ -230,7 +230,8 @@ impl Organisation<'_> {
     /// If the request fails.
     pub async fn known(&self, ticket: &str) -> Result<Option<Known>> {
         let (id, ticket) = (OrganisationId::parse(self.name.as_str())?, TicketId::parse(ticket)?);
-        Ok(self.stack.store().known(&id, std::slice::from_ref(&ticket)).await?.remove(&ticket))
+        let known = self.stack.store().known(&id, std::slice::from_ref(&ticket)).await?.remove(&ticket);
+        Ok(known.transpose().map_err(|damaged| damaged.error)?)
     }
 
     /// The record of this handler's action on an event, if it is done.

@@ -35,7 +35,7 @@ impl<'a> Progress<'a> {
     pub(crate) async fn step<Id: FromStr>(&self, step: &str) -> Result<Option<Id>, Error> {
         let PlannedAction { id, organisation, .. } = self.planned;
         let result = self.store.step(organisation, id, step).await?;
-        let unusable = |_| Error::Unusable { attribute: "step", decode_error: None };
+        let unusable = |_| Error::Unusable { key: id.to_string(), attribute: "step", decode_error: None };
         result.map(|result| result.parse().map_err(unusable)).transpose()
     }
 

@@ -10,6 +10,7 @@ mod inbound;
 mod list;
 mod plan;
 mod publish;
+mod salvage;
 mod visit;
 
 pub use enricher::Enricher;

@@ -8,7 +8,7 @@ use automations::model::diff::{Change, Snapshot};
 use automations::model::event::Cause;
 use automations::model::own_changes::OwnChanges;
 use automations::model::stage_age::StageAgeThresholds;
-use automations::store::Known;
+use automations::store::{Known, Rebuild};
 use automations::{Event, EventKind};
 
 /// What to store, and what to publish afterwards.
@@ -22,6 +22,21 @@ pub(crate) struct Plan {
     pub(crate) version: u64,
     /// The next check, if this one was due and there is nothing else to store.
     pub(crate) checked: Option<CheckSchedule>,
+    /// The unreadable snapshot that this one replaces.
+    pub(crate) rebuild: Option<Rebuild>,
+}
+
+impl Plan {
+    /// The plan for a ticket whose snapshot cannot be read. What was found is stored, with a version above all earlier ones; as
+    /// it is not known what changed, it makes no event. Its stay in its stage begins now.
+    pub(crate) fn rebuilt(mut self, rebuild: Rebuild) -> Self {
+        if let Some((snapshot, events)) = &mut self.change {
+            snapshot.ticket.version = rebuild.version;
+            events.clear();
+        }
+        self.outbox.clone_from(&rebuild.outbox);
+        Self { version: rebuild.version, rebuild: Some(rebuild), ..self }
+    }
 }
 
 /// The plan for a ticket and the change that was found; `None` if there is no such ticket.
@@ -57,7 +72,7 @@ pub(crate) fn plan(
         .map(|known| known.schedule.unchanged(&known.snapshot, thresholds, now));
     let mut outbox = known.map(|known| known.outbox).unwrap_or_default();
     outbox.extend(change.iter().flat_map(|(_, events)| events.iter().cloned()));
-    Some(Plan { change, outbox, version, checked })
+    Some(Plan { change, outbox, version, checked, rebuild: None })
 }
 
 /// An action of ours if it made this change since the last check, else what led to the check.
@@ -211,6 +226,18 @@ mod tests {
             check(start.clone(), "Approved", 3).outbox[0].id,
             check(start, "Approved", 3).outbox[0].id
         );
+    }
+
+    /// F3 of the field faults.
+    #[test]
+    fn a_rebuilt_snapshot_has_its_version_and_the_salvaged_events_and_none_of_its_own() {
+        let old = testing::stage_changed("Lead", "Approved");
+        let rebuild: Rebuild = Rebuild::of(8, vec![old.clone()]);
+        let plan = planned(None, Some(seen("Settled"))).unwrap().rebuilt(rebuild.clone());
+        let (snapshot, events) = plan.change.unwrap();
+        assert_eq!((snapshot.ticket.version, plan.version, events), (8, 8, vec![]));
+        assert_eq!((plan.outbox, plan.rebuild), (vec![old], Some(rebuild)));
+        assert_eq!(snapshot.stage_since, Some(Timestamp::from_millis(5)));
     }
 
     #[test]

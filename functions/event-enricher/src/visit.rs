@@ -2,12 +2,13 @@
 
 use crate::enricher::{Enricher, FetchOutcome, RequestedTicket, Result};
 use crate::plan::{Plan, plan};
+use crate::salvage::Stored;
 use automations::aws::batch::MessageError;
 use automations::aws::secret::Access;
 use automations::clock::Timestamp;
 use automations::futures::{StreamExt as _, stream};
 use automations::id::{OrganisationId, TicketId};
-use automations::model::diff::change;
+use automations::model::diff::{Change, change};
 use automations::store::Version;
 use automations::telemetry::EventName;
 use automations::telemetry::metric::Metrics;
@@ -33,24 +34,34 @@ impl Enricher {
         if session.access().await? == Access::WriteOnly {
             return Ok(ids.into_iter().map(|id| (id, Ok(FetchOutcome::Hidden))).collect());
         }
-        let mut known = self.store.known(organisation, &ids).await?;
+        let Stored { mut known, mut rebuilds, mut failed } = self.stored(organisation, &ids, now).await?;
         let seen = session.fetch(&ids).await?;
         let found = tickets.iter().zip(seen).map(|((id, requested), seen)| {
             let before = known.get(id).map(|known| &known.snapshot);
-            seen.map(|seen| change(before, seen, requested.is_new))
+            let found = seen.map(|seen| change(before, seen, requested.is_new)).map_err(MessageError::from);
+            failed.remove(id).map_or(found, Err)
         });
-        let found: Vec<_> = found.collect();
+        let found: Vec<Result<Option<Change>>> = found.collect();
         let changed = ids.iter().zip(&found).filter(|(_, found)| matches!(found, Ok(Some(_))));
         let changed: Vec<TicketId> = changed.map(|(id, _)| id.clone()).collect();
         let mut own_changes = self.store.change_marks(organisation, &changed).await?;
-        let visits = tickets.iter().zip(found).map(|((id, requested), found)| {
+        let mut visits: Vec<Visit<'_>> = Vec::with_capacity(ids.len());
+        for ((id, requested), found) in tickets.iter().zip(found) {
             let (known, own) = (known.remove(id), own_changes.remove(id).unwrap_or_default());
             let plan =
                 found.map(|found| plan(organisation, known, found, requested, &own, &self.thresholds, now));
-            (id, plan.map_err(MessageError::from))
-        });
-        let mut visits: Vec<Visit<'_>> = visits.collect();
+            let plan = match (plan, rebuilds.remove(id)) {
+                (Ok(Some(plan)), Some((rebuild, _))) => Ok(Some(plan.rebuilt(rebuild))),
+                (Ok(None), Some((_, unreadable))) => {
+                    self.postpone_lost(organisation, id, now).await;
+                    Err(unreadable)
+                }
+                (plan, _) => plan,
+            };
+            visits.push((id, plan));
+        }
         self.record_checks(organisation, &mut visits).await;
+        self.rebuild(organisation, &mut visits, now).await;
         self.store(organisation, &mut visits, now).await;
         self.publish(organisation, &mut visits, now, metrics).await;
         let results = visits.into_iter().map(|(id, visit)| {
@@ -75,12 +86,34 @@ impl Enricher {
         fail(visits, results);
     }
 
+    /// Stores the snapshots that replace unreadable ones.
+    async fn rebuild(&self, organisation: &OrganisationId, visits: &mut [Visit<'_>], now: Timestamp) {
+        for (id, visit) in visits {
+            let Ok(Some(Plan { change: Some((snapshot, _)), rebuild: Some(rebuild), .. })) = visit else {
+                continue;
+            };
+            match self.store.rebuild(organisation, snapshot, rebuild, now).await {
+                Ok(()) => tracing::warn!(
+                    event_name = EventName::SnapshotRebuilt.as_str(),
+                    organisation = organisation.as_str(),
+                    ticket.id = id.as_str(),
+                    ticket.version = rebuild.version,
+                    events = rebuild.outbox.len(),
+                    "the snapshot could not be read and was rebuilt; changes since the last check made no event"
+                ),
+                Err(error) => *visit = Err(error.into()),
+            }
+        }
+    }
+
     /// Stores the new versions.
     async fn store(&self, organisation: &OrganisationId, visits: &mut [Visit<'_>], now: Timestamp) {
         let mut positions = Vec::new();
         let mut versions = Vec::new();
         for (position, (_, visit)) in visits.iter().enumerate() {
-            let Ok(Some(Plan { change: Some((snapshot, events)), outbox, .. })) = visit else { continue };
+            let Ok(Some(Plan { change: Some((snapshot, events)), outbox, rebuild: None, .. })) = visit else {
+                continue;
+            };
             positions.push(position);
             versions.push(Version { snapshot, events, outbox });
         }

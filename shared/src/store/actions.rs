@@ -10,7 +10,7 @@
 
 use super::keys::{ItemKind, key};
 use super::transaction::WriteUnit;
-use super::{Error, Item, Store, decode, number, text, unavailable};
+use super::{Error, Item, Store, decode, number, text, unavailable, unusable};
 use crate::clock::Timestamp;
 use crate::id::{ActionId, ContactId, OrganisationId, TicketId};
 use crate::json;
@@ -292,10 +292,10 @@ impl Store {
             }
             Some("claimed") => {
                 let lease = item.get("lease").and_then(|lease| lease.as_n().ok()?.parse().ok());
-                let lease = lease.ok_or(Error::Unusable { attribute: "lease", decode_error: None })?;
+                let lease = lease.ok_or_else(|| unusable(&item, "lease", None))?;
                 Ok(Claim::Held { until: Timestamp::from_millis(lease) })
             }
-            _ => Err(Error::Unusable { attribute: "state", decode_error: None }),
+            _ => Err(unusable(&item, "state", None)),
         }
     }
 

@@ -2,7 +2,7 @@
 //! bounded by the number of labels, stages and people.
 
 use super::keys::{ItemKey, ItemKind, key};
-use super::{Error, Item, Store, text, unavailable};
+use super::{Error, Item, Store, report_unreadable, text, unavailable, unusable};
 use crate::id::{OrganisationId, TicketId};
 use crate::json;
 use crate::model::own_changes::{Attribution, ChangeMark, OwnChanges};
@@ -22,11 +22,11 @@ impl Store {
         tickets: &[TicketId],
     ) -> Result<HashMap<TicketId, OwnChanges>, Error> {
         let items = self.items(organisation, tickets, ItemKind::ChangeMarks).await?;
-        let changes = items.iter().map(|item| {
-            let ticket = ItemKey::of(item).and_then(|key| key.kind.ticket().cloned());
-            Ok((ticket.ok_or(Error::Unusable { attribute: "pk", decode_error: None })?, own_changes(item)?))
+        let changes = items.iter().filter_map(|item| {
+            let ticket = ItemKey::of(item)?.kind.ticket()?.clone();
+            Some((ticket, own_changes(item)))
         });
-        changes.collect()
+        Ok(changes.collect())
     }
 
     /// Records what an action is about to change at a ticket, before it is sent: afterwards, the webhook could be faster.
@@ -97,16 +97,17 @@ impl Store {
     }
 }
 
-/// The marks in an item.
-fn own_changes(item: &Item) -> Result<OwnChanges, Error> {
+/// The marks in an item. One that cannot be read is logged and left out: the change is then taken for a person's.
+fn own_changes(item: &Item) -> OwnChanges {
     let marks = item.iter().filter(|(name, _)| !["pk", "sk"].contains(&name.as_str()));
-    let marks = marks.map(|(name, value)| {
-        let unusable = |decode_error| Error::Unusable { attribute: "change mark", decode_error };
-        let text = value.as_s().map_err(|_no_text| unusable(None))?;
-        let by = json::from_json(text.as_bytes()).map_err(|decode_error| unusable(Some(decode_error)))?;
-        Ok((ChangeMark::stored(name.clone()), by))
+    let marks = marks.filter_map(|(name, value)| {
+        let by = value.as_s().ok().and_then(|text| json::from_json(text.as_bytes()).ok());
+        if by.is_none() {
+            report_unreadable(item, &unusable(item, "change mark", None));
+        }
+        Some((ChangeMark::stored(name.clone()), by?))
     });
-    Ok(OwnChanges(marks.collect::<Result<_, Error>>()?))
+    OwnChanges(marks.collect())
 }
 
 fn value(attribution: &Attribution) -> AttributeValue {

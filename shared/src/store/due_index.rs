@@ -1,7 +1,7 @@
 //! The index of tickets by their next check: a snapshot's `due_shard`, one of a few, and `next_check`.
 
 use super::keys::{ItemKey, ItemKind};
-use super::{Error, Item, Store, number, text, unavailable};
+use super::{Error, Item, Store, number, report_unreadable, text, unavailable, unusable};
 use crate::clock::Timestamp;
 use crate::id::{OrganisationId, TicketId};
 use crate::model::check_schedule::CheckSchedule;
@@ -39,7 +39,8 @@ pub struct Unpublished {
 }
 
 impl Store {
-    /// At most `most` tickets of a shard whose check is due, the most overdue first. The index is eventually consistent.
+    /// At most `most` tickets of a shard whose check is due, the most overdue first. The index is eventually consistent. An item
+    /// that cannot be read is logged; if it is a ticket's, it is due, as its check repairs it.
     ///
     /// # Errors
     /// [`Error`].
@@ -56,7 +57,7 @@ impl Store {
             .send()
             .await
             .map_err(|error| unavailable(&error))?;
-        response.items.unwrap_or_default().iter().map(due).collect()
+        Ok(response.items.unwrap_or_default().iter().filter_map(due).collect())
     }
 }
 
@@ -92,16 +93,22 @@ pub(super) fn schedule(item: &Item) -> Result<CheckSchedule, Error> {
     })
 }
 
-fn due(item: &Item) -> Result<Due, Error> {
+fn due(item: &Item) -> Option<Due> {
+    let reported = |error| report_unreadable(item, &error);
     let Some(ItemKey { organisation, kind: ItemKind::Snapshot(ticket) }) = ItemKey::of(item) else {
-        return Err(Error::Unusable { attribute: "pk", decode_error: None });
+        reported(unusable(item, "pk", None));
+        return None;
     };
-    Ok(Due {
+    let time = |attribute| integer(item, attribute).map(Timestamp::from_millis).map_err(reported);
+    let since = time("next_check").unwrap_or(Timestamp::from_millis(0));
+    let unpublished =
+        item.contains_key("unpublished").then(|| outbox_of(item).map_err(reported).ok()).flatten();
+    Some(Due {
         organisation,
         ticket,
-        last_checked: Timestamp::from_millis(integer(item, "last_checked")?),
-        since: Timestamp::from_millis(integer(item, "next_check")?),
-        unpublished: item.contains_key("unpublished").then(|| outbox_of(item)).transpose()?,
+        last_checked: time("last_checked").unwrap_or(since),
+        since,
+        unpublished,
     })
 }
 
@@ -110,7 +117,47 @@ fn outbox_of(item: &Item) -> Result<Unpublished, Error> {
     Ok(Unpublished { events: integer(item, "unpublished")?, since })
 }
 
+/// The number of the journal's last events that are published again if it cannot be read how many are unpublished.
+const UNKNOWN_NUMBER: usize = 25;
+
+/// The number of events in an outbox that cannot be read.
+pub(super) fn unpublished_count(item: &Item) -> usize {
+    let count = item.get("unpublished").map(|count| count.as_n().ok()?.parse().ok());
+    count.map_or(0, |count| count.unwrap_or(UNKNOWN_NUMBER))
+}
+
 fn integer(item: &Item, attribute: &'static str) -> Result<u64, Error> {
     let value = item.get(attribute).and_then(|value| value.as_n().ok()?.parse().ok());
-    value.ok_or(Error::Unusable { attribute, decode_error: None })
+    value.ok_or_else(|| unusable(item, attribute, None))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws;
+    use serde_json::{Value, json};
+
+    /// F3 of the field faults: one bad row stops the sweep for all.
+    #[tokio::test]
+    async fn an_unreadable_row_hides_no_other_and_is_due_if_it_is_a_tickets() {
+        let row = |pk: &str, last_checked: Value| {
+            json!({
+                "pk": { "S": pk }, "sk": { "S": "SNAPSHOT" }, "next_check": { "N": "7" },
+                "last_checked": last_checked, "unpublished": { "S": "one" },
+            })
+        };
+        let rows = [
+            row("TICKET#north#t-1", json!({ "S": "yesterday" })),
+            row("SOMETHING#else", json!({ "N": "5" })),
+            row("TICKET#north#t-2", json!({ "N": "5" })),
+        ];
+        let config = aws::stub::config_with_responses(move |_| (200, json!({ "Items": rows })));
+        let store = Store::new(aws::dynamodb(&config), "t".to_owned());
+        let due = store.due(0, Timestamp::from_millis(9), 10).await.unwrap();
+        let found: Vec<_> = due
+            .iter()
+            .map(|due| (due.ticket.as_str(), due.last_checked.as_millis(), due.unpublished))
+            .collect();
+        assert_eq!(found, [("t-1", 7, None), ("t-2", 5, None)]);
+    }
 }

@@ -1,7 +1,7 @@
 //! All items of one organisation, for erasure and for tests: read by a scan, and deleted by their keys.
 
 use super::keys::{ItemKey, ItemKind, partitions_of};
-use super::{Error, Item, Store, text, unavailable};
+use super::{Error, Item, Store, text, unavailable, unusable};
 use crate::id::OrganisationId;
 
 /// An item as it is in the table.
@@ -33,7 +33,7 @@ impl Store {
         let mut items = Vec::new();
         while let Some(attributes) = pages.try_next().await.map_err(|error| unavailable(&error))? {
             let key = ItemKey::of(&attributes);
-            let key = key.ok_or(Error::Unusable { attribute: "pk", decode_error: None })?;
+            let key = key.ok_or_else(|| unusable(&attributes, "pk", None))?;
             items.push(StoredItem { key, attributes });
         }
         Ok(items)
@@ -50,7 +50,8 @@ impl Store {
             ItemKind::Journal(..)
             | ItemKind::ChangeMarks(_)
             | ItemKind::InboundReceipt(..)
-            | ItemKind::TokenUse(_) => 1,
+            | ItemKind::TokenUse(_)
+            | ItemKind::Listing => 1,
             ItemKind::Snapshot(_) => 2,
         };
         let mut keys: Vec<&ItemKey> = keys.iter().collect();

@@ -1,11 +1,14 @@
 //! The journal: every event of every ticket, for ever, by ticket and by day.
 
 use super::due_index::{SHARDS, shard};
-use super::keys::journal_of;
-use super::{Error, Item, KEYS_PER_REQUEST, Store, decode, number, text, unavailable};
+use super::keys::{ItemKey, ItemKind, journal_of};
+use super::{
+    Error, Item, KEYS_PER_REQUEST, Store, decode, key_text, number, report_unreadable, text, unavailable,
+};
 use crate::clock::Timestamp;
 use crate::id::{OrganisationId, TicketId};
 use crate::model::event::Event;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
@@ -13,6 +16,8 @@ const INDEX: &str = "journal_by_day";
 const DAY: u64 = 24 * 60 * 60;
 /// This many partitions of the index are read at once.
 const QUERIES_AT_ONCE: usize = 8;
+/// Entries that are read at once from a journal's end.
+const PAGE: i32 = 25;
 
 /// The partition of a journal entry in the index: the day as the number of days since 1970-01-01 UTC, and the ticket's shard.
 pub(super) fn journal_day(at: Timestamp, ticket: &TicketId) -> AttributeValue {
@@ -23,14 +28,44 @@ fn part(day: u64, shard: &str) -> String {
     format!("{day}#{shard}")
 }
 
+/// Events of the journal, oldest first.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Journal {
+    /// The events of the entries that can be read.
+    pub events: Vec<Event>,
+    /// The keys of the entries that cannot; each contains ids only.
+    pub unreadable: Vec<String>,
+}
+
+/// The newest entries of a ticket's journal.
+pub(super) struct JournalEnd {
+    /// The last version; 0 if there is no entry.
+    pub(super) version: u64,
+    /// The events of the last versions, oldest first.
+    pub(super) events: Vec<Event>,
+}
+
+impl Journal {
+    /// The events of an entry; none if they cannot be read, which is logged and noted.
+    fn read(&mut self, entry: &Item) -> Vec<Event> {
+        decode(entry, "events").unwrap_or_else(|error| {
+            report_unreadable(entry, &error);
+            self.unreadable.push(key_text(entry));
+            Vec::new()
+        })
+    }
+}
+
 impl Store {
-    /// The events that were stored from `since` until before `until`, oldest first. The index is eventually consistent.
+    /// The events that were stored from `since` until before `until`, oldest first. The index is eventually consistent. An entry that
+    /// cannot be read is logged and left out.
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn journal(&self, since: Timestamp, until: Timestamp) -> Result<Vec<Event>, Error> {
+    pub async fn journal(&self, since: Timestamp, until: Timestamp) -> Result<Journal, Error> {
+        let mut journal = Journal::default();
         if since >= until {
-            return Ok(Vec::new());
+            return Ok(journal);
         }
         let days = since.as_seconds() / DAY..=until.as_seconds() / DAY;
         let parts = days.flat_map(|day| (0..SHARDS).map(move |shard| part(day, &shard.to_string())));
@@ -41,20 +76,19 @@ impl Store {
         for keys in keys.chunks(KEYS_PER_REQUEST) {
             entries.extend(self.get_all(keys.to_vec()).await?);
         }
-        let mut events: Vec<(u64, Vec<Event>)> = Vec::with_capacity(entries.len());
+        // Two versions of one ticket are never stored in the same millisecond, so that time orders them. The time is a key of the
+        // index, so that every entry has one.
+        entries.sort_by_key(|entry| {
+            entry.get("at").and_then(|at| at.as_n().ok()?.parse::<u64>().ok()).unwrap_or_default()
+        });
         for entry in &entries {
-            let at = entry.get("at").and_then(|at| at.as_n().ok()?.parse().ok());
-            events.push((
-                at.ok_or(Error::Unusable { attribute: "at", decode_error: None })?,
-                decode(entry, "events")?,
-            ));
+            let events = journal.read(entry);
+            journal.events.extend(events);
         }
-        // Two versions of one ticket are never stored in the same millisecond, so that time orders them.
-        events.sort_by_key(|(at, _)| *at);
-        Ok(events.into_iter().flat_map(|(_, events)| events).collect())
+        Ok(journal)
     }
 
-    /// The events of one ticket, oldest first, read consistently.
+    /// The events of one ticket, oldest first, read consistently. An entry that cannot be read is logged and left out.
     ///
     /// # Errors
     /// [`Error`].
@@ -62,20 +96,49 @@ impl Store {
         &self,
         organisation: &OrganisationId,
         ticket: &TicketId,
-    ) -> Result<Vec<Event>, Error> {
-        let (partition, prefix) = journal_of(organisation, ticket);
-        let request = self.client.query().table_name(&self.table).consistent_read(true);
-        let request = request
-            .key_condition_expression("pk = :pk AND begins_with(sk, :sk)")
-            .expression_attribute_values(":pk", text(partition))
-            .expression_attribute_values(":sk", text(prefix));
+    ) -> Result<Journal, Error> {
+        let mut pages = self.journal_query(organisation, ticket).into_paginator().items().send();
+        let mut journal = Journal::default();
+        while let Some(entry) = pages.next().await {
+            let events = journal.read(&entry.map_err(|error| unavailable(&error))?);
+            journal.events.extend(events);
+        }
+        Ok(journal)
+    }
+
+    /// The last versions of one ticket that have at least this many events, read consistently.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub(super) async fn journal_end(
+        &self,
+        organisation: &OrganisationId,
+        ticket: &TicketId,
+        events: usize,
+    ) -> Result<JournalEnd, Error> {
+        let request = self.journal_query(organisation, ticket).scan_index_forward(false).limit(PAGE);
         let mut pages = request.into_paginator().items().send();
-        let mut events = Vec::new();
+        let (mut journal, mut end) = (Journal::default(), JournalEnd { version: 0, events: Vec::new() });
         while let Some(entry) = pages.next().await {
             let entry = entry.map_err(|error| unavailable(&error))?;
-            events.extend(decode::<Vec<Event>>(&entry, "events")?);
+            if let Some(ItemKey { kind: ItemKind::Journal(_, version), .. }) = ItemKey::of(&entry) {
+                end.version = end.version.max(version);
+            }
+            if end.events.len() >= events {
+                break;
+            }
+            end.events.splice(0..0, journal.read(&entry));
         }
-        Ok(events)
+        Ok(end)
+    }
+
+    fn journal_query(&self, organisation: &OrganisationId, ticket: &TicketId) -> QueryFluentBuilder {
+        let (partition, prefix) = journal_of(organisation, ticket);
+        let request = self.client.query().table_name(&self.table).consistent_read(true);
+        request
+            .key_condition_expression("pk = :pk AND begins_with(sk, :sk)")
+            .expression_attribute_values(":pk", text(partition))
+            .expression_attribute_values(":sk", text(prefix))
     }
 
     /// The keys of the entries in one partition of the index.
@@ -98,5 +161,37 @@ impl Store {
             keys.push(item);
         }
         Ok(keys)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws;
+    use crate::json::to_json;
+    use crate::testing::stage_changed;
+    use serde_json::json;
+
+    /// F3 of the field faults.
+    #[tokio::test]
+    async fn an_unreadable_entry_of_the_journal_is_named_and_the_others_are_read() {
+        let event = stage_changed("a", "b");
+        let good = to_json(&[&event]);
+        let entry = |version: u64, events: &str| {
+            json!({
+                "pk": { "S": "TICKET#north#t-1" }, "sk": { "S": format!("JOURNAL#{version:010}") },
+                "events": { "S": events },
+            })
+        };
+        let entries = [entry(3, &good), entry(2, "[{"), entry(1, &good)];
+        let config = aws::stub::config_with_responses(move |_| (200, json!({ "Items": entries })));
+        let store = Store::new(aws::dynamodb(&config), "t".to_owned());
+        let (north, ticket) = (OrganisationId::parse("north").unwrap(), TicketId::parse("t-1").unwrap());
+        let journal = store.journal_of(&north, &ticket).await.unwrap();
+        assert_eq!(journal.events, [event.clone(), event.clone()]);
+        assert_eq!(journal.unreadable, ["TICKET#north#t-1 JOURNAL#0000000002"]);
+        let end = async |events| store.journal_end(&north, &ticket, events).await.unwrap();
+        let lengths = [end(0).await, end(1).await, end(2).await].map(|end| (end.version, end.events.len()));
+        assert_eq!(lengths, [(3, 0), (3, 1), (3, 2)]);
     }
 }

@@ -15,6 +15,8 @@ const CHANGE_MARKS: &str = "CHANGE_MARKS";
 const RESULT: &str = "RESULT";
 const RECEIVED: &str = "RECEIVED";
 const TOKEN: &str = "TOKEN#";
+/// The partition of the organisations whose list query is asked for.
+pub(super) const LISTINGS: &str = "ORGANISATIONS";
 
 /// The key of an item: what the item is, and of what.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +42,8 @@ pub enum ItemKind {
     InboundReceipt(InboundKind, String),
     /// The last use of a version of the webhook token.
     TokenUse(String),
+    /// When the organisation's list query was last asked for.
+    Listing,
 }
 
 impl ItemKind {
@@ -47,7 +51,7 @@ impl ItemKind {
     pub fn ticket(&self) -> Option<&TicketId> {
         match self {
             Self::Snapshot(ticket) | Self::Journal(ticket, _) | Self::ChangeMarks(ticket) => Some(ticket),
-            Self::Action(_) | Self::InboundReceipt(..) | Self::TokenUse(_) => None,
+            Self::Action(_) | Self::InboundReceipt(..) | Self::TokenUse(_) | Self::Listing => None,
         }
     }
 }
@@ -74,6 +78,8 @@ impl ItemKey {
             let (organisation, rest) = rest.split_once('#')?;
             let (kind, digest) = rest.split_once('#')?;
             (organisation, ItemKind::InboundReceipt(InboundKind::parse(kind).ok()?, digest.to_owned()))
+        } else if pk == LISTINGS {
+            (sk, ItemKind::Listing)
         } else {
             let version = sk.strip_prefix(TOKEN)?;
             (pk.strip_prefix(ORGANISATION)?, ItemKind::TokenUse(version.to_owned()))
@@ -97,6 +103,7 @@ impl ItemKey {
             ItemKind::InboundReceipt(kind, digest) => {
                 (format!("{INBOUND}{organisation}#{kind}#{digest}"), RECEIVED.to_owned())
             }
+            ItemKind::Listing => (LISTINGS.to_owned(), organisation.to_string()),
             ItemKind::TokenUse(version) => {
                 (format!("{ORGANISATION}{organisation}"), format!("{TOKEN}{version}"))
             }
@@ -153,6 +160,7 @@ mod tests {
             ItemKind::Action(action),
             ItemKind::InboundReceipt(InboundKind::parse("inbound.survey").unwrap(), "d1".to_owned()),
             ItemKind::TokenUse("v-1".to_owned()),
+            ItemKind::Listing,
         ];
         let organisation = OrganisationId::parse("north").unwrap();
         for kind in kinds {

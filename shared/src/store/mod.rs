@@ -11,6 +11,9 @@
 //! | | | (DynamoDB deletes it after `expires`) |
 //! | `ORGANISATION#{organisation}` | `TOKEN#{version}` | when this version of the webhook token was last used, to the minute |
 //! | | | (`expires` too; nothing else is deleted by itself, see docs/privacy.md) |
+//! | `ORGANISATIONS` | `{organisation}` | when the list query of this organisation was last asked for; see `listings.rs` |
+//!
+//! An item that cannot be read fails alone, and is logged with its key. A snapshot is rebuilt: see `salvage.rs`.
 
 mod actions;
 mod change_marks;
@@ -19,6 +22,9 @@ mod inbound_receipts;
 mod items;
 mod journal;
 mod keys;
+mod known;
+mod listings;
+mod salvage;
 mod snapshots;
 mod steps;
 mod token_usage;
@@ -27,15 +33,20 @@ mod transaction;
 pub use actions::{Claim, Claimant, Done, Outcome};
 pub use due_index::{Due, SHARDS, Unpublished};
 pub use items::StoredItem;
+pub use journal::Journal;
 pub use keys::{ItemKey, ItemKind};
-pub use snapshots::{Known, Version};
+pub use known::{Damaged, Known};
+pub use listings::Listing;
+pub use salvage::{Rebuild, Salvaged};
+pub use snapshots::Version;
 pub use token_usage::TokenUse;
 
 use crate::aws::ErrorCode;
 use crate::clock;
-use crate::failure::{Failure, Remedy};
+use crate::failure::{Failure, Remedy, chain};
 use crate::json;
 use crate::reason::Reason;
+use crate::telemetry::EventName;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
@@ -55,7 +66,7 @@ pub struct Store {
 }
 
 /// Why a request to the table failed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// Another invocation stored a newer version, or holds the claim: read again.
     #[error("another invocation stored a newer version of the item, or claimed it")]
@@ -75,21 +86,33 @@ pub enum Error {
         code: Option<ErrorCode>,
     },
     /// An attribute of an item is missing, or does not have the expected content.
-    #[error("the attribute {attribute} of an item in the table is missing or invalid")]
+    #[error("the attribute {attribute} of the item {key} in the table is missing or invalid")]
     Unusable {
+        /// The item's key, which contains ids only.
+        key: String,
         /// The attribute.
         attribute: &'static str,
         /// Where in its JSON, if it is JSON.
         #[source]
         decode_error: Option<json::DecodeError>,
     },
+    /// An event in a snapshot's outbox is of a kind that another version of the program stored.
+    #[error(
+        "the outbox of the item {key} in the table has an event of a kind that this version does not know"
+    )]
+    UnknownKind {
+        /// The item's key, which contains ids only.
+        key: String,
+    },
 }
 
 impl Failure for Error {
     fn remedy(&self) -> Remedy {
         match self {
-            Self::VersionConflict => Remedy::Retry { after: Some(Duration::ZERO) },
-            Self::Unavailable { .. } | Self::Refused { .. } => Remedy::Retry { after: None },
+            Self::VersionConflict => Remedy::Wait { after: None },
+            Self::Unavailable { code } => ErrorCode::remedy(code.as_ref()),
+            Self::Refused { .. } => Remedy::Retry { after: None },
+            Self::UnknownKind { .. } => Remedy::OtherVersion,
             Self::Unusable { .. } => Remedy::DeadLetter,
         }
     }
@@ -100,6 +123,7 @@ impl Failure for Error {
             Self::Unavailable { .. } => Reason::TableUnavailable,
             Self::Refused { .. } => Reason::TableRejected,
             Self::Unusable { .. } => Reason::TableItemInvalid,
+            Self::UnknownKind { .. } => Reason::UnknownKind,
         }
     }
 }
@@ -135,12 +159,17 @@ impl Store {
     }
 }
 
-/// 50 ms, doubled each round, and up to as much again at random: AWS "strongly recommend[s] that you use an exponential
-/// backoff" for unprocessed keys (Amazon DynamoDB API Reference, `BatchGetItem`).
+/// Waits before a repetition of a request: AWS "strongly recommend[s] that you use an exponential backoff" for unprocessed keys
+/// (Amazon DynamoDB API Reference, `BatchGetItem`).
 async fn back_off(round: u32) {
-    let base = Duration::from_millis(50).saturating_mul(2_u32.saturating_pow(round.saturating_sub(1)));
     let fraction = u8::try_from(clock::now().as_millis() % 256).map_or(0.0, |part| f64::from(part) / 256.0);
-    clock::pause(base.saturating_add(base.mul_f64(fraction))).await;
+    clock::pause(pause_before(round, fraction)).await;
+}
+
+/// 50 ms, doubled each round from 1, and this fraction of it more, so that those who failed together do not return together.
+fn pause_before(round: u32, fraction: f64) -> Duration {
+    let base = Duration::from_millis(50).saturating_mul(2_u32.saturating_pow(round.saturating_sub(1)));
+    base.saturating_add(base.mul_f64(fraction))
 }
 
 fn text(value: impl Into<String>) -> AttributeValue {
@@ -154,12 +183,102 @@ fn number(value: u64) -> AttributeValue {
 /// The value of a JSON attribute.
 fn decode<T: serde::de::DeserializeOwned>(item: &Item, attribute: &'static str) -> Result<T, Error> {
     let text = item.get(attribute).and_then(|value| value.as_s().ok());
-    let text = text.ok_or(Error::Unusable { attribute, decode_error: None })?;
-    json::from_json(text.as_bytes())
-        .map_err(|decode_error| Error::Unusable { attribute, decode_error: Some(decode_error) })
+    let text = text.ok_or_else(|| unusable(item, attribute, None))?;
+    json::from_json(text.as_bytes()).map_err(|error| unusable(item, attribute, Some(error)))
+}
+
+/// The error of an item whose attribute cannot be used.
+fn unusable(item: &Item, attribute: &'static str, decode_error: Option<json::DecodeError>) -> Error {
+    Error::Unusable { key: key_text(item), attribute, decode_error }
+}
+
+/// An item's key for a log line or an error: ids only.
+fn key_text(item: &Item) -> String {
+    ["pk", "sk"].map(|name| part(item, name)).join(" ")
+}
+
+fn part<'a>(item: &'a Item, name: &str) -> &'a str {
+    item.get(name).and_then(|part| part.as_s().ok()).map_or("?", String::as_str)
+}
+
+/// Logs an item that cannot be read, where the others are used without it.
+fn report_unreadable(item: &Item, error: &Error) {
+    tracing::error!(
+        event_name = EventName::TableItemUnreadable.as_str(),
+        pk = part(item, "pk"),
+        sk = part(item, "sk"),
+        reason = error.reason().as_str(),
+        error = chain(error),
+        "an item of the table cannot be read"
+    );
+}
+
+/// The response of a conditional write; none if its condition does not hold.
+fn unless_condition_failed<T, E: ProvideErrorMetadata>(
+    response: Result<T, SdkError<E>>,
+) -> Result<Option<T>, Error> {
+    match response {
+        Ok(response) => Ok(Some(response)),
+        Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(None),
+        Err(error) => Err(unavailable(&error)),
+    }
 }
 
 fn unavailable<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Error {
     let code = ErrorCode::of(error);
     if crate::aws::is_client_error(error) { Error::Refused { code } } else { Error::Unavailable { code } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws;
+    use serde_json::json;
+    use std::sync::{Arc, Mutex};
+
+    /// The result of reading a table that leaves the key out of this number of responses, and the number of requests.
+    async fn read(unprocessed: u32) -> (Result<Vec<Item>, Error>, u32) {
+        let requests: Arc<Mutex<u32>> = Arc::default();
+        let seen = Arc::clone(&requests);
+        let config = aws::stub::config_with_responses(move |request| {
+            let mut count = seen.lock().unwrap();
+            *count = count.saturating_add(1);
+            if *count <= unprocessed {
+                return (200, json!({ "UnprocessedKeys": request["RequestItems"] }));
+            }
+            (200, json!({ "Responses": { "t": [{ "pk": { "S": "a" } }] } }))
+        });
+        let store = Store::new(aws::dynamodb(&config), "t".to_owned());
+        let key = HashMap::from([("pk".to_owned(), text("a"))]);
+        let read = store.get_all(vec![key]).await;
+        let requests = *requests.lock().unwrap();
+        (read, requests)
+    }
+
+    /// C9 of the AWS facts. The pauses are a claim of their own; here, only that each repetition takes one.
+    #[tokio::test]
+    async fn unprocessed_keys_are_asked_for_again_after_a_pause_and_not_for_ever() {
+        let start = std::time::Instant::now();
+        let (read_at_last, read_never) = futures::join!(read(MAX_ROUNDS - 1), read(u32::MAX));
+        let pauses: Duration = (1..MAX_ROUNDS).map(|round| pause_before(round, 0.0)).sum();
+        assert!(start.elapsed() >= pauses);
+        assert_eq!((read_at_last.0.unwrap().len(), read_at_last.1), (1, MAX_ROUNDS));
+        assert_eq!(read_never, (Err(Error::Unavailable { code: None }), MAX_ROUNDS));
+    }
+
+    #[test]
+    fn pauses_double_and_differ() {
+        let pauses = |fraction| [1, 2, 3, 4].map(|round| pause_before(round, fraction).as_millis());
+        assert_eq!((pauses(0.0), pauses(0.5)), ([50, 100, 200, 400], [75, 150, 300, 600]));
+    }
+
+    /// F3 of the field faults: the error names the item, so that a person finds it.
+    #[test]
+    fn an_unreadable_item_is_named_by_its_key_and_no_value_of_it_is_shown() {
+        let item = [("pk", "ACTION#north#e.h.0"), ("sk", "RESULT"), ("result", "Jane Citizen")];
+        let item: Item = item.map(|(name, value)| (name.to_owned(), text(value))).into();
+        let error = decode::<u64>(&item, "result").unwrap_err();
+        let shown = chain(&error);
+        assert!(shown.contains("ACTION#north#e.h.0 RESULT") && !shown.contains("Jane"), "{shown}");
+    }
 }

@@ -1,10 +1,11 @@
 //! Snapshots, their outbox, and the journal.
 
-use super::due_index::{schedule, schedule_attributes, shard, unpublished};
+use super::due_index::{schedule_attributes, shard, unpublished};
 use super::journal::journal_day;
-use super::keys::{ItemKind, key};
+use super::keys::{ItemKey, ItemKind, key};
+use super::known::{Damaged, Known, known};
 use super::transaction::{Unwritten, WriteUnit};
-use super::{Error, Item, KEYS_PER_REQUEST, Store, decode, number, text, unavailable};
+use super::{Error, Item, KEYS_PER_REQUEST, Store, number, report_unreadable, text, unless_condition_failed};
 use crate::clock::Timestamp;
 use crate::id::{OrganisationId, TicketId};
 use crate::json;
@@ -12,19 +13,8 @@ use crate::model::check_schedule::CheckSchedule;
 use crate::model::diff::Snapshot;
 use crate::model::event::Event;
 use aws_sdk_dynamodb::types::Update;
-use aws_sdk_dynamodb::types::builders::UpdateBuilder;
+use aws_sdk_dynamodb::types::builders::{PutBuilder, UpdateBuilder};
 use std::collections::HashMap;
-
-/// What the table knows of a ticket.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Known {
-    /// The ticket as it was last read.
-    pub snapshot: Snapshot,
-    /// Events that were stored and are perhaps not published.
-    pub outbox: Vec<Event>,
-    /// When it is checked next.
-    pub schedule: CheckSchedule,
-}
 
 /// A new version of a ticket, to be stored.
 #[derive(Debug, Clone, Copy)]
@@ -49,20 +39,25 @@ struct Check<'a> {
 impl Store {
     /// What is known of these tickets, read consistently: with an older version, the same change would be found twice.
     ///
+    /// A ticket whose item cannot be read has a result of its own, and is logged; see [`Store::salvage`].
+    ///
     /// # Errors
-    /// [`Error`]; there is no partial result.
+    /// [`Error`] if the table cannot be read.
     pub async fn known(
         &self,
         organisation: &OrganisationId,
         tickets: &[TicketId],
-    ) -> Result<HashMap<TicketId, Known>, Error> {
+    ) -> Result<HashMap<TicketId, Result<Known, Box<Damaged>>>, Error> {
         let items = self.items(organisation, tickets, ItemKind::Snapshot).await?;
-        let known = items.iter().map(|item| {
-            let snapshot: Snapshot = decode(item, "snapshot")?;
-            let known = Known { outbox: decode(item, "outbox")?, schedule: schedule(item)?, snapshot };
-            Ok((known.snapshot.ticket.id.clone(), known))
+        let known = items.iter().filter_map(|item| {
+            let ticket = ItemKey::of(item)?.kind.ticket()?.clone();
+            let known = known(item, &ticket);
+            if let Err(damaged) = &known {
+                report_unreadable(item, &damaged.error);
+            }
+            Some((ticket, known))
         });
-        known.collect()
+        Ok(known.collect())
     }
 
     /// Stores new versions, each with its journal entry in one transaction, on condition that the version before it is the
@@ -74,7 +69,10 @@ impl Store {
         versions: &[Version<'_>],
         at: Timestamp,
     ) -> Vec<Result<(), Error>> {
-        let units = versions.iter().map(|version| self.version(organisation, version, at)).collect();
+        let units = versions
+            .iter()
+            .map(|version| self.version(organisation, version, at, after_version_before(version)))
+            .collect();
         let written = self.transact_each(units).await.into_iter();
         written.map(|written| written.map_err(Error::from)).collect()
     }
@@ -89,10 +87,18 @@ impl Store {
         version: Version<'_>,
         at: Timestamp,
     ) -> Result<(), Error> {
-        Ok(self.transact(self.version(organisation, &version, at)).await?)
+        let condition = after_version_before(&version);
+        Ok(self.transact(self.version(organisation, &version, at, condition)).await?)
     }
 
-    fn version(&self, organisation: &OrganisationId, version: &Version<'_>, at: Timestamp) -> WriteUnit {
+    /// The items of a version; `condition` adds that of the snapshot's.
+    pub(super) fn version(
+        &self,
+        organisation: &OrganisationId,
+        version: &Version<'_>,
+        at: Timestamp,
+        condition: impl FnOnce(PutBuilder) -> PutBuilder,
+    ) -> WriteUnit {
         let Version { snapshot, events, outbox } = version;
         let ticket = &snapshot.ticket;
         let mut current = key(organisation, ItemKind::Snapshot(ticket.id.clone()));
@@ -106,11 +112,7 @@ impl Store {
         {
             current.insert(name.to_owned(), value);
         }
-        let current = self
-            .put(current)
-            .condition_expression("attribute_not_exists(pk) AND :before = :zero OR version = :before")
-            .expression_attribute_values(":before", number(ticket.version.saturating_sub(1)))
-            .expression_attribute_values(":zero", number(0));
+        let current = condition(self.put(current));
         let mut entry = key(organisation, ItemKind::Journal(ticket.id.clone(), ticket.version));
         entry.insert("events".to_owned(), text(json::to_json(events)));
         entry.insert("at".to_owned(), number(at.as_millis()));
@@ -173,13 +175,7 @@ impl Store {
             .set_condition_expression(update.get_condition_expression().clone())
             .set_update_expression(update.get_update_expression().clone())
             .set_expression_attribute_values(update.get_expression_attribute_values().clone());
-        match request.send().await {
-            Ok(_) => Ok(()),
-            Err(error) => match error.as_service_error() {
-                Some(refusal) if refusal.is_conditional_check_failed_exception() => Ok(()),
-                _ => Err(unavailable(&error)),
-            },
-        }
+        unless_condition_failed(request.send().await).map(drop)
     }
 
     /// The update of the snapshot's item after a check that found no change.
@@ -215,5 +211,15 @@ impl Store {
             items.extend(self.get_all(keys).await?);
         }
         Ok(items)
+    }
+}
+
+/// The condition that the version before this one is the stored one.
+fn after_version_before(version: &Version<'_>) -> impl FnOnce(PutBuilder) -> PutBuilder + use<> {
+    let before = version.snapshot.ticket.version.saturating_sub(1);
+    move |put| {
+        put.condition_expression("attribute_not_exists(pk) AND :before = :zero OR version = :before")
+            .expression_attribute_values(":before", number(before))
+            .expression_attribute_values(":zero", number(0))
     }
 }

@@ -1,7 +1,7 @@
 //! When each version of a webhook token was last used: the old one may be removed only when it is no longer in use.
 
 use super::keys::{ItemKind, key, token_uses_of};
-use super::{Error, Store, number, text, unavailable};
+use super::{Error, Store, number, text, unavailable, unusable};
 use crate::clock::Timestamp;
 use crate::id::OrganisationId;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -58,7 +58,7 @@ impl Store {
                 (Some(version), Some(at)) => {
                     Ok(TokenUse { version: version.clone(), at: Timestamp::from_millis(at) })
                 }
-                _ => Err(Error::Unusable { attribute: "at", decode_error: None }),
+                _ => Err(unusable(item, "at", None)),
             }
         });
         uses.collect()

@@ -35,6 +35,12 @@ pub enum EventName {
     /// SNS did not accept an event; it stays in its outbox or its hint, and is published again.
     #[strum(serialize = "event.not_published")]
     EventNotPublished,
+    /// A ticket's snapshot could not be read, and was rebuilt from the API.
+    #[strum(serialize = "snapshot.rebuilt")]
+    SnapshotRebuilt,
+    /// An item of the table cannot be read.
+    #[strum(serialize = "table.item_unreadable")]
+    TableItemUnreadable,
     /// A handler's actions are on the queue of actions.
     #[strum(serialize = "actions.decided")]
     ActionsDecided,
@@ -59,6 +65,9 @@ pub enum EventName {
     /// The number of tickets that are due, before any is queued.
     #[strum(serialize = "reconcile.due")]
     ReconcileDue,
+    /// The list queries of organisations could not be asked for.
+    #[strum(serialize = "reconcile.list_failed")]
+    ReconcileListFailed,
     /// The hints queue is full, so the reconciler added nothing.
     #[strum(serialize = "reconcile.queue_full")]
     ReconcileQueueFull,

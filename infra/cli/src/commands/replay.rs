@@ -3,7 +3,7 @@
 use crate::account::{Account, Target};
 use crate::exit_code::{Exit, Usage};
 use crate::filter_policy::FilterPolicy;
-use crate::report::{count, during, print, print_json};
+use crate::report::{count, during, print, print_json, say};
 use crate::stack_resources;
 use crate::time;
 use anyhow::{Context as _, Result, bail};
@@ -14,7 +14,7 @@ use automations::id::StageId;
 use automations::json;
 use automations::model::resent::Resent;
 use automations::model::ticket::{Named, WorkflowStage};
-use automations::store::Store;
+use automations::store::{Journal, Store};
 use automations::{Event, EventKind, aws};
 use aws_sdk_cloudformation::Client as CloudFormation;
 use aws_sdk_sns::Client as Sns;
@@ -199,7 +199,10 @@ impl Replayer {
     /// # Errors
     /// If a request fails, or there is no such handler.
     pub async fn select(&self, replay: &Replay) -> Result<Vec<Event>> {
-        let mut events = self.store.journal(replay.since, replay.until).await?;
+        let Journal { mut events, unreadable } = self.store.journal(replay.since, replay.until).await?;
+        for key in &unreadable {
+            say(&format!("cannot read {key}: its events are not replayed"));
+        }
         if let Some(ticket) = &replay.ticket {
             events.retain(|event| event.ticket_id().is_some_and(|id| id.as_str() == ticket));
         }

@@ -1,7 +1,7 @@
 //! Writes of many tickets in as few transactions as DynamoDB allows. Each has its own result: one whose condition fails does
 //! not make the others in its transaction fail.
 
-use super::{Error, Item, Store};
+use super::{Error, Item, Store, back_off};
 use crate::aws::batching::batches;
 use crate::aws::{self, ErrorCode};
 use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
@@ -19,6 +19,8 @@ const MAX_ITEM: usize = 400_000;
 const AT_ONCE: usize = 4;
 /// After a cancelled transaction, the units without an error are sent again at most this often.
 const MAX_ROUNDS: usize = 5;
+/// One unit alone is sent at most this often.
+const MAX_TRIES: u32 = 5;
 
 /// The items of one ticket, which are written completely or not at all.
 #[derive(Debug, Clone, Default)]
@@ -51,10 +53,21 @@ enum Verdict {
     Alone,
 }
 
+impl Unwritten {
+    fn asks_to_wait(&self) -> bool {
+        match self {
+            Self::Conflict => true,
+            Self::Unavailable(code) => code.as_ref().is_some_and(ErrorCode::asks_to_wait),
+            Self::Condition | Self::Refused(_) => false,
+        }
+    }
+}
+
 impl From<Unwritten> for Error {
     fn from(unwritten: Unwritten) -> Self {
         match unwritten {
-            Unwritten::Condition | Unwritten::Conflict => Self::VersionConflict,
+            Unwritten::Condition => Self::VersionConflict,
+            Unwritten::Conflict => Self::Unavailable { code: ErrorCode::parse(CONFLICT) },
             Unwritten::Refused(code) => Self::Refused { code },
             Unwritten::Unavailable(code) => Self::Unavailable { code },
         }
@@ -138,9 +151,19 @@ impl Store {
         results
     }
 
-    /// Writes one unit.
+    /// Writes one unit. What the SDK does not retry, a conflict or throttling inside a transaction, is retried here: afterwards
+    /// it would not be known of an action whether it was recorded.
     pub(super) async fn transact(&self, unit: WriteUnit) -> Result<(), Unwritten> {
-        self.transact_each(vec![unit]).await.pop().unwrap_or(Err(Unwritten::Unavailable(None)))
+        let mut round = 0_u32;
+        loop {
+            let written = self.transact_each(vec![unit.clone()]).await.pop();
+            let written = written.unwrap_or(Err(Unwritten::Unavailable(None)));
+            round = round.saturating_add(1);
+            if round == MAX_TRIES || !written.as_ref().is_err_and(Unwritten::asks_to_wait) {
+                return written;
+            }
+            back_off(round).await;
+        }
     }
 
     async fn send(&self, units: &[&WriteUnit]) -> Vec<Verdict> {
@@ -179,6 +202,8 @@ impl Store {
 
 /// The code of an item without an error.
 const NONE: &str = "None";
+/// The code of an item that another transaction or another write is changing.
+const CONFLICT: &str = "TransactionConflict";
 
 /// The verdicts on units of these lengths, from the reasons of a cancelled transaction: one for each item, in order.
 fn verdicts(lengths: impl Iterator<Item = usize>, codes: &[&str]) -> Vec<Verdict> {
@@ -201,7 +226,7 @@ fn worst(codes: &[&str]) -> Option<Unwritten> {
     let first = |wanted: &[&str]| codes.iter().find(|code| wanted.contains(code));
     if first(&["ConditionalCheckFailed"]).is_some() {
         Some(Unwritten::Condition)
-    } else if first(&["TransactionConflict"]).is_some() {
+    } else if first(&[CONFLICT]).is_some() {
         Some(Unwritten::Conflict)
     } else if let Some(code) = first(&["AccessDenied", "ItemCollectionSizeLimitExceeded", "ValidationError"])
     {
@@ -222,141 +247,4 @@ fn size(item: &Item) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use serde_json::{Value, json};
-    use std::sync::{Arc, Mutex};
-
-    const CONDITION: &str = "ConditionalCheckFailed";
-
-    /// One item of this name and about this many bytes.
-    fn unit(name: &str, bytes: usize) -> WriteUnit {
-        let [name, rest] = [name.to_owned(), "x".repeat(bytes)].map(AttributeValue::S);
-        WriteUnit::default().put(Put::builder().table_name("t").item("pk", name).item("rest", rest))
-    }
-
-    /// The results of writing these units to a table that responds so, and the names in each request.
-    async fn written(
-        units: Vec<WriteUnit>,
-        response: impl Fn(&[String]) -> (u16, Value) + Send + Sync + 'static,
-    ) -> (Vec<Result<(), Unwritten>>, Vec<Vec<String>>) {
-        let requests: Arc<Mutex<Vec<Vec<String>>>> = Arc::default();
-        let seen = Arc::clone(&requests);
-        let config = aws::stub::config_with_responses(move |request| {
-            let items = request["TransactItems"].as_array().unwrap().iter();
-            let names: Vec<_> =
-                items.map(|item| item["Put"]["Item"]["pk"]["S"].as_str().unwrap().to_owned()).collect();
-            seen.lock().unwrap().push(names.clone());
-            response(&names)
-        });
-        let results = Store::new(aws::dynamodb(&config), "t".to_owned()).transact_each(units).await;
-        let requests = requests.lock().unwrap().clone();
-        (results, requests)
-    }
-
-    fn canceled(names: &[String]) -> (u16, Value) {
-        let code = |name: &String| if name.starts_with("bad") { CONDITION } else { NONE };
-        let reasons: Vec<_> = names.iter().map(|name| json!({ "Code": code(name) })).collect();
-        (400, json!({ "__type": "TransactionCanceledException", "CancellationReasons": reasons }))
-    }
-
-    fn fifty_with_one_bad() -> Vec<WriteUnit> {
-        (0..50)
-            .map(|number| unit(&if number == 7 { "bad".into() } else { format!("{number}") }, 10))
-            .collect()
-    }
-
-    #[tokio::test]
-    async fn what_nothing_is_wrong_with_is_sent_again_without_what_failed() {
-        let response = |names: &[String]| {
-            if names.iter().any(|name| name == "bad") { canceled(names) } else { (200, json!({})) }
-        };
-        let (results, requests) = written(fifty_with_one_bad(), response).await;
-        let mut expected = vec![Ok(()); 50];
-        expected[7] = Err(Unwritten::Condition);
-        assert_eq!(results, expected);
-        assert_eq!(requests.iter().map(Vec::len).collect::<Vec<_>>(), [50, 49]);
-    }
-
-    #[tokio::test]
-    async fn where_a_refusal_names_nobody_each_is_sent_alone() {
-        let response = |names: &[String]| {
-            let is_bad = names.iter().any(|name| name == "bad");
-            if is_bad { (400, json!({ "__type": "ValidationException" })) } else { (200, json!({})) }
-        };
-        let (results, requests) = written(fifty_with_one_bad(), response).await;
-        let mut expected = vec![Ok(()); 50];
-        expected[7] = Err(Unwritten::Refused(ErrorCode::parse("ValidationException")));
-        assert_eq!((results, requests.len()), (expected, 51));
-    }
-
-    #[tokio::test]
-    async fn somebody_who_is_always_in_the_way_ends_the_rounds() {
-        let (results, requests) = written(vec![unit("a", 1), unit("b", 1)], |names| {
-            let codes = ["TransactionConflict", NONE].iter().take(names.len());
-            let reasons: Vec<_> = codes.map(|code| json!({ "Code": code })).collect();
-            (400, json!({ "__type": "TransactionCanceledException", "CancellationReasons": reasons }))
-        })
-        .await;
-        assert_eq!(results, [Err(Unwritten::Conflict), Err(Unwritten::Conflict)]);
-        assert_eq!(requests.len(), 2);
-    }
-
-    #[tokio::test]
-    async fn a_request_is_within_the_bounds_and_what_is_too_large_stands_alone() {
-        let size = |number| if number == 9 { MAX_ITEM + 1 } else { 200_000 };
-        let units = (0..30).map(|number| unit(&number.to_string(), size(number))).collect();
-        let (results, requests) = written(units, |_| (200, json!({}))).await;
-        assert!(results.iter().all(Result::is_ok));
-        assert!(requests.contains(&vec!["9".to_owned()]), "{requests:?}");
-        assert!(requests.iter().all(|names| names.len() * 200_000 <= MAX_TRANSACTION), "{requests:?}");
-        let many = (0..101).map(|number| unit(&number.to_string(), 1)).collect();
-        let (_, requests) = written(many, |_| (200, json!({}))).await;
-        let mut lengths: Vec<_> = requests.iter().map(Vec::len).collect();
-        lengths.sort_unstable();
-        assert_eq!(lengths, [1, 100]);
-    }
-
-    fn of_pairs(codes: &[&str]) -> Vec<Verdict> {
-        verdicts(std::iter::repeat_n(2, codes.len() / 2), codes)
-    }
-
-    #[test]
-    fn who_is_at_fault_is_told_and_the_others_are_sent_again() {
-        let is = |why| Verdict::Final(Err(why));
-        let found =
-            of_pairs(&[NONE, NONE, CONDITION, NONE, NONE, "TransactionConflict", NONE, "ValidationError"]);
-        let refused = Unwritten::Refused(ErrorCode::parse("ValidationError"));
-        let expected = [Verdict::Again, is(Unwritten::Condition), is(Unwritten::Conflict), is(refused)];
-        assert_eq!(found, expected);
-    }
-
-    #[test]
-    fn a_busy_table_and_an_answer_without_reasons_are_not_asked_again_at_once() {
-        let unavailable = |code| Verdict::Final(Err(Unwritten::Unavailable(ErrorCode::parse(code))));
-        let throttled = unavailable("ThrottlingError");
-        assert_eq!(of_pairs(&[NONE, NONE, "ThrottlingError", NONE]), [throttled.clone(), throttled]);
-        assert_eq!(of_pairs(&[NONE; 4]), [unavailable(""), unavailable("")]);
-        assert_eq!(verdicts([2, 2].into_iter(), &[]), [unavailable(""), unavailable("")]);
-        let code = "ProvisionedThroughputExceeded";
-        let busy = of_pairs(&[CONDITION, NONE, code, NONE]);
-        assert_eq!(busy, [Verdict::Final(Err(Unwritten::Condition)), unavailable(code)]);
-    }
-
-    proptest! {
-        #[test]
-        fn a_unit_is_written_again_only_where_all_of_its_items_are_sound(
-            units in proptest::collection::vec(proptest::collection::vec(any::<bool>(), 1..4), 1..60)
-        ) {
-            let code = |sound: &bool| if *sound { NONE } else { CONDITION };
-            let codes: Vec<&str> = units.iter().flatten().map(code).collect();
-            let found = verdicts(units.iter().map(Vec::len), &codes);
-            prop_assert_eq!(found.len(), units.len());
-            for (unit, verdict) in units.iter().zip(found) {
-                prop_assert_eq!(verdict == Verdict::Final(Err(Unwritten::Condition)), unit.contains(&false));
-                prop_assert!(verdict != Verdict::Final(Ok(())), "nothing of a canceled transaction is written");
-            }
-        }
-    }
-}
+mod tests;
