@@ -4,10 +4,12 @@
 use crate::support::{among_others, known_ticket};
 use anyhow::{Context as _, Result};
 use automations::json::from_json;
+use aws_sdk_lambda::config::timeout::TimeoutConfig;
 use aws_sdk_lambda::primitives::Blob;
 use end_to_end::stack::Stack;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 const FUNCTIONS: [&str; 3] = ["event-enricher", "action-worker", "follow-up-on-settlement"];
 
@@ -23,7 +25,8 @@ struct Failure {
     item_identifier: String,
 }
 
-fn record(id: &str, group: &str, body: &str) -> Value {
+/// A record of a batch.
+pub(crate) fn record(id: &str, group: &str, body: &str) -> Value {
     json!({
         "messageId": id,
         "receiptHandle": format!("receipt-of-{id}"),
@@ -37,10 +40,20 @@ fn record(id: &str, group: &str, body: &str) -> Value {
 }
 
 /// The ids of the records that a function reports as failed; `None` if it fails the whole batch.
-async fn failed_ids(stack: &Stack, function: &str, records: Vec<Value>) -> Result<Option<Vec<String>>> {
+pub(crate) async fn failed_ids(
+    stack: &Stack,
+    function: &str,
+    records: Vec<Value>,
+) -> Result<Option<Vec<String>>> {
     let name = format!("{}-{function}", stack.addresses.stack);
     let payload = Blob::new(json!({ "Records": records }).to_string());
-    let response = stack.lambda.invoke().function_name(name).payload(payload).send().await?;
+    // An invocation may take as long as its function's timeout; the clients of functions are less patient.
+    let patience = TimeoutConfig::builder()
+        .operation_attempt_timeout(Duration::from_mins(3))
+        .operation_timeout(Duration::from_mins(3));
+    let patient = aws_sdk_lambda::config::Builder::default().timeout_config(patience.build());
+    let request = stack.lambda.invoke().function_name(name).payload(payload);
+    let response = request.customize().config_override(patient).send().await?;
     if response.function_error.is_some() {
         return Ok(None);
     }

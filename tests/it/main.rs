@@ -38,6 +38,7 @@ mod same_code;
 mod secrets;
 mod shipped;
 mod sixty_handlers;
+mod slow_neighbour;
 mod store;
 mod support;
 mod swapped;

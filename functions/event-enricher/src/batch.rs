@@ -1,12 +1,16 @@
-//! One batch of hints: the tickets that they name are checked together, and each hint has a result of its own.
+//! One batch of hints: the tickets of an organisation are checked together, organisations side by side, and each hint has a
+//! result of its own.
 
 use crate::enricher::{Enricher, FetchOutcome, RequestedTicket, Result};
 use crate::list::asks_for_list;
+use crate::side_by_side::side_by_side;
 use automations::aws::batch::{Message, MessageError};
-use automations::clock::Timestamp;
+use automations::clock::{self, Timestamp};
+use automations::failure::Remedy;
 use automations::id::{OrganisationId, TicketId, WebhookAction};
 use automations::model::event::UnrecognisedReason;
 use automations::model::hint::Hint;
+use automations::reason::Reason;
 use automations::telemetry::EventName;
 use automations::telemetry::metric::Metrics;
 use automations::{Event, EventKind, tracing};
@@ -14,6 +18,9 @@ use std::collections::{BTreeMap, HashMap};
 
 /// The webhook actions whose URL says that the ticket is new.
 const CREATIONS: [&str; 1] = ["ticket-created"];
+
+/// The tickets of one organisation that hints name.
+type Tickets = BTreeMap<TicketId, RequestedTicket>;
 
 impl Enricher {
     /// Processes a batch of hints until the invocation's deadline; one result for each. What is published is added to the
@@ -25,8 +32,7 @@ impl Enricher {
         until: Timestamp,
         metrics: &Metrics,
     ) -> Vec<(Message<Hint>, Result<()>)> {
-        let mut organisations: BTreeMap<OrganisationId, BTreeMap<TicketId, RequestedTicket>> =
-            BTreeMap::new();
+        let mut organisations: BTreeMap<OrganisationId, Tickets> = BTreeMap::new();
         for hint in messages.iter().map(|message| &message.body) {
             if let Some(ticket) = &hint.ticket {
                 let named = organisations.entry(hint.organisation.clone()).or_default();
@@ -39,22 +45,29 @@ impl Enricher {
                 }
             }
         }
-        let mut lists = HashMap::new();
+        let mut lists: BTreeMap<OrganisationId, &Hint> = BTreeMap::new();
         for hint in messages.iter().map(|message| &message.body).filter(|hint| asks_for_list(hint)) {
-            let tickets = organisations.entry(hint.organisation.clone()).or_default();
-            if !lists.contains_key(&hint.organisation) {
-                let listed = self.list(&hint.organisation, hint, tickets, until).await;
-                lists.insert(hint.organisation.clone(), listed);
+            organisations.entry(hint.organisation.clone()).or_default();
+            lists.entry(hint.organisation.clone()).or_insert(hint);
+        }
+        let names: Vec<OrganisationId> = organisations.keys().cloned().collect();
+        let work = async |(organisation, mut tickets): (OrganisationId, Tickets), share| {
+            let until = clock::now().later(share);
+            if let Some(late) = MessageError::if_out_of_time(until) {
+                return (Err(late.clone()), Err(late));
             }
-        }
-        let mut results = HashMap::new();
-        for (organisation, tickets) in organisations {
-            let visited = match MessageError::if_out_of_time(until) {
-                Some(late) => Err(late),
-                None => self.visit_all(&organisation, &tickets, (now, until), metrics).await,
+            let listed = match lists.get(&organisation) {
+                Some(hint) => self.list(&organisation, hint, &mut tickets, until).await,
+                None => Ok(()),
             };
-            results.insert(organisation, visited);
-        }
+            (listed, self.visit_all(&organisation, &tickets, (now, until), metrics).await)
+        };
+        let time = until.since(clock::now());
+        let done = side_by_side(organisations.into_iter().collect(), time, work).await;
+        let done = done.into_iter().map(|done| done.unwrap_or_else(|| (Err(too_slow()), Err(too_slow()))));
+        let (listed, visited): (Vec<_>, Vec<_>) = done.unzip();
+        let lists: HashMap<OrganisationId, Result<()>> = names.iter().cloned().zip(listed).collect();
+        let results: HashMap<_, _> = names.into_iter().zip(visited).collect();
         let mut finished = Vec::with_capacity(messages.len());
         for message in messages {
             let hint = &message.body;
@@ -115,6 +128,12 @@ impl Enricher {
         );
         Ok(self.publish_one(event, metrics).await?)
     }
+}
+
+/// The organisation's share of the time was used up, although its requests have deadlines of their own.
+fn too_slow() -> MessageError {
+    let text = "the organisation's share of the invocation's time is used up".to_owned();
+    MessageError { reason: Reason::TimedOut, remedy: Remedy::Retry { after: None }, text }
 }
 
 fn says_new(action: &WebhookAction) -> bool {

@@ -11,6 +11,7 @@ mod list;
 mod plan;
 mod publish;
 mod salvage;
+mod side_by_side;
 mod visit;
 
 pub use enricher::Enricher;
