@@ -23,6 +23,7 @@ mod flood;
 mod in_flight;
 mod inbound;
 mod ingest;
+mod listed;
 mod metrics;
 mod notices;
 mod once;

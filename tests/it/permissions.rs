@@ -87,6 +87,8 @@ fn table() -> BTreeMap<&'static str, BTreeSet<String>> {
                 .into_iter()
                 .chain([
                     format!("dynamodb:Query {store}/index/due"),
+                    format!("dynamodb:Query {store} if ForAllValues:StringEquals"),
+                    format!("dynamodb:UpdateItem {store} if ForAllValues:StringEquals"),
                     format!("sqs:SendMessage {}", queue("hints")),
                     format!("sqs:GetQueueAttributes {}", queue("hints")),
                 ])

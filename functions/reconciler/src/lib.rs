@@ -1,16 +1,23 @@
 //! Sends a hint for each ticket whose check is due, the most overdue first, within a budget. So a change is found even if its
-//! webhook was lost, and events whose publisher crashed before sending them are published.
+//! webhook was lost, and events whose publisher crashed before sending them are published. Once an hour, it also asks for each
+//! organisation's list query.
 
 use automations::aws::queue::{self, OutgoingMessage, Place, Queue};
 use automations::clock::Timestamp;
 use automations::failure::{Failure, chain};
+use automations::futures::{StreamExt as _, stream};
 use automations::id::{HintId, OrganisationId, TicketId};
 use automations::model::hint::Hint;
-use automations::store::{self, Due, SHARDS, Store};
+use automations::store::{self, Due, Listing, SHARDS, Store};
 use automations::telemetry::EventName;
 use automations::telemetry::metric::{Metric, Metrics};
 use automations::{json, tracing};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Seconds.
+const HOUR: u64 = 3_600;
+/// List queries that are claimed at once.
+const CLAIMS_AT_ONCE: usize = 8;
 
 /// The reconciler and its clients.
 #[derive(Debug)]
@@ -62,19 +69,38 @@ impl Reconciler {
             tracing::warn!(event_name, "the hints queue is full; nothing was added");
             return Ok(SweepReport { hints: 0, held_back });
         }
-        let organisations: BTreeSet<OrganisationId> =
-            due.iter().map(|due| due.organisation.clone()).filter(|_| is_full_hour(now)).collect();
+        let claimed = self.claim_lists(&due, now).await;
         due.truncate(usize::from(self.budget));
-        let tickets = due.into_iter().map(|due| (due.organisation, Some(due.ticket)));
-        let lists = organisations.into_iter().map(|organisation| (organisation, None));
-        let wanted = tickets.chain(lists).enumerate();
+        // Lists come first, so that the positions of their results are known.
+        let lists = claimed.iter().map(|organisation| (organisation.clone(), None));
+        let wanted = lists.chain(due.into_iter().map(|due| (due.organisation, Some(due.ticket)))).enumerate();
         let messages = wanted.filter_map(|(position, (organisation, ticket))| {
             message(organisation, ticket, request_id, position, now)
         });
         let messages: Vec<OutgoingMessage> = messages.collect();
         let hints = messages.len();
-        self.hints.send(messages).await.into_iter().collect::<Result<(), _>>()?;
+        let sent = self.hints.send(messages).await;
+        let failed = claimed.iter().zip(&sent).filter(|(_, sent)| sent.is_err());
+        for (organisation, _) in failed {
+            // If this fails too, the list query is asked for in the next hour.
+            let _ = self.store.release_listing(organisation, now).await;
+        }
+        sent.into_iter().collect::<Result<(), _>>()?;
         Ok(SweepReport { hints, held_back })
+    }
+
+    /// The organisations whose list query is to be asked for now: those in the table and those of due tickets for which no run
+    /// claimed it in this hour. Tickets that are due do not wait for it: an error is logged, and the next run goes on.
+    async fn claim_lists(&self, due: &[Due], now: Timestamp) -> Vec<OrganisationId> {
+        let hour = start_of_hour(now);
+        let listings = self.store.listings().await.inspect_err(log_list_failure).unwrap_or_default();
+        let claims = not_listed_since(hour, listings, due).into_iter().map(async |organisation| {
+            let claimed = self.store.claim_listing(&organisation, hour, now).await;
+            claimed.inspect_err(log_list_failure).unwrap_or(false).then_some(organisation)
+        });
+        let claimed: Vec<Option<OrganisationId>> =
+            stream::iter(claims).buffered(CLAIMS_AT_ONCE).collect().await;
+        claimed.into_iter().flatten().collect()
     }
 
     /// Logs and records what is due, even if it is nothing: a missing record raises an alarm.
@@ -100,9 +126,26 @@ fn metrics(due: &[Due], now: Timestamp) -> Metrics {
     metrics
 }
 
-/// Whether the run is the first of an hour. It then also asks for the list query of each organisation that has due tickets.
-fn is_full_hour(now: Timestamp) -> bool {
-    (now.as_seconds() / 60).is_multiple_of(60)
+/// The organisations whose list query was not asked for since then, and those of due tickets that the table does not know.
+fn not_listed_since(hour: Timestamp, listings: Vec<Listing>, due: &[Due]) -> BTreeSet<OrganisationId> {
+    let mut listed_at: BTreeMap<OrganisationId, Option<Timestamp>> =
+        due.iter().map(|due| (due.organisation.clone(), None)).collect();
+    listed_at.extend(listings.into_iter().map(|listing| (listing.organisation, listing.listed_at)));
+    listed_at.into_iter().filter(|(_, at)| *at < Some(hour)).map(|(organisation, _)| organisation).collect()
+}
+
+/// Each organisation's list query is asked for once between one full hour and the next.
+fn start_of_hour(now: Timestamp) -> Timestamp {
+    Timestamp::from_seconds((now.as_seconds() / HOUR).saturating_mul(HOUR))
+}
+
+fn log_list_failure(error: &store::Error) {
+    tracing::warn!(
+        event_name = EventName::ReconcileListFailed.as_str(),
+        reason = error.reason().as_str(),
+        error = chain(error),
+        "the list queries of some organisations could not be asked for; the next run tries again"
+    );
 }
 
 fn message(
@@ -137,3 +180,6 @@ pub fn log_failure(error: &Error) -> String {
     tracing::error!(event_name, reason = reason.as_str(), error = chain(error), "the run failed");
     format!("the run failed: {reason}")
 }
+
+#[cfg(test)]
+mod tests;

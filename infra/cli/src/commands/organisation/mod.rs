@@ -112,6 +112,8 @@ impl Organisations {
             let fresh = values::webhook_token(&values::fresh_token()?);
             self.put(organisation, Kind::WebhookToken, &fresh).await?;
         }
+        let added = self.store.add_listing(organisation).await;
+        added.context("the organisation cannot be added to the table; run the same command again")?;
         // The first rotation starts with its schedule, and needs the API key; the local stack has no schedules.
         if self.local.is_none() {
             self.deploy(organisation, new.dedicated_kms_key, output.separate_writer, &output.rotator).await?;
@@ -220,7 +222,7 @@ impl Organisations {
         Ok(Kind::TOKENS.into_iter().take(count).collect())
     }
 
-    /// Removes an organisation's stack and all its secrets. Snapshots, journal and records stay in the table.
+    /// Removes an organisation's stack, all its secrets, and its list query. Snapshots, journal and records stay in the table.
     ///
     /// # Errors
     /// If it has no stack, or a request fails.
@@ -231,6 +233,8 @@ impl Organisations {
         for kind in ["inbound-", "destination-"] {
             self.delete_secrets(organisation, kind).await?;
         }
+        let removed = self.store.remove_listing(organisation).await;
+        removed.context("the organisation cannot be removed from the table; run the same command again")?;
         self.delete_stack(organisation).await
     }
 }
