@@ -46,7 +46,10 @@ fn table() -> BTreeMap<&'static str, BTreeSet<String>> {
             from(&queue("hints"))
                 .into_iter()
                 .chain(logs_of("event-enricher"))
-                .chain(["BatchGetItem", "PutItem", "Query", "UpdateItem"].map(|it| format!("dynamodb:{it} {store}")))
+                .chain(
+                    ["BatchGetItem", "PutItem", "Query", "UpdateItem"]
+                        .map(|it| format!("dynamodb:{it} {store}")),
+                )
                 .chain([
                     format!("sqs:SendMessage {}", queue("hints-dead-letters")),
                     format!(

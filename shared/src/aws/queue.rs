@@ -239,7 +239,8 @@ mod tests {
             )
         });
         let queue = Queue::new(aws::sqs(&config), "http://127.0.0.1/q".to_owned());
-        let message = OutgoingMessage { body: "x".to_owned(), group: None, deduplication: None, trace: None };
+        let place = Place::FairShare { of: OrganisationId::parse("north").unwrap() };
+        let message = OutgoingMessage { body: "x".to_owned(), place, trace: None };
         let sent = queue.send(vec![message; 4]).await;
         let code = |code| ErrorCode::parse(code);
         let expected = [
