@@ -58,8 +58,6 @@ pub enum Reason {
     MethodNotAllowed,
     /// Something that was named does not exist.
     NotFound,
-    /// A rotation step was called for which no new token is pending.
-    NothingPending,
     /// The invocation's deadline is near, so the message was not begun.
     OutOfTime,
     /// A mutation was sent and had no response: it may or may not have taken effect.

@@ -1,8 +1,11 @@
 //! The rotation of the API token, with the steps that Secrets Manager invokes.
 
+use crate::organisations::organisations;
 use crate::support::{among_others, known_ticket, mutations};
 use anyhow::{Context as _, Result, ensure};
-use automations::aws::secret::Kind;
+use automations::aws::secret::{Access, Kind};
+use automations::clock;
+use automations::id::OrganisationId;
 use aws_sdk_lambda::primitives::Blob;
 use end_to_end::stack::{Organisation, Stack};
 use reqwest::Method;
@@ -57,12 +60,96 @@ async fn a_version_that_is_not_staged_is_refused_and_the_token_in_use_stays() ->
             step_of(&organisation, step, &Uuid::new_v4().to_string()).await.unwrap_err().to_string();
         assert!(refused.contains("not pending in a rotation"), "{step}: {refused}");
     }
-    let version = staged(&organisation).await?;
-    for step in ["testSecret", "finishSecret"] {
-        let refused = step_of(&organisation, step, &version).await.unwrap_err().to_string();
-        assert!(refused.contains("createSecret must run first"), "{step}: {refused}");
-    }
     assert_eq!(current(&organisation).await?, before);
+    Ok(())
+}
+
+/// F12 of the field faults, first sample: Secrets Manager attempts a rotation that failed again with the same version, whose value
+/// cannot be changed.
+#[tokio::test]
+async fn a_rotation_whose_pending_token_was_revoked_ends_with_a_new_one() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("pending-revoked").await?;
+    let version = staged(&organisation).await?;
+    step_of(&organisation, "createSecret", &version).await?;
+    let revoked = pending_token(&organisation).await?;
+    stack.control(Method::POST, "expire-tokens", &json!({ "organisation": "pending-revoked" })).await?;
+    for step in STEPS {
+        step_of(&organisation, step, &version).await?;
+    }
+    assert_ne!(current(&organisation).await?, revoked);
+    assert!(pending_token(&organisation).await.is_err(), "another rotation can start");
+    let all = organisations(&stack)?;
+    let report = all.check(&OrganisationId::parse("pending-revoked")?, clock::now()).await?;
+    assert!(report.accepted, "{report:?}");
+    // The next rotation is one like any other.
+    let version = staged(&organisation).await?;
+    for step in STEPS {
+        step_of(&organisation, step, &version).await?;
+    }
+    Ok(())
+}
+
+/// F12 of the field faults, second sample, and B4 of the AWS facts: the commands cancel a rotation; where they crash before they do,
+/// it continues beside the new key.
+#[tokio::test]
+async fn no_token_of_an_older_key_or_access_is_promoted() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("pending-outdated").await?;
+    let (all, name) = (organisations(&stack)?, OrganisationId::parse("pending-outdated")?);
+    let known = stack.control(Method::POST, "organisations", &json!({ "name": "pending-outdated" })).await?;
+    let api_key = known["api_key"].as_str().context("no API key")?;
+
+    // `key` beside a rotation in progress.
+    let version = pending(&organisation).await?;
+    all.change_key(&name, false, api_key.into()).await?;
+    cancelled(&organisation, &version).await?;
+    // `access` beside a rotation that failed.
+    let version = pending(&organisation).await?;
+    stack.control(Method::POST, "expire-tokens", &json!({ "organisation": "pending-outdated" })).await?;
+    all.set_access(&name, Access::ReadOnly).await?;
+    cancelled(&organisation, &version).await?;
+    assert!(current(&organisation).await?.contains(r#""read-only""#));
+    // `renew` beside one.
+    let version = pending(&organisation).await?;
+    all.renew(&name).await?;
+    cancelled(&organisation, &version).await?;
+
+    // A crash of `access` after it stored the key: the rotation continues, and gives the access that was set.
+    let version = pending(&organisation).await?;
+    let key = json!({ "endpoint": stack.api(), "api_key": api_key, "access": "write-only" }).to_string();
+    let request = stack.secrets.put_secret_value().secret_id(organisation.secret_name(Kind::ApiKey));
+    request.secret_string(key).send().await?;
+    let outdated = pending_token(&organisation).await?;
+    for step in STEPS {
+        step_of(&organisation, step, &version).await?;
+    }
+    let promoted = current(&organisation).await?;
+    assert!(outdated.contains(r#""read-only""#) && promoted.contains(r#""write-only""#));
+    assert!(all.check(&name, clock::now()).await?.accepted);
+    Ok(())
+}
+
+/// The version of a rotation that got as far as `testSecret`.
+async fn pending(organisation: &Organisation<'_>) -> Result<String> {
+    let version = staged(organisation).await?;
+    for step in ["createSecret", "setSecret", "testSecret"] {
+        step_of(organisation, step, &version).await?;
+    }
+    Ok(version)
+}
+
+/// Fails if the rotation of this version can continue, or Secrets Manager would refuse another.
+async fn cancelled(organisation: &Organisation<'_>, version: &str) -> Result<()> {
+    let before = current(organisation).await?;
+    for step in STEPS {
+        let refused = step_of(organisation, step, version).await.expect_err("it was cancelled").to_string();
+        assert!(refused.contains("not pending in a rotation"), "{step}: {refused}");
+    }
+    assert!(pending_token(organisation).await.is_err(), "no version is pending");
+    assert_eq!(current(organisation).await?, before);
     Ok(())
 }
 

@@ -4,6 +4,7 @@ use crate::notices::receiver;
 use crate::rotation::{STEPS, current, staged, staged_as, step_of};
 use crate::support::{SOON, alone, known_ticket, mutations, rest};
 use anyhow::{Context as _, Result, ensure};
+use automations::aws::secret::Kind;
 use automations::id::DestinationName;
 use automations::{Action, Event};
 use end_to_end::stack::{Organisation, Stack, eventually};
@@ -82,17 +83,20 @@ async fn no_secret_is_in_what_the_stack_writes_whatever_goes_wrong() -> Result<(
     Ok(())
 }
 
-/// Stages a version that is not valid in a header, then one that is not valid JSON.
+/// Stages a version that is not valid in a header, then one that is not valid JSON. A rotation replaces both.
 async fn broken_secrets(organisation: &Organisation<'_>) -> Result<()> {
-    let endpoint = organisation.stack.api();
-    let unsendable = json!({ "endpoint": endpoint, "token": "canary-broken\ntoken" }).to_string();
-    for broken in [unsendable.as_str(), "{\"token\": \"canary-broken"] {
+    let key = organisation.stack.secrets.get_secret_value().secret_id(organisation.secret_name(Kind::ApiKey));
+    let (endpoint, key_version) = (organisation.stack.api(), key.send().await?.version_id);
+    let unsendable =
+        json!({ "endpoint": endpoint, "token": "canary-broken\ntoken", "key_version": key_version });
+    for broken in [unsendable.to_string().as_str(), "{\"token\": \"canary-broken"] {
         let version = staged_as(organisation, broken).await?;
-        let tested = step_of(organisation, "testSecret", &version).await;
-        assert!(
-            tested.is_err_and(|error| !format!("{error:#}").contains("canary")),
-            "the version is invalid"
-        );
+        for step in ["testSecret", "finishSecret"] {
+            if let Err(error) = step_of(organisation, step, &version).await {
+                assert!(!format!("{error:#}").contains("canary"), "{step}: the error quotes the version");
+            }
+        }
+        assert!(!current(organisation).await?.contains("canary"), "the version is invalid");
     }
     Ok(())
 }

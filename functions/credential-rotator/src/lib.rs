@@ -2,11 +2,13 @@
 //!
 //! Each step may be called twice, or after a crash of the one before. Only the last one touches the version in use, by moving
 //! one staging label. So the current token still works after a rotation that failed.
+//!
+//! Secrets Manager attempts a rotation that failed again with the same version, whose value cannot be changed. So a version whose
+//! token was revoked, or obtained with an older key, would hang for ever. The last step stores a new token beside it then.
 
 use automations::aws::rotation::{self, SecretVersion, Step, VersionStage};
 use automations::aws::secret::{ApiToken, Credential};
 use automations::failure::{Failure, Remedy, chain};
-use automations::reason::Reason;
 use automations::salestrekker::{self, Transport};
 use automations::telemetry::EventName;
 use automations::telemetry::metric::{self, Metric};
@@ -21,9 +23,6 @@ pub enum Error {
     /// Salestrekker failed.
     #[error("the new token cannot be obtained or does not work")]
     Salestrekker(#[from] salestrekker::Error),
-    /// `testSecret` was called before `createSecret`.
-    #[error("there is no pending version to test; createSecret must run first")]
-    NothingPending,
 }
 
 /// One version of one secret at Secrets Manager; a trait, so that tests can run a model of it through every order of steps.
@@ -39,12 +38,17 @@ pub trait Version {
     /// # Errors
     /// [`rotation::Error`].
     async fn credential(&self) -> Result<Credential, rotation::Error>;
+    /// The token in use, if it is usable.
+    ///
+    /// # Errors
+    /// [`rotation::Error`].
+    async fn current(&self) -> Result<Option<ApiToken>, rotation::Error>;
     /// The new token, if it is stored.
     ///
     /// # Errors
     /// [`rotation::Error`].
     async fn pending(&self) -> Result<Option<ApiToken>, rotation::Error>;
-    /// Stores the new token.
+    /// Stores the new token, unless there is one.
     ///
     /// # Errors
     /// [`rotation::Error`].
@@ -54,6 +58,11 @@ pub trait Version {
     /// # Errors
     /// [`rotation::Error`].
     async fn promote(&self) -> Result<(), rotation::Error>;
+    /// Makes another token the current one instead, and ends the rotation.
+    ///
+    /// # Errors
+    /// [`rotation::Error`].
+    async fn replace(&self, token: &ApiToken) -> Result<(), rotation::Error>;
 }
 
 /// The part of Salestrekker that a rotation needs.
@@ -80,6 +89,10 @@ impl Version for SecretVersion {
         Self::credential(self).await
     }
 
+    async fn current(&self) -> Result<Option<ApiToken>, rotation::Error> {
+        Self::current(self).await
+    }
+
     async fn pending(&self) -> Result<Option<ApiToken>, rotation::Error> {
         Self::pending(self).await
     }
@@ -90,6 +103,10 @@ impl Version for SecretVersion {
 
     async fn promote(&self) -> Result<(), rotation::Error> {
         Self::promote(self).await
+    }
+
+    async fn replace(&self, token: &ApiToken) -> Result<(), rotation::Error> {
+        Self::replace(self, token).await
     }
 }
 
@@ -117,12 +134,11 @@ pub async fn rotate(step: Step, version: &impl Version, vendor: &impl Vendor) ->
         (Step::CreateSecret, VersionStage::Pending) => create(version, vendor).await,
         // The vendor issued the token in createSecret, so there is nothing to set.
         (Step::SetSecret, VersionStage::Pending) => Ok(()),
-        (Step::TestSecret, VersionStage::Pending) => test(version, vendor).await,
-        (Step::FinishSecret, VersionStage::Pending) => {
-            // No token is promoted untested, in whatever order the steps are called.
-            test(version, vendor).await?;
-            Ok(version.promote().await?)
+        // Secrets Manager must go on to finishSecret, which tests again and replaces a token that does not work.
+        (Step::TestSecret, VersionStage::Pending) => {
+            is_usable(version, &version.credential().await?, vendor).await.map(drop)
         }
+        (Step::FinishSecret, VersionStage::Pending) => finish(version, vendor).await,
     }
 }
 
@@ -131,7 +147,6 @@ pub fn log_failure(step: Step, error: &Error) -> String {
     let reason = match error {
         Error::Secret(error) => error.reason(),
         Error::Salestrekker(error) => error.reason(),
-        Error::NothingPending => Reason::NothingPending,
     };
     if matches!(error, Error::Salestrekker(error) if error.remedy() == Remedy::RefreshCredential) {
         metric::record(Metric::CredentialRefused, 1);
@@ -156,9 +171,37 @@ async fn create(version: &impl Version, vendor: &impl Vendor) -> Result<(), Erro
     Ok(version.store(&token).await?)
 }
 
-async fn test(version: &impl Version, vendor: &impl Vendor) -> Result<(), Error> {
-    let pending = version.pending().await?.ok_or(Error::NothingPending)?;
-    Ok(vendor.try_token(&pending).await?)
+/// Promotes the new token if it is usable, else another one. No token is promoted untested, in whatever order the steps are
+/// called.
+async fn finish(version: &impl Version, vendor: &impl Vendor) -> Result<(), Error> {
+    let credential = version.credential().await?;
+    if is_usable(version, &credential, vendor).await? {
+        return Ok(version.promote().await?);
+    }
+    tracing::warn!(
+        event_name = EventName::RotationPendingReplaced.as_str(),
+        "the pending token was refused, or is older than the key or the token in use; a new one replaces it"
+    );
+    let token = vendor.sign_in(&credential).await?;
+    vendor.try_token(&token).await?;
+    Ok(version.replace(&token).await?)
+}
+
+/// Whether the new token may replace the one in use, and Salestrekker accepts it. An outage says nothing about a token.
+async fn is_usable(
+    version: &impl Version,
+    credential: &Credential,
+    vendor: &impl Vendor,
+) -> Result<bool, Error> {
+    let Some(pending) = version.pending().await? else { return Ok(false) };
+    if !pending.may_replace(version.current().await?.as_ref(), credential) {
+        return Ok(false);
+    }
+    let Err(error) = vendor.try_token(&pending).await else { return Ok(true) };
+    match error.remedy() {
+        Remedy::Retry { .. } => Err(error.into()),
+        Remedy::RefreshCredential | Remedy::DeadLetter => Ok(false),
+    }
 }
 
 #[cfg(test)]

@@ -77,6 +77,9 @@ pub enum EventName {
     /// A step was requested of a rotation that has finished.
     #[strum(serialize = "rotation.already_finished")]
     RotationAlreadyFinished,
+    /// The pending token cannot be promoted; a new one replaces it.
+    #[strum(serialize = "rotation.pending_replaced")]
+    RotationPendingReplaced,
     /// A step of a rotation failed; the token in use is unchanged.
     #[strum(serialize = "rotation.step_failed")]
     RotationStepFailed,

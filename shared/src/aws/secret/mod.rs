@@ -4,7 +4,7 @@
 //! - `webhook-token`: `{"token"}`
 //! - `api-key`: `{"endpoint", "api_key"}`; or, for a user's login, `{"endpoint", "email", "password"}`. Optional are
 //!   `"organization"`, the id (from the query `organizations`) of the organisation to switch to, and `"access"` (see [`Access`]).
-//! - `api-token`: `{"endpoint", "token", "expires", "access"}`. Rotation writes it, with the `access` of `api-key`.
+//! - `api-token`: `{"endpoint", "token", "expires", "access", "key_version"}`. Rotation writes it, with the `access` of `api-key`.
 //!
 //! If action-worker signs in separately, there are also `writer-key` and `writer-token`, of the same form.
 //! Optional are `inbound-{name}`, `{"token"}`, for each inbound webhook, and `destination-{name}` (see
@@ -93,6 +93,8 @@ pub struct Credential {
     pub organization: Option<MembershipId>,
     /// The permitted access to it.
     pub access: Access,
+    /// The id of the secret's version that this is; `None` if it is not from Secrets Manager.
+    pub version: Option<String>,
 }
 
 /// An API key or a user.
@@ -130,7 +132,7 @@ impl TryFrom<StoredCredential> for Credential {
             (None, Some(email), Some(password)) => Login::User { email, password },
             _ => return Err("expected an api_key, or an email and a password"),
         };
-        Ok(Self { endpoint, login, organization, access })
+        Ok(Self { endpoint, login, organization, access, version: None })
     }
 }
 
@@ -147,6 +149,9 @@ pub struct ApiToken {
     /// The permitted access.
     #[serde(default)]
     pub access: Access,
+    /// The version of the key's secret that it was obtained with; `None` if unknown.
+    #[serde(default)]
+    pub key_version: Option<String>,
 }
 
 impl ApiToken {
@@ -154,7 +159,8 @@ impl ApiToken {
     pub fn of(credential: &Credential, token: SecretString) -> Self {
         #[expect(clippy::disallowed_methods, reason = "only its expiry is read")]
         let expires = expiry(token.expose_secret()).map(Timestamp::as_seconds);
-        Self { endpoint: credential.endpoint.clone(), token, expires, access: credential.access }
+        let Credential { endpoint, access, version, .. } = credential;
+        Self { endpoint: endpoint.clone(), token, expires, access: *access, key_version: version.clone() }
     }
 
     /// The secret's value.
@@ -165,10 +171,13 @@ impl ApiToken {
             token: &'a str,
             expires: Option<u64>,
             access: Access,
+            key_version: Option<&'a str>,
         }
-        let Self { endpoint, token, expires, access } = self;
+        let Self { endpoint, token, expires, access, key_version } = self;
         #[expect(clippy::disallowed_methods, reason = "this is where the token is stored")]
-        let stored = Stored { endpoint, token: token.expose_secret(), expires: *expires, access: *access };
+        let token = token.expose_secret();
+        let key_version = key_version.as_deref();
+        let stored = Stored { endpoint, token, expires: *expires, access: *access, key_version };
         json::to_json(&stored).into()
     }
 
@@ -188,6 +197,14 @@ impl ApiToken {
     /// to reading the secret again: the API decides whether a token is valid.
     pub fn has_expired(&self, now: Timestamp) -> bool {
         self.expires().is_some_and(|expires| expires <= now)
+    }
+
+    /// Whether it may take the place of the token in use: it was obtained with this version of the key, whose address and access
+    /// it therefore has, and does not expire sooner. All tokens live equally long, so one that expires sooner is older.
+    pub fn may_replace(&self, current: Option<&Self>, credential: &Credential) -> bool {
+        let is_of_key = self.key_version.is_some() && self.key_version == credential.version;
+        let expiries = current.and_then(Self::expires).zip(self.expires());
+        is_of_key && expiries.is_none_or(|(current, own)| current <= own)
     }
 
     /// Whether both are the same token.
@@ -298,7 +315,7 @@ mod tests {
     fn jwt(claims: &str) -> ApiToken {
         let endpoint = serde_json::from_str(r#""https://app.example.com/graphql""#).unwrap();
         let token = format!("e30.{}.signature", URL_SAFE_NO_PAD.encode(claims)).into();
-        ApiToken { endpoint, token, expires: None, access: Access::default() }
+        ApiToken { endpoint, token, expires: None, access: Access::default(), key_version: None }
     }
 
     #[test]
@@ -313,14 +330,40 @@ mod tests {
         let key = r#"{"endpoint": "https://app.example.com/graphql", "api_key": "k", "access": "read-only"}"#;
         let credential: Credential = parse(&key.into()).unwrap();
         let day = 86_400;
+        let credential = Credential { version: Some("v-1".to_owned()), ..credential };
         let token = ApiToken::of(&credential, jwt(&format!(r#"{{"exp": {}}}"#, 14 * day)).token);
         let again: ApiToken = parse(&token.stored()).unwrap();
         assert_eq!((again.expires, again.access), (Some(14 * day), Access::ReadOnly));
+        assert_eq!(again.key_version.as_deref(), Some("v-1"));
         assert_eq!(again.days_left(Timestamp::from_seconds(10 * day + 1)), Some(3));
         // What was stored before there was an expiry beside it.
         let old = r#"{"endpoint": "https://app.example.com/graphql", "token": "t"}"#;
         let old: ApiToken = parse(&old.into()).unwrap();
         assert_eq!((old.days_left(Timestamp::from_seconds(1)), old.access), (None, Access::ReadWrite));
+    }
+
+    #[test]
+    fn a_token_replaces_only_an_older_one_and_only_with_the_key_in_use() {
+        let text = r#"{"endpoint": "https://app.example.com/graphql", "api_key": "k"}"#;
+        let credential: Credential = parse(&text.into()).unwrap();
+        let credential = Credential { version: Some("v-2".to_owned()), ..credential };
+        let token = |expires, version: Option<&str>| {
+            let key_version = version.map(str::to_owned);
+            ApiToken { key_version, ..jwt(&format!(r#"{{"exp": {expires}}}"#)) }
+        };
+        let current = token(10, None);
+        assert!(token(11, Some("v-2")).may_replace(Some(&current), &credential));
+        assert!(token(10, Some("v-2")).may_replace(Some(&current), &credential));
+        assert!(!token(9, Some("v-2")).may_replace(Some(&current), &credential), "it is older");
+        assert!(!token(11, Some("v-1")).may_replace(Some(&current), &credential), "of another key");
+        assert!(!token(11, None).may_replace(Some(&current), &credential), "of an unknown key");
+        let unknown = Credential { version: None, ..credential.clone() };
+        assert!(!token(11, None).may_replace(Some(&current), &unknown), "both are unknown");
+        assert!(token(1, Some("v-2")).may_replace(None, &credential), "nothing is in use");
+        assert!(
+            token(1, Some("v-2")).may_replace(Some(&jwt("{}")), &credential),
+            "which is older is unknown"
+        );
     }
 
     #[test]
