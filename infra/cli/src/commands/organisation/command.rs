@@ -1,5 +1,6 @@
 //! The arguments of `automations organisation`, and what is printed.
 
+use super::prompt::{ask, confirm_removal};
 use super::{Destination, Format, New, Organisations, Report, Urls, inbound_action, ticket_ids};
 use crate::account::Account;
 use crate::exit_code::{Exit, Usage};
@@ -14,7 +15,6 @@ use automations::salestrekker::Limits;
 use clap::{Args, Subcommand, ValueEnum};
 use secrecy::SecretString;
 use serde_json::json;
-use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 /// Add, check and remove organisations, and manage their webhook URLs, credentials and destinations
@@ -146,11 +146,14 @@ enum Command {
         #[arg(long, value_name = "JSON", default_value = "{}")]
         limits: String,
     },
-    /// Delete its stack and its secrets; snapshots, journal and records stay
+    /// Permanently delete its stack and its secrets, after its name was typed again; snapshots, journal and records stay
     #[command(after_help = "Example: automations organisation remove north --profile prod")]
     Remove {
         /// The organisation
         name: OrganisationId,
+        /// The name again, for scripts; without this, it is asked for
+        #[arg(long, value_name = "NAME")]
+        yes: Option<String>,
     },
 }
 
@@ -187,7 +190,7 @@ impl Command {
             | Self::Renew { name }
             | Self::Access { name, .. }
             | Self::Backfill { name, .. }
-            | Self::Remove { name } => Some(name),
+            | Self::Remove { name, .. } => Some(name),
         }
     }
 }
@@ -270,7 +273,8 @@ pub async fn run(arguments: Arguments, account: &Account) -> Result<Exit> {
         Command::Backfill { name, tickets, limits } => {
             return backfill(&organisations, &name, &tickets, &limits, json).await;
         }
-        Command::Remove { name } => {
+        Command::Remove { name, yes } => {
+            confirm_removal(&name, yes)?;
             during("deleting the organisation's stack", organisations.remove(&name)).await?;
             say(&format!("{name} is removed; its snapshots, journal and records stay"));
         }
@@ -323,24 +327,6 @@ async fn backfill(
         print(&line(progress))?;
     }
     Ok(Exit::problem_if(progress.failed > 0))
-}
-
-/// A secret, from a prompt that shows nothing, or from standard input; never from an argument, which other users can see.
-fn ask(what: &str) -> Result<SecretString> {
-    let key = if std::io::stdin().is_terminal() {
-        rpassword::prompt_password(format!("{what} (not shown): "))?
-    } else {
-        let mut line = String::new();
-        std::io::stdin().read_line(&mut line)?;
-        line
-    };
-    match key.trim() {
-        "" => {
-            Err(Usage(format!("no {what} was given; type it at the prompt, or send it to standard input"))
-                .into())
-        }
-        key => Ok(key.to_owned().into()),
-    }
 }
 
 fn credential(endpoint: &str, access: Access, api_key: &SecretString) -> Result<Credential> {

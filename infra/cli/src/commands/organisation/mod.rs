@@ -5,6 +5,7 @@ mod check;
 mod command;
 mod destination;
 mod inbound;
+mod prompt;
 mod stack;
 mod urls;
 mod values;
@@ -106,7 +107,8 @@ impl Organisations {
         }
         self.deploy(organisation, new.dedicated_kms_key, output.separate_writer, "").await?;
         for (kind, value) in &secrets {
-            self.put(organisation, *kind, value).await?;
+            // No rotation of a key has to be cancelled.
+            self.put_token(organisation, *kind, value).await?;
         }
         if self.webhook_token(organisation).await?.is_none() {
             let fresh = values::webhook_token(&values::fresh_token()?);
@@ -183,8 +185,9 @@ impl Organisations {
         let mut credential = self.credential(organisation, key).await?;
         credential.login = Login::ApiKey(api_key.clone());
         let token = self.sign_in(&credential).await?;
+        // The key first: after a crash in between, the next rotation replaces what the old key gave.
         self.put(organisation, key, &values::api_key(&credential, &api_key)).await?;
-        self.put(organisation, kind, &token.stored()).await
+        self.put_token(organisation, kind, &token.stored()).await
     }
 
     /// Stores new API tokens now, without waiting for the rotation, and cancels one that hangs.
@@ -194,24 +197,23 @@ impl Organisations {
     pub async fn renew(&self, organisation: &OrganisationId) -> Result<()> {
         for (kind, key) in self.tokens().await? {
             let token = self.sign_in(&self.credential(organisation, key).await?).await?;
-            self.put(organisation, kind, &token.stored()).await?;
-            // Else Secrets Manager believes that the rotation is still in progress.
-            if let Some(version) = self.version_of(organisation, kind, "AWSPENDING").await? {
-                self.unlabel(organisation, kind, "AWSPENDING", &version).await?;
-            }
+            self.put_token(organisation, kind, &token.stored()).await?;
         }
         Ok(())
     }
 
-    /// Changes what is permitted in an organisation; the functions use it within five minutes.
+    /// Changes what is permitted in an organisation, and cancels a rotation in progress; the functions use it within five minutes.
     ///
     /// # Errors
     /// If a request fails.
     pub async fn set_access(&self, organisation: &OrganisationId, access: Access) -> Result<()> {
-        for kind in self.tokens().await?.into_iter().flat_map(|(token, key)| [key, token]) {
-            let value =
-                self.value(organisation, kind).await?.context("an organisation without its secrets")?;
-            self.put(organisation, kind, &values::with_access(&value, access)?).await?;
+        let missing = "an organisation without its secrets";
+        for (kind, key) in self.tokens().await? {
+            // The key first: after a crash in between, the next rotation uses its access.
+            let value = self.value(organisation, key).await?.context(missing)?;
+            self.put(organisation, key, &values::with_access(&value, access)?).await?;
+            let value = self.value(organisation, kind).await?.context(missing)?;
+            self.put_token(organisation, kind, &values::with_access(&value, access)?).await?;
         }
         Ok(())
     }
@@ -238,3 +240,6 @@ impl Organisations {
         self.delete_stack(organisation).await
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -66,7 +66,10 @@ impl Organisations {
         now: Timestamp,
     ) -> Result<()> {
         let kind = Kind::WebhookToken;
+        let current = self.version_of(organisation, kind, TokenStage::Current.label()).await?;
         let pending = self.usable(organisation, TokenStage::Pending).await?;
+        // After a crash, or if Secrets Manager left the label there, the pending version is the one in use already.
+        let pending = pending.filter(|(version, _)| current.as_ref() != Some(version));
         let old = if pending.is_some() { TokenStage::Current } else { TokenStage::Previous };
         let old = self.usable(organisation, old).await?;
         let (old, _) =
@@ -84,12 +87,9 @@ impl Organisations {
                 self.secrets.update_secret_version_stage().secret_id(self.secret(organisation, kind));
             let request = request.version_stage(TokenStage::Current.label()).move_to_version_id(&new);
             request.remove_from_version_id(&old).send().await.context("AWSCURRENT cannot be moved")?;
-            self.unlabel(organisation, kind, TokenStage::Pending.label(), &new).await?;
         }
-        if let Some(version) = self.version_of(organisation, kind, TokenStage::Previous.label()).await? {
-            self.unlabel(organisation, kind, TokenStage::Previous.label(), &version).await?;
-        }
-        Ok(())
+        self.unlabel(organisation, kind, TokenStage::Pending.label()).await?;
+        self.unlabel(organisation, kind, TokenStage::Previous.label()).await
     }
 
     /// The version with this label and its token, if it has a usable one.

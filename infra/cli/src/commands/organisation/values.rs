@@ -97,6 +97,18 @@ impl Organisations {
         }
     }
 
+    /// Makes this token the one in use, and cancels a rotation. Secrets Manager would continue that one with its pending version, or
+    /// refuse to start another. After a crash in between, the rotation finds that its token is older, and replaces it.
+    pub(super) async fn put_token(
+        &self,
+        organisation: &OrganisationId,
+        kind: Kind,
+        value: &SecretString,
+    ) -> Result<()> {
+        self.put(organisation, kind, value).await?;
+        self.unlabel(organisation, kind, "AWSPENDING").await
+    }
+
     /// Makes this the value in use.
     pub(super) async fn put(
         &self,
@@ -140,17 +152,18 @@ impl Organisations {
         Ok(found.map(|(version, _)| version))
     }
 
-    pub(super) async fn unlabel(
-        &self,
-        organisation: &OrganisationId,
-        kind: Kind,
-        label: &str,
-        version: &str,
-    ) -> Result<()> {
+    /// Removes a label from the version that has it, if one has. Secrets Manager moves and removes labels by itself, also between
+    /// two of our requests, and then refuses to remove them again.
+    pub(super) async fn unlabel(&self, organisation: &OrganisationId, kind: Kind, label: &str) -> Result<()> {
+        let Some(version) = self.version_of(organisation, kind, label).await? else { return Ok(()) };
         let request = self.secrets.update_secret_version_stage().secret_id(self.secret(organisation, kind));
-        let request = request.version_stage(label).remove_from_version_id(version);
-        request.send().await.with_context(|| format!("{label} cannot be removed"))?;
-        Ok(())
+        let refused = request.version_stage(label).remove_from_version_id(&version).send().await.err();
+        match refused {
+            Some(error) if self.version_of(organisation, kind, label).await?.as_ref() == Some(&version) => {
+                Err(error).with_context(|| format!("{label} cannot be removed"))
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     pub(super) fn secret(&self, organisation: &OrganisationId, kind: Kind) -> String {
