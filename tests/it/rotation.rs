@@ -145,8 +145,9 @@ async fn pending(organisation: &Organisation<'_>) -> Result<String> {
 async fn cancelled(organisation: &Organisation<'_>, version: &str) -> Result<()> {
     let before = current(organisation).await?;
     for step in STEPS {
-        let refused = step_of(organisation, step, version).await.expect_err("it was cancelled").to_string();
-        assert!(refused.contains("not pending in a rotation"), "{step}: {refused}");
+        let refused = step_of(organisation, step, version).await.err().map(|error| error.to_string());
+        let is_refused = refused.as_ref().is_some_and(|text| text.contains("not pending in a rotation"));
+        assert!(is_refused, "{step}: {refused:?}");
     }
     assert!(pending_token(organisation).await.is_err(), "no version is pending");
     assert_eq!(current(organisation).await?, before);
