@@ -92,6 +92,8 @@ pub enum Reason {
     TableRejected,
     /// DynamoDB does not respond.
     TableUnavailable,
+    /// An action was sent again after a newer one of the same handler was performed.
+    Superseded,
     /// A call took longer than it may.
     TimedOut,
     /// The request body is larger than a message can be.

@@ -2,7 +2,7 @@
 
 use crate::support::{alone, dead_letters, events, known_ticket, mutations, rest};
 use anyhow::{Context as _, Result};
-use automations_cli::{Outcome, Selection};
+use automations_cli::{Consent, Outcome, Selection};
 use end_to_end::stack::{Organisation, Stack};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -42,7 +42,7 @@ async fn an_action_that_was_refused_is_done_when_it_is_sent_back_and_only_once()
     assert_eq!(reason, "salestrekker_rejected");
     let summaries = dead_letters(&stack)?.list().await?;
     assert!(summaries.iter().any(|summary| summary.reasons.contains_key("salestrekker_rejected")));
-    let redriven = dead_letters(&stack)?.redrive(&selection, None).await?;
+    let redriven = dead_letters(&stack)?.redrive(&selection, Consent::default()).await?;
     assert_eq!((redriven.redriven, redriven.outcome_unknown), (1, 0));
     assert_eq!(dead_letters(&stack)?.outcome(&redriven, PATIENCE).await?, Outcome::default());
     mutations(&organisation, "ticketCreate", 1).await?;
@@ -57,7 +57,7 @@ async fn an_action_that_was_refused_is_done_when_it_is_sent_back_and_only_once()
         stack.sqs.send_message().queue_url(queue).message_body(automations::json::to_json(&done.planned));
     duplicate.message_group_id("g").message_deduplication_id("again").send().await?;
     let (selection, _) = dead_letter_of(&stack, &ticket).await?;
-    dead_letters(&stack)?.redrive(&selection, None).await?;
+    dead_letters(&stack)?.redrive(&selection, Consent::default()).await?;
     rest(&stack).await?;
     assert_eq!(mutations(&organisation, "ticketCreate", 1).await?.len(), 1);
     Ok(())
@@ -71,10 +71,11 @@ async fn an_action_in_doubt_stays_until_a_person_says_that_it_is_to_be_done() ->
     let ticket = settle_with(&organisation, "ticketCreate", json!("cut_before")).await?;
     let (selection, reason) = dead_letter_of(&stack, &ticket).await?;
     assert_eq!(reason, "outcome_unknown");
-    let kept = dead_letters(&stack)?.redrive(&selection, None).await?;
+    let kept = dead_letters(&stack)?.redrive(&selection, Consent::default()).await?;
     assert_eq!((kept.redriven, kept.outcome_unknown), (0, 1));
     dead_letter_of(&stack, &ticket).await?;
-    let redriven = dead_letters(&stack)?.redrive(&selection, Some(&stack.store())).await?;
+    let retry_unknown = Consent { retry_unknown: true, ..Consent::default() };
+    let redriven = dead_letters(&stack)?.redrive(&selection, retry_unknown).await?;
     assert_eq!((redriven.redriven, redriven.outcome_unknown), (1, 0));
     mutations(&organisation, "ticketCreate", 1).await?;
     rest(&stack).await?;

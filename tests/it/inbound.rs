@@ -6,8 +6,8 @@ use automations::id::OrganisationId;
 use automations::model::event::Cause;
 use automations::store::ItemKind;
 use automations::{Event, aws, clock};
-use automations_cli::Selection;
 use automations_cli::organisation::{Organisations, inbound_action};
+use automations_cli::{Consent, Selection};
 use end_to_end::stack::{Listener, Organisation, Stack, eventually};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
@@ -232,7 +232,7 @@ async fn a_website_lead_that_is_cut_off_between_its_steps_goes_on_behind_the_fir
         all.into_iter().find(|(_, body)| body.contains("\"website-cut\"")).context("no dead letter")?;
     assert_eq!(dead_letter.reason, "outcome_unknown");
     let selection = Selection { id: Some(dead_letter.id), ..Selection::default() };
-    dead_letters.redrive(&selection, Some(&stack.store())).await?;
+    dead_letters.redrive(&selection, Consent { retry_unknown: true, ..Consent::default() }).await?;
     mutations(&organisation, "ticketCreate", 1).await?;
     rest(&stack).await?;
     assert_eq!(mutations(&organisation, "contactCreate", 1).await?.len(), 1, "no second contact");

@@ -41,6 +41,7 @@ mod shipped;
 mod sixty_handlers;
 mod slow_neighbour;
 mod store;
+mod superseded;
 mod support;
 mod swapped;
 mod tidy;

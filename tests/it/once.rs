@@ -139,9 +139,11 @@ async fn a_handlers_own_mutation_is_sent_once_and_a_doubtful_one_is_left_for_a_p
             event,
             chain: vec![],
             hint: None,
+            ticket_version: None,
             handler,
             decided_at,
             attempt: 1,
+            resent: None,
             action,
         })
     };

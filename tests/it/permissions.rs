@@ -76,7 +76,10 @@ fn table() -> BTreeMap<&'static str, BTreeSet<String>> {
             from(&queue("actions.fifo"))
                 .into_iter()
                 .chain(logs_of("action-worker"))
-                .chain(["GetItem", "PutItem", "UpdateItem"].map(|it| format!("dynamodb:{it} {store}")))
+                .chain(
+                    ["BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"]
+                        .map(|it| format!("dynamodb:{it} {store}")),
+                )
                 .chain([
                     format!("sqs:SendMessage {}", queue("actions-dead-letters.fifo")),
                     secret("GetSecretValue", "writer-token-?????? or api-token-??????"),

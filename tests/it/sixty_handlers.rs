@@ -2,6 +2,7 @@
 
 use crate::support::among_others;
 use anyhow::{Context as _, Result, ensure};
+use automations::store::Store;
 use automations::{aws, clock};
 use automations_cli::DeadLetterQueues;
 use aws_sdk_cloudformation::Client;
@@ -29,7 +30,9 @@ async fn the_queues_and_alarms_of_sixty_handlers_are_all_found() -> Result<()> {
 
 async fn found(client: &Client) -> Result<(usize, usize)> {
     let resources = resources_of(client, STACK).await?.len();
-    let queues = DeadLetterQueues::new(&aws::load()?, STACK.to_owned(), clock::now()).counts().await?.len();
+    let store = Store::new(aws::dynamodb(&aws::load()?), String::new());
+    let queues = DeadLetterQueues::new(&aws::load()?, STACK.to_owned(), store, clock::now());
+    let queues = queues.counts().await?.len();
     Ok((resources, queues))
 }
 

@@ -257,9 +257,11 @@ async fn a_claim_that_is_given_back_is_anybodys_and_one_that_is_done_nobodys() -
         id: ActionId::of(&event.id, "test", 0)?,
         organisation: id.clone(),
         event: event.id.clone(),
+        ticket_version: None,
         handler: "test".to_owned(),
         decided_at: event.observed_at,
         attempt: 1,
+        resent: None,
         action: Action::add_label(event.ticket().context("no ticket")?, "Client"),
     };
     let [first, second] = [claimant("first", 1_000), claimant("second", 1_010)];

@@ -132,7 +132,7 @@ pub(crate) async fn set_variable(stack: &Stack, function: &str, name: &str, valu
 
 /// The dead-letter queues of the stack.
 pub(crate) fn dead_letters(stack: &Stack) -> Result<DeadLetterQueues> {
-    Ok(DeadLetterQueues::new(&aws::load()?, stack.addresses.stack.clone(), clock::now()))
+    Ok(DeadLetterQueues::new(&aws::load()?, stack.addresses.stack.clone(), stack.store(), clock::now()))
 }
 
 /// The kinds of a ticket's events.

@@ -126,6 +126,7 @@ fn lines(
         let outcome = match &done.outcome {
             Outcome::Changed | Outcome::Sent => "done",
             Outcome::NoOp => "no change needed",
+            Outcome::Superseded { .. } => "not performed: the ticket was changed since",
             Outcome::DryRun => "dry run: the organisation is read-only",
             Outcome::Created { .. } => "done: created a ticket",
             Outcome::LeadCreated { .. } => "done: created a contact and a ticket",

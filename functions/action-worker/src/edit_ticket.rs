@@ -2,7 +2,8 @@
 
 use crate::context::Context;
 use crate::error::ActionError;
-use automations::id::{OwnerId, TicketId};
+use automations::id::{LabelId, OwnerId, TicketId};
+use automations::model::ticket_part::TicketPart;
 use automations::salestrekker::{Error, FullTicket};
 use automations::store::Outcome;
 
@@ -12,15 +13,16 @@ const MAX_WRITES: u32 = 3;
 /// Adds the label of this name.
 pub(crate) async fn add_label(
     context: &mut Context<'_>,
-    ticket: &TicketId,
+    id: &TicketId,
     label: &str,
+    seen: Option<&TicketPart>,
 ) -> Result<Outcome, ActionError> {
     let label = context.session.label_named(label).await?;
-    edit(context, ticket, async |ticket| {
-        let labels = ticket.id_labels.get_or_insert_default();
-        let is_missing = !labels.contains(&label);
+    let part = |ticket: &FullTicket| TicketPart::Label { present: has(ticket, &label) };
+    edit(&mut Remote { context, id }, seen, part, async |ticket| {
+        let is_missing = !has(ticket, &label);
         if is_missing {
-            labels.push(label.clone());
+            ticket.id_labels.get_or_insert_default().push(label.clone());
         }
         Ok(is_missing)
     })
@@ -30,15 +32,16 @@ pub(crate) async fn add_label(
 /// Removes the label of this name.
 pub(crate) async fn remove_label(
     context: &mut Context<'_>,
-    ticket: &TicketId,
+    id: &TicketId,
     label: &str,
+    seen: Option<&TicketPart>,
 ) -> Result<Outcome, ActionError> {
     let label = context.session.label_named(label).await?;
-    edit(context, ticket, async |ticket| {
-        let labels = ticket.id_labels.get_or_insert_default();
-        let before = labels.len();
-        labels.retain(|other| other != &label);
-        Ok(labels.len() != before)
+    let part = |ticket: &FullTicket| TicketPart::Label { present: has(ticket, &label) };
+    edit(&mut Remote { context, id }, seen, part, async |ticket| {
+        let is_there = has(ticket, &label);
+        ticket.id_labels.get_or_insert_default().retain(|other| other != &label);
+        Ok(is_there)
     })
     .await
 }
@@ -46,21 +49,30 @@ pub(crate) async fn remove_label(
 /// Sets the owner.
 pub(crate) async fn set_owner(
     context: &mut Context<'_>,
-    ticket: &TicketId,
+    id: &TicketId,
     owner: &OwnerId,
+    seen: Option<&TicketPart>,
 ) -> Result<Outcome, ActionError> {
-    edit(context, ticket, async |ticket| Ok(ticket.id_owner.replace(owner.clone()).as_ref() != Some(owner)))
-        .await
+    let part = |ticket: &FullTicket| TicketPart::Owner { owner: ticket.id_owner.clone() };
+    edit(&mut Remote { context, id }, seen, part, async |ticket| {
+        Ok(ticket.id_owner.replace(owner.clone()).as_ref() != Some(owner))
+    })
+    .await
 }
 
 /// Moves it to the stage of this name in its workflow.
 pub(crate) async fn move_stage(
     context: &mut Context<'_>,
-    ticket: &TicketId,
+    id: &TicketId,
     stage: &str,
+    seen: Option<&TicketPart>,
 ) -> Result<Outcome, ActionError> {
     let session = context.session;
-    edit(context, ticket, async |ticket| {
+    edit(&mut Remote { context, id }, seen, stage_of, async |ticket| {
+        if is_in_another_workflow(ticket, seen) {
+            // It is not where it was, and that workflow need not have such a stage.
+            return Ok(true);
+        }
         let workflow = ticket.id_workflow.as_ref();
         let workflow =
             workflow.ok_or_else(|| Error::InvalidResponse { at: "ticket.idWorkflow".to_owned() })?;
@@ -70,29 +82,194 @@ pub(crate) async fn move_stage(
     .await
 }
 
+fn has(ticket: &FullTicket, label: &LabelId) -> bool {
+    ticket.id_labels.as_ref().is_some_and(|labels| labels.contains(label))
+}
+
+fn stage_of(ticket: &FullTicket) -> TicketPart {
+    TicketPart::Stage { workflow: ticket.id_workflow.clone(), stage: ticket.id_stage.clone() }
+}
+
+fn is_in_another_workflow(ticket: &FullTicket, seen: Option<&TicketPart>) -> bool {
+    matches!(seen, Some(TicketPart::Stage { workflow, .. }) if *workflow != ticket.id_workflow)
+}
+
+/// One ticket, where it is read and written.
+trait Ticket {
+    async fn read(&self) -> Result<FullTicket, ActionError>;
+    async fn write(&mut self, before: &FullTicket, after: FullTicket) -> Result<(), ActionError>;
+}
+
+/// A ticket at Salestrekker.
+struct Remote<'a, 'b> {
+    context: &'a mut Context<'b>,
+    id: &'a TicketId,
+}
+
+impl Ticket for Remote<'_, '_> {
+    async fn read(&self) -> Result<FullTicket, ActionError> {
+        Ok(self.context.session.ticket(self.id).await?)
+    }
+
+    async fn write(&mut self, before: &FullTicket, after: FullTicket) -> Result<(), ActionError> {
+        self.context.progress.record_change(before, &after).await?;
+        self.context.session.update_ticket(after).await?;
+        Ok(())
+    }
+}
+
 /// Changes a ticket until it is as wanted when it is read back: an update replaces the whole ticket, so that a person who
-/// saves at the same time undoes ours, and the API may drop a field without an error. `edit` returns whether it changed
-/// anything.
+/// saves at the same time undoes ours, and the API may drop a field without an error. `change` returns whether it changed
+/// anything. A ticket whose `part` is not as wanted, and not as the decision saw it either, was changed since, and that is not
+/// undone.
 async fn edit(
-    context: &mut Context<'_>,
-    id: &TicketId,
-    edit: impl AsyncFn(&mut FullTicket) -> Result<bool, Error>,
+    at: &mut impl Ticket,
+    seen: Option<&TicketPart>,
+    part: impl Fn(&FullTicket) -> TicketPart,
+    change: impl AsyncFn(&mut FullTicket) -> Result<bool, Error>,
 ) -> Result<Outcome, ActionError> {
-    let session = context.session;
     let mut outcome = Outcome::NoOp;
-    for _ in 0..MAX_WRITES {
-        let before = session.ticket(id).await?;
-        let mut ticket = before.clone();
-        if !edit(&mut ticket).await? {
+    for writes in 0..=MAX_WRITES {
+        let before = at.read().await?;
+        let mut after = before.clone();
+        if !change(&mut after).await? {
             return Ok(outcome);
         }
-        context.progress.record_change(&before, &ticket).await?;
-        session.update_ticket(ticket).await?;
-        outcome = Outcome::Changed;
+        let found = part(&before);
+        if let Some(expected) = seen.filter(|seen| **seen != found) {
+            return Ok(Outcome::Superseded { expected: expected.clone(), found });
+        }
+        if writes < MAX_WRITES {
+            at.write(&before, after).await?;
+            outcome = Outcome::Changed;
+        }
     }
-    if edit(&mut session.ticket(id).await?).await? {
-        let why = "an update that it accepted is not there when the ticket is read back";
-        return Err(Error::Unavailable { why }.into());
+    let why = "an update that it accepted is not there when the ticket is read back";
+    Err(Error::Unavailable { why }.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use automations::id::StageId;
+
+    /// What becomes of a write, or happens after it.
+    #[derive(Debug, Clone, Copy, PartialEq)]
+    enum Fate {
+        Kept,
+        /// The API accepts it and drops the field.
+        Dropped,
+        /// It takes effect, and then a person moves the ticket to this stage.
+        Moved(&'static str),
     }
-    Ok(outcome)
+
+    const FATES: [Fate; 5] =
+        [Fate::Kept, Fate::Dropped, Fate::Moved("old"), Fate::Moved("other"), Fate::Moved("new")];
+
+    struct InMemory {
+        stage: &'static str,
+        fates: Vec<Fate>,
+        /// The stage that each write replaced.
+        replaced: Vec<String>,
+    }
+
+    impl Ticket for InMemory {
+        async fn read(&self) -> Result<FullTicket, ActionError> {
+            Ok(ticket("w", self.stage))
+        }
+
+        async fn write(&mut self, before: &FullTicket, _: FullTicket) -> Result<(), ActionError> {
+            self.replaced.push(before.id_stage.as_ref().unwrap().to_string());
+            let fate = self.fates.get(self.replaced.len() - 1).copied().unwrap_or(Fate::Kept);
+            match fate {
+                Fate::Kept => self.stage = "new",
+                Fate::Dropped => {}
+                Fate::Moved(stage) => self.stage = stage,
+            }
+            Ok(())
+        }
+    }
+
+    fn ticket(workflow: &str, stage: &str) -> FullTicket {
+        let text = format!(r#"{{"id": "t-1", "idWorkflow": "{workflow}", "idStage": "{stage}"}}"#);
+        automations::json::from_json(text.as_bytes()).unwrap()
+    }
+
+    /// Moves a ticket in this stage to `new`, as a decision that saw it in `old`, or regardless.
+    async fn moved(stage: &'static str, fates: &[Fate], is_conditional: bool) -> (Option<Outcome>, InMemory) {
+        let mut at = InMemory { stage, fates: fates.to_vec(), replaced: Vec::new() };
+        let seen = is_conditional.then(|| stage_of(&ticket("w", "old")));
+        let new = StageId::parse("new").unwrap();
+        let change =
+            async |ticket: &mut FullTicket| Ok(ticket.id_stage.replace(new.clone()).as_ref() != Some(&new));
+        let outcome = edit(&mut at, seen.as_ref(), stage_of, change).await;
+        (outcome.ok(), at)
+    }
+
+    fn superseded(found: &str) -> Outcome {
+        Outcome::Superseded { expected: stage_of(&ticket("w", "old")), found: stage_of(&ticket("w", found)) }
+    }
+
+    #[tokio::test]
+    async fn a_ticket_that_a_person_moved_since_the_decision_is_left_where_it_is() {
+        let (outcome, at) = moved("other", &[], true).await;
+        assert_eq!((outcome, at.stage, at.replaced.len()), (Some(superseded("other")), "other", 0));
+    }
+
+    #[tokio::test]
+    async fn an_action_that_is_performed_regardless_moves_it_all_the_same() {
+        let (outcome, at) = moved("other", &[], false).await;
+        assert_eq!((outcome, at.stage, at.replaced.len()), (Some(Outcome::Changed), "new", 1));
+    }
+
+    /// As after a lost response to the update.
+    #[tokio::test]
+    async fn a_ticket_that_is_as_wanted_is_not_written_whatever_the_decision_saw() {
+        for is_conditional in [true, false] {
+            let (outcome, at) = moved("new", &[], is_conditional).await;
+            assert_eq!((outcome, at.replaced.len()), (Some(Outcome::NoOp), 0));
+        }
+    }
+
+    #[tokio::test]
+    async fn an_update_without_effect_is_written_again_and_one_that_a_person_replaced_is_not() {
+        let (outcome, at) = moved("old", &[Fate::Dropped], true).await;
+        assert_eq!((outcome, at.replaced), (Some(Outcome::Changed), vec!["old".to_owned(); 2]));
+        let (outcome, at) = moved("old", &[Fate::Moved("other")], true).await;
+        assert_eq!((outcome, at.stage, at.replaced.len()), (Some(superseded("other")), "other", 1));
+        let (outcome, at) = moved("old", &[Fate::Dropped; 3], true).await;
+        assert_eq!((outcome, at.replaced.len()), (None, 3));
+    }
+
+    /// Every course of three writes, from every stage.
+    #[tokio::test]
+    async fn a_conditional_action_never_writes_over_a_stage_that_its_decision_did_not_see() {
+        for start in ["old", "other", "new"] {
+            for course in 0..FATES.len().pow(3) {
+                let fates =
+                    [1, FATES.len(), FATES.len().pow(2)].map(|unit| FATES[course / unit % FATES.len()]);
+                let (outcome, at) = moved(start, &fates, true).await;
+                assert!(
+                    at.replaced.iter().all(|stage| stage == "old"),
+                    "{start} {fates:?}: {:?}",
+                    at.replaced
+                );
+                let expected = match at.stage {
+                    "new" if at.replaced.is_empty() => Some(Outcome::NoOp),
+                    "new" => Some(Outcome::Changed),
+                    "old" => None,
+                    other => Some(superseded(other)),
+                };
+                assert_eq!(outcome, expected, "{start} {fates:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_ticket_in_another_workflow_is_not_where_it_was() {
+        let seen = stage_of(&ticket("w", "old"));
+        assert!(is_in_another_workflow(&ticket("w-2", "old"), Some(&seen)));
+        assert!(!is_in_another_workflow(&ticket("w", "other"), Some(&seen)));
+        assert!(!is_in_another_workflow(&ticket("w-2", "old"), None));
+    }
 }

@@ -18,7 +18,8 @@ use automations::aws::batch::MessageError;
 use automations::aws::secret::Access;
 use automations::clock::{self, Timestamp};
 use automations::failure::Remedy;
-use automations::id::{HintId, TicketId};
+use automations::id::{ActionId, HintId, TicketId};
+use automations::json::to_json;
 use automations::model::action::{OnUnknownOutcome, PlannedAction};
 use automations::notice::Notices;
 use automations::reason::Reason;
@@ -60,7 +61,7 @@ impl Worker {
         let claimant = Claimant { owner, now: clock::now(), until };
         match self.store.claim(organisation, id, claimant).await? {
             Claim::Done => {
-                report(planned, metric::Outcome::Duplicate, metrics);
+                report(planned, None, metrics);
                 return Ok(());
             }
             Claim::Parked => return Err(parked()),
@@ -73,18 +74,34 @@ impl Worker {
             }
             Claim::Granted { .. } => {}
         }
+        if let Err(error) = self.check_order(planned).await {
+            // If this fails, the lease ends by itself.
+            let _ = self.store.release(organisation, id, claimant).await;
+            return Err(error);
+        }
         let outcome = self.perform_claimed(planned, claimant).await?;
-        let reported = metric_of(&outcome);
         let recorded = PlannedAction { action: action.for_record(), ..planned.clone() };
         let done = Done { planned: recorded, outcome, done_at: clock::now() };
         match self.store.record(&done, claimant).await {
             // A version conflict: our lease has ended, and another invocation was allowed to perform the action again.
             Ok(()) | Err(StoreError::VersionConflict) => {
-                report(planned, reported, metrics);
+                report(planned, Some(&done.outcome), metrics);
                 Ok(())
             }
             // The claim stays: the action was performed and not recorded, so its outcome is unknown.
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Refuses an action that an operator sent again if a newer one of the same handler was performed meanwhile: after that one,
+    /// it would break the order. Unless the operator consents.
+    async fn check_order(&self, planned: &PlannedAction) -> Result<(), MessageError> {
+        if !planned.resent.is_some_and(|resent| resent.keeps_order()) {
+            return Ok(());
+        }
+        match self.store.superseded_by(planned).await? {
+            None => Ok(()),
+            Some(newer) => Err(superseded(&newer)),
         }
     }
 
@@ -127,23 +144,42 @@ fn parked() -> MessageError {
     MessageError { reason: Reason::OutcomeUnknown, remedy: Remedy::DeadLetter, text }
 }
 
+fn superseded(newer: &ActionId) -> MessageError {
+    let text = format!(
+        "the newer action {newer} of the same handler was performed; `automations dlq redrive --out-of-order` performs this \
+         one after it"
+    );
+    MessageError { reason: Reason::Superseded, remedy: Remedy::DeadLetter, text }
+}
+
 fn held(until: Timestamp, now: Timestamp) -> MessageError {
     let text = "another invocation is performing it, or crashed while it did".to_owned();
     MessageError { reason: Reason::LeaseHeld, remedy: Remedy::Wait { after: Some(until.since(now)) }, text }
 }
 
-fn metric_of(outcome: &Outcome) -> metric::Outcome {
+/// None if an earlier delivery of the same action was performed.
+fn metric_of(outcome: Option<&Outcome>) -> metric::Outcome {
     match outcome {
-        Outcome::Changed | Outcome::Sent | Outcome::LeadCreated { .. } | Outcome::Created { .. } => {
+        None => metric::Outcome::Duplicate,
+        Some(Outcome::Changed | Outcome::Sent | Outcome::LeadCreated { .. } | Outcome::Created { .. }) => {
             metric::Outcome::Done
         }
-        Outcome::NoOp => metric::Outcome::NoOp,
-        Outcome::DryRun => metric::Outcome::DryRun,
+        Some(Outcome::NoOp) => metric::Outcome::NoOp,
+        Some(Outcome::Superseded { .. }) => metric::Outcome::Superseded,
+        Some(Outcome::DryRun) => metric::Outcome::DryRun,
     }
 }
 
-fn report(planned: &PlannedAction, outcome: metric::Outcome, metrics: &Metrics) {
+fn report(planned: &PlannedAction, outcome: Option<&Outcome>, metrics: &Metrics) {
     let PlannedAction { id, hint, organisation, action, .. } = planned;
+    let (text, parts) = match outcome {
+        Some(Outcome::Superseded { expected, found }) => (
+            "the action was not performed: what it changes was changed since its decision",
+            Some((to_json(expected), to_json(found))),
+        ),
+        _ => ("the action was performed", None),
+    };
+    let outcome = metric_of(outcome);
     tracing::info!(
         event_name = EventName::ActionPerformed.as_str(),
         organisation = organisation.as_str(),
@@ -152,7 +188,9 @@ fn report(planned: &PlannedAction, outcome: metric::Outcome, metrics: &Metrics) 
         hint.id = hint.as_ref().map(HintId::as_str),
         action.kind = action.kind(),
         outcome = outcome.as_ref(),
-        "the action was performed"
+        expected = parts.as_ref().map(|(expected, _)| expected.as_str()),
+        found = parts.as_ref().map(|(_, found)| found.as_str()),
+        "{text}"
     );
     metrics.record(Metric::ActionsPerformed(outcome), 1);
     if outcome == metric::Outcome::Done {

@@ -12,10 +12,12 @@ use automations::store::Outcome;
 /// Performs an action. What must be known of it is recorded before anything is sent; if that fails, nothing is sent.
 pub(crate) async fn perform(context: &mut Context<'_>) -> Result<Outcome, ActionError> {
     match &context.planned.action {
-        Action::AddLabel { ticket, label } => add_label(context, ticket, label).await,
-        Action::RemoveLabel { ticket, label } => remove_label(context, ticket, label).await,
-        Action::SetOwner { ticket, owner } => set_owner(context, ticket, owner).await,
-        Action::MoveStage { ticket, stage } => move_stage(context, ticket, stage).await,
+        Action::AddLabel { ticket, label, seen } => add_label(context, ticket, label, seen.as_ref()).await,
+        Action::RemoveLabel { ticket, label, seen } => {
+            remove_label(context, ticket, label, seen.as_ref()).await
+        }
+        Action::SetOwner { ticket, owner, seen } => set_owner(context, ticket, owner, seen.as_ref()).await,
+        Action::MoveStage { ticket, stage, seen } => move_stage(context, ticket, stage, seen.as_ref()).await,
         Action::CreateTicket { beside, workflow, stage, name, on_unknown_outcome: _ } => {
             create_ticket(context, beside, (workflow, stage.as_deref()), name).await
         }

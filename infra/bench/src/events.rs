@@ -65,12 +65,15 @@ pub(crate) fn actions(tickets: &[String], serial: usize) -> Result<Bytes> {
             id: ActionId::of(&event.id, &format!("bench-{serial}"), position)?,
             organisation: OrganisationId::parse(ORGANISATION)?,
             event: event.id.clone(),
+            ticket_version: None,
             handler: "bench".to_owned(),
             decided_at: clock::now(),
             attempt: 1,
+            resent: None,
             action: Action::AddLabel {
                 ticket: TicketId::parse(ticket.as_str())?,
                 label: "Post-settlement".to_owned(),
+                seen: None,
             },
         };
         Ok((to_json(&planned), planned.message_group().to_string()))

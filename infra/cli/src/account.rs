@@ -6,6 +6,7 @@ use crate::report::say;
 use anyhow::Result;
 use automations::aws;
 use automations::config::Reader;
+use automations::store::Store;
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::{Region, SdkConfig};
@@ -128,6 +129,11 @@ impl Target {
     /// The name of the stack's table.
     pub fn table(&self) -> String {
         format!("{}-store", self.stack)
+    }
+
+    /// The stack's table.
+    pub fn store(&self) -> Store {
+        Store::new(aws::dynamodb(&self.config), self.table())
     }
 
     /// The environment in which a program that only reads the environment works on this target.

@@ -11,7 +11,9 @@ pub mod template_table;
 mod time;
 
 pub use commands::alias_check::AliasCheck;
-pub use commands::dead_letters::{DeadLetter, DeadLetterQueues, Outcome, Redriven, Selection, Summary};
+pub use commands::dead_letters::{
+    Consent, DeadLetter, DeadLetterQueues, Outcome, Redriven, Selection, Summary,
+};
 pub use commands::dry_run::{DryRunResult, HandlerUnderTest, events};
 pub use commands::erase::{Eraser, StoredData, Subject};
 pub use commands::organisation;

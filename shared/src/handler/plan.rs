@@ -31,7 +31,7 @@ pub(super) fn planned(
     attempt: u32,
 ) -> Result<Vec<PlannedAction>, MessageError> {
     let decided_at = clock::now();
-    let planned = actions.into_iter().enumerate().map(|(position, action)| {
+    let planned = in_sequence(actions).into_iter().enumerate().map(|(position, action)| {
         let too_long = |error: crate::id::InvalidId| MessageError {
             reason: Reason::HandlerNameTooLong,
             remedy: Remedy::DeadLetter,
@@ -43,13 +43,26 @@ pub(super) fn planned(
             event: event.id.clone(),
             hint: Some(event.cause.hint().clone()),
             chain: event.chain().to_vec(),
+            ticket_version: event.ticket().map(|ticket| ticket.version),
             handler: name.to_owned(),
             decided_at,
             attempt,
+            resent: None,
             action,
         })
     });
     planned.collect()
+}
+
+/// The actions of one decision, performed one after the other: what an earlier one changes is not as the decision saw it when a
+/// later one is performed, so that has no condition.
+fn in_sequence(actions: Vec<Action>) -> Vec<Action> {
+    let mut in_sequence: Vec<Action> = Vec::with_capacity(actions.len());
+    for action in actions {
+        let is_later = in_sequence.iter().any(|earlier| earlier.may_change_the_part_of(&action));
+        in_sequence.push(if is_later { action.regardless() } else { action });
+    }
+    in_sequence
 }
 
 #[cfg(test)]
@@ -77,6 +90,20 @@ mod tests {
         };
         assert_eq!(ids().await, ids().await);
         assert_ne!(ids().await[0], ids().await[1]);
+    }
+
+    #[tokio::test]
+    async fn only_the_first_action_on_a_part_of_a_ticket_depends_on_what_the_decision_saw() {
+        let decide: Decide<()> = |event, ()| {
+            let ticket = event.ticket().unwrap();
+            let label = |name: &str| [Action::add_label(ticket, name), Action::remove_label(ticket, name)];
+            let moves = ["Application", "Settled"].map(|stage| Action::move_stage(ticket, stage));
+            [label("a"), label("b"), moves].concat()
+        };
+        let planned = decided(decide, &testing::stage_changed("Approved", "Settled")).await.unwrap();
+        let conditional: Vec<bool> = planned.iter().map(|planned| planned.action.seen().is_some()).collect();
+        assert_eq!(conditional, [true, false, true, false, true, false]);
+        assert!(planned.iter().all(|planned| planned.ticket_version == Some(2)));
     }
 
     #[tokio::test]

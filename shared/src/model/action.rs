@@ -4,14 +4,17 @@ use crate::clock::Timestamp;
 use crate::id::{ActionId, DestinationName, EventId, HintId, OrganisationId, OwnerId, TicketId};
 use crate::model::lead::{Lead, LeadTarget};
 use crate::model::message_group::MessageGroup;
+use crate::model::resent::Resent;
 use crate::model::ticket::Ticket;
+use crate::model::ticket_part::TicketPart;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use strum::{IntoStaticStr, VariantNames};
 
 /// One action at Salestrekker, or a notice to another system. Workflows, stages and labels are given by the names that
-/// people see; the worker looks up their ids, so a handler needs no request of its own.
+/// people see; the worker looks up their ids, so a handler needs no request of its own. An action that changes a ticket has the
+/// part that it changes as its decision saw it; see [`Action::regardless`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, IntoStaticStr, VariantNames)]
 #[cfg_attr(test, derive(strum::EnumDiscriminants))]
 #[cfg_attr(
@@ -27,6 +30,10 @@ pub enum Action {
         ticket: TicketId,
         /// The label's name.
         label: String,
+        /// Whether the ticket had the label when this was decided: if it differs now, nothing is changed. Absent: it is
+        /// performed regardless.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seen: Option<TicketPart>,
     },
     /// Removes a label from a ticket. Does nothing if the ticket does not have it.
     RemoveLabel {
@@ -34,6 +41,10 @@ pub enum Action {
         ticket: TicketId,
         /// The label's name.
         label: String,
+        /// Whether the ticket had the label when this was decided: if it differs now, nothing is changed. Absent: it is
+        /// performed regardless.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seen: Option<TicketPart>,
     },
     /// Makes a user the owner of a ticket. Does nothing if the user is the owner already.
     SetOwner {
@@ -41,6 +52,9 @@ pub enum Action {
         ticket: TicketId,
         /// The user, by id: the API is not known to list users by name.
         owner: OwnerId,
+        /// The owner when this was decided; as for a label.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seen: Option<TicketPart>,
     },
     /// Moves a ticket to another stage of its workflow. Does nothing if it is in that stage already.
     MoveStage {
@@ -48,6 +62,9 @@ pub enum Action {
         ticket: TicketId,
         /// The stage's name.
         stage: String,
+        /// The workflow and the stage when this was decided; as for a label.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seen: Option<TicketPart>,
     },
     /// Creates a ticket with the owner and the clients of another one.
     CreateTicket {
@@ -114,17 +131,20 @@ pub enum OnUnknownOutcome {
 impl Action {
     /// Adds a label to this ticket, by the label's name.
     pub fn add_label(ticket: &Ticket, label: &str) -> Self {
-        Self::AddLabel { ticket: ticket.id.clone(), label: label.to_owned() }
+        let seen = TicketPart::label_of(ticket, label);
+        Self::AddLabel { ticket: ticket.id.clone(), label: label.to_owned(), seen }
     }
 
     /// Removes a label from this ticket, by the label's name.
     pub fn remove_label(ticket: &Ticket, label: &str) -> Self {
-        Self::RemoveLabel { ticket: ticket.id.clone(), label: label.to_owned() }
+        let seen = TicketPart::label_of(ticket, label);
+        Self::RemoveLabel { ticket: ticket.id.clone(), label: label.to_owned(), seen }
     }
 
     /// Makes this user the owner of this ticket.
     pub fn set_owner(ticket: &Ticket, owner: &OwnerId) -> Self {
-        Self::SetOwner { ticket: ticket.id.clone(), owner: owner.clone() }
+        let seen = Some(TicketPart::owner_of(ticket));
+        Self::SetOwner { ticket: ticket.id.clone(), owner: owner.clone(), seen }
     }
 
     /// Sends a message about this ticket. `{ticket}` in `text` is replaced by the ticket's name, which usually contains a
@@ -156,7 +176,8 @@ impl Action {
 
     /// Moves this ticket to a stage of its workflow, by the stage's name.
     pub fn move_stage(ticket: &Ticket, stage: &str) -> Self {
-        Self::MoveStage { ticket: ticket.id.clone(), stage: stage.to_owned() }
+        let seen = Some(TicketPart::stage_of(ticket));
+        Self::MoveStage { ticket: ticket.id.clone(), stage: stage.to_owned(), seen }
     }
 
     /// Creates a ticket in the first stage of a workflow, with the owner and the clients of this one. `{ticket}` in `name`
@@ -282,12 +303,18 @@ pub struct PlannedAction {
     /// The actions that led to that event, oldest first; empty if a person's change did.
     #[serde(default)]
     pub chain: Vec<ActionId>,
+    /// The ticket's version in that event; absent if the event has no ticket. Its journal says what came after.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket_version: Option<u64>,
     /// The handler that decided it.
     pub handler: String,
     /// When the handler decided it.
     pub decided_at: Timestamp,
     /// Delivery attempt of the event to the handler, starting at 1.
     pub attempt: u32,
+    /// Set if an operator sent it, or its event, again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resent: Option<Resent>,
     /// The action.
     pub action: Action,
 }
@@ -327,9 +354,11 @@ mod tests {
             event: event.id.clone(),
             hint: None,
             chain: Vec::new(),
+            ticket_version: Some(2),
             handler: "h".to_owned(),
             decided_at: event.observed_at,
             attempt: 1,
+            resent: None,
             action,
         }
     }

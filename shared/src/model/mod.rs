@@ -2,6 +2,7 @@
 
 pub mod action;
 pub mod check_schedule;
+mod condition;
 pub mod diff;
 pub mod event;
 pub mod hint;
@@ -13,4 +14,5 @@ pub mod own_changes;
 pub mod resent;
 pub mod stage_age;
 pub mod ticket;
+pub mod ticket_part;
 pub mod webhook;

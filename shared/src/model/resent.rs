@@ -4,20 +4,32 @@ use crate::clock::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// That an operator sent an event or an action again, by `automations replay` or `automations dlq redrive`.
+/// That an operator sent an event or an action again, by `automations replay` or `automations dlq redrive`, and with which consent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Resent {
     /// When. It is part of the deduplication ids, so that SNS and SQS do not take it for the first one.
     pub at: Timestamp,
-    /// Whether an action is performed although a newer one of the same handler and ticket was performed already.
+    /// The operator consents to an action after a newer one of the same handler and ticket (`--out-of-order`).
     #[serde(default, skip_serializing_if = "is_false")]
     pub out_of_order: bool,
-    /// Whether actions get new ids, made of `at`, so that those that were performed are performed again.
+    /// Its actions get new ids, made of `at`, so that those that were performed are performed again (`replay --reprocess`).
     #[serde(default, skip_serializing_if = "is_false")]
     pub reprocess: bool,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde calls")]
-fn is_false(flag: &bool) -> bool {
-    !flag
+impl Resent {
+    /// Sent again at this time, without further consent.
+    pub fn at(at: Timestamp) -> Self {
+        Self { at, out_of_order: false, reprocess: false }
+    }
+
+    /// Whether an action is refused if a newer one of its handler was performed.
+    pub fn keeps_order(&self) -> bool {
+        !self.out_of_order && !self.reprocess
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
 }

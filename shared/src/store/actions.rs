@@ -16,6 +16,7 @@ use crate::id::{ActionId, ContactId, OrganisationId, TicketId};
 use crate::json;
 use crate::model::action::PlannedAction;
 use crate::model::own_changes::Attribution;
+use crate::model::ticket_part::TicketPart;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +39,14 @@ pub enum Outcome {
     Changed,
     /// The ticket was already as wanted; nothing was sent.
     NoOp,
+    /// The part of the ticket that the action changes was changed since its decision: nothing was sent, or what was sent
+    /// was replaced, and nothing will be for this action.
+    Superseded {
+        /// The part as the decision saw it.
+        expected: TicketPart,
+        /// The part as it was when the action was to be performed.
+        found: TicketPart,
+    },
     /// The organisation is read-only: nothing was sent, and nothing will be for this action.
     DryRun,
     /// A handler's own mutation, or a notice, was sent and accepted.
@@ -54,6 +63,16 @@ pub enum Outcome {
         /// Its id.
         ticket: TicketId,
     },
+}
+
+impl Outcome {
+    /// Whether the action was performed: its effect is there, or was there already.
+    pub fn is_performed(&self) -> bool {
+        match self {
+            Self::Changed | Self::NoOp | Self::Sent | Self::LeadCreated { .. } | Self::Created { .. } => true,
+            Self::Superseded { .. } | Self::DryRun => false,
+        }
+    }
 }
 
 /// The invocation that performs an action, and the end of its lease.
@@ -237,7 +256,11 @@ impl Store {
                 let attribution = Attribution { chain: done.planned.chain_with_itself(), at: done.done_at };
                 result.update(self.mark_created(organisation, ticket, &attribution))
             }
-            Outcome::Changed | Outcome::NoOp | Outcome::DryRun | Outcome::Sent => result,
+            Outcome::Changed
+            | Outcome::NoOp
+            | Outcome::Superseded { .. }
+            | Outcome::DryRun
+            | Outcome::Sent => result,
         };
         Ok(self.transact(all).await?)
     }
@@ -310,11 +333,11 @@ impl Store {
     }
 }
 
-fn action_key(organisation: &OrganisationId, action: &ActionId) -> Item {
+pub(super) fn action_key(organisation: &OrganisationId, action: &ActionId) -> Item {
     key(organisation, ItemKind::Action(action.clone()))
 }
 
-fn state(item: &Item) -> Option<&str> {
+pub(super) fn state(item: &Item) -> Option<&str> {
     field(item, "state")
 }
 

@@ -1,7 +1,7 @@
 //! The journal: every event of every ticket, for ever, by ticket and by day.
 
 use super::due_index::{SHARDS, shard};
-use super::keys::{ItemKey, ItemKind, journal_of};
+use super::keys::{ItemKey, ItemKind, journal_after};
 use super::{
     Error, Item, KEYS_PER_REQUEST, Store, decode, key_text, number, report_unreadable, text, unavailable,
 };
@@ -97,7 +97,21 @@ impl Store {
         organisation: &OrganisationId,
         ticket: &TicketId,
     ) -> Result<Journal, Error> {
-        let mut pages = self.journal_query(organisation, ticket).into_paginator().items().send();
+        self.journal_after(organisation, ticket, 0).await
+    }
+
+    /// The events of a ticket's versions after this one, oldest first, read consistently. An entry that cannot be read is logged
+    /// and left out.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn journal_after(
+        &self,
+        organisation: &OrganisationId,
+        ticket: &TicketId,
+        version: u64,
+    ) -> Result<Journal, Error> {
+        let mut pages = self.journal_query(organisation, ticket, version).into_paginator().items().send();
         let mut journal = Journal::default();
         while let Some(entry) = pages.next().await {
             let events = journal.read(&entry.map_err(|error| unavailable(&error))?);
@@ -116,7 +130,7 @@ impl Store {
         ticket: &TicketId,
         events: usize,
     ) -> Result<JournalEnd, Error> {
-        let request = self.journal_query(organisation, ticket).scan_index_forward(false).limit(PAGE);
+        let request = self.journal_query(organisation, ticket, 0).scan_index_forward(false).limit(PAGE);
         let mut pages = request.into_paginator().items().send();
         let (mut journal, mut end) = (Journal::default(), JournalEnd { version: 0, events: Vec::new() });
         while let Some(entry) = pages.next().await {
@@ -132,13 +146,19 @@ impl Store {
         Ok(end)
     }
 
-    fn journal_query(&self, organisation: &OrganisationId, ticket: &TicketId) -> QueryFluentBuilder {
-        let (partition, prefix) = journal_of(organisation, ticket);
+    fn journal_query(
+        &self,
+        organisation: &OrganisationId,
+        ticket: &TicketId,
+        after: u64,
+    ) -> QueryFluentBuilder {
+        let (partition, [first, last]) = journal_after(organisation, ticket, after);
         let request = self.client.query().table_name(&self.table).consistent_read(true);
         request
-            .key_condition_expression("pk = :pk AND begins_with(sk, :sk)")
+            .key_condition_expression("pk = :pk AND sk BETWEEN :first AND :last")
             .expression_attribute_values(":pk", text(partition))
-            .expression_attribute_values(":sk", text(prefix))
+            .expression_attribute_values(":first", text(first))
+            .expression_attribute_values(":last", text(last))
     }
 
     /// The keys of the entries in one partition of the index.

@@ -11,6 +11,8 @@ const INBOUND: &str = "INBOUND#";
 const ORGANISATION: &str = "ORGANISATION#";
 const SNAPSHOT: &str = "SNAPSHOT";
 const JOURNAL: &str = "JOURNAL#";
+/// The largest number that fits a journal entry's key.
+const MAX_VERSION: u64 = 9_999_999_999;
 const CHANGE_MARKS: &str = "CHANGE_MARKS";
 const RESULT: &str = "RESULT";
 const RECEIVED: &str = "RECEIVED";
@@ -93,8 +95,7 @@ impl ItemKey {
         let (pk, sk) = match kind {
             ItemKind::Snapshot(ticket) => (ticket_partition(organisation, ticket), SNAPSHOT.to_owned()),
             ItemKind::Journal(ticket, version) => {
-                // With leading zeros, so that versions are in order.
-                (ticket_partition(organisation, ticket), format!("{JOURNAL}{version:010}"))
+                (ticket_partition(organisation, ticket), journal_entry(*version))
             }
             ItemKind::ChangeMarks(ticket) => {
                 (ticket_partition(organisation, ticket), CHANGE_MARKS.to_owned())
@@ -129,9 +130,19 @@ pub(super) fn key(organisation: &OrganisationId, kind: ItemKind) -> Item {
     ItemKey::new(organisation, kind).attributes()
 }
 
-/// The partition key of a ticket's items, and the prefix of the sort keys of its journal.
-pub(super) fn journal_of(organisation: &OrganisationId, ticket: &TicketId) -> (String, &'static str) {
-    (ticket_partition(organisation, ticket), JOURNAL)
+/// The partition key of a ticket's items, and the first and the last sort key that its journal may have after a version.
+pub(super) fn journal_after(
+    organisation: &OrganisationId,
+    ticket: &TicketId,
+    version: u64,
+) -> (String, [String; 2]) {
+    let ends = [version.saturating_add(1), MAX_VERSION];
+    (ticket_partition(organisation, ticket), ends.map(journal_entry))
+}
+
+/// With leading zeros, so that versions are in order.
+fn journal_entry(version: u64) -> String {
+    format!("{JOURNAL}{version:010}")
 }
 
 /// The partition key of an organisation's token uses, and the prefix of their sort keys.

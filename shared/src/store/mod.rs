@@ -27,6 +27,7 @@ mod listings;
 mod salvage;
 mod snapshots;
 mod steps;
+mod superseded;
 mod token_usage;
 mod transaction;
 

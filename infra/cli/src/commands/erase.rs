@@ -55,7 +55,12 @@ pub async fn run(arguments: Arguments, account: &Account) -> Result<Exit> {
     let eraser = Eraser {
         dynamodb: aws::dynamodb(&target.config),
         table: target.table(),
-        dead_letters: DeadLetterQueues::new(&target.config, target.stack.clone(), clock::now()),
+        dead_letters: DeadLetterQueues::new(
+            &target.config,
+            target.stack.clone(),
+            target.store(),
+            clock::now(),
+        ),
     };
     let found =
         during("reading the table and the dead letters", eraser.find(&arguments.organisation, &subject));

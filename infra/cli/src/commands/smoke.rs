@@ -42,7 +42,12 @@ pub async fn run(arguments: Arguments, account: &Account) -> Result<Exit> {
     let smoke = Smoke {
         organisations,
         functions: AliasCheck::new(lambda, cloudformation, target.stack.clone()),
-        dead_letters: DeadLetterQueues::new(&target.config, target.stack, clock::now()),
+        dead_letters: DeadLetterQueues::new(
+            &target.config,
+            target.stack.clone(),
+            target.store(),
+            clock::now(),
+        ),
         organisation: arguments.organisation,
         webhook: arguments.webhook,
     };

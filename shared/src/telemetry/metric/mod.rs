@@ -111,6 +111,8 @@ pub enum Outcome {
     Done,
     /// The ticket was in the wanted state already.
     NoOp,
+    /// The part of the ticket that it changes was changed since its decision, so that was left as it is.
+    Superseded,
     /// The organisation's access does not permit writing, so nothing was sent.
     DryRun,
     /// An earlier delivery of the same action was performed.

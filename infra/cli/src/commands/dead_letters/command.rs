@@ -1,15 +1,14 @@
 //! `automations dlq`.
 
 use super::redrive::PATIENCE;
-use super::{DeadLetter, DeadLetterQueues, Outcome, Redriven, Selection, Summary};
+use super::{Consent, DeadLetter, DeadLetterQueues, Outcome, Redriven, Selection, Summary};
 use crate::account::Account;
 use crate::exit_code::{Exit, Usage};
 use crate::report::{count, during, print, print_json, say, table};
 use crate::time::age;
 use anyhow::Result;
+use automations::clock;
 use automations::reason::Reason;
-use automations::store::Store;
-use automations::{aws, clock};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -42,7 +41,8 @@ Example: automations dlq redrive --reason not_found --profile prod
 Each message is sent back once per run; one that fails again is dead-lettered again and is counted in the summary.
 A name that was wrong in the handler's settings stays wrong in the message: fix the settings, deploy, delete the message with
 `dlq drop`, and run `automations replay --since TIME --handler NAME`.
-Exit code 1: messages came back, or stay because their outcome is unknown.
+An action is superseded if a newer one of the same handler and ticket was performed: sent back, it would undo that one.
+Exit code 1: messages came back, or stay because their outcome is unknown or they are superseded.
 StartMessageMoveTask of SQS is not used, because it moves a whole queue and cannot select by reason.")]
     Redrive {
         #[command(flatten)]
@@ -50,6 +50,9 @@ StartMessageMoveTask of SQS is not used, because it moves a whole queue and cann
         /// Also send back actions that may have taken effect; check in Salestrekker first that they did not
         #[arg(long)]
         retry_unknown: bool,
+        /// Also send back superseded actions, which are then performed after the newer ones
+        #[arg(long)]
+        out_of_order: bool,
         /// Do not wait (up to 20 s) to see which messages are dead-lettered again
         #[arg(long)]
         no_wait: bool,
@@ -90,7 +93,8 @@ impl From<Which> for Selection {
 /// If a request fails.
 pub async fn run(arguments: Arguments, account: &Account) -> Result<Exit> {
     let target = account.target().await?;
-    let dead_letters = DeadLetterQueues::new(&target.config, target.stack.clone(), clock::now());
+    let (stack, store) = (target.stack.clone(), target.store());
+    let dead_letters = DeadLetterQueues::new(&target.config, stack, store, clock::now());
     match arguments.command {
         Command::List => {
             let summaries = during("reading the dead-letter queues", dead_letters.list()).await?;
@@ -101,10 +105,9 @@ pub async fn run(arguments: Arguments, account: &Account) -> Result<Exit> {
             }
         }
         Command::Show { which, body } => show(&dead_letters, &which.into(), body, account.json).await?,
-        Command::Redrive { which, retry_unknown, no_wait } => {
-            let store = Store::new(aws::dynamodb(&target.config), target.table());
-            let store = retry_unknown.then_some(&store);
-            return redrive(&dead_letters, &which.into(), store, no_wait, account.json).await;
+        Command::Redrive { which, retry_unknown, out_of_order, no_wait } => {
+            let consent = Consent { retry_unknown, out_of_order };
+            return redrive(&dead_letters, &which.into(), consent, no_wait, account.json).await;
         }
         Command::Drop { which } => {
             let selection = Selection::from(which);
@@ -128,7 +131,8 @@ pub async fn run(arguments: Arguments, account: &Account) -> Result<Exit> {
 
 async fn show(dead_letters: &DeadLetterQueues, which: &Selection, with_body: bool, json: bool) -> Result<()> {
     say_held(dead_letters, which).await?;
-    let shown = during("reading the dead-letter queues", dead_letters.show(which)).await?;
+    let mut shown = during("reading the dead-letter queues", dead_letters.show(which)).await?;
+    dead_letters.mark_superseded(shown.iter_mut().map(|(dead_letter, _)| dead_letter)).await?;
     if json {
         let shown = shown.into_iter().map(|(dead_letter, body)| {
             let mut value = serde_json::to_value(dead_letter)?;
@@ -154,12 +158,12 @@ async fn show(dead_letters: &DeadLetterQueues, which: &Selection, with_body: boo
 async fn redrive(
     dead_letters: &DeadLetterQueues,
     which: &Selection,
-    retry_unknown: Option<&Store>,
+    consent: Consent,
     no_wait: bool,
     json: bool,
 ) -> Result<Exit> {
     say_held(dead_letters, which).await?;
-    let redriven = dead_letters.redrive(which, retry_unknown).await?;
+    let redriven = dead_letters.redrive(which, consent).await?;
     let outcome = if redriven.redriven == 0 || no_wait {
         None
     } else {
@@ -174,7 +178,7 @@ async fn redrive(
         print(&summary(&redriven, outcome.as_ref()))?;
     }
     let is_back = outcome.is_some_and(|outcome| !outcome.came_back.is_empty());
-    Ok(Exit::problem_if(is_back || redriven.outcome_unknown > 0))
+    Ok(Exit::problem_if(is_back || redriven.outcome_unknown > 0 || redriven.superseded > 0))
 }
 
 /// A person who looks for a message must learn that it is there.
@@ -190,13 +194,14 @@ async fn say_held(dead_letters: &DeadLetterQueues, which: &Selection) -> Result<
 fn row(dead_letter: &DeadLetter) -> [String; 7] {
     let text = |field: Option<String>| field.unwrap_or_else(|| "-".to_owned());
     let content = dead_letter.content.clone();
+    let superseded = if dead_letter.superseded_by.is_some() { " (superseded)" } else { "" };
     [
         age(dead_letter.age_s),
         text(content.organisation.map(String::from)),
         text(content.ticket.map(String::from)),
         text(content.handler),
         text(content.action),
-        dead_letter.reason.clone(),
+        format!("{}{superseded}", dead_letter.reason),
         dead_letter.error.clone(),
     ]
 }
@@ -210,7 +215,11 @@ fn listed(summaries: &[Summary]) -> String {
             0 => String::new(),
             held => format!(", {held} held by another command (visible again within 60 s)"),
         };
-        lines.push(format!("{:>6}  {}{oldest}{held}", summary.count, summary.queue));
+        let superseded = match summary.superseded {
+            0 => String::new(),
+            superseded => format!(", {superseded} superseded by a newer action of the same handler"),
+        };
+        lines.push(format!("{:>6}  {}{oldest}{held}{superseded}", summary.count, summary.queue));
         lines.extend(summary.reasons.iter().map(|(reason, count)| format!("        {count:>6}  {reason}")));
     }
     lines.join("\n")
@@ -230,16 +239,25 @@ fn summary(redriven: &Redriven, outcome: Option<&Outcome>) -> String {
             parts.push("none came back".to_owned());
         }
     }
-    let sent = parts.join("; ");
-    if redriven.outcome_unknown == 0 {
-        return sent;
+    let mut lines = vec![parts.join("; ")];
+    let stay = |number: usize| count(u64::try_from(number).unwrap_or(u64::MAX), "stays", "stay");
+    if redriven.outcome_unknown > 0 {
+        lines.push(format!(
+            "{} because the outcome is unknown ({}): check in Salestrekker whether the action took effect, then `dlq drop`, \
+             or `dlq redrive --retry-unknown`",
+            stay(redriven.outcome_unknown),
+            Reason::OutcomeUnknown.as_str(),
+        ));
     }
-    let stay = count(u64::try_from(redriven.outcome_unknown).unwrap_or(u64::MAX), "stays", "stay");
-    format!(
-        "{sent}\n{stay} because the outcome is unknown ({}): check in Salestrekker whether the action took effect, then \
-         `dlq drop`, or `dlq redrive --retry-unknown`",
-        Reason::OutcomeUnknown.as_str(),
-    )
+    if redriven.superseded > 0 {
+        lines.push(format!(
+            "{} because a newer action of the same handler was performed ({}): `dlq drop`, or `dlq redrive --out-of-order`, \
+             which performs the older one after it",
+            stay(redriven.superseded),
+            Reason::Superseded.as_str(),
+        ));
+    }
+    lines.join("\n")
 }
 
 #[cfg(test)]
@@ -257,19 +275,28 @@ mod tests {
         assert!(summary(&redriven, Some(&open)).contains("still being processed"));
         let unknown = Redriven { outcome_unknown: 1, ..Redriven::default() };
         assert!(summary(&unknown, None).contains("1 stays because the outcome is unknown (outcome_unknown)"));
+        let superseded = Redriven { superseded: 2, ..unknown };
+        let text = summary(&superseded, None);
+        assert_eq!(text.lines().count(), 3, "{text}");
+        assert!(
+            text.contains("2 stay because a newer action of the same handler was performed (superseded)")
+        );
+        assert!(text.contains("--out-of-order") && text.contains("--retry-unknown"), "{text}");
     }
 
     #[test]
-    fn a_held_message_is_listed() {
+    fn a_held_message_and_a_superseded_one_are_listed() {
         let summary = Summary {
             queue: "a-hints-dead-letters".to_owned(),
             count: 2,
             held: 1,
             reasons: [("not_found".to_owned(), 2)].into(),
+            superseded: 1,
             oldest_s: Some(130),
         };
         let text = listed(&[summary]);
         assert!(text.starts_with("     2  a-hints-dead-letters, the oldest 2 min, 1 held by"), "{text}");
+        assert!(text.contains(", 1 superseded by a newer action of the same handler\n"), "{text}");
         assert!(text.ends_with("             2  not_found"), "{text}");
     }
 }

@@ -3,16 +3,21 @@
 mod command;
 mod content;
 mod redrive;
+mod resent;
 
 pub use command::{Arguments, run};
 pub use content::Content;
-pub use redrive::{Outcome, Redriven};
+pub use redrive::{Consent, Outcome, Redriven};
 
 use crate::stack_resources;
 use anyhow::{Context as _, Result};
 use automations::aws;
 use automations::clock::Timestamp;
+use automations::id::ActionId;
+use automations::json::from_json;
+use automations::model::action::PlannedAction;
 use automations::reason::Reason;
+use automations::store::{Error as StoreError, Store};
 use aws_config::SdkConfig;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName as System, QueueAttributeName as Attribute};
@@ -29,6 +34,7 @@ pub struct DeadLetterQueues {
     sqs: Client,
     cloudformation: aws_sdk_cloudformation::Client,
     stack: String,
+    store: Store,
     now: Timestamp,
     /// Whether a queue is read although SQS counts no message in it: the count may be a minute late.
     is_thorough: bool,
@@ -60,6 +66,12 @@ pub struct DeadLetter {
     /// What it is about.
     #[serde(flatten)]
     pub content: Content,
+    /// A newer action of the same handler that was performed; see [`DeadLetterQueues::mark_superseded`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub superseded_by: Option<ActionId>,
+    /// As for [`Content`].
+    #[serde(skip)]
+    pub(crate) owner: String,
     #[serde(skip)]
     pub(crate) body: String,
     #[serde(skip)]
@@ -81,6 +93,8 @@ pub struct Summary {
     pub held: u64,
     /// The number of messages by reason. In a FIFO queue, messages behind the first ten of a group are not seen.
     pub reasons: BTreeMap<String, usize>,
+    /// The number of actions among those that were seen after which a newer one of the same handler was performed.
+    pub superseded: usize,
     /// The age in seconds of the oldest that was seen.
     pub oldest_s: Option<u64>,
 }
@@ -120,10 +134,10 @@ impl Selection {
 }
 
 impl DeadLetterQueues {
-    /// The dead-letter queues of this stack. Ages are counted to `now`.
-    pub fn new(config: &SdkConfig, stack: String, now: Timestamp) -> Self {
+    /// The dead-letter queues of this stack, and its table. Ages are counted to `now`.
+    pub fn new(config: &SdkConfig, stack: String, store: Store, now: Timestamp) -> Self {
         let cloudformation = aws_sdk_cloudformation::Client::new(config);
-        Self { sqs: aws::sqs(config), cloudformation, stack, now, is_thorough: false }
+        Self { sqs: aws::sqs(config), cloudformation, stack, store, now, is_thorough: false }
     }
 
     /// The same queues, each read to its end although SQS counts no message in it. It costs a second for each queue.
@@ -139,7 +153,10 @@ impl DeadLetterQueues {
     pub async fn list(&self) -> Result<Vec<Summary>> {
         let mut summaries = Vec::new();
         for queue in self.queues(&Selection::default()).await? {
-            let dead_letters = self.take(&queue).await?;
+            let mut dead_letters = self.take(&queue).await?;
+            self.mark_superseded(&mut dead_letters).await?;
+            let superseded = dead_letters.iter().filter(|dead_letter| dead_letter.superseded_by.is_some());
+            let superseded = superseded.count();
             let mut reasons = BTreeMap::new();
             for dead_letter in &dead_letters {
                 let count: &mut usize = reasons.entry(dead_letter.reason.clone()).or_default();
@@ -148,7 +165,8 @@ impl DeadLetterQueues {
             let oldest_s = dead_letters.iter().map(|dead_letter| dead_letter.age_s).max();
             let count = queue.visible.max(u64::try_from(dead_letters.len()).unwrap_or(u64::MAX));
             self.put_back(dead_letters).await?;
-            summaries.push(Summary { queue: queue.name, count, held: queue.held, reasons, oldest_s });
+            let (queue, held) = (queue.name, queue.held);
+            summaries.push(Summary { queue, count, held, reasons, superseded, oldest_s });
         }
         Ok(summaries)
     }
@@ -180,6 +198,30 @@ impl DeadLetterQueues {
             dead_letters.iter().map(|dead_letter| (dead_letter.clone(), dead_letter.body.clone())).collect();
         self.put_back(dead_letters).await?;
         Ok(shown)
+    }
+
+    /// Marks each action among these dead letters after which a newer one of the same handler was performed. One that is
+    /// reprocessed is never superseded.
+    ///
+    /// # Errors
+    /// If the table cannot be read.
+    pub async fn mark_superseded(
+        &self,
+        dead_letters: impl IntoIterator<Item = &mut DeadLetter>,
+    ) -> Result<()> {
+        for dead_letter in dead_letters {
+            let Ok(planned) = from_json::<PlannedAction>(dead_letter.body.as_bytes()) else { continue };
+            if planned.resent.is_some_and(|resent| resent.reprocess) {
+                continue;
+            }
+            dead_letter.superseded_by = match self.store.superseded_by(&planned).await {
+                Ok(newer) => newer,
+                // A record that cannot be read hides no dead letter; action-worker will name it.
+                Err(StoreError::Unusable { .. }) => None,
+                Err(error) => return Err(error).context("whether an action is superseded cannot be read"),
+            };
+        }
+        Ok(())
     }
 
     /// Permanently deletes these dead letters; returns their number.
@@ -295,6 +337,7 @@ impl DeadLetterQueues {
         let body = message.body().unwrap_or_default();
         let owner = queue.name.split("-dead-letters").next().unwrap_or_default();
         let owner = owner.strip_prefix(&self.stack).and_then(|owner| owner.strip_prefix('-'));
+        let owner = owner.unwrap_or_default();
         DeadLetter {
             queue: queue.name.clone(),
             id: message.message_id().unwrap_or_default().to_owned(),
@@ -306,7 +349,9 @@ impl DeadLetterQueues {
             receives: attribute("receives"),
             dead_lettered_at: sent,
             age_s: self.now.since(sent).as_secs(),
-            content: Content::of(body, owner.unwrap_or_default()),
+            content: Content::of(body, owner),
+            superseded_by: None,
+            owner: owner.to_owned(),
             group: system(&System::MessageGroupId),
             receipt: message.receipt_handle().unwrap_or_default().to_owned(),
             body: body.to_owned(),

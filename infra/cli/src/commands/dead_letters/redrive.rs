@@ -1,14 +1,15 @@
-//! Dead letters sent back to the queue that they came from, unchanged: the ids in them are the same, so that what was performed
-//! is not performed again.
+//! Dead letters sent back to the queue that they came from: the ids in them are the same, so that what was performed is not
+//! performed again.
 
+use super::resent::marked;
 use super::{DeadLetter, DeadLetterQueues, Selection};
 use crate::report::say;
 use anyhow::{Context as _, Result};
 use automations::clock;
 use automations::json::from_json;
 use automations::model::action::PlannedAction;
+use automations::model::resent::Resent;
 use automations::reason::Reason;
-use automations::store::Store;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -24,6 +25,8 @@ pub struct Redriven {
     pub redriven: usize,
     /// The number of messages that stay, because their actions may have taken effect.
     pub outcome_unknown: usize,
+    /// The number of actions that stay, because a newer one of the same handler was performed.
+    pub superseded: usize,
     /// By source queue's URL: fingerprints of the bodies that were sent back to it.
     #[serde(skip)]
     pub(super) sent: BTreeMap<String, BTreeSet<u64>>,
@@ -41,21 +44,31 @@ pub struct Outcome {
     pub is_open: bool,
 }
 
+/// What the operator consents to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Consent {
+    /// Also send back actions that may have taken effect.
+    pub retry_unknown: bool,
+    /// Also send back actions after which a newer one of the same handler was performed.
+    pub out_of_order: bool,
+}
+
 /// One run: what it has done, and which messages belong to it.
 struct Run<'a> {
     selection: &'a Selection,
-    retry_unknown: Option<&'a Store>,
+    consent: Consent,
     redriven: Redriven,
 }
 
 impl DeadLetterQueues {
     /// Sends these dead letters back, each once: one that fails again is a new message and stays. Those with an unknown outcome
-    /// stay too, unless `retry_unknown` is given: the table that remembers that they were left to a person.
+    /// and those that are superseded stay too, unless the operator consents. An action or event that is sent back says so; see
+    /// [`Resent`].
     ///
     /// # Errors
     /// If a request fails; what was sent back by then is no longer in the dead-letter queue.
-    pub async fn redrive(&self, selection: &Selection, retry_unknown: Option<&Store>) -> Result<Redriven> {
-        let mut run = Run { selection, retry_unknown, redriven: Redriven::default() };
+    pub async fn redrive(&self, selection: &Selection, consent: Consent) -> Result<Redriven> {
+        let mut run = Run { selection, consent, redriven: Redriven::default() };
         let mut before = 0;
         // A FIFO queue shows the rest of a group only after its first messages are deleted.
         loop {
@@ -72,44 +85,51 @@ impl DeadLetterQueues {
     async fn redrive_round(&self, run: &mut Run<'_>) -> Result<()> {
         let mut stay = Vec::new();
         run.redriven.outcome_unknown = 0;
-        let dead_letters = self.select(run.selection).await?;
+        run.redriven.superseded = 0;
+        let mut dead_letters = self.select(run.selection).await?;
+        self.mark_superseded(&mut dead_letters).await?;
         if run.redriven.sent.is_empty() {
             run.redriven.present = dead_letters.iter().map(|dead_letter| dead_letter.id.clone()).collect();
         }
         for dead_letter in dead_letters {
-            let is_new = run.redriven.has_come_back(&dead_letter);
-            let is_unknown = dead_letter.reason == Reason::OutcomeUnknown.as_str();
-            if is_new || (is_unknown && run.retry_unknown.is_none()) {
-                let count = &mut run.redriven.outcome_unknown;
-                *count = count.saturating_add(usize::from(!is_new));
+            if run.redriven.has_come_back(&dead_letter) {
                 stay.push(dead_letter);
                 continue;
             }
-            if let (true, Some(store)) = (is_unknown, run.retry_unknown) {
+            let is_unknown = dead_letter.reason == Reason::OutcomeUnknown.as_str();
+            if is_unknown && !run.consent.retry_unknown {
+                run.redriven.outcome_unknown = run.redriven.outcome_unknown.saturating_add(1);
+                stay.push(dead_letter);
+                continue;
+            }
+            if dead_letter.superseded_by.is_some() && !run.consent.out_of_order {
+                run.redriven.superseded = run.redriven.superseded.saturating_add(1);
+                stay.push(dead_letter);
+                continue;
+            }
+            if is_unknown {
                 let Ok(planned) = from_json::<PlannedAction>(dead_letter.body.as_bytes()) else {
                     say(&format!("{} stays: it is not an action", dead_letter.id));
                     run.redriven.outcome_unknown = run.redriven.outcome_unknown.saturating_add(1);
                     stay.push(dead_letter);
                     continue;
                 };
-                store.unpark(&planned.organisation, &planned.id).await?;
+                self.store.unpark(&planned.organisation, &planned.id).await?;
             }
-            self.send_back(&dead_letter).await?;
+            let resent = Resent { out_of_order: run.consent.out_of_order, ..Resent::at(self.now) };
+            let body = marked(&dead_letter.body, &dead_letter.owner, resent);
+            self.send_back(&dead_letter, &body).await?;
             run.redriven.redriven = run.redriven.redriven.saturating_add(1);
-            run.redriven
-                .sent
-                .entry(source_of(&dead_letter))
-                .or_default()
-                .insert(fingerprint(&dead_letter.body));
+            run.redriven.sent.entry(source_of(&dead_letter)).or_default().insert(fingerprint(&body));
         }
         self.put_back(stay).await
     }
 
     /// First to the queue, then out of the dead letters: a crash in between duplicates the message, and its ids make that harmless.
-    async fn send_back(&self, dead_letter: &DeadLetter) -> Result<()> {
+    async fn send_back(&self, dead_letter: &DeadLetter, body: &str) -> Result<()> {
         let source = source_of(dead_letter);
         let is_fifo = source.rsplit('.').next() == Some("fifo");
-        let request = self.sqs.send_message().queue_url(source).message_body(&dead_letter.body);
+        let request = self.sqs.send_message().queue_url(source).message_body(body);
         let request = request.set_message_group_id(dead_letter.group.clone());
         // The dead letter's own id: the queue may still remember the action's for five minutes.
         let request = request.set_message_deduplication_id(is_fifo.then(|| dead_letter.id.clone()));

@@ -1,0 +1,87 @@
+//! The body with which a dead letter is sent back: the message says that an operator sent it again.
+
+use automations::model::resent::Resent;
+use serde_json::{Value, json};
+
+/// The body with the field `resent`, of an action, or of an event, bare or in its envelope. A hint, and what is not a JSON object,
+/// is sent as it is. `owner` is as for [`super::Content`].
+pub(super) fn marked(body: &str, owner: &str, resent: Resent) -> String {
+    if owner == "hints" {
+        return body.to_owned();
+    }
+    let Ok(mut message) = serde_json::from_str::<Value>(body) else { return body.to_owned() };
+    let path = if message.pointer("/detail").is_some_and(Value::is_object) { "/detail" } else { "" };
+    let Some(fields) = message.pointer_mut(path).and_then(Value::as_object_mut) else {
+        return body.to_owned();
+    };
+    let before = fields.get("resent").and_then(|before| serde_json::from_value(before.clone()).ok());
+    let resent = match before {
+        // The ids of its actions are made of that time.
+        Some(before @ Resent { reprocess: true, .. }) => {
+            Resent { out_of_order: resent.out_of_order || before.out_of_order, ..before }
+        }
+        Some(Resent { reprocess: false, .. }) | None => resent,
+    };
+    fields.insert("resent".to_owned(), json!(resent));
+    message.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use automations::clock::Timestamp;
+    use automations::json::{from_json, to_json};
+    use automations::model::action::PlannedAction;
+    use automations::testing::stage_changed;
+
+    const ACTION: &str = r#"{"id":"e.h.0","organisation":"north","event":"e","handler":"h","decided_at":"2026-09-21T14:13:20.000Z",
+        "attempt":1,"action":{"do":"add_label","ticket":"t-1","label":"x"}}"#;
+
+    fn at(seconds: u64) -> Resent {
+        Resent::at(Timestamp::from_seconds(seconds))
+    }
+
+    #[test]
+    fn an_action_says_when_it_was_sent_again_and_with_which_consent() {
+        let original: PlannedAction = from_json(ACTION.as_bytes()).unwrap();
+        let consent = Resent { out_of_order: true, ..at(9) };
+        for resent in [at(5), consent] {
+            let sent: PlannedAction = from_json(marked(ACTION, "actions", resent).as_bytes()).unwrap();
+            assert_eq!(sent, PlannedAction { resent: Some(resent), ..original.clone() });
+            let again = marked(&to_json(&sent), "actions", at(7));
+            assert_eq!(from_json::<PlannedAction>(again.as_bytes()).unwrap().resent, Some(at(7)));
+        }
+    }
+
+    #[test]
+    fn a_reprocessed_message_keeps_its_time_as_the_ids_of_its_actions_are_made_of_it() {
+        let reprocessed = Resent { reprocess: true, ..at(5) };
+        let body = marked(ACTION, "actions", reprocessed);
+        for consent in [false, true] {
+            let sent = marked(&body, "actions", Resent { out_of_order: consent, ..at(9) });
+            let sent: PlannedAction = from_json(sent.as_bytes()).unwrap();
+            assert_eq!(sent.resent, Some(Resent { out_of_order: consent, ..reprocessed }));
+        }
+    }
+
+    #[test]
+    fn an_event_says_it_bare_and_in_its_envelope_and_is_otherwise_the_same() {
+        let event = serde_json::to_value(stage_changed("Approved", "Settled")).unwrap();
+        let wrapped = json!({ "detail-type": "ticket.stage_changed", "detail": event });
+        for (body, path) in [(event, "/resent"), (wrapped, "/detail/resent")] {
+            let sent: Value = serde_json::from_str(&marked(&body.to_string(), "my-handler", at(5))).unwrap();
+            assert_eq!(sent.pointer(path), Some(&json!(at(5))));
+            let mut without = sent.clone();
+            let parent = path.trim_end_matches("/resent");
+            without.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove("resent");
+            assert_eq!(without, body);
+        }
+    }
+
+    #[test]
+    fn a_hint_and_what_is_not_an_object_is_sent_as_it_is() {
+        for (body, owner) in [(r#"{"id": "r.0"}"#, "hints"), ("Jane {", "actions"), ("[1,  2]", "actions")] {
+            assert_eq!(marked(body, owner, at(5)), body);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! The part of a ticket that an action changes.
+
+use crate::id::{OwnerId, StageId, WorkflowId};
+use crate::model::ticket::Ticket;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One part of a ticket, as it was at some time: as a decision saw it, or as it is when the action is performed. Ids only, as
+/// it is in queues and in records.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "part", rename_all = "snake_case")]
+pub enum TicketPart {
+    /// The stage that it is in. Each workflow has stages of its own.
+    Stage {
+        /// The workflow; absent if Salestrekker returns none.
+        workflow: Option<WorkflowId>,
+        /// The stage; absent if Salestrekker returns none.
+        stage: Option<StageId>,
+    },
+    /// The user who owns it.
+    Owner {
+        /// The user; absent if the ticket has no owner.
+        owner: Option<OwnerId>,
+    },
+    /// The label that the action names.
+    Label {
+        /// Whether the ticket has it.
+        present: bool,
+    },
+}
+
+impl TicketPart {
+    /// The stage that a ticket is in.
+    pub fn stage_of(ticket: &Ticket) -> Self {
+        Self::Stage { workflow: Some(ticket.workflow.id.clone()), stage: Some(ticket.stage.id.clone()) }
+    }
+
+    /// The owner of a ticket.
+    pub fn owner_of(ticket: &Ticket) -> Self {
+        Self::Owner { owner: ticket.owner.clone() }
+    }
+
+    /// Whether a ticket has the label of this name; none if that is not known, as the names of some of its labels are not.
+    pub fn label_of(ticket: &Ticket, label: &str) -> Option<Self> {
+        let present = ticket.labels.iter().any(|known| known.is_named(label));
+        let is_known = present || ticket.labels.iter().all(|known| known.name.is_some());
+        is_known.then_some(Self::Label { present })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    #[test]
+    fn a_label_without_a_name_may_be_the_one_that_is_asked_for() {
+        let mut ticket = testing::ticket();
+        let seen = |ticket: &Ticket, label: &str| TicketPart::label_of(ticket, label);
+        assert_eq!(seen(&ticket, "Refinance"), Some(TicketPart::Label { present: true }));
+        assert_eq!(seen(&ticket, "Client"), Some(TicketPart::Label { present: false }));
+        ticket.labels[0].name = None;
+        assert_eq!(seen(&ticket, "Refinance"), None);
+        ticket.labels.clear();
+        assert_eq!(seen(&ticket, "Refinance"), Some(TicketPart::Label { present: false }));
+    }
+}

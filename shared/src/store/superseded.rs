@@ -1,0 +1,191 @@
+//! Whether a newer action of the same handler was performed, so that an action that is sent again late would break the order.
+
+use super::actions::{action_key, state};
+use super::{Done, Error, Item, KEYS_PER_REQUEST, Store, decode};
+use crate::id::ActionId;
+use crate::model::action::PlannedAction;
+
+/// Of a decision, this many actions are looked for: positions 0 to 31. A handler that decides more has performed some of these
+/// first.
+const MAX_POSITIONS: usize = 32;
+
+impl Store {
+    /// A performed action of the same handler, ticket and message group that was decided on a newer version of the ticket; none
+    /// if there is none, or if the action has no ticket or no version. An action of `replay --reprocess` is not found. For an
+    /// action that an operator sent again: it costs a query, and a batch read for each three newer events.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn superseded_by(&self, planned: &PlannedAction) -> Result<Option<ActionId>, Error> {
+        let PlannedAction { organisation, handler, action, .. } = planned;
+        let (Some(ticket), Some(version)) = (action.ticket(), planned.ticket_version) else {
+            return Ok(None);
+        };
+        let group = planned.group();
+        let newer = self.journal_after(organisation, ticket, version).await?.events;
+        let ids = newer.iter().rev().flat_map(|event| {
+            (0..MAX_POSITIONS).filter_map(|position| ActionId::of(&event.id, handler, position).ok())
+        });
+        let keys: Vec<Item> = ids.map(|id| action_key(organisation, &id)).collect();
+        for keys in keys.chunks(KEYS_PER_REQUEST) {
+            for record in self.get_all(keys.to_vec()).await? {
+                if state(&record) != Some("done") {
+                    continue;
+                }
+                let done: Done = decode(&record, "result")?;
+                if done.outcome.is_performed() && done.planned.group() == group {
+                    return Ok(Some(done.planned.id));
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws;
+    use crate::clock::Timestamp;
+    use crate::id::{DestinationName, TicketId};
+    use crate::json::to_json;
+    use crate::model::action::Action;
+    use crate::model::event::Event;
+    use crate::model::ticket::Ticket;
+    use crate::model::ticket_part::TicketPart;
+    use crate::store::Outcome;
+    use crate::testing;
+    use serde_json::{Value, json};
+    use std::collections::BTreeMap;
+    use std::sync::{Arc, Mutex};
+
+    /// The event in which the ticket has this version.
+    fn event(version: u64) -> Event {
+        let kind = crate::model::event::EventKind::TicketFirstSeen {
+            ticket: Ticket { version, ..testing::ticket() },
+        };
+        testing::event(kind)
+    }
+
+    fn planned(version: u64, handler: &str, position: usize, action: Action) -> PlannedAction {
+        let event = event(version);
+        PlannedAction {
+            id: ActionId::of(&event.id, handler, position).unwrap(),
+            organisation: event.organisation,
+            event: event.id,
+            hint: None,
+            chain: Vec::new(),
+            ticket_version: Some(version),
+            handler: handler.to_owned(),
+            decided_at: event.observed_at,
+            attempt: 1,
+            resent: None,
+            action,
+        }
+    }
+
+    fn label() -> Action {
+        Action::add_label(&testing::ticket(), "Client")
+    }
+
+    fn record(planned: PlannedAction, outcome: Outcome) -> (String, Value) {
+        let id = planned.id.to_string();
+        let done = Done { planned, outcome, done_at: Timestamp::from_millis(1) };
+        let pk = format!("ACTION#north#{id}");
+        (
+            pk.clone(),
+            json!({ "pk": { "S": pk }, "state": { "S": "done" }, "result": { "S": to_json(&done) } }),
+        )
+    }
+
+    /// What supersedes an action on version 2 of five versions, if the table has these records; and the keys that were asked for.
+    async fn superseded_by(
+        late: &PlannedAction,
+        records: impl IntoIterator<Item = (String, Value)>,
+    ) -> (Option<ActionId>, Vec<String>) {
+        let records: BTreeMap<String, Value> = records.into_iter().collect();
+        let asked: Arc<Mutex<Vec<String>>> = Arc::default();
+        let seen = Arc::clone(&asked);
+        let config = aws::stub::config_with_responses(move |request| {
+            if let Some(values) = request.get("ExpressionAttributeValues") {
+                let first = values[":first"]["S"].as_str().unwrap();
+                assert_eq!(values[":last"]["S"], "JOURNAL#9999999999");
+                let versions = (1..=5).filter(|version| *first <= *format!("JOURNAL#{version:010}"));
+                let entry = |version| json!({ "events": { "S": to_json(&[event(version)]) } });
+                return (200, json!({ "Items": versions.map(entry).collect::<Vec<_>>() }));
+            }
+            let keys = request["RequestItems"]["t"]["Keys"].as_array().unwrap();
+            let keys: Vec<&str> = keys.iter().map(|key| key["pk"]["S"].as_str().unwrap()).collect();
+            seen.lock().unwrap().extend(keys.iter().map(|key| (*key).to_owned()));
+            let found: Vec<&Value> = keys.iter().filter_map(|key| records.get(*key)).collect();
+            (200, json!({ "Responses": { "t": found } }))
+        });
+        let store = Store::new(aws::dynamodb(&config), "t".to_owned());
+        let found = store.superseded_by(late).await.unwrap();
+        let asked = asked.lock().unwrap().clone();
+        (found, asked)
+    }
+
+    #[tokio::test]
+    async fn a_newer_action_of_the_same_handler_supersedes_whatever_its_position() {
+        let late = planned(2, "h", 0, label());
+        for position in [0, 31] {
+            let newer = planned(4, "h", position, label());
+            let expected = Some(newer.id.clone());
+            assert_eq!(superseded_by(&late, [record(newer, Outcome::Changed)]).await.0, expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_else_supersedes() {
+        let late = planned(2, "h", 0, label());
+        let part = TicketPart::Label { present: true };
+        let superseded = Outcome::Superseded { expected: part.clone(), found: part };
+        let (name, mut parked) = record(planned(5, "h", 0, label()), Outcome::Changed);
+        parked["state"] = json!({ "S": "parked" });
+        let others = [
+            record(planned(4, "other", 0, label()), Outcome::Changed),
+            record(planned(2, "h", 1, label()), Outcome::Changed),
+            record(planned(1, "h", 0, label()), Outcome::Changed),
+            record(planned(3, "h", 0, label()), superseded),
+            record(planned(4, "h", 0, label()), Outcome::DryRun),
+            (name, parked),
+        ];
+        let (found, asked) = superseded_by(&late, others).await;
+        assert_eq!(found, None);
+        assert_eq!(asked.len(), 3 * MAX_POSITIONS, "of the three newer versions only");
+    }
+
+    #[tokio::test]
+    async fn every_way_of_being_performed_counts() {
+        let ticket: TicketId = "t-2".parse().unwrap();
+        let contact = "c-1".parse().unwrap();
+        for outcome in [
+            Outcome::Changed,
+            Outcome::NoOp,
+            Outcome::Sent,
+            Outcome::Created { ticket: ticket.clone() },
+            Outcome::LeadCreated { contact, ticket },
+        ] {
+            let newer = record(planned(3, "h", 0, label()), outcome.clone());
+            let found = superseded_by(&planned(2, "h", 0, label()), [newer]).await.0;
+            assert!(found.is_some(), "{outcome:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_notice_is_superseded_by_one_to_the_same_destination_only() {
+        let notice = |to: &str| Action::notify(&testing::ticket(), &DestinationName::parse(to).unwrap(), "x");
+        let newer = || [record(planned(3, "h", 0, notice("team")), Outcome::Sent)];
+        assert!(superseded_by(&planned(2, "h", 0, notice("team")), newer()).await.0.is_some());
+        assert_eq!(superseded_by(&planned(2, "h", 0, notice("other")), newer()).await.0, None);
+        assert_eq!(superseded_by(&planned(2, "h", 0, label()), newer()).await.0, None);
+    }
+
+    #[tokio::test]
+    async fn an_action_of_no_known_version_is_not_compared() {
+        let late = PlannedAction { ticket_version: None, ..planned(2, "h", 0, label()) };
+        let newer = record(planned(3, "h", 0, label()), Outcome::Changed);
+        assert_eq!(superseded_by(&late, [newer]).await, (None, vec![]));
+    }
+}
