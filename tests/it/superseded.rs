@@ -280,3 +280,46 @@ async fn an_action_is_not_redriven_after_a_newer_one_of_its_handler_unless_the_o
     ensure!(performed.planned.resent.is_some_and(|resent| resent.out_of_order), "it says by whose consent");
     Ok(())
 }
+
+/// In a burst of changes, the second decision is made before the first one's action is performed.
+#[tokio::test]
+async fn an_action_follows_an_earlier_one_of_ours_that_its_decision_could_not_see() -> Result<()> {
+    let _turn = alone().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("burst").await?;
+    let id = known_ticket(&organisation, "New lead").await?;
+    let (event, ticket) = last(&organisation, &id, 1).await?;
+    let first =
+        planned(&event, [Action::add_label(&ticket, "Client"), Action::move_stage(&ticket, "Archived")])?;
+    let (event, ticket) = moves(&organisation, &id, "Application", 2).await?;
+    let second = planned(&event, [Action::remove_label(&ticket, "Client")])?;
+    send(&stack, &[&first[..], &second[..]].concat()).await?;
+    assert_eq!(done(&stack, &first[0]).await?.outcome, Outcome::Changed);
+    let outcome = done(&stack, &first[1]).await?.outcome;
+    ensure!(matches!(outcome, Outcome::Superseded { .. }), "a person moved it: {outcome:?}");
+    assert_eq!(done(&stack, &second[0]).await?.outcome, Outcome::Changed);
+    assert_eq!(organisation.ticket(&id).await?["idLabels"], json!([]));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_person_who_repeats_what_an_action_of_ours_did_long_ago_is_not_taken_for_it() -> Result<()> {
+    let _turn = alone().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("repeats-ours").await?;
+    let id = known_ticket(&organisation, "New lead").await?;
+    let (event, ticket) = last(&organisation, &id, 1).await?;
+    let first = planned(&event, [Action::move_stage(&ticket, "Application")])?;
+    send(&stack, &first).await?;
+    assert_eq!(done(&stack, &first[0]).await?.outcome, Outcome::Changed);
+    organisation.webhook("ticket-updated", &id).await?;
+    last(&organisation, &id, 2).await?;
+    let (event, ticket) = moves(&organisation, &id, "Approved", 3).await?;
+    let by_hand = organisation.change(&id, json!({ "stage": "Application" })).await?;
+    let second = planned(&event, [Action::move_stage(&ticket, "Archived")])?;
+    send(&stack, &second).await?;
+    let outcome = done(&stack, &second[0]).await?.outcome;
+    ensure!(matches!(outcome, Outcome::Superseded { .. }), "{outcome:?}");
+    assert_eq!(organisation.ticket(&id).await?["idStage"], by_hand["idStage"]);
+    Ok(())
+}

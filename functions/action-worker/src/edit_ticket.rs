@@ -3,6 +3,7 @@
 use crate::context::Context;
 use crate::error::ActionError;
 use automations::id::{LabelId, OwnerId, TicketId};
+use automations::model::own_changes::ChangeMark;
 use automations::model::ticket_part::TicketPart;
 use automations::salestrekker::{Error, FullTicket};
 use automations::store::Outcome;
@@ -18,7 +19,7 @@ pub(crate) async fn add_label(
     seen: Option<&TicketPart>,
 ) -> Result<Outcome, ActionError> {
     let label = context.session.label_named(label).await?;
-    let part = |ticket: &FullTicket| TicketPart::Label { present: has(ticket, &label) };
+    let part = |ticket: &FullTicket| label_of(ticket, &label);
     edit(&mut Remote { context, id }, seen, part, async |ticket| {
         let is_missing = !has(ticket, &label);
         if is_missing {
@@ -37,7 +38,7 @@ pub(crate) async fn remove_label(
     seen: Option<&TicketPart>,
 ) -> Result<Outcome, ActionError> {
     let label = context.session.label_named(label).await?;
-    let part = |ticket: &FullTicket| TicketPart::Label { present: has(ticket, &label) };
+    let part = |ticket: &FullTicket| label_of(ticket, &label);
     edit(&mut Remote { context, id }, seen, part, async |ticket| {
         let is_there = has(ticket, &label);
         ticket.id_labels.get_or_insert_default().retain(|other| other != &label);
@@ -53,7 +54,10 @@ pub(crate) async fn set_owner(
     owner: &OwnerId,
     seen: Option<&TicketPart>,
 ) -> Result<Outcome, ActionError> {
-    let part = |ticket: &FullTicket| TicketPart::Owner { owner: ticket.id_owner.clone() };
+    let part = |ticket: &FullTicket| {
+        let owner = ticket.id_owner.clone();
+        (Some(ChangeMark::owner(owner.as_ref())), TicketPart::Owner { owner })
+    };
     edit(&mut Remote { context, id }, seen, part, async |ticket| {
         Ok(ticket.id_owner.replace(owner.clone()).as_ref() != Some(owner))
     })
@@ -68,7 +72,11 @@ pub(crate) async fn move_stage(
     seen: Option<&TicketPart>,
 ) -> Result<Outcome, ActionError> {
     let session = context.session;
-    edit(&mut Remote { context, id }, seen, stage_of, async |ticket| {
+    let part = |ticket: &FullTicket| {
+        let mark = ticket.id_stage.as_ref().filter(|_| !is_in_another_workflow(ticket, seen));
+        (mark.map(ChangeMark::stage), stage_of(ticket))
+    };
+    edit(&mut Remote { context, id }, seen, part, async |ticket| {
         if is_in_another_workflow(ticket, seen) {
             // It is not where it was, and that workflow need not have such a stage.
             return Ok(true);
@@ -86,6 +94,12 @@ fn has(ticket: &FullTicket, label: &LabelId) -> bool {
     ticket.id_labels.as_ref().is_some_and(|labels| labels.contains(label))
 }
 
+fn label_of(ticket: &FullTicket, label: &LabelId) -> Part {
+    let present = has(ticket, label);
+    let mark = if present { ChangeMark::label_added(label) } else { ChangeMark::label_removed(label) };
+    (Some(mark), TicketPart::Label { present })
+}
+
 fn stage_of(ticket: &FullTicket) -> TicketPart {
     TicketPart::Stage { workflow: ticket.id_workflow.clone(), stage: ticket.id_stage.clone() }
 }
@@ -94,10 +108,15 @@ fn is_in_another_workflow(ticket: &FullTicket, seen: Option<&TicketPart>) -> boo
     matches!(seen, Some(TicketPart::Stage { workflow, .. }) if *workflow != ticket.id_workflow)
 }
 
+/// A part of a ticket, and the mark that an action of ours would have left by making it so.
+type Part = (Option<ChangeMark>, TicketPart);
+
 /// One ticket, where it is read and written.
 trait Ticket {
     async fn read(&self) -> Result<FullTicket, ActionError>;
     async fn write(&mut self, before: &FullTicket, after: FullTicket) -> Result<(), ActionError>;
+    /// Whether an action of ours that comes before this one made this change after the decision saw the ticket.
+    async fn is_of_earlier_action(&self, mark: &ChangeMark) -> Result<bool, ActionError>;
 }
 
 /// A ticket at Salestrekker.
@@ -116,28 +135,40 @@ impl Ticket for Remote<'_, '_> {
         self.context.session.update_ticket(after).await?;
         Ok(())
     }
+
+    async fn is_of_earlier_action(&self, mark: &ChangeMark) -> Result<bool, ActionError> {
+        Ok(self.context.progress.is_of_earlier_action(mark).await?)
+    }
 }
 
 /// Changes a ticket until it is as wanted when it is read back: an update replaces the whole ticket, so that a person who
 /// saves at the same time undoes ours, and the API may drop a field without an error. `change` returns whether it changed
 /// anything. A ticket whose `part` is not as wanted, and not as the decision saw it either, was changed since, and that is not
-/// undone.
+/// undone; unless an earlier action of ours did it, which this one is to follow.
 async fn edit(
     at: &mut impl Ticket,
     seen: Option<&TicketPart>,
-    part: impl Fn(&FullTicket) -> TicketPart,
+    part: impl Fn(&FullTicket) -> Part,
     change: impl AsyncFn(&mut FullTicket) -> Result<bool, Error>,
 ) -> Result<Outcome, ActionError> {
     let mut outcome = Outcome::NoOp;
+    let mut seen = seen.cloned();
     for writes in 0..=MAX_WRITES {
         let before = at.read().await?;
         let mut after = before.clone();
         if !change(&mut after).await? {
             return Ok(outcome);
         }
-        let found = part(&before);
-        if let Some(expected) = seen.filter(|seen| **seen != found) {
-            return Ok(Outcome::Superseded { expected: expected.clone(), found });
+        let (mark, found) = part(&before);
+        if let Some(expected) = seen.take_if(|seen| *seen != found) {
+            let is_ours = match mark {
+                Some(mark) => at.is_of_earlier_action(&mark).await?,
+                None => false,
+            };
+            if !is_ours {
+                return Ok(Outcome::Superseded { expected, found });
+            }
+            seen = Some(found);
         }
         if writes < MAX_WRITES {
             at.write(&before, after).await?;
@@ -169,6 +200,8 @@ mod tests {
     struct InMemory {
         stage: &'static str,
         fates: Vec<Fate>,
+        /// The stage that an earlier action of ours moved it to.
+        ours: Option<&'static str>,
         /// The stage that each write replaced.
         replaced: Vec<String>,
     }
@@ -188,6 +221,10 @@ mod tests {
             }
             Ok(())
         }
+
+        async fn is_of_earlier_action(&self, mark: &ChangeMark) -> Result<bool, ActionError> {
+            Ok(self.ours.is_some_and(|stage| *mark == ChangeMark::stage(&StageId::parse(stage).unwrap())))
+        }
     }
 
     fn ticket(workflow: &str, stage: &str) -> FullTicket {
@@ -197,12 +234,23 @@ mod tests {
 
     /// Moves a ticket in this stage to `new`, as a decision that saw it in `old`, or regardless.
     async fn moved(stage: &'static str, fates: &[Fate], is_conditional: bool) -> (Option<Outcome>, InMemory) {
-        let mut at = InMemory { stage, fates: fates.to_vec(), replaced: Vec::new() };
+        moved_after(None, stage, fates, is_conditional).await
+    }
+
+    /// The same after an earlier action of ours moved it to the stage `ours`.
+    async fn moved_after(
+        ours: Option<&'static str>,
+        stage: &'static str,
+        fates: &[Fate],
+        is_conditional: bool,
+    ) -> (Option<Outcome>, InMemory) {
+        let mut at = InMemory { stage, fates: fates.to_vec(), ours, replaced: Vec::new() };
         let seen = is_conditional.then(|| stage_of(&ticket("w", "old")));
         let new = StageId::parse("new").unwrap();
         let change =
             async |ticket: &mut FullTicket| Ok(ticket.id_stage.replace(new.clone()).as_ref() != Some(&new));
-        let outcome = edit(&mut at, seen.as_ref(), stage_of, change).await;
+        let part = |ticket: &FullTicket| (ticket.id_stage.as_ref().map(ChangeMark::stage), stage_of(ticket));
+        let outcome = edit(&mut at, seen.as_ref(), part, change).await;
         (outcome.ok(), at)
     }
 
@@ -214,6 +262,17 @@ mod tests {
     async fn a_ticket_that_a_person_moved_since_the_decision_is_left_where_it_is() {
         let (outcome, at) = moved("other", &[], true).await;
         assert_eq!((outcome, at.stage, at.replaced.len()), (Some(superseded("other")), "other", 0));
+    }
+
+    #[tokio::test]
+    async fn a_ticket_that_an_earlier_action_of_ours_moved_is_moved_on_but_not_if_a_person_moved_it_then() {
+        let (outcome, at) = moved_after(Some("ours"), "ours", &[Fate::Dropped], true).await;
+        assert_eq!((outcome, at.replaced), (Some(Outcome::Changed), vec!["ours".to_owned(); 2]));
+        let (outcome, at) = moved_after(Some("ours"), "other", &[], true).await;
+        assert_eq!((outcome, at.replaced.len()), (Some(superseded("other")), 0));
+        let (outcome, at) = moved_after(Some("ours"), "ours", &[Fate::Moved("other")], true).await;
+        assert_eq!((at.stage, at.replaced.len()), ("other", 1));
+        assert!(matches!(outcome, Some(Outcome::Superseded { .. })), "{outcome:?}");
     }
 
     #[tokio::test]

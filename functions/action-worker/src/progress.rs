@@ -56,6 +56,23 @@ impl<'a> Progress<'a> {
         let attribution = Attribution { chain: self.planned.chain_with_itself(), at: clock::now() };
         self.store.record_change_marks(organisation, &after.id, &self.marks, &attribution).await
     }
+
+    /// Whether an action of ours that was decided on an earlier version made this change of the ticket, after the version that
+    /// this one was decided on was read: its decision could not see the change, and comes after it.
+    pub(crate) async fn is_of_earlier_action(&self, mark: &ChangeMark) -> Result<bool, Error> {
+        let PlannedAction { organisation, action, ticket_version, .. } = self.planned;
+        let (Some(ticket), Some(version)) = (action.ticket(), *ticket_version) else { return Ok(false) };
+        let marks = self.store.change_marks(organisation, std::slice::from_ref(ticket)).await?;
+        let by = marks.get(ticket).and_then(|own| own.0.get(mark));
+        let Some((by, maker)) = by.and_then(|by| Some((by, by.chain.last()?))) else { return Ok(false) };
+        let done = self.store.done(organisation, maker).await?;
+        let made_on = done.and_then(|done| done.planned.ticket_version);
+        if made_on.is_none_or(|made_on| made_on >= version) {
+            return Ok(false);
+        }
+        let since = self.store.journal_after(organisation, ticket, version.saturating_sub(1)).await?;
+        Ok(since.first().is_some_and(|event| event.observed_at <= by.at))
+    }
 }
 
 /// The marks of the difference, as the enricher will find it.
