@@ -146,9 +146,18 @@ async fn a_mutation_is_repeated_only_where_that_is_harmless() -> Result<()> {
     let (new, session) = (fixture.like(&ticket).await?, fixture.session(20));
     let unavailable = json!({ "status": { "code": 503 } });
 
-    fixture.fault("ticketUpdate", 2, unavailable.clone()).await?;
-    session.update_ticket(session.ticket(&ticket).await?).await?;
-    assert_eq!(fixture.mutations("ticketUpdate").await?, 1);
+    let own = r#"mutation Repeatable($id: ID!) {
+        contactCreate(contact: {idOwner: $id, isActive: true, idLabels: [], company: {name: "x"}})
+    }"#;
+    fixture.fault("mutation Repeatable", 2, unavailable.clone()).await?;
+    session.mutate(own, json!({ "id": new.id_owner }), true).await?;
+    assert_eq!(fixture.mutations("contactCreate").await?, 1);
+
+    // An update replaces the whole ticket, which a person may change meanwhile: the caller reads it again first.
+    fixture.fault("ticketUpdate", 1, unavailable.clone()).await?;
+    let whole = session.ticket(&ticket).await?;
+    assert_eq!(kind(session.update_ticket(whole).await), "salestrekker_unavailable");
+    assert_eq!(fixture.mutations("ticketUpdate").await?, 0);
 
     fixture.fault("ticketCreate", 1, unavailable).await?;
     assert_eq!(kind(session.create_ticket(&new).await), "salestrekker_unavailable");

@@ -151,15 +151,15 @@ impl Session<'_> {
         self.create(document, contact).await
     }
 
-    /// Replaces a ticket by this one. Sending it twice is harmless, but after [`Error::OutcomeUnknown`] fetch
-    /// the ticket again: another user may have changed it meanwhile.
+    /// Replaces a ticket by this one. After any error, fetch the ticket again before it is sent again: another user may
+    /// have changed it meanwhile. So the client does not repeat it.
     ///
     /// # Errors
     /// [`Error::InvalidResponse`] if the ticket lacks a field that an update must send; else the request's
     /// error.
     pub async fn update_ticket(&self, ticket: FullTicket) -> Result<(), Error> {
         let variables = variables(&TicketUpdate::try_from(ticket)?)?;
-        let _: Value = self.request(documents::TICKET_UPDATE, variables, Effect::Idempotent).await?;
+        let _: Value = self.request(documents::TICKET_UPDATE, variables, Effect::NonIdempotent).await?;
         Ok(())
     }
 

@@ -17,7 +17,7 @@ pub(super) enum Effect {
     ReadOnly,
     /// A mutation that leaves the same state, no matter how often it is sent.
     Idempotent,
-    /// A mutation that has a new effect each time.
+    /// A mutation that has a new effect each time, or that replaces what was read before, which may have changed.
     NonIdempotent,
 }
 
