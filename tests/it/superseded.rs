@@ -45,7 +45,11 @@ async fn send(stack: &Stack, planned: &[PlannedAction]) -> Result<()> {
     for planned in planned {
         let message = stack.sqs.send_message().queue_url(&queue).message_body(to_json(planned));
         let delivery = format!("{}-{}", planned.id, clock::now().as_millis());
-        message.message_group_id(planned.group()).message_deduplication_id(delivery).send().await?;
+        message
+            .message_group_id(planned.message_group().as_str())
+            .message_deduplication_id(delivery)
+            .send()
+            .await?;
     }
     Ok(())
 }
@@ -142,7 +146,10 @@ async fn an_outage_in_which_a_person_changes_the_ticket_ends_with_what_the_perso
     ensure!(line.contains("\"outcome\":\"superseded\"") && line.contains("was not performed"), "{line}");
     rest(&stack).await?;
     let remaining = dead_letters(&stack)?.show(&Selection::default()).await?;
-    ensure!(!remaining.iter().any(|(_, body)| body.contains(&id)), "a superseded action is not a dead letter");
+    ensure!(
+        !remaining.iter().any(|(_, body)| body.contains(&id)),
+        "a superseded action is not a dead letter"
+    );
     Ok(())
 }
 

@@ -71,7 +71,7 @@ impl<'a> Progress<'a> {
             return Ok(false);
         }
         let since = self.store.journal_after(organisation, ticket, version.saturating_sub(1)).await?;
-        Ok(since.first().is_some_and(|event| event.observed_at <= by.at))
+        Ok(since.events.first().is_some_and(|event| event.observed_at <= by.at))
     }
 }
 

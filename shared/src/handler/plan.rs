@@ -47,7 +47,7 @@ pub(super) fn planned(
             handler: name.to_owned(),
             decided_at,
             attempt,
-            resent: None,
+            resent: event.resent,
             action,
         })
     });

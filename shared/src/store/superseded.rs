@@ -21,7 +21,7 @@ impl Store {
         let (Some(ticket), Some(version)) = (action.ticket(), planned.ticket_version) else {
             return Ok(None);
         };
-        let group = planned.group();
+        let group = planned.message_group();
         let newer = self.journal_after(organisation, ticket, version).await?.events;
         let ids = newer.iter().rev().flat_map(|event| {
             (0..MAX_POSITIONS).filter_map(|position| ActionId::of(&event.id, handler, position).ok())
@@ -33,7 +33,7 @@ impl Store {
                     continue;
                 }
                 let done: Done = decode(&record, "result")?;
-                if done.outcome.is_performed() && done.planned.group() == group {
+                if done.outcome.is_performed() && done.planned.message_group() == group {
                     return Ok(Some(done.planned.id));
                 }
             }
