@@ -98,6 +98,11 @@ mod tests {
         assert!(WAIT.into_iter().all(asks_to_wait));
     }
 
+    #[test]
+    fn a_sentence_is_not_a_code() {
+        assert_eq!(["", "Jane Citizen", "jane@example.com"].map(ErrorCode::parse), [None, None, None]);
+    }
+
     proptest! {
         #[test]
         fn no_other_text_passes_as_a_code(text in ".{0,120}") {

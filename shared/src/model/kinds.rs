@@ -87,6 +87,8 @@ mod tests {
     fn what_is_not_even_of_the_outer_shape_is_no_unknown_kind() {
         let broken = [
             json!({ "type": "ticket.archived" }),
+            json!({ "organisation": "north", "type": "ticket.archived" }),
+            json!({ "id": "e", "type": "ticket.archived" }),
             json!({ "id": "e", "organisation": "north" }),
             json!({ "id": "e", "organisation": "north", "type": 7 }),
             json!({ "id": "e", "organisation": "north", "action": "archive" }),

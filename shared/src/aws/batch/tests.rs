@@ -126,8 +126,8 @@ async fn a_message_that_waits_for_an_earlier_one_is_never_dead_lettered_untried(
 async fn neither_throttling_nor_lack_of_time_spends_a_last_receive() {
     let instance = Instance::failing_with(WAIT);
     for _ in 0..9 {
-        let (_, kept) = instance.work(vec![record("a", MAX_RECEIVES + 1)]).await;
-        let late = instance.work_until(vec![record("b", MAX_RECEIVES + 1)], clock::now()).await;
+        let (_, kept) = instance.work(vec![record("a", QUEUE_MAX_RECEIVES)]).await;
+        let late = instance.work_until(vec![record("b", QUEUE_MAX_RECEIVES)], clock::now()).await;
         assert_eq!((kept.len(), late.0.len(), late.1.len()), (1, 0, 1));
     }
     assert_eq!(instance.dead_letters(), []);
