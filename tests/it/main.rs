@@ -28,6 +28,7 @@ mod metrics;
 mod notices;
 mod once;
 mod ordering;
+mod ordering_page;
 mod organisations;
 mod permissions;
 mod privacy;

@@ -1,4 +1,4 @@
-//! What "in order" promises.
+//! What "in order" promises: docs/ordering.md has a sentence for each of these tests, and `ordering_page.rs` holds the two together.
 
 use crate::inbound::declared;
 use crate::support::{SOON, alone, among_others, events, known_ticket, mutations, published, rest};

@@ -199,7 +199,7 @@ async fn is_usable(
     }
     let Err(error) = vendor.try_token(&pending).await else { return Ok(true) };
     match error.remedy() {
-        Remedy::Retry { .. } => Err(error.into()),
+        Remedy::Retry { .. } | Remedy::Wait { .. } | Remedy::OtherVersion => Err(error.into()),
         Remedy::RefreshCredential | Remedy::DeadLetter => Ok(false),
     }
 }

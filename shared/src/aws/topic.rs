@@ -32,7 +32,7 @@ pub struct PublishError {
 
 impl Failure for PublishError {
     fn remedy(&self) -> Remedy {
-        Remedy::Retry { after: None }
+        ErrorCode::remedy(self.code.as_ref())
     }
 
     fn reason(&self) -> Reason {
