@@ -17,6 +17,7 @@ use crate::telemetry::EventName;
 use crate::telemetry::metric::{Metric, Metrics};
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use aws_sdk_sqs::Client;
+use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::types::MessageAttributeValue;
 use delay::{MAX_DELAY, delay};
 use futures::{StreamExt as _, stream};
@@ -169,7 +170,7 @@ impl SourceQueue {
                 Reason::RetriesExhausted
             }
         };
-        if self.dead_letter(envelope, reason, history.first, &error).await {
+        let Err(queue_failure) = self.dead_letter(envelope, reason, history.first, &error).await else {
             metrics.record(Metric::MessagesDeadLettered, 1);
             tracing::error!(
                 event_name = EventName::MessageDeadLettered.as_str(),
@@ -182,11 +183,12 @@ impl SourceQueue {
                 "the message was moved to the dead-letter queue"
             );
             return None;
-        }
+        };
         tracing::error!(
             event_name = EventName::MessageDeadLetterFailed.as_str(),
             message.id = id,
-            reason = reason.as_str(),
+            reason = queue_failure.as_str(),
+            dead_letter_reason = reason.as_str(),
             error = error.text,
             "the dead-letter queue does not accept the message; it will be retried"
         );
@@ -226,23 +228,24 @@ impl SourceQueue {
         let seconds = i32::try_from(delay.as_secs()).unwrap_or(i32::MAX);
         let request = self.client.change_message_visibility().queue_url(&self.queue);
         let response = request.receipt_handle(&envelope.receipt).visibility_timeout(seconds).send().await;
-        if response.is_err() {
+        if let Err(error) = response {
             tracing::warn!(
                 event_name = EventName::MessageDelayNotChanged.as_str(),
                 message.id = envelope.id,
+                reason = queue_failure(&error).as_str(),
                 "the delay of the message could not be changed; the queue's visibility timeout applies"
             );
         }
     }
 
-    /// Sends a message to the dead-letter queue as it was received, with the reason. Returns whether that succeeded.
+    /// Sends a message to the dead-letter queue as it was received, with the reason. If that fails: why.
     async fn dead_letter(
         &self,
         envelope: &Envelope,
         reason: Reason,
         first: Reason,
         error: &MessageError,
-    ) -> bool {
+    ) -> Result<(), Reason> {
         let mut request =
             self.client.send_message().queue_url(&self.dead_letters).message_body(&envelope.text);
         let receives = envelope.receives.to_string();
@@ -256,19 +259,23 @@ impl SourceQueue {
         ];
         for (name, value) in attributes {
             let value = MessageAttributeValue::builder().data_type("String").string_value(value).build();
-            let Ok(value) = value else { return false };
+            let value = value.map_err(|_incomplete| Reason::QueueRejected)?;
             request = request.message_attributes(name, value);
         }
         // A FIFO queue's dead-letter queue is FIFO too; the message's id keeps a second attempt from sending it twice.
         let fifo = self.dead_letters.rsplit('.').next() == Some("fifo");
         let request = request.set_message_deduplication_id(fifo.then(|| envelope.id.clone()));
         let group = envelope.group.clone().or_else(|| fifo.then(|| envelope.id.clone()));
-        request.set_message_group_id(group).send().await.is_ok()
+        request.set_message_group_id(group).send().await.map(drop).map_err(|error| queue_failure(&error))
     }
 }
 
 fn opened(event: SqsEvent) -> Result<Vec<Envelope>, MissingMessageId> {
     event.records.into_iter().map(envelope).collect::<Option<_>>().ok_or(MissingMessageId)
+}
+
+fn queue_failure<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Reason {
+    if crate::aws::is_client_error(error) { Reason::QueueRejected } else { Reason::QueueUnavailable }
 }
 
 fn millis(duration: Duration) -> u64 {
