@@ -13,8 +13,11 @@ async fn main() -> Result<(), Error> {
     let transport = &Transport::new(limits)?;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Request>| async move {
         let Request { step, .. } = event.payload;
-        let version = SecretVersion::find(client.clone(), &event.payload).await?;
-        rotate(step, &version, transport).await.map_err(|error| Error::from(log_failure(step, &error)))
+        let rotated = async {
+            let version = SecretVersion::find(client.clone(), &event.payload).await?;
+            rotate(step, &version, transport).await
+        };
+        rotated.await.map_err(|error| Error::from(log_failure(step, &error)))
     }))
     .await
 }
