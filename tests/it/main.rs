@@ -14,6 +14,7 @@ mod conformance;
 mod credential;
 mod dead_letters;
 mod delivery;
+mod denied;
 mod deployed;
 mod dry_run;
 mod erased;

@@ -9,7 +9,7 @@ use automations::store::Outcome;
 use automations::{Action, aws, clock};
 use automations_cli::organisation::{New, Organisations};
 use aws_sdk_cloudformation::types::Parameter;
-use end_to_end::stack::{Stack, eventually};
+use end_to_end::stack::{RolePolicy, Stack, eventually};
 use reqwest::Method;
 use secrecy::SecretString;
 use serde_json::json;
@@ -43,6 +43,9 @@ async fn a_worker_with_a_secret_of_its_own_writes_by_it_while_the_readers_token_
     let good = crate::rotation::current(&organisation).await?;
     organisation.set_secret(Kind::WriterToken.as_str(), &serde_json::from_str(&good)?).await?;
     rest(&stack).await?;
+    let role = worker_role(&stack).await?;
+    let own = role.document.to_string().replace("/api-token-", "/writer-token-");
+    RolePolicy { document: serde_json::from_str(&own)?, ..role.clone() }.put(&stack.iam).await?;
     let shared = set_variable(&stack, "action-worker", "SEPARATE_WRITER", "true").await?;
     let acted = async {
         let label: Decide<()> =
@@ -61,8 +64,14 @@ async fn a_worker_with_a_secret_of_its_own_writes_by_it_while_the_readers_token_
     }
     .await;
     set_variable(&stack, "action-worker", "SEPARATE_WRITER", &shared).await?;
+    role.put(&stack.iam).await?;
     assert_eq!(acted?.outcome, Outcome::Changed);
     Ok(())
+}
+
+async fn worker_role(stack: &Stack) -> Result<RolePolicy> {
+    let all = RolePolicy::all(&stack.cloudformation, &stack.iam, &stack.addresses.stack).await?;
+    all.into_iter().find(|policy| policy.id == "Roles.ActionWorker").context("the worker has no role")
 }
 
 #[tokio::test]

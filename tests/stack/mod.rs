@@ -3,13 +3,15 @@
 mod hosted;
 mod listener;
 mod organisation;
+mod roles;
 mod template;
 mod written;
 
 pub use hosted::Hosted;
 pub use listener::Listener;
 pub use organisation::{Mutation, Organisation};
-pub use template::resources_of;
+pub use roles::{RolePolicy, one_or_more};
+pub use template::{every_resource_of, resources_of};
 pub use written::{OutputKind, StoredText};
 
 use anyhow::{Context as _, Result};
@@ -20,7 +22,16 @@ use serde_json::Value;
 use std::time::{Duration, Instant};
 
 /// The name that samconfig.toml gives the local stack.
-const STACK_NAME: &str = "automations";
+pub const LOCAL_STACK: &str = "automations";
+
+/// Actions with the batch form that the local engine takes for an action of its own. To AWS both are the first one (Amazon SQS
+/// Developer Guide, "Amazon SQS API permissions"; Amazon SNS API Reference, `PublishBatch`).
+pub const BATCH_FORMS: [(&str, &str); 4] = [
+    ("sqs:SendMessage", "sqs:SendMessageBatch"),
+    ("sqs:DeleteMessage", "sqs:DeleteMessageBatch"),
+    ("sqs:ChangeMessageVisibility", "sqs:ChangeMessageVisibilityBatch"),
+    ("sns:Publish", "sns:PublishBatch"),
+];
 
 /// The addresses of a stack, as `cargo xtask up --json` prints them.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -72,6 +83,8 @@ pub struct Stack {
     pub dynamodb: aws_sdk_dynamodb::Client,
     /// The CloudFormation client.
     pub cloudformation: aws_sdk_cloudformation::Client,
+    /// The IAM client.
+    pub iam: aws_sdk_iam::Client,
 }
 
 impl Stack {
@@ -92,7 +105,7 @@ impl Stack {
     /// If the stack is not deployed.
     pub async fn seeded(organisation: &str) -> Result<Self> {
         let cloudformation = aws_sdk_cloudformation::Client::new(&aws::load()?);
-        let answer = cloudformation.describe_stacks().stack_name(STACK_NAME).send().await?;
+        let answer = cloudformation.describe_stacks().stack_name(LOCAL_STACK).send().await?;
         let stack = answer.stacks().first().context("the stack is not deployed")?;
         let output = |key: &str| {
             let found = stack.outputs().iter().find(|output| output.output_key() == Some(key));
@@ -106,7 +119,7 @@ impl Stack {
             aws_endpoint_url: variable("AWS_ENDPOINT_URL")?,
             region: variable("AWS_REGION")?,
             organisation: organisation.to_owned(),
-            stack: STACK_NAME.to_owned(),
+            stack: LOCAL_STACK.to_owned(),
             topic: output("TopicArn")?,
             table: output("TableName")?,
             hints_queue: queue("HintsQueueUrl")?,
@@ -116,9 +129,6 @@ impl Stack {
             rotator: output("RotatorArn")?,
         };
         let mut seeded = Self::at(addresses)?;
-        // The engine forgets that a topic made by CloudFormation is FIFO.
-        let request = seeded.sns.set_topic_attributes().topic_arn(&seeded.addresses.topic);
-        request.attribute_name("FifoTopic").attribute_value("true").send().await?;
         seeded.addresses.webhook_url = seeded.organisation(organisation).await?.webhook_url("ticket-updated");
         Ok(seeded)
     }
@@ -229,6 +239,7 @@ impl Stack {
             logs: aws_sdk_cloudwatchlogs::Client::new(&config),
             lambda: aws_sdk_lambda::Client::new(&config),
             cloudformation: aws_sdk_cloudformation::Client::new(&config),
+            iam: aws_sdk_iam::Client::new(&config),
         })
     }
 }
@@ -256,7 +267,11 @@ fn last_part(text: &str, separator: char) -> String {
     text.rsplit(separator).next().unwrap_or_default().to_owned()
 }
 
-fn variable(name: &str) -> Result<String> {
+/// A variable that xtask set for this process.
+///
+/// # Errors
+/// If it is not set.
+pub fn variable(name: &str) -> Result<String> {
     #[expect(
         clippy::disallowed_methods,
         reason = "set by xtask for its own children, which are not functions"

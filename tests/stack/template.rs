@@ -40,6 +40,26 @@ pub async fn resources_of(client: &Client, stack: &str) -> Result<Vec<StackResou
     Ok(resources)
 }
 
+/// The resources of a stack and of its nested stacks, each with its logical id, such as `Roles.Reconciler`.
+///
+/// # Errors
+/// If a request fails.
+pub async fn every_resource_of(client: &Client, stack: &str) -> Result<Vec<(String, StackResourceSummary)>> {
+    let mut all = Vec::new();
+    for resource in resources_of(client, stack).await? {
+        let id = resource.logical_resource_id().context("a resource without an id")?.to_owned();
+        if resource.resource_type() == Some("AWS::CloudFormation::Stack") {
+            let nested = resource.physical_resource_id().context("a nested stack without a name")?;
+            for resource in resources_of(client, nested).await? {
+                let own = resource.logical_resource_id().context("a resource without an id")?;
+                all.push((format!("{id}.{own}"), resource));
+            }
+        }
+        all.push((id, resource));
+    }
+    Ok(all)
+}
+
 async fn template(client: &Client, stack: &str) -> Result<Map<String, Value>> {
     let request = client.get_template().stack_name(stack).template_stage(TemplateStage::Processed);
     let body = request.send().await?.template_body.context("a stack without a template")?;

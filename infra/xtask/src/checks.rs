@@ -3,6 +3,7 @@
 use crate::bench;
 use crate::chaos;
 use crate::entries::build_and_check;
+use crate::permissions;
 use crate::ports::Ports;
 use crate::project::{command, root};
 use crate::sam;
@@ -23,7 +24,7 @@ pub(crate) enum Part {
     Checks,
     /// Unit, property and doc tests, and the entries of the table of handlers
     Unit,
-    /// The deployed local stack, a small chaos run, the short benchmark
+    /// The deployed local stack, twelve permissions taken away, a small chaos run, the short benchmark
     EndToEnd,
 }
 
@@ -107,12 +108,13 @@ fn end_to_end() -> Result<()> {
     // Alone, as it changes what all tests read.
     {
         let _turn = turn::take()?;
-        running.deploy_with("LogLevel=DEBUG WorkTimeout=30 StageAgeDays=5")?;
+        running.deploy_with("LogLevel=DEBUG WorkTimeout=6 StageAgeDays=5")?;
     }
     let mut smoke =
         cargo(&["run", "--quiet", "--locked", "--package", "automations-cli", "--", "smoke", "--local"]);
     found_by(&mut smoke, &running.place());
     check("a changed parameter reaches what serves", smoke, "see docs/decisions/0030")?;
+    permissions::sample(&running, 12)?;
     drop(running);
     say("\n— chaos, a small run");
     let small = ["--seed", "7", "--tickets", "24", "--events", "240", "--kills", "48"].map(OsString::from);
@@ -126,14 +128,14 @@ fn end_to_end() -> Result<()> {
     Ok(())
 }
 
-fn cargo(arguments: &[&str]) -> Command {
+pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let mut cargo = command("cargo");
     cargo.args(arguments);
     cargo
 }
 
 /// Runs a check with its output on the terminal.
-fn check(name: &str, mut command: Command, next: &str) -> Result<()> {
+pub(crate) fn check(name: &str, mut command: Command, next: &str) -> Result<()> {
     say(&format!("\n— {name}"));
     let status = command.status().with_context(|| format!("{name} cannot be started"))?;
     if !status.success() {

@@ -6,11 +6,13 @@ mod chaos;
 mod checks;
 mod demo;
 mod dev;
+mod engine;
 mod entries;
 mod fuzz;
 mod lint;
 mod logs;
 mod overview;
+mod permissions;
 mod ports;
 mod process;
 mod project;
@@ -89,6 +91,8 @@ enum Command {
     },
     /// Crash, cut, duplicate, drop and reorder at random, and check that no effect is lost or repeated
     Chaos(chaos::Options),
+    /// Take each permission of each role away, and check that its function says so and loses nothing
+    Permissions(permissions::Options),
     /// Measure the release build: cold starts, invocations, memory, sizes, calls, growth and cost
     Bench(bench::Options),
     /// Print a software bill of materials from Cargo.lock, as JSON
@@ -121,6 +125,7 @@ fn main() -> ExitCode {
         Some(Command::Lint) => lint::run().map(done),
         Some(Command::Fuzz { minutes, targets }) => fuzz::run(minutes, &targets).map(done),
         Some(Command::Chaos(options)) => chaos::run(&options.arguments()),
+        Some(Command::Permissions(options)) => permissions::run(&options).map(done),
         Some(Command::Bench(options)) => bench::run(&options.arguments()),
         Some(Command::Sbom) => sbom::run().map(done),
     };
@@ -156,7 +161,7 @@ mod tests {
     fn every_command_is_in_one_group_with_a_line() {
         let text = overview::command::<Arguments>().render_help().to_string();
         for command in Arguments::command().get_subcommands() {
-            let line = format!("\n  {:<10} {}\n", command.get_name(), command.get_about().unwrap());
+            let line = format!("\n  {:<11} {}\n", command.get_name(), command.get_about().unwrap());
             assert_eq!(text.matches(&line).count(), 1, "{text}");
         }
     }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Try", &["demo", "up", "down", "dev", "logs", "stand-in"]),
-    ("Check", &["check", "test", "lint", "fuzz", "chaos"]),
+    ("Check", &["check", "test", "lint", "fuzz", "chaos", "permissions"]),
     ("Measure", &["bench"]),
     ("Supply chain", &["sbom"]),
 ];
@@ -25,7 +25,7 @@ fn by_group(command: &Command) -> String {
         let _ = writeln!(text, "{group}:");
         for name in names {
             let about = command.find_subcommand(name).and_then(Command::get_about);
-            let _ = writeln!(text, "  {name:<10} {}", about.map(ToString::to_string).unwrap_or_default());
+            let _ = writeln!(text, "  {name:<11} {}", about.map(ToString::to_string).unwrap_or_default());
         }
         text.push('\n');
     }

@@ -1,5 +1,6 @@
 //! The local stack: MiniStack, Salestrekker's stand-in, and the real template deployed on them.
 
+use crate::engine;
 use crate::ports::Ports;
 use crate::process::{Started, died};
 use crate::project::{REGION, binary, command, local, root};
@@ -200,7 +201,10 @@ impl Running {
     /// Deploys what was built last, with these parameters of the template instead.
     pub(crate) fn deploy_with(&self, parameters: &str) -> Result<()> {
         let Self { name, aws_port, template, .. } = self;
-        step("deploying template.yaml with sam deploy", || deploy(name, *template, *aws_port, parameters))
+        step("deploying template.yaml with sam deploy", || {
+            deploy(name, *template, *aws_port, parameters)?;
+            engine::fit(name, *aws_port)
+        })
     }
 
     /// Starts a command that shares this one's output and ends with the stack.
@@ -333,6 +337,8 @@ fn ministack(name: &str, port: u16, log_level: &str) -> Result<std::process::Com
         .env("TMPDIR", temporary)
         // What Lambda sets from a function's LoggingConfig, the engine passes on from its own environment.
         .env("AWS_LAMBDA_LOG_LEVEL", log_level)
+        // Every call is judged by the caller's policies; docs/local-stack.md, "Permissions", names the exceptions.
+        .env("AUTH", "true")
         .env(
             "SERVICES",
             "sqs,sns,secretsmanager,dynamodb,events,scheduler,lambda,cloudformation,s3,iam,sts,logs,monitoring",

@@ -1,0 +1,49 @@
+//! The kinds of checks.
+
+use super::case::Case;
+use super::{flows, intake, rotation};
+use anyhow::{Result, bail};
+
+/// How the loss of a permission is seen.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Check {
+    /// Not at all, for this reason.
+    None(&'static str),
+    /// A webhook is refused, with this log event and reason; it is accepted when it is sent again.
+    Webhook(&'static str, &'static str),
+    /// A post to an inbound webhook is refused, and accepted when it is sent again.
+    InboundWebhook,
+    /// A webhook is accepted, but the use of its token is not recorded.
+    TokenUse,
+    /// A run of the reconciler fails with this reason; the next one succeeds.
+    Reconciler(&'static str),
+    /// A step of the rotation of the token whose name begins so fails; the rotation succeeds when it is done again.
+    Rotation(&'static str),
+    /// The function's message is retried with this reason; then the work is done.
+    Work(&'static str),
+    /// The worker's first step of a website lead is retried; then there is one contact and one ticket.
+    Lead,
+    /// A notice is retried; then the destination has it.
+    Notice,
+    /// A message that must be dead-lettered stays in its queue; then it is dead-lettered.
+    DeadLetter,
+    /// A message that fails, for lack of this other permission too, is retried only after the queue's visibility timeout.
+    Delay(&'static str, &'static str),
+}
+
+/// Performs a check; returns what the function said.
+pub(super) async fn perform(case: &Case<'_>, check: &Check) -> Result<String> {
+    match *check {
+        Check::None(why) => bail!("{why}"),
+        Check::Webhook(event, reason) => intake::webhook(case, event, reason).await,
+        Check::InboundWebhook => intake::inbound(case).await,
+        Check::TokenUse => intake::token_use(case).await,
+        Check::Reconciler(reason) => intake::reconciler(case, reason).await,
+        Check::Rotation(token) => rotation::rotation(case, token).await,
+        Check::Work(reason) => flows::work(case, reason, None).await,
+        Check::Lead => flows::lead(case).await,
+        Check::Notice => flows::notice(case).await,
+        Check::DeadLetter => Box::pin(flows::dead_letter(case)).await,
+        Check::Delay(action, resource) => Box::pin(flows::delay(case, (action, resource))).await,
+    }
+}

@@ -1,0 +1,123 @@
+//! The functions that no queue invokes: webhook-ingest and the reconciler.
+
+use super::case::{Case, Expected};
+use crate::inbound::declared;
+use crate::support::{SOON, events, known_ticket};
+use anyhow::{Context as _, Result, ensure};
+use end_to_end::stack::{Organisation, eventually};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+const FUNCTION: &str = "webhook-ingest";
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// Salestrekker sends a webhook again that was not accepted, or the reconciler finds the change.
+pub(super) async fn webhook(case: &Case<'_>, event: &str, reason: &str) -> Result<String> {
+    let organisation = case.organisation().await?;
+    let ticket = organisation.new_ticket(json!({ "stage": "Approved" })).await?;
+    case.take_away(None).await?;
+    let url = organisation.webhook_url("ticket-updated");
+    let (status, body) = post(&organisation, &url, &json!({ "id": ticket }).to_string()).await?;
+    ensure!(status == 503, "the response is {status}: {body}");
+    let expected = Expected { function: FUNCTION, event, reason };
+    // One line has the request's id, the other one the secret's name.
+    let lines = [body["request"].as_str().context("no request id")?.to_owned(), case.name.clone()];
+    eventually("the log line", SOON, async || {
+        for text in &lines {
+            if !case.lines(expected, text).await?.is_empty() {
+                return Ok(());
+            }
+        }
+        anyhow::bail!("no line {event} with the reason {reason}")
+    })
+    .await?;
+    case.give_back().await?;
+    eventually("the webhook's acceptance", SOON, async || {
+        organisation.webhook("ticket-updated", &ticket).await.map(drop)
+    })
+    .await?;
+    events(&organisation, &ticket, 1).await?;
+    Ok(format!("503, {reason}"))
+}
+
+pub(super) async fn inbound(case: &Case<'_>) -> Result<String> {
+    let organisation = case.organisation().await?;
+    let url = declared(&organisation, "survey").await?;
+    case.take_away(None).await?;
+    let (status, body) = post(&organisation, &url, "answer=1").await?;
+    ensure!(status == 503, "the response is {status}: {body}");
+    let expected =
+        Expected { function: FUNCTION, event: "webhook.token_read_failed", reason: "secret_access_denied" };
+    case.says(expected, &case.name, 0).await?;
+    case.give_back().await?;
+    let hint = eventually("the acceptance", SOON, async || {
+        let (status, body) = post(&organisation, &url, "answer=1").await?;
+        ensure!(status == 202, "the response is {status}: {body}");
+        Ok(body["hint"].as_str().context("no hint")?.to_owned())
+    })
+    .await?;
+    eventually("its event", SOON, async || {
+        let lines = case.stack.logged("event-enricher", "inbound.received").await?;
+        ensure!(lines.iter().any(|line| line.contains(&hint)), "not yet");
+        Ok(())
+    })
+    .await?;
+    Ok(format!("503, {}", expected.reason))
+}
+
+/// The record of a token's use is not needed for the webhook, so this one is accepted.
+pub(super) async fn token_use(case: &Case<'_>) -> Result<String> {
+    let organisation = case.organisation().await?;
+    let ticket = organisation.new_ticket(json!({ "stage": "Approved" })).await?;
+    let expected =
+        Expected { function: FUNCTION, event: "webhook.token_use_not_recorded", reason: "table_rejected" };
+    let before = case.lines(expected, "").await?.len();
+    case.take_away(None).await?;
+    organisation.webhook("ticket-updated", &ticket).await?;
+    case.says(expected, "", before).await?;
+    case.give_back().await?;
+    events(&organisation, &ticket, 1).await?;
+    Ok(format!("202, {}", expected.reason))
+}
+
+pub(super) async fn reconciler(case: &Case<'_>, reason: &str) -> Result<String> {
+    let organisation = case.organisation().await?;
+    let ticket = known_ticket(&organisation, "Approved").await?;
+    let expected = Expected { function: "reconciler", event: "reconcile.failed", reason };
+    let before = case.lines(expected, "").await?.len();
+    case.take_away(None).await?;
+    organisation.make_due(&ticket).await?;
+    let failed = run_reconciler(case).await?;
+    ensure!(failed.as_ref().is_some_and(|text| text.contains(reason)), "Lambda gets {failed:?}");
+    case.says(expected, "", before).await?;
+    let long_ago = next_check(&organisation, &ticket).await?;
+    case.give_back().await?;
+    let failed = run_reconciler(case).await?;
+    ensure!(failed.is_none(), "it still fails: {failed:?}");
+    eventually("the check that was due", SOON, async || {
+        ensure!(next_check(&organisation, &ticket).await? > long_ago, "not yet");
+        Ok(())
+    })
+    .await?;
+    Ok(format!("the run fails, {reason}"))
+}
+
+/// Runs the reconciler; returns its error.
+async fn run_reconciler(case: &Case<'_>) -> Result<Option<String>> {
+    let name = format!("{}-reconciler", case.stack.addresses.stack);
+    let response = case.stack.lambda.invoke().function_name(name).send().await?;
+    let text = response.payload().map(|payload| String::from_utf8_lossy(payload.as_ref()).into_owned());
+    Ok(response.function_error().and(text))
+}
+
+async fn next_check(organisation: &Organisation<'_>, ticket: &str) -> Result<u64> {
+    let known = organisation.known(ticket).await?.context("the ticket is not in the table")?;
+    Ok(known.schedule.next_check.as_millis())
+}
+
+/// The status and the body of the response.
+pub(super) async fn post(organisation: &Organisation<'_>, url: &str, body: &str) -> Result<(u16, Value)> {
+    let kind = if body.starts_with('{') { "application/json" } else { FORM };
+    let response = organisation.send(Method::POST, url, kind, body.to_owned().into()).await?;
+    Ok((response.status().as_u16(), response.json().await?))
+}

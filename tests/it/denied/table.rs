@@ -1,0 +1,97 @@
+//! For each permission: the check that shows that its function needs it. A new permission has to be added here.
+
+use super::checks::Check;
+use super::permission::Permission;
+
+const LOG: &str = "not judged: the engine writes the functions' logs itself";
+const TRACE: &str = "not judged: the engine has no X-Ray";
+const POLLER: &str = "not judged: the engine's poller of the queue does not use the function's role";
+const SCHEDULER: &str = "not judged: the engine's scheduler does not use the schedule's role";
+const PLACEHOLDER: &str = "grants nothing: no secret is called none";
+
+const ENRICHER: &str = "Roles.EventEnricher";
+const WORKER: &str = "Roles.ActionWorker";
+const ROTATOR: &str = "Roles.CredentialRotator";
+/// The role of any handler.
+const HANDLER: &str = "Role";
+const ANY: &str = "";
+
+/// The beginning of a role's id, the action, the end of the resource, and the check. The first row that fits is the one.
+const ROWS: [(&str, &str, &str, Check); 41] = [
+    (ANY, "logs:CreateLogStream", ANY, Check::None(LOG)),
+    (ANY, "logs:PutLogEvents", ANY, Check::None(LOG)),
+    (ANY, "xray:PutTraceSegments", ANY, Check::None(TRACE)),
+    (ANY, "xray:PutTelemetryRecords", ANY, Check::None(TRACE)),
+    (ANY, "sqs:ReceiveMessage", ANY, Check::None(POLLER)),
+    (ANY, "sqs:DeleteMessage", ANY, Check::None(POLLER)),
+    ("Roles.Schedule", "lambda:InvokeFunction", "-reconciler", Check::None(SCHEDULER)),
+    (
+        "Roles.WebhookIngest",
+        "sqs:SendMessage",
+        "-hints",
+        Check::Webhook("webhook.enqueue_failed", "queue_rejected"),
+    ),
+    (
+        "Roles.WebhookIngest",
+        "secretsmanager:GetSecretValue",
+        "/webhook-token-??????",
+        Check::Webhook("webhook.token_read_failed", "secret_access_denied"),
+    ),
+    ("Roles.WebhookIngest", "secretsmanager:GetSecretValue", "/inbound-*", Check::InboundWebhook),
+    ("Roles.WebhookIngest", "dynamodb:PutItem", "-store", Check::TokenUse),
+    ("Roles.Reconciler", "dynamodb:Query", "/index/due", Check::Reconciler("table_rejected")),
+    ("Roles.Reconciler", "sqs:SendMessage", "-hints", Check::Reconciler("queue_rejected")),
+    ("Roles.Reconciler", "sqs:GetQueueAttributes", "-hints", Check::Reconciler("queue_rejected")),
+    (ROTATOR, "secretsmanager:DescribeSecret", "/api-token-??????", Check::Rotation("api")),
+    (ROTATOR, "secretsmanager:GetSecretValue", "/api-token-??????", Check::Rotation("api")),
+    (ROTATOR, "secretsmanager:PutSecretValue", "/api-token-??????", Check::Rotation("api")),
+    (ROTATOR, "secretsmanager:UpdateSecretVersionStage", "/api-token-??????", Check::Rotation("api")),
+    (ROTATOR, "secretsmanager:GetSecretValue", "/api-key-??????", Check::Rotation("api")),
+    (ROTATOR, "secretsmanager:DescribeSecret", "/writer-token-??????", Check::Rotation("writer")),
+    (ROTATOR, "secretsmanager:GetSecretValue", "/writer-token-??????", Check::Rotation("writer")),
+    (ROTATOR, "secretsmanager:PutSecretValue", "/writer-token-??????", Check::Rotation("writer")),
+    (ROTATOR, "secretsmanager:UpdateSecretVersionStage", "/writer-token-??????", Check::Rotation("writer")),
+    (ROTATOR, "secretsmanager:GetSecretValue", "/writer-key-??????", Check::Rotation("writer")),
+    (ENRICHER, "sqs:GetQueueAttributes", ANY, Check::None(POLLER)),
+    (ENRICHER, "sqs:ChangeMessageVisibility", "-hints", Check::Delay("dynamodb:BatchGetItem", "-store")),
+    (ENRICHER, "sqs:SendMessage", "-hints-dead-letters", Check::DeadLetter),
+    (ENRICHER, "dynamodb:BatchGetItem", "-store", Check::Work("table_rejected")),
+    (ENRICHER, "dynamodb:PutItem", "-store", Check::Work("table_rejected")),
+    (ENRICHER, "dynamodb:UpdateItem", "-store", Check::Work("table_rejected")),
+    (ENRICHER, "events:PutEvents", "-events", Check::Work("publish_failed")),
+    (ENRICHER, "secretsmanager:GetSecretValue", "/api-token-??????", Check::Work("secret_access_denied")),
+    (WORKER, "sqs:GetQueueAttributes", ANY, Check::None(POLLER)),
+    (WORKER, "sqs:ChangeMessageVisibility", "-actions.fifo", Check::Delay("dynamodb:UpdateItem", "-store")),
+    (WORKER, "sqs:SendMessage", "-actions-dead-letters.fifo", Check::DeadLetter),
+    (WORKER, "dynamodb:GetItem", "-store", Check::Lead),
+    (WORKER, "dynamodb:PutItem", "-store", Check::Work("table_rejected")),
+    (WORKER, "dynamodb:UpdateItem", "-store", Check::Work("table_rejected")),
+    (WORKER, "secretsmanager:GetSecretValue", "/api-token-??????", Check::Work("secret_access_denied")),
+    (WORKER, "secretsmanager:GetSecretValue", "/destination-*", Check::Notice),
+    (HANDLER, "secretsmanager:GetSecretValue", "/none-??????", Check::None(PLACEHOLDER)),
+];
+
+/// The rows of a handler whose resources have its own name.
+const OF_A_HANDLER: [(&str, &str, Check); 4] = [
+    ("sqs:GetQueueAttributes", ANY, Check::None(POLLER)),
+    ("sqs:ChangeMessageVisibility", ANY, Check::Delay("sqs:SendMessage", "-actions.fifo")),
+    ("sqs:SendMessage", "-actions.fifo", Check::Work("queue_rejected")),
+    ("sqs:SendMessage", "-dead-letters", Check::DeadLetter),
+];
+
+/// The check of a permission, if the table has one.
+pub(super) fn check_of(permission: &Permission) -> Option<Check> {
+    let Permission { action, resource, .. } = permission;
+    let role = permission.role_id();
+    let fits = |role_start: &str, of_action: &str, end: &str| {
+        role.starts_with(role_start) && action == of_action && resource.ends_with(end)
+    };
+    let own = ROWS.iter().find(|(role, action, end, _)| fits(role, action, end)).map(|(.., check)| *check);
+    let is_handler = role.starts_with(HANDLER) && !role.contains('.');
+    let of_a_handler = OF_A_HANDLER.iter().filter(|_| is_handler);
+    let of_a_handler = of_a_handler
+        .into_iter()
+        .find(|(action, end, _)| fits(HANDLER, action, end))
+        .map(|(.., check)| *check);
+    own.or(of_a_handler)
+}
