@@ -40,6 +40,26 @@ pub(super) async fn webhook(case: &Case<'_>, event: &str, reason: &str) -> Resul
     Ok(format!("503, {reason}"))
 }
 
+pub(super) async fn unknown_organisation(case: &Case<'_>) -> Result<String> {
+    let organisation = case.organisation().await?;
+    let unknown = format!("{}-unknown", case.name);
+    let url = organisation.webhook_url("ticket-updated").replace(&case.name, &unknown);
+    case.take_away(None).await?;
+    let (status, body) = post(&organisation, &url, "{}").await?;
+    ensure!(status == 503, "the response is {status}: {body}");
+    let expected =
+        Expected { function: FUNCTION, event: "webhook.token_read_failed", reason: "secret_access_denied" };
+    case.says(expected, &unknown, 0).await?;
+    case.give_back().await?;
+    eventually("the refusal", SOON, async || {
+        let (status, body) = post(&organisation, &url, "{}").await?;
+        ensure!(status == 401, "the response is {status}: {body}");
+        Ok(())
+    })
+    .await?;
+    Ok(format!("503, {}", expected.reason))
+}
+
 pub(super) async fn inbound(case: &Case<'_>) -> Result<String> {
     let organisation = case.organisation().await?;
     let url = declared(&organisation, "survey").await?;
