@@ -212,8 +212,8 @@ mod tests {
         }
 
         async fn write(&mut self, before: &FullTicket, _: FullTicket) -> Result<(), ActionError> {
+            let fate = self.fates.get(self.replaced.len()).copied().unwrap_or(Fate::Kept);
             self.replaced.push(before.id_stage.as_ref().unwrap().to_string());
-            let fate = self.fates.get(self.replaced.len() - 1).copied().unwrap_or(Fate::Kept);
             match fate {
                 Fate::Kept => self.stage = "new",
                 Fate::Dropped => {}

@@ -113,8 +113,16 @@ impl Worker {
     ) -> Result<Outcome, MessageError> {
         let PlannedAction { id, organisation, action, .. } = planned;
         let session = self.client.session(organisation, claimant.until);
-        if action.writes_to_salestrekker() && session.access().await? == Access::ReadOnly {
-            return Ok(Outcome::DryRun);
+        if action.writes_to_salestrekker() {
+            match session.access().await {
+                Ok(Access::ReadOnly) => return Ok(Outcome::DryRun),
+                Ok(Access::ReadWrite | Access::WriteOnly) => {}
+                Err(error) => {
+                    // If this fails, the lease ends by itself.
+                    let _ = self.store.release(organisation, id, claimant).await;
+                    return Err(error.into());
+                }
+            }
         }
         let progress = Progress::new(&self.store, planned, claimant);
         let mut context =

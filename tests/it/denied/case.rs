@@ -79,7 +79,7 @@ impl<'a> Case<'a> {
         let name = match self.function().as_str() {
             "event-enricher" => "hints".to_owned(),
             "action-worker" => "actions.fifo".to_owned(),
-            handler => handler.to_owned(),
+            handler => format!("{handler}.fifo"),
         };
         format!("{}-{name}", self.stack.addresses.stack)
     }

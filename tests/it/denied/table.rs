@@ -59,7 +59,7 @@ const ROWS: [(&str, &str, &str, Check); 42] = [
     (ENRICHER, "dynamodb:BatchGetItem", "-store", Check::Work("table_rejected")),
     (ENRICHER, "dynamodb:PutItem", "-store", Check::Work("table_rejected")),
     (ENRICHER, "dynamodb:UpdateItem", "-store", Check::Work("table_rejected")),
-    (ENRICHER, "events:PutEvents", "-events", Check::Work("publish_failed")),
+    (ENRICHER, "sns:Publish", "-events.fifo", Check::Work("publish_failed")),
     (ENRICHER, "secretsmanager:GetSecretValue", "/api-token-??????", Check::Work("secret_access_denied")),
     (WORKER, "sqs:GetQueueAttributes", ANY, Check::None(POLLER)),
     (WORKER, "sqs:ChangeMessageVisibility", "-actions.fifo", Check::Delay("dynamodb:UpdateItem", "-store")),
@@ -77,7 +77,7 @@ const OF_A_HANDLER: [(&str, &str, Check); 4] = [
     ("sqs:GetQueueAttributes", ANY, Check::None(POLLER)),
     ("sqs:ChangeMessageVisibility", ANY, Check::Delay("sqs:SendMessage", "-actions.fifo")),
     ("sqs:SendMessage", "-actions.fifo", Check::Work("queue_rejected")),
-    ("sqs:SendMessage", "-dead-letters", Check::DeadLetter),
+    ("sqs:SendMessage", "-dead-letters.fifo", Check::DeadLetter),
 ];
 
 /// The check of a permission, if the table has one.
