@@ -1,5 +1,6 @@
 //! Disruptions of the system: killed processes, faults of the API, replaced credentials.
 
+use crate::aws_faults::AwsFaults;
 use anyhow::{Context as _, Result};
 use end_to_end::stack::{Organisation, Stack};
 use fastrand::Rng;
@@ -11,7 +12,14 @@ use std::fs;
 use std::time::Duration;
 
 /// The functions that process a ticket's change.
-const FUNCTIONS: [&str; 4] = ["event-enricher", "follow-up-on-settlement", "action-worker", "webhook-ingest"];
+const FUNCTIONS: [&str; 6] = [
+    "event-enricher",
+    "follow-up-on-settlement",
+    "label-on-approved",
+    "create-on-approved",
+    "action-worker",
+    "webhook-ingest",
+];
 /// The number of processes that are killed in a row.
 const KILLS_IN_A_ROW: usize = 6;
 /// The number of tickets that are changed together: those of one request.
@@ -20,6 +28,7 @@ const MAX_AT_ONCE: usize = 25;
 /// The disruptions so far.
 pub(crate) struct Disruption<'a> {
     stack: &'a Stack,
+    pub(crate) aws_faults: AwsFaults,
     random: Rng,
     kills: usize,
     /// By function.
@@ -29,8 +38,8 @@ pub(crate) struct Disruption<'a> {
 }
 
 impl<'a> Disruption<'a> {
-    pub(crate) fn new(stack: &'a Stack, random: Rng, kills: usize) -> Self {
-        Self { stack, random, kills, killed: BTreeMap::new(), faults: 0, rotations: 0 }
+    pub(crate) fn new(stack: &'a Stack, aws_faults: AwsFaults, random: Rng, kills: usize) -> Self {
+        Self { stack, aws_faults, random, kills, killed: BTreeMap::new(), faults: 0, rotations: 0 }
     }
 
     /// Disrupts the system at random after change `number` of `total`.
@@ -65,6 +74,7 @@ impl<'a> Disruption<'a> {
 
     /// Removes the faults that are left.
     pub(crate) async fn stop(&self) -> Result<()> {
+        self.aws_faults.stop().await?;
         self.stack.control(Method::PUT, "faults", &json!([])).await.map(drop)
     }
 
@@ -165,8 +175,8 @@ impl<'a> Disruption<'a> {
     }
 }
 
-async fn pause(millis: u64) {
-    #[expect(clippy::disallowed_methods, reason = "a random pause between disruptions")]
+pub(crate) async fn pause(millis: u64) {
+    #[expect(clippy::disallowed_methods, reason = "a random pause between disruptions and changes")]
     tokio::time::sleep(Duration::from_millis(millis)).await;
 }
 

@@ -1,6 +1,7 @@
-//! The chaos test: no action is lost or performed twice. Tickets change at random while function processes are killed, the
-//! API's connections break before and after it acts, webhooks are duplicated, reordered or lost, and credentials are rotated.
-//! Then the stand-in's mutations are compared with the journal.
+//! The chaos test: no action is lost, performed twice, out of order or dead-lettered untried. Tickets change at random and in
+//! bursts while function processes are killed, AWS calls fail as AWS documents, the API's connections break before and after it
+//! acts, webhooks are duplicated, reordered or lost, and credentials are rotated. Then the records and the stand-in's mutations
+//! are compared with the journal.
 
 #![expect(
     clippy::arithmetic_side_effects,
@@ -8,14 +9,24 @@
     reason = "small counts of a test; a panic fails the run"
 )]
 
+mod aws_faults;
+mod dead_letters;
 mod disruption;
+mod effects;
+mod expected;
+mod order;
+mod queues;
+mod records;
+mod report;
 mod verdict;
 
 use anyhow::{Result, ensure};
+use aws_faults::AwsFaults;
 use clap::Parser;
 use disruption::Disruption;
 use end_to_end::stack::{Organisation, Stack, eventually};
 use fastrand::Rng;
+use queues::Queues;
 use reqwest::Method;
 use serde_json::json;
 use std::io::Write as _;
@@ -30,7 +41,10 @@ const MAX_IN_FLIGHT: usize = 40;
 /// The timeout for messages in flight, in seconds, the longest retries included.
 const TIMEOUT: u64 = 1_200;
 
-/// Chaos test: crash, cut, duplicate, drop and reorder at random, and check that no action is lost or performed twice
+/// The number of tickets that a burst changes, at most.
+const MAX_IN_BURST: usize = 4;
+
+/// Chaos test: crash, cut, duplicate, drop and reorder at random, and check that every action is performed once and in order
 #[derive(Parser)]
 #[command(name = "cargo xtask chaos")]
 struct Arguments {
@@ -46,6 +60,9 @@ struct Arguments {
     /// The number of function processes to kill [default: one per 10 changes]
     #[arg(long)]
     kills: Option<usize>,
+    /// How many AWS faults to inject: a multiple of the frequencies in tests/faults/rules.yaml, 0 for none
+    #[arg(long, default_value_t = 1.0)]
+    aws_faults: f64,
     /// Print one JSON object instead of a table
     #[arg(long)]
     json: bool,
@@ -60,32 +77,42 @@ async fn main() -> Result<ExitCode> {
     for number in 0..ORGANISATIONS {
         organisations.push(stack.organisation(&format!("chaos-{number}")).await?);
     }
+    let queues = Queues::of(&stack).await?;
     let tickets = make_tickets(&organisations, arguments.tickets).await?;
     let kills = arguments.kills.unwrap_or(arguments.events / 10);
-    let mut disruption = Disruption::new(&stack, Rng::with_seed(random.u64(..)), kills);
+    let aws_faults = AwsFaults::found()?;
+    aws_faults.start(random.u64(..), arguments.aws_faults).await?;
+    let mut disruption = Disruption::new(&stack, aws_faults, Rng::with_seed(random.u64(..)), kills);
     for organisation in &organisations {
         let options = json!({ "urls": urls(organisation), "duplicates": 1, "reorder": true, "lose_every": 7, "on_api_changes": true });
         stack.control(Method::PUT, &format!("webhooks/{}", organisation.name), &options).await?;
     }
-    for number in 0..arguments.events {
-        let (organisation, ticket) = &tickets[random.usize(..tickets.len())];
-        change(&organisations[*organisation], ticket, &mut random).await?;
-        disruption.maybe(&organisations, &tickets, number, arguments.events).await?;
-        if number % 100 == 99 {
-            say(&format!("  … {} of {} changes", number + 1, arguments.events));
+    let mut done = 0;
+    while done < arguments.events {
+        let before = done;
+        if random.bool() {
+            done += burst(&organisations, &tickets, &mut random).await?;
+        } else {
+            let (organisation, ticket) = &tickets[random.usize(..tickets.len())];
+            change(&organisations[*organisation], ticket, &mut random).await?;
+            done += 1;
         }
-        if number % 5 == 4 {
-            wait_for_queues(&stack, MAX_IN_FLIGHT.max(tickets.len())).await?;
+        disruption.maybe(&organisations, &tickets, done.min(arguments.events) - 1, arguments.events).await?;
+        if done / 100 > before / 100 {
+            say(&format!("  … {done} of {} changes", arguments.events));
+        }
+        if done / 5 > before / 5 {
+            wait(&stack, &queues, &disruption, MAX_IN_FLIGHT.max(tickets.len())).await?;
         }
     }
     disruption.stop().await?;
     say("\n  no more disruptions; waiting for empty queues");
     for _ in 0..3 {
         // The reconciler finds changes whose webhook was lost. The tickets are made due, so that it finds them now.
-        wait_for_queues(&stack, 0).await?;
+        wait(&stack, &queues, &disruption, 0).await?;
         reconcile(&stack, &organisations, &tickets).await?;
     }
-    wait_for_queues(&stack, 0).await?;
+    wait(&stack, &queues, &disruption, 0).await?;
     let verdict = Verdict::of(&stack, &organisations, &tickets, &disruption).await?;
     let mut out = std::io::stdout().lock();
     if arguments.json {
@@ -126,20 +153,36 @@ async fn change(organisation: &Organisation<'_>, ticket: &str, random: &mut Rng)
     organisation.change(ticket, fields).await.map(drop)
 }
 
+/// Moves a few tickets to a stage, to another, and back, within seconds. Returns the number of changes.
+async fn burst(
+    organisations: &[Organisation<'_>],
+    tickets: &[(usize, String)],
+    random: &mut Rng,
+) -> Result<usize> {
+    let count = random.usize(1..=MAX_IN_BURST.min(tickets.len()));
+    let chosen = random.choose_multiple(tickets, count);
+    let stages =
+        if random.bool() { ["Approved", "Settled", "Approved"] } else { ["Settled", "Approved", "Settled"] };
+    for stage in stages {
+        for (organisation, ticket) in &chosen {
+            organisations[*organisation].change(ticket, json!({ "stage": stage })).await?;
+        }
+        disruption::pause(random.u64(200..1_200)).await;
+    }
+    Ok(count * stages.len())
+}
+
 fn urls(organisation: &Organisation<'_>) -> serde_json::Value {
     let actions = ["ticket-created", "ticket-updated"];
     actions.map(|action| (action.to_owned(), json!(organisation.webhook_url(action)))).into_iter().collect()
 }
 
-async fn wait_for_queues(stack: &Stack, max: usize) -> Result<()> {
-    let events = format!("{}-follow-up-on-settlement", stack.addresses.stack);
+async fn wait(stack: &Stack, queues: &Queues, disruption: &Disruption<'_>, max: usize) -> Result<()> {
     let mut reported = Instant::now();
     eventually("empty queues", TIMEOUT, async || {
         let webhooks = stack.control(Method::GET, "pending-webhooks", &json!({})).await?;
-        let mut depth = webhooks["pending"].as_u64().unwrap_or(0);
-        for queue in [&stack.addresses.hints_queue, &events, &stack.addresses.actions_queue] {
-            depth += stack.depth(queue).await?;
-        }
+        let held_back = disruption.aws_faults.counts().await?.held_back;
+        let depth = webhooks["pending"].as_u64().unwrap_or(0) + held_back + queues.depth(stack).await?;
         if reported.elapsed() > Duration::from_secs(10) {
             say(&format!("  … {depth} messages are in flight"));
             reported = Instant::now();

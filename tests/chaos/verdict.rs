@@ -1,53 +1,57 @@
 //! Compares what happened with what should have happened.
 //!
 //! The journal has the changes that the system saw, and the ticket in the stand-in shows whether it saw the last one. Each
-//! entry into the stage must have caused both of the handler's actions, once each, or a dead letter with the reason.
+//! entry into a handler's stage must have caused all of the handler's actions, once each, in the order of the ticket's
+//! versions, or a dead letter that was tried.
 
+use crate::dead_letters::DeadLetters;
 use crate::disruption::Disruption;
+use crate::effects::Effects;
+use crate::expected::{Handler, handlers};
+use crate::order::{Performed, across_events, within_events};
+use crate::queues::Queues;
+use crate::records::{Record, record};
 use anyhow::{Context as _, Result};
-use automations::json::from_json;
-use automations::store::Outcome;
 use automations::{Event, EventKind};
 use end_to_end::stack::{Organisation, Stack};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
-
-const HANDLER: &str = "follow-up-on-settlement";
 
 /// The result of a run.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Verdict {
     /// Webhooks that were due, and how many of them the stand-in did not send.
-    webhooks: usize,
-    webhooks_lost: usize,
+    pub(crate) webhooks: usize,
+    pub(crate) webhooks_lost: usize,
     /// By function.
-    killed: BTreeMap<String, usize>,
-    faults: usize,
-    rotations: usize,
+    pub(crate) killed: BTreeMap<String, usize>,
+    pub(crate) faults: usize,
+    pub(crate) rotations: usize,
+    /// Calls of AWS that the functions made, and the faults among them by kind.
+    pub(crate) aws_calls: u64,
+    pub(crate) aws_faults: BTreeMap<String, u64>,
     /// Events in the journal.
-    events: usize,
-    /// Entries into the stage, each of which causes two actions.
-    settlements: usize,
-    done: usize,
+    pub(crate) events: usize,
+    /// Actions that the events should have caused.
+    pub(crate) expected: usize,
+    pub(crate) performed: usize,
+    /// Performed actions, by outcome.
+    pub(crate) outcomes: BTreeMap<String, usize>,
     /// Dead letters, by queue and reason.
-    dead_letters: BTreeMap<String, usize>,
+    pub(crate) dead_letters: BTreeMap<String, usize>,
     /// Actions without a record and a dead letter; tickets whose last state was not seen; missing versions.
-    lost: Vec<String>,
-    /// Additional follow-up tickets of a settlement that no dead letter explains.
-    duplicated: Vec<String>,
-    /// Events whose second action was done before the first.
-    reordered: Vec<String>,
-}
-
-#[derive(Default)]
-struct DeadLetterCounts {
-    /// Ids of dead-lettered actions and events.
-    ids: BTreeSet<String>,
-    /// By ticket: actions with an unknown outcome.
-    unknown_outcomes: BTreeMap<String, usize>,
-    by_reason: BTreeMap<String, usize>,
+    pub(crate) lost: Vec<String>,
+    /// Tickets that were created without a record, and that no dead letter explains.
+    pub(crate) doubled: Vec<String>,
+    /// Actions that were performed after one of a later version, by the records.
+    pub(crate) misordered_across_events: Vec<String>,
+    /// Actions that were performed after a later one of the same event, by the records.
+    pub(crate) misordered_within_events: Vec<String>,
+    /// Tickets that were created after one of a later version, by the mutations that the stand-in received.
+    pub(crate) misordered_at_salestrekker: Vec<String>,
+    /// Dead letters that no function tried to process.
+    pub(crate) dead_lettered_untried: Vec<String>,
 }
 
 impl Verdict {
@@ -57,80 +61,99 @@ impl Verdict {
         tickets: &[(usize, String)],
         disruption: &Disruption<'_>,
     ) -> Result<Self> {
-        let dead_letters = DeadLetterCounts::of(stack).await?;
+        let dead_letters = DeadLetters::of(&Queues::of(stack).await?.take_dead_letters(stack).await?);
         let due = stack.control(reqwest::Method::GET, "webhooks", &Value::Null).await?;
         let due = due.as_array().cloned().unwrap_or_default();
+        let aws = disruption.aws_faults.counts().await?;
         let mut verdict = Self {
             webhooks: due.len(),
             webhooks_lost: due.iter().filter(|due| due["lost"] == true).count(),
             killed: disruption.killed.clone(),
             faults: disruption.faults,
             rotations: disruption.rotations,
+            aws_calls: aws.calls,
+            aws_faults: aws.injected,
             dead_letters: dead_letters.by_reason.clone(),
+            dead_lettered_untried: dead_letters.untried.clone(),
             ..Self::default()
         };
-        let mut created = BTreeMap::new();
-        for organisation in organisations {
-            for mutation in organisation.mutations().await? {
-                if let (Some(id), Some(name)) =
-                    (mutation.result.as_str(), mutation.variables["name"].as_str())
-                    && mutation.mutation == "ticketCreate"
-                {
-                    created.entry(name.to_owned()).or_insert_with(Vec::new).push(id.to_owned());
-                }
+        for (organisation, action) in &dead_letters.moved_actions {
+            // An invocation claims an action before it tries it.
+            if record(stack, organisation, action).await?.is_none() {
+                verdict.dead_lettered_untried.push(format!("action {action} was never claimed"));
             }
         }
+        let handlers = handlers()?;
+        let effects = Effects::of(organisations).await?;
         for (number, (index, ticket)) in tickets.iter().enumerate() {
-            let follow_ups = created.remove(&format!("Follow-up: Ticket {number}")).unwrap_or_default();
-            verdict.judge(&organisations[*index], ticket, &follow_ups, &dead_letters).await?;
+            let organisation = &organisations[*index];
+            let journal = organisation.journal(ticket).await?;
+            verdict.events += journal.len();
+            verdict.judge_journal(organisation, ticket, &journal).await?;
+            for handler in &handlers {
+                let seen = Seen { organisation, ticket, number, journal: &journal, handler };
+                verdict.judge(&seen, &effects, &dead_letters).await?;
+            }
         }
         Ok(verdict)
     }
 
-    /// Whether nothing was lost, duplicated or reordered.
-    pub(crate) fn is_good(&self) -> bool {
-        self.lost.is_empty() && self.duplicated.is_empty() && self.reordered.is_empty()
+    /// What the run must not have found, by kind.
+    pub(crate) fn findings(&self) -> [(&'static str, &[String]); 6] {
+        [
+            ("lost", &self.lost),
+            ("doubled", &self.doubled),
+            ("misordered across events", &self.misordered_across_events),
+            ("misordered within an event", &self.misordered_within_events),
+            ("misordered at Salestrekker", &self.misordered_at_salestrekker),
+            ("dead-lettered without a try", &self.dead_lettered_untried),
+        ]
     }
 
-    async fn judge(
-        &mut self,
-        organisation: &Organisation<'_>,
-        ticket: &str,
-        follow_ups: &[String],
-        dead_letters: &DeadLetterCounts,
-    ) -> Result<()> {
-        let journal = organisation.journal(ticket).await?;
-        self.events += journal.len();
-        self.judge_journal(organisation, ticket, &journal).await?;
-        let mut recorded = BTreeSet::new();
-        for event in journal.iter().filter(|event| event.entered_stage("Settled").is_some()) {
-            self.settlements += 1;
-            let mut times = Vec::new();
-            for position in 0..2 {
-                let id = format!("{}.{HANDLER}.{position}", event.id);
-                match organisation.done(event, HANDLER, position).await? {
-                    Some(done) => {
-                        self.done += 1;
-                        times.push(done.done_at);
-                        if let Outcome::Created { ticket } = done.outcome {
-                            recorded.insert(ticket.to_string());
+    /// Whether nothing was found.
+    pub(crate) fn is_good(&self) -> bool {
+        self.findings().iter().all(|(_, found)| found.is_empty())
+    }
+
+    async fn judge(&mut self, seen: &Seen<'_>, effects: &Effects, dead_letters: &DeadLetters) -> Result<()> {
+        let Seen { organisation, ticket, number, journal, handler } = *seen;
+        let mut performed = Vec::new();
+        let mut created = BTreeMap::new();
+        for event in journal.iter().filter(|event| event.entered_stage(&handler.stage).is_some()) {
+            let version = event.ticket().map_or(0, |ticket| ticket.version);
+            for position in 0..handler.actions {
+                self.expected += 1;
+                let id = event.action_id(&handler.name, position)?;
+                match record(organisation.stack, &organisation.name, id.as_str()).await? {
+                    Some(Record::Done { at, outcome, ticket }) => {
+                        self.performed += 1;
+                        *self.outcomes.entry(outcome).or_default() += 1;
+                        created.extend(ticket.map(|ticket| (ticket, version)));
+                        performed.push(Performed { version, position, at });
+                    }
+                    record => {
+                        if !dead_letters.explain(&handler.name, event.id.as_str(), id.as_str()) {
+                            let was = record.map_or("never claimed", |_| "claimed, and has no record");
+                            self.lost.push(format!("action {id} was {was}"));
                         }
                     }
-                    None if dead_letters.ids.contains(&id)
-                        || dead_letters.ids.contains(event.id.as_str()) => {}
-                    None => self.lost.push(format!("action {id}")),
                 }
             }
-            if times.len() == 2 && times.is_sorted_by(|first, second| first > second) {
-                self.reordered.push(format!("event {}", event.id));
-            }
         }
-        // Each record is of another ticket. Only unknown outcomes explain follow-ups without a record.
-        let explained = dead_letters.unknown_outcomes.get(ticket).copied().unwrap_or(0);
-        let unrecorded = follow_ups.iter().filter(|id| !recorded.contains(*id)).count();
+        let about = |text: String| format!("{} on ticket {number}: {text}", handler.name);
+        self.misordered_across_events.extend(across_events(&performed).into_iter().map(about));
+        self.misordered_within_events.extend(within_events(&performed).into_iter().map(about));
+        let effects = effects.of_ticket(&handler.name, number);
+        let versions: BTreeSet<u64> = created.values().copied().collect();
+        let order: Vec<Performed> = effects.iter().filter_map(|effect| effect.performed(&created)).collect();
+        self.misordered_at_salestrekker.extend(across_events(&order).into_iter().map(about));
+        // Each record is of another ticket. Only unknown outcomes explain tickets without a record.
+        let explained = dead_letters.unknown_outcomes(&handler.name, ticket);
+        let unrecorded = effects.iter().filter(|effect| !created.contains_key(&effect.id)).count();
         if unrecorded > explained {
-            self.duplicated
-                .push(format!("{} unexplained follow-ups of ticket {ticket}", unrecorded - explained));
+            let count = unrecorded - explained;
+            self.doubled
+                .push(about(format!("{count} unexplained tickets beside those of versions {versions:?}")));
         }
         Ok(())
     }
@@ -165,67 +188,13 @@ impl Verdict {
     }
 }
 
-impl DeadLetterCounts {
-    /// Receives all dead letters.
-    async fn of(stack: &Stack) -> Result<Self> {
-        #[derive(Deserialize)]
-        struct Action {
-            id: String,
-            action: Value,
-        }
-        let handler = format!("{}-{HANDLER}-dead-letters", stack.addresses.stack);
-        let mut dead_letters = Self::default();
-        for queue in
-            [&stack.addresses.hints_dead_letters_queue, &handler, &stack.addresses.actions_dead_letters_queue]
-        {
-            for (body, reason) in stack.take_all(queue).await? {
-                *dead_letters.by_reason.entry(format!("{queue}: {reason}")).or_default() += 1;
-                if let Ok(action) = from_json::<Action>(body.as_bytes()) {
-                    dead_letters.ids.insert(action.id);
-                    let about = action.action.get("beside").or(action.action.get("ticket"));
-                    if let (Some(ticket), "outcome_unknown") =
-                        (about.and_then(Value::as_str), reason.as_str())
-                    {
-                        *dead_letters.unknown_outcomes.entry(ticket.to_owned()).or_default() += 1;
-                    }
-                } else if let Ok(event) = from_json::<Value>(body.as_bytes()) {
-                    dead_letters
-                        .ids
-                        .extend(event.pointer("/detail/id").and_then(Value::as_str).map(str::to_owned));
-                }
-            }
-        }
-        Ok(dead_letters)
-    }
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let line = |f: &mut fmt::Formatter<'_>, kind: &str, number: &dyn fmt::Display| {
-            writeln!(f, "  {kind:<46} {number:>8}")
-        };
-        writeln!(f)?;
-        line(f, "webhooks due", &self.webhooks)?;
-        line(f, "  of them lost", &self.webhooks_lost)?;
-        for (function, count) in &self.killed {
-            line(f, &format!("{function} killed"), count)?;
-        }
-        line(f, "faults of the API", &self.faults)?;
-        line(f, "credentials replaced", &self.rotations)?;
-        line(f, "events in the journal", &self.events)?;
-        line(f, "settlements, two actions each", &self.settlements)?;
-        line(f, "actions done", &self.done)?;
-        for (reason, count) in &self.dead_letters {
-            line(f, &format!("dead letters in {reason}"), count)?;
-        }
-        for (kind, found) in
-            [("lost", &self.lost), ("duplicated", &self.duplicated), ("reordered", &self.reordered)]
-        {
-            line(f, kind, &found.len())?;
-            for found in found.iter().take(5) {
-                writeln!(f, "      {found}")?;
-            }
-        }
-        Ok(())
-    }
+/// One handler, one ticket, and what the system saw of it.
+#[derive(Clone, Copy)]
+struct Seen<'a> {
+    organisation: &'a Organisation<'a>,
+    ticket: &'a str,
+    /// The number in the ticket's name.
+    number: usize,
+    journal: &'a [Event],
+    handler: &'a Handler,
 }

@@ -17,7 +17,7 @@ pub(crate) struct Taken {
 /// Names of SNS's entries start with this and their number, from 1.
 const MEMBER: &str = "PublishBatchRequestEntries.member.";
 
-/// The number of entries; 0 if it is no batch.
+/// The number of entries; 0 if it has none.
 pub(crate) fn count(call: &Call) -> usize {
     match &call.body {
         Body::Json(json) => json.get("Entries").and_then(Value::as_array).map_or(0, Vec::len),

@@ -24,6 +24,9 @@ pub(crate) struct Options {
     /// The number of function processes to kill [default: one for 10 changes]
     #[arg(long)]
     kills: Option<u32>,
+    /// How many AWS faults to inject: a multiple of the frequencies in tests/faults/rules.yaml, 0 for none
+    #[arg(long, default_value_t = 1.0)]
+    aws_faults: f64,
     /// Print one JSON object instead of a table
     #[arg(long)]
     json: bool,
@@ -40,7 +43,8 @@ impl Options {
         ];
         let numbers =
             numbers.into_iter().filter_map(|(name, number)| Some([name.into(), number?.to_string().into()]));
-        numbers.flatten().chain(self.json.then(|| "--json".into())).collect()
+        let aws_faults = ["--aws-faults".into(), self.aws_faults.to_string().into()];
+        numbers.flatten().chain(aws_faults).chain(self.json.then(|| "--json".into())).collect()
     }
 }
 
@@ -49,10 +53,11 @@ const PARAMETERS: &str = "WorkTimeout=6";
 
 /// Starts a stack, breaks it, prints the verdict, stops the stack.
 pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode> {
-    let running = Running::start("chaos", Template::Suite, Ports::default(), PARAMETERS)?;
+    let running = Running::start("chaos", Template::Chaos, Ports::default(), PARAMETERS)?;
     let mut chaos = command(binary("chaos"));
     found_by(&mut chaos, &running.place());
     chaos.env("MINISTACK_PID", running.engine()).args(arguments);
+    chaos.env("FAULT_PROXY", running.faults().unwrap_or_default());
     let status = chaos.status().context("the chaos test cannot be started; run the command again")?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -22,6 +22,11 @@ impl Ports {
     }
 }
 
+/// A free port on 127.0.0.1.
+pub(crate) fn free() -> Result<u16> {
+    port(None, "")
+}
+
 fn port(wanted: Option<u16>, option: &str) -> Result<u16> {
     match TcpListener::bind((Ipv4Addr::LOCALHOST, wanted.unwrap_or(0))) {
         Ok(listener) => Ok(listener.local_addr()?.port()),

@@ -1,7 +1,7 @@
 //! The local stack: MiniStack, Salestrekker's stand-in, and the real template deployed on them.
 
 use crate::engine;
-use crate::ports::Ports;
+use crate::ports::{self, Ports};
 use crate::process::{Started, died};
 use crate::project::{REGION, binary, command, local, root};
 use crate::sam::{build, deploy};
@@ -142,6 +142,8 @@ type Owned = (&'static str, Arc<Mutex<Option<Stack>>>);
 pub(crate) struct Running {
     name: &'static str,
     aws_port: u16,
+    /// The port of the fault proxy, if there is one.
+    faults_port: Option<u16>,
     template: Template,
     parameters: String,
     stack: Arc<Mutex<Option<Stack>>>,
@@ -166,11 +168,13 @@ impl Running {
         tools::install()?;
         build(template)?;
         let (aws, salestrekker) = ports.choose()?;
+        let faults_port = (template == Template::Chaos).then(ports::free).transpose()?;
         let owner = (name != "up").then(Started::this);
         let stack = Stack { owner, ..Stack::default() };
         let mut running = Self {
             name,
             aws_port: aws,
+            faults_port,
             template,
             parameters: parameters.to_owned(),
             stack: Arc::new(Mutex::new(Some(stack))),
@@ -179,7 +183,13 @@ impl Running {
         running.stop_on_signal()?;
         step("starting MiniStack and Salestrekker's stand-in", || {
             let log_level = if parameters.contains("LogLevel=DEBUG") { "DEBUG" } else { "INFO" };
-            running.add("ministack", &mut ministack(name, aws, log_level)?, aws)?;
+            let for_functions = faults_port.unwrap_or(aws);
+            running.add("ministack", &mut ministack(name, aws, for_functions, log_level)?, aws)?;
+            if let Some(port) = faults_port {
+                let mut proxy = command(binary("fault-proxy"));
+                proxy.args(["--port", &port.to_string(), "--engine", &aws.to_string()]);
+                running.add("fault-proxy", &mut proxy, port)?;
+            }
             running.add(
                 "stand-in",
                 command(binary("stand-in")).args(["--empty", "--port", &salestrekker.to_string()]),
@@ -246,6 +256,11 @@ impl Running {
     pub(crate) fn engine(&self) -> String {
         let engine = self.children.iter().find(|(name, ..)| *name == "ministack");
         engine.map(|(_, child, _)| child.id().to_string()).unwrap_or_default()
+    }
+
+    /// The address of the fault proxy, if there is one.
+    pub(crate) fn faults(&self) -> Option<String> {
+        Some(format!("http://127.0.0.1:{}", self.faults_port?))
     }
 
     /// Leaves it running.
@@ -316,7 +331,8 @@ impl Drop for Running {
     }
 }
 
-fn ministack(name: &str, port: u16, log_level: &str) -> Result<std::process::Command> {
+/// The engine at this port; the functions that it starts call AWS at the other one.
+fn ministack(name: &str, port: u16, for_functions: u16, log_level: &str) -> Result<std::process::Command> {
     let state = local().join("ministack");
     fs::create_dir_all(&state)?;
     // It unpacks every function that it runs and leaves that behind: hundreds of megabytes each time.
@@ -332,7 +348,7 @@ fn ministack(name: &str, port: u16, log_level: &str) -> Result<std::process::Com
         .env("GATEWAY_PORT", port.to_string())
         .env("MINISTACK_HOST", "127.0.0.1")
         .env("MINISTACK_REGION", REGION)
-        .env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{port}"))
+        .env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{for_functions}"))
         .env("S3_DATA_DIR", state)
         .env("TMPDIR", temporary)
         // What Lambda sets from a function's LoggingConfig, the engine passes on from its own environment.

@@ -11,27 +11,29 @@ use std::path::{Path, PathBuf};
 pub(crate) enum Template {
     /// template.yaml as it is: `up`, `dev`.
     Project,
-    /// template.yaml with the handlers of tests/handlers.yaml: `test`, `demo`, `chaos`. A user's own handlers are not in it.
+    /// template.yaml with the handlers of tests/handlers.yaml: `test`, `demo`. A user's own handlers are not in it.
     Suite,
+    /// template.yaml with the handlers of tests/chaos/handlers.yaml: `chaos`.
+    Chaos,
 }
 
 impl Template {
     /// The file, written if it is not the project's own.
     pub(crate) fn file(self) -> Result<PathBuf> {
         let own = root().join("template.yaml");
-        match self {
-            Self::Project => Ok(own),
-            Self::Suite => {
-                let text = with_table(&read(&own)?, &read(&root().join("tests/handlers.yaml"))?)?;
-                let file = local().join("sam").join("suite.yaml");
-                fs::create_dir_all(local().join("sam"))?;
-                fs::write(
-                    &file,
-                    text.replace(" functions/", " ../../functions/").replace(" infra/", " ../../infra/"),
-                )?;
-                Ok(file)
-            }
+        let table = match self {
+            Self::Project => return Ok(own),
+            Self::Suite => "tests/handlers.yaml",
+            Self::Chaos => "tests/chaos/handlers.yaml",
+        };
+        let mut text = with_table(&read(&own)?, &read(&root().join(table))?)?;
+        for folder in ["functions/", "infra/", "tests/"] {
+            text = text.replace(&format!(" {folder}"), &format!(" ../../{folder}"));
         }
+        fs::create_dir_all(local().join("sam"))?;
+        let file = self.build().with_extension("yaml");
+        fs::write(&file, text)?;
+        Ok(file)
     }
 
     /// The folder that `sam build` fills for it. Not `.aws-sam/build`, so that a later `sam deploy` to AWS cannot take
@@ -40,6 +42,7 @@ impl Template {
         local().join("sam").join(match self {
             Self::Project => "project",
             Self::Suite => "suite",
+            Self::Chaos => "chaos",
         })
     }
 }
@@ -112,7 +115,7 @@ fn with_table(template: &str, table: &str) -> Result<String> {
         .sum();
     let own = own.saturating_add("  Handler:\n".len());
     let (_, after) = rest.split_at_checked(own).context("the table of handlers cannot be read")?;
-    let rows = table.split_once("Handler:\n").context("tests/handlers.yaml has no table")?.1;
+    let rows = table.split_once("Handler:\n").context("the tests' table of handlers has no `Handler:`")?.1;
     let indented: Vec<String> = rows.lines().map(|line| format!("  {line}")).collect();
     let names: Vec<&str> = rows
         .lines()
@@ -165,6 +168,24 @@ mod tests {
         assert!(text.contains("\"+61\"}'\n\n# -"), "the rest follows after an empty line");
         let added = own.replace("  Handler:\n", "  Handler:\n    Own:\n      Name: a-users-own\n\n");
         assert!(!with_table(&added, &table).unwrap().contains("a-users-own"));
+    }
+
+    #[test]
+    fn every_template_of_the_tests_finds_its_code_and_stacks_from_its_own_folder() {
+        for template in [Template::Suite, Template::Chaos] {
+            let file = template.file().unwrap();
+            let text = read(&file).unwrap();
+            let paths = text.lines().filter_map(|line| {
+                ["Code: ", "CodeUri: ", "Location: "]
+                    .into_iter()
+                    .find_map(|key| line.trim().strip_prefix(key))
+            });
+            let paths: Vec<&str> = paths.filter(|path| path.contains('/')).collect();
+            assert!(paths.len() > 10, "{paths:?}");
+            for path in paths {
+                assert!(file.parent().unwrap().join(path).exists(), "{path} of {}", file.display());
+            }
+        }
     }
 
     #[test]
