@@ -5,10 +5,10 @@ use crate::support::{
     SOON, alone, among_others, dead_letters, events, kinds, known_ticket, mutations, published, rest,
 };
 use anyhow::{Context as _, Result, ensure};
-use automations::clock;
-use automations::id::{OrganisationId, TicketId};
+use automations::id::{EventId, OrganisationId, TicketId};
 use automations::model::action::PlannedAction;
 use automations::store::{ItemKey, ItemKind};
+use automations::{Event, clock};
 use automations_cli::Selection;
 use aws_sdk_dynamodb::types::AttributeValue;
 use end_to_end::stack::{Organisation, Stack, eventually};
@@ -81,16 +81,21 @@ async fn an_unreadable_outbox_is_published_from_the_journal() -> Result<()> {
     let organisation = stack.organisation("outbox").await?;
     let listener = stack.listen("outbox").await?;
     let ticket = known_ticket(&organisation, "Approved").await?;
-    let journal = events(&organisation, &ticket, 1).await?;
-    let snapshot = key(&organisation, ItemKind::Snapshot(TicketId::parse(ticket.as_str())?))?;
+    let event = events(&organisation, &ticket, 1).await?.remove(0);
+    // An event of its own: SNS drops one that it accepted in the last five minutes.
+    let lost = Event { id: EventId::parse("in-the-journal-only")?, ..event };
+    let id = TicketId::parse(ticket.as_str())?;
+    let entry = key(&organisation, ItemKind::Journal(id.clone(), 1))?;
+    let text = automations::json::to_json(&[&lost]);
+    overwrite(&stack, &entry, "events", AttributeValue::S(text)).await?;
+    let snapshot = key(&organisation, ItemKind::Snapshot(id))?;
     overwrite(&stack, &snapshot, "unpublished", AttributeValue::N("1".to_owned())).await?;
     break_snapshot(&organisation, &ticket, "outbox").await?;
     organisation.webhook("ticket-updated", &ticket).await?;
     let mut received = Vec::new();
-    eventually("the event a second time", SOON, async || {
+    eventually("the event in the journal", SOON, async || {
         received.extend(listener.received().await?);
-        let times = received.iter().filter(|event| event.id == journal[0].id).count();
-        ensure!(times >= 2, "received {times} times");
+        ensure!(received.contains(&lost), "received {} others", received.len());
         Ok(())
     })
     .await?;
@@ -148,7 +153,7 @@ fn planned(organisation: &str, ticket: &str, id: &str) -> Result<PlannedAction> 
     let planned = json!({
         "id": format!("{id}.h.0"), "organisation": organisation, "event": id, "handler": "h",
         "decided_at": clock::now(), "attempt": 1,
-        "action": { "do": "add_label", "ticket": ticket, "label": "Settled" },
+        "action": { "do": "add_label", "ticket": ticket, "label": "Client" },
     });
     Ok(serde_json::from_value(planned)?)
 }
@@ -195,6 +200,7 @@ async fn an_action_of_an_unknown_kind_waits_and_other_groups_pass() -> Result<()
     let stack = Stack::found().await?;
     let organisation = stack.organisation("unknown-kind").await?;
     let ticket = known_ticket(&organisation, "Approved").await?;
+    let before = stack.depth(&stack.addresses.actions_dead_letters_queue).await?;
     let mut unknown: Value = serde_json::to_value(planned("unknown-kind", &ticket, "newer")?)?;
     unknown["action"] = json!({ "do": "archive", "ticket": ticket });
     send(&stack, unknown.to_string(), "newer", "newer").await?;
@@ -210,7 +216,7 @@ async fn an_action_of_an_unknown_kind_waits_and_other_groups_pass() -> Result<()
     let dead = stack.depth(&stack.addresses.actions_dead_letters_queue).await?;
     let queue = stack.queue_url(&stack.addresses.actions_queue).await?;
     stack.sqs.purge_queue().queue_url(queue).send().await?;
-    assert_eq!(dead, 0, "it is not dead-lettered within the hour");
+    assert_eq!(dead, before, "it is not dead-lettered within the hour");
     Ok(())
 }
 
