@@ -127,9 +127,10 @@ mod tests {
     #[test]
     fn nothing_is_injected_while_it_is_off_or_into_another_operation() {
         let mut injector = Injector::default();
+        let with = |on| Settings { on, rules: Some(vec![rule(1_000, 1)]), ..Settings::default() };
+        injector.set(with(false)).unwrap();
         assert!(injector.next(&call("SendMessage")).is_none());
-        let rules = Some(vec![rule(1_000, 1)]);
-        injector.set(Settings { on: true, rules, ..Settings::default() }).unwrap();
+        injector.set(with(true)).unwrap();
         assert!(injector.next(&call("ReceiveMessage")).is_none());
         assert!(injector.next(&call("SendMessage")).is_some());
         assert_eq!((injector.calls, injector.injected["slow"]), (3, 1));
