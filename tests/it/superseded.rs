@@ -20,7 +20,10 @@ const HANDLER: &str = "moves";
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The actions of a handler that is not deployed, decided on this event.
-fn planned(event: &Event, actions: impl IntoIterator<Item = Action>) -> Result<Vec<PlannedAction>> {
+pub(crate) fn planned(
+    event: &Event,
+    actions: impl IntoIterator<Item = Action>,
+) -> Result<Vec<PlannedAction>> {
     let planned = actions.into_iter().enumerate().map(|(position, action)| {
         Ok(PlannedAction {
             id: event.action_id(HANDLER, position)?,
@@ -40,7 +43,7 @@ fn planned(event: &Event, actions: impl IntoIterator<Item = Action>) -> Result<V
 }
 
 /// Sends actions to action-worker. Each call is a delivery of its own, as after the five minutes in which SQS deduplicates.
-async fn send(stack: &Stack, planned: &[PlannedAction]) -> Result<()> {
+pub(crate) async fn send(stack: &Stack, planned: &[PlannedAction]) -> Result<()> {
     let queue = stack.queue_url(&stack.addresses.actions_queue).await?;
     for planned in planned {
         let message = stack.sqs.send_message().queue_url(&queue).message_body(to_json(planned));
@@ -71,7 +74,8 @@ async fn logged(stack: &Stack, event_name: &str, planned: &PlannedAction) -> Res
     .await
 }
 
-async fn done(stack: &Stack, planned: &PlannedAction) -> Result<Done> {
+/// Waits for an action's record.
+pub(crate) async fn done(stack: &Stack, planned: &PlannedAction) -> Result<Done> {
     eventually("the record", SOON, async || {
         stack.store().done(&planned.organisation, &planned.id).await?.context("not done yet")
     })
@@ -79,7 +83,11 @@ async fn done(stack: &Stack, planned: &PlannedAction) -> Result<Done> {
 }
 
 /// The ticket in the last of its events, of which there are this many.
-async fn last(organisation: &Organisation<'_>, ticket: &str, count: usize) -> Result<(Event, Ticket)> {
+pub(crate) async fn last(
+    organisation: &Organisation<'_>,
+    ticket: &str,
+    count: usize,
+) -> Result<(Event, Ticket)> {
     let event = events(organisation, ticket, count).await?.pop().context("no event")?;
     published(organisation, ticket).await?;
     let ticket = event.ticket().context("no ticket")?.clone();
@@ -87,7 +95,7 @@ async fn last(organisation: &Organisation<'_>, ticket: &str, count: usize) -> Re
 }
 
 /// A person moves the ticket, and the enricher sees it as its `count`th event.
-async fn moves(
+pub(crate) async fn moves(
     organisation: &Organisation<'_>,
     ticket: &str,
     stage: &str,

@@ -30,13 +30,18 @@ fn key(organisation: &Organisation<'_>, kind: ItemKind) -> Result<ItemKey> {
     Ok(ItemKey::new(&OrganisationId::parse(organisation.name.as_str())?, kind))
 }
 
-async fn break_snapshot(organisation: &Organisation<'_>, ticket: &str, attribute: &str) -> Result<()> {
+/// Overwrites an attribute of a ticket's snapshot with what cannot be read.
+pub(crate) async fn break_snapshot(
+    organisation: &Organisation<'_>,
+    ticket: &str,
+    attribute: &str,
+) -> Result<()> {
     let key = key(organisation, ItemKind::Snapshot(TicketId::parse(ticket)?))?;
     overwrite(organisation.stack, &key, attribute, AttributeValue::S("{\"cut in ha".to_owned())).await
 }
 
-/// Waits until a ticket's item can be read.
-async fn healed(organisation: &Organisation<'_>, ticket: &str) -> Result<u64> {
+/// Waits until a ticket's item can be read; returns its version.
+pub(crate) async fn healed(organisation: &Organisation<'_>, ticket: &str) -> Result<u64> {
     eventually("a readable snapshot", SOON, async || {
         let known = organisation.known(ticket).await?.context("unknown")?;
         Ok(known.snapshot.ticket.version)

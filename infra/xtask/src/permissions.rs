@@ -24,7 +24,7 @@ pub(crate) struct Options {
 }
 
 /// As in `chaos`: what is received again is received soon, so that a run takes minutes.
-const PARAMETERS: &str = "WorkTimeout=6 WorkVisibilityTimeout=36";
+const PARAMETERS: &str = "WorkTimeout=6";
 
 /// Starts a stack, takes away the permissions one by one, stops the stack.
 pub(crate) fn run(options: &Options) -> Result<()> {

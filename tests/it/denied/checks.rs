@@ -1,7 +1,7 @@
 //! The kinds of checks.
 
 use super::case::Case;
-use super::{flows, intake, rotation};
+use super::{flows, history, intake, rotation};
 use anyhow::{Result, bail};
 
 /// How the loss of a permission is seen.
@@ -19,10 +19,16 @@ pub(super) enum Check {
     TokenUse,
     /// A run of the reconciler fails with this reason; the next one succeeds.
     Reconciler(&'static str),
+    /// A run of the reconciler cannot ask for the list queries: it says so and queues what is due; the next one asks for them.
+    Listing,
     /// A step of the rotation of the token whose name begins so fails; the rotation succeeds when it is done again.
     Rotation(&'static str),
     /// The function's message is retried with this reason; then the work is done.
     Work(&'static str),
+    /// The hint of a ticket with an unreadable snapshot is retried; then the snapshot is rebuilt.
+    Rebuild,
+    /// An action that was sent again is retried, and so is one whose ticket was changed since its decision; then both are performed.
+    Order,
     /// The worker's first step of a website lead is retried; then there is one contact and one ticket.
     Lead,
     /// A notice is retried; then the destination has it.
@@ -42,8 +48,11 @@ pub(super) async fn perform(case: &Case<'_>, check: &Check) -> Result<String> {
         Check::InboundWebhook => intake::inbound(case).await,
         Check::TokenUse => intake::token_use(case).await,
         Check::Reconciler(reason) => intake::reconciler(case, reason).await,
+        Check::Listing => intake::listing(case).await,
         Check::Rotation(token) => rotation::rotation(case, token).await,
         Check::Work(reason) => flows::work(case, reason, None).await,
+        Check::Rebuild => history::rebuild(case).await,
+        Check::Order => history::order(case).await,
         Check::Lead => flows::lead(case).await,
         Check::Notice => flows::notice(case).await,
         Check::DeadLetter => Box::pin(flows::dead_letter(case)).await,

@@ -102,7 +102,7 @@ async fn moved<'a>(
 }
 
 /// Waits until the function says that it failed, and if so that it could not set the delay of the retry.
-async fn fails(
+pub(super) async fn fails(
     case: &Case<'_>,
     function: &str,
     subject: &str,
@@ -234,7 +234,7 @@ async fn posted(organisation: &Organisation<'_>, url: &str) -> Result<String> {
     hint(&body)
 }
 
-fn hint(accepted: &Value) -> Result<String> {
+pub(super) fn hint(accepted: &Value) -> Result<String> {
     Ok(accepted["hint"].as_str().context("no hint")?.to_owned())
 }
 

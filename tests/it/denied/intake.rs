@@ -4,6 +4,8 @@ use super::case::{Case, Expected};
 use crate::inbound::declared;
 use crate::support::{SOON, events, known_ticket};
 use anyhow::{Context as _, Result, ensure};
+use automations::clock;
+use automations::id::OrganisationId;
 use end_to_end::stack::{Organisation, eventually};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -120,6 +122,43 @@ pub(super) async fn reconciler(case: &Case<'_>, reason: &str) -> Result<String> 
     })
     .await?;
     Ok(format!("the run fails, {reason}"))
+}
+
+/// What is due does not wait for the list queries, which the next run asks for.
+pub(super) async fn listing(case: &Case<'_>) -> Result<String> {
+    let organisation = case.organisation().await?;
+    let ticket = known_ticket(&organisation, "Approved").await?;
+    // Without a due ticket, so that the run knows of it from the table only.
+    let listed = case.stack.organisation(&format!("{}-listed", case.name)).await?;
+    let listed = OrganisationId::parse(listed.name)?;
+    let expected =
+        Expected { function: "reconciler", event: "reconcile.list_failed", reason: "table_rejected" };
+    let before = case.lines(expected, "").await?.len();
+    case.take_away(None).await?;
+    case.stack.store().add_listing(&listed).await?;
+    organisation.make_due(&ticket).await?;
+    let failed = run_reconciler(case).await?;
+    ensure!(failed.is_none(), "the run fails: {failed:?}");
+    case.says(expected, "", before).await?;
+    eventually("the check that was due", SOON, async || {
+        ensure!(next_check(&organisation, &ticket).await? > clock::now().as_millis(), "not yet");
+        Ok(())
+    })
+    .await?;
+    ensure!(!is_asked_for(case, &listed).await?, "the list query was asked for all the same");
+    case.give_back().await?;
+    let failed = run_reconciler(case).await?;
+    ensure!(failed.is_none(), "it still fails: {failed:?}");
+    ensure!(is_asked_for(case, &listed).await?, "the list query was not asked for");
+    case.stack.store().remove_listing(&listed).await?;
+    Ok(format!("the run goes on, {}", expected.reason))
+}
+
+/// Whether an organisation's list query was asked for; the claim is given back if its hint was not sent.
+async fn is_asked_for(case: &Case<'_>, organisation: &OrganisationId) -> Result<bool> {
+    let listings = case.stack.store().listings().await?;
+    let listing = listings.into_iter().find(|listing| listing.organisation == *organisation);
+    Ok(listing.context("the table does not know the organisation")?.listed_at.is_some())
 }
 
 /// Runs the reconciler; returns its error.

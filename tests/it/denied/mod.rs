@@ -4,6 +4,7 @@
 mod case;
 mod checks;
 mod flows;
+mod history;
 mod intake;
 mod permission;
 mod rotation;

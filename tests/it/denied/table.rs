@@ -17,7 +17,7 @@ const HANDLER: &str = "Role";
 const ANY: &str = "";
 
 /// The beginning of a role's id, the action, the end of the resource, and the check. The first row that fits is the one.
-const ROWS: [(&str, &str, &str, Check); 42] = [
+const ROWS: [(&str, &str, &str, Check); 47] = [
     (ANY, "logs:CreateLogStream", ANY, Check::None(LOG)),
     (ANY, "logs:PutLogEvents", ANY, Check::None(LOG)),
     (ANY, "xray:PutTraceSegments", ANY, Check::None(TRACE)),
@@ -41,6 +41,8 @@ const ROWS: [(&str, &str, &str, Check); 42] = [
     ("Roles.WebhookIngest", "secretsmanager:GetSecretValue", "/inbound-*", Check::InboundWebhook),
     ("Roles.WebhookIngest", "dynamodb:PutItem", "-store", Check::TokenUse),
     ("Roles.Reconciler", "dynamodb:Query", "/index/due", Check::Reconciler("table_rejected")),
+    ("Roles.Reconciler", "dynamodb:Query", "-store", Check::Listing),
+    ("Roles.Reconciler", "dynamodb:UpdateItem", "-store", Check::Listing),
     ("Roles.Reconciler", "sqs:SendMessage", "-hints", Check::Reconciler("queue_rejected")),
     ("Roles.Reconciler", "sqs:GetQueueAttributes", "-hints", Check::Reconciler("queue_rejected")),
     (ROTATOR, "secretsmanager:DescribeSecret", "/api-token-??????", Check::Rotation("api")),
@@ -58,12 +60,15 @@ const ROWS: [(&str, &str, &str, Check); 42] = [
     (ENRICHER, "sqs:SendMessage", "-hints-dead-letters", Check::DeadLetter),
     (ENRICHER, "dynamodb:BatchGetItem", "-store", Check::Work("table_rejected")),
     (ENRICHER, "dynamodb:PutItem", "-store", Check::Work("table_rejected")),
+    (ENRICHER, "dynamodb:Query", "-store", Check::Rebuild),
     (ENRICHER, "dynamodb:UpdateItem", "-store", Check::Work("table_rejected")),
     (ENRICHER, "sns:Publish", "-events.fifo", Check::Work("publish_failed")),
     (ENRICHER, "secretsmanager:GetSecretValue", "/api-token-??????", Check::Work("secret_access_denied")),
     (WORKER, "sqs:GetQueueAttributes", ANY, Check::None(POLLER)),
     (WORKER, "sqs:ChangeMessageVisibility", "-actions.fifo", Check::Delay("dynamodb:UpdateItem", "-store")),
     (WORKER, "sqs:SendMessage", "-actions-dead-letters.fifo", Check::DeadLetter),
+    (WORKER, "dynamodb:BatchGetItem", "-store", Check::Order),
+    (WORKER, "dynamodb:Query", "-store", Check::Order),
     (WORKER, "dynamodb:GetItem", "-store", Check::Lead),
     (WORKER, "dynamodb:PutItem", "-store", Check::Work("table_rejected")),
     (WORKER, "dynamodb:UpdateItem", "-store", Check::Work("table_rejected")),
