@@ -7,9 +7,12 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::error::Category;
 use serde_path_to_error::{Path, Segment};
+use uuid::Uuid;
 
 /// Our ids are not longer than this.
 const MAX_ID: usize = 160;
+/// A UUID with its hyphens (RFC 9562, section 4).
+const UUID_LENGTH: usize = 36;
 /// Names of our fields are not longer than this.
 const MAX_NAME: usize = 40;
 
@@ -78,7 +81,8 @@ pub fn to_json<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).expect("our own types serialise")
 }
 
-/// The id of the hint, event or action in a message, for its log lines; `None` if it may be another value.
+/// The id of the hint, event or action in a message, for its log lines; `None` if it may be another value. All our ids begin with
+/// a UUID; a word alone could be a person's name in a message that is not what it should be.
 pub(crate) fn subject_id(text: &str) -> Option<String> {
     #[derive(Deserialize)]
     struct Named {
@@ -86,7 +90,8 @@ pub(crate) fn subject_id(text: &str) -> Option<String> {
     }
     let Named { id } = from_json(text.as_bytes()).ok()?;
     let is_id = |character: char| character.is_ascii_alphanumeric() || "-._".contains(character);
-    (id.len() <= MAX_ID && id.chars().all(is_id)).then_some(id)
+    let is_ours = id.get(..UUID_LENGTH).is_some_and(|start| Uuid::try_parse(start).is_ok());
+    (is_ours && id.len() <= MAX_ID && id.chars().all(is_id)).then_some(id)
 }
 
 #[cfg(test)]
@@ -96,8 +101,17 @@ mod tests {
 
     #[test]
     fn a_message_is_named_by_the_id_of_what_it_carries() {
-        assert_eq!(subject_id(r#"{"id": "e-1.h.0", "action": {}}"#).as_deref(), Some("e-1.h.0"));
-        for unnamed in ["", "[]", "{}", r#"{"id": 7}"#, r#"{"id": "Jane Citizen"}"#] {
+        let id = "4dbf2b35-2ea1-5684-892f-b7b46b026be1.label-on-new-ticket.0";
+        let message = format!(r#"{{"id": "{id}", "action": {{}}}}"#);
+        assert_eq!(subject_id(&message).as_deref(), Some(id));
+        for unnamed in [
+            "",
+            "[]",
+            "{}",
+            r#"{"id": 7}"#,
+            r#"{"id": "Jane"}"#,
+            r#"{"id": "4dbf2b35-2ea1-5684-892f-b7b46b026be1 Jane"}"#,
+        ] {
             assert_eq!(subject_id(unnamed), None, "{unnamed}");
         }
     }

@@ -73,7 +73,12 @@ async fn the_second_event_of_a_ticket_is_decided_after_the_first_which_failed_tw
         Ok(())
     })
     .await?;
-    assert_eq!(hosted.settings().all(), [2, 2, 2, 3, 4]);
+    // A later check may also find the label of the deployed handler, which is another event of that version.
+    let mut calls = hosted.settings().all();
+    assert_eq!(calls[..3], [2, 2, 2], "the first fails twice, and then it is decided: {calls:?}");
+    assert!(calls.is_sorted(), "{calls:?}");
+    calls.dedup();
+    assert_eq!(calls, [2, 3, 4]);
     Ok(())
 }
 

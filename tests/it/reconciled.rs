@@ -5,6 +5,7 @@ use crate::support::{
 };
 use anyhow::{Context as _, Result, ensure};
 use automations::clock::{self, Timestamp};
+use automations::id::EventId;
 use automations::model::event::Cause;
 use automations::store::Version;
 use automations::telemetry::EventName;

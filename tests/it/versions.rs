@@ -72,7 +72,7 @@ async fn a_versions_description_has_room_for_the_longest_values() -> Result<()> 
 
 impl Parameter {
     fn longest(&self) -> Option<usize> {
-        let words = self.allowed_values.iter().filter_map(|word| Some(word.as_str()?.len()));
+        let words = self.allowed_values.iter().map(|word| word.to_string().trim_matches('"').len());
         self.max_length.or_else(|| Some(self.max_value?.to_string().len())).or_else(|| words.max())
     }
 }

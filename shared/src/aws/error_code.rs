@@ -7,7 +7,8 @@ use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 /// The codes with which AWS asks for fewer requests, or for the same one later, with HTTP 400 (the services' API references,
 /// "Common errors"; Amazon DynamoDB Developer Guide, "Error handling"). Those in the second part are reasons of a cancelled
 /// transaction (Amazon DynamoDB API Reference, `TransactWriteItems`).
-const WAIT: [&str; 17] = [
+const WAIT: [&str; 18] = [
+    "KMS.ThrottlingException",
     "KMSThrottling",
     "KMSThrottlingException",
     "LimitExceededException",
