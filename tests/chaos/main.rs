@@ -146,11 +146,23 @@ async fn make_tickets(organisations: &[Organisation<'_>], count: usize) -> Resul
 /// Moves the ticket into or out of the handler's stage, as a person would, and sometimes removes its labels.
 async fn change(organisation: &Organisation<'_>, ticket: &str, random: &mut Rng) -> Result<()> {
     let stages = ["Settled", "Settled", "Approved", "Application"];
-    let mut fields = json!({ "stage": stages[random.usize(..stages.len())] });
+    let mut fields = saved(stages[random.usize(..stages.len())], random);
     if random.u8(..4) == 0 {
         fields["labels"] = json!([]);
     }
     organisation.change(ticket, fields).await.map(drop)
+}
+
+/// What a person saves: the stage, and with it other fields, so that a version has several events.
+fn saved(stage: &str, random: &mut Rng) -> serde_json::Value {
+    let clients: Vec<String> =
+        (0..4).filter(|_| random.bool()).map(|number| format!("contact-{number}")).collect();
+    json!({
+        "stage": stage,
+        "idOwner": format!("owner-{}", random.u8(..3)),
+        "values": { "onceOff": u32::from(random.u8(1..9)) * 100_000 },
+        "idClients": clients,
+    })
 }
 
 /// Moves a few tickets to a stage, to another, and back, within seconds. Returns the number of changes.
@@ -165,7 +177,7 @@ async fn burst(
         if random.bool() { ["Approved", "Settled", "Approved"] } else { ["Settled", "Approved", "Settled"] };
     for stage in stages {
         for (organisation, ticket) in &chosen {
-            organisations[*organisation].change(ticket, json!({ "stage": stage })).await?;
+            organisations[*organisation].change(ticket, saved(stage, random)).await?;
         }
         disruption::pause(random.u64(200..1_200)).await;
     }
