@@ -32,9 +32,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     take_away(&running, options)
 }
 
-/// The same with a few permissions, on a stack that runs.
-pub(crate) fn sample(running: &Running, count: u32) -> Result<()> {
-    take_away(running, &Options { sample: Some(count), seed: None, only: None })
+/// The same with a few permissions.
+pub(crate) fn sample(count: u32) -> Result<()> {
+    run(&Options { sample: Some(count), seed: None, only: None })
 }
 
 fn take_away(running: &Running, options: &Options) -> Result<()> {
