@@ -20,8 +20,6 @@ pub(crate) struct Counts {
     pub(crate) calls: u64,
     /// Faults, by the name of the rule.
     pub(crate) injected: BTreeMap<String, u64>,
-    /// Events that are not on the bus yet.
-    pub(crate) held_back: u64,
 }
 
 impl AwsFaults {

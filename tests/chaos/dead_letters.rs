@@ -66,8 +66,7 @@ impl DeadLetters {
             }
             self.actions.insert(id);
         } else if let Ok(event) = from_json::<Value>(body.as_bytes()) {
-            // In EventBridge's envelope, or bare.
-            let id = event.pointer("/detail/id").or(event.get("id")).and_then(Value::as_str);
+            let id = event.get("id").and_then(Value::as_str);
             let handler = queue.trim_end_matches(".fifo").trim_end_matches("-dead-letters");
             self.events.extend(id.map(|id| (handler.to_owned(), id.to_owned())));
         }
@@ -89,17 +88,14 @@ mod tests {
     }
 
     #[test]
-    fn an_event_explains_the_actions_of_its_own_handler_in_and_out_of_an_envelope() {
-        for (queue, body) in [
-            ("h-dead-letters", json!({ "id": "envelope", "detail": { "id": "e" } })),
-            ("h-dead-letters.fifo", json!({ "id": "e", "type": "ticket.stage_changed" })),
-        ] {
-            let found =
-                DeadLetters::of(&[dead_letter(queue, &body, "retries_exhausted", "queue_unavailable")]);
-            assert!(found.explain("h", "e", "e.h.0"), "{queue}");
-            assert!(!found.explain("other", "e", "e.other.0"), "{queue}");
-            assert!(found.untried.is_empty());
-        }
+    fn an_event_explains_the_actions_of_its_own_handler() {
+        let event = json!({ "id": "e", "type": "ticket.stage_changed" });
+        let dead_letter =
+            dead_letter("h-dead-letters.fifo", &event, "retries_exhausted", "queue_unavailable");
+        let found = DeadLetters::of(&[dead_letter]);
+        assert!(found.explain("h", "e", "e.h.0"));
+        assert!(!found.explain("other", "e", "e.other.0"));
+        assert!(found.untried.is_empty());
     }
 
     #[test]

@@ -102,17 +102,17 @@ async fn main() -> Result<ExitCode> {
             say(&format!("  … {done} of {} changes", arguments.events));
         }
         if done / 5 > before / 5 {
-            wait(&stack, &queues, &disruption, MAX_IN_FLIGHT.max(tickets.len())).await?;
+            wait(&stack, &queues, MAX_IN_FLIGHT.max(tickets.len())).await?;
         }
     }
     disruption.stop().await?;
     say("\n  no more disruptions; waiting for empty queues");
     for _ in 0..3 {
         // The reconciler finds changes whose webhook was lost. The tickets are made due, so that it finds them now.
-        wait(&stack, &queues, &disruption, 0).await?;
+        wait(&stack, &queues, 0).await?;
         reconcile(&stack, &organisations, &tickets).await?;
     }
-    wait(&stack, &queues, &disruption, 0).await?;
+    wait(&stack, &queues, 0).await?;
     let verdict = Verdict::of(&stack, &organisations, &tickets, &disruption).await?;
     let mut out = std::io::stdout().lock();
     if arguments.json {
@@ -189,12 +189,11 @@ fn urls(organisation: &Organisation<'_>) -> serde_json::Value {
     actions.map(|action| (action.to_owned(), json!(organisation.webhook_url(action)))).into_iter().collect()
 }
 
-async fn wait(stack: &Stack, queues: &Queues, disruption: &Disruption<'_>, max: usize) -> Result<()> {
+async fn wait(stack: &Stack, queues: &Queues, max: usize) -> Result<()> {
     let mut reported = Instant::now();
     eventually("empty queues", TIMEOUT, async || {
         let webhooks = stack.control(Method::GET, "pending-webhooks", &json!({})).await?;
-        let held_back = disruption.aws_faults.counts().await?.held_back;
-        let depth = webhooks["pending"].as_u64().unwrap_or(0) + held_back + queues.depth(stack).await?;
+        let depth = webhooks["pending"].as_u64().unwrap_or(0) + queues.depth(stack).await?;
         if reported.elapsed() > Duration::from_secs(10) {
             say(&format!("  … {depth} messages are in flight"));
             reported = Instant::now();

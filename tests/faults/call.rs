@@ -11,7 +11,6 @@ use serde_json::Value;
 pub(crate) enum Service {
     Sqs,
     Sns,
-    Events,
     DynamoDb,
     SecretsManager,
 }
@@ -44,7 +43,6 @@ impl Call {
         if let Some((prefix, operation)) = text("x-amz-target").and_then(|target| target.split_once('.')) {
             let service = match prefix {
                 "AmazonSQS" => Service::Sqs,
-                "AWSEvents" => Service::Events,
                 "DynamoDB_20120810" => Service::DynamoDb,
                 "secretsmanager" => Service::SecretsManager,
                 _ => return None,

@@ -6,9 +6,7 @@ use serde_json::{Value, json};
 /// An entry that was taken out of a call.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Taken {
-    /// Where it was, from 0.
-    index: usize,
-    /// Its id; empty for `EventBridge`, whose entries have none.
+    /// Its id.
     id: String,
     /// A call with nothing but this entry.
     pub(crate) alone: Call,
@@ -68,14 +66,13 @@ pub(crate) fn take(call: &mut Call, index: usize) -> Option<Taken> {
             (id, Body::Form(alone))
         }
     };
-    Some(Taken { index, id, alone: Call { service, operation, body } })
+    Some(Taken { id, alone: Call { service, operation, body } })
 }
 
 /// The response to a batch without entries, which no service accepts: every one was taken out.
 pub(crate) fn response_without_entries(service: Service) -> String {
     match service {
         Service::Sqs => json!({ "Successful": [], "Failed": [] }).to_string(),
-        Service::Events => json!({ "FailedEntryCount": 0, "Entries": [] }).to_string(),
         Service::Sns => {
             "<PublishBatchResponse xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\"><PublishBatchResult>\
             <Successful></Successful><Failed></Failed></PublishBatchResult><ResponseMetadata><RequestId>0\
@@ -88,7 +85,7 @@ pub(crate) fn response_without_entries(service: Service) -> String {
 
 /// The response with the entry that was taken out as failed; none if it is not a response to a batch.
 pub(crate) fn with_failed(response: &str, taken: &Taken, code: &str) -> Option<String> {
-    let Taken { index, id, alone } = taken;
+    let Taken { id, alone } = taken;
     let message = "injected by the fault proxy";
     match alone.service {
         Service::Sqs => {
@@ -97,9 +94,6 @@ pub(crate) fn with_failed(response: &str, taken: &Taken, code: &str) -> Option<S
             let entry = json!({ "Id": id, "Code": code, "SenderFault": false, "Message": message });
             failed.as_array_mut()?.push(entry);
             Some(json.to_string())
-        }
-        Service::Events => {
-            with_event(response, *index, json!({ "ErrorCode": code, "ErrorMessage": message }))
         }
         Service::Sns => {
             let member = format!(
@@ -118,21 +112,6 @@ pub(crate) fn with_failed(response: &str, taken: &Taken, code: &str) -> Option<S
     }
 }
 
-/// `EventBridge`'s response with the entry that was taken out as accepted.
-pub(crate) fn with_accepted(response: &str, taken: &Taken) -> Option<String> {
-    with_event(response, taken.index, json!({ "EventId": uuid::Uuid::new_v4() }))
-}
-
-/// "Entries in the response are in the same order as the entries in the request."
-fn with_event(response: &str, index: usize, entry: Value) -> Option<String> {
-    let mut json: Value = serde_json::from_str(response).ok()?;
-    let entries = json.get_mut("Entries")?.as_array_mut()?;
-    entries.insert(index.min(entries.len()), entry);
-    let failed = entries.iter().filter(|entry| entry.get("ErrorCode").is_some()).count();
-    *json.get_mut("FailedEntryCount")? = json!(failed);
-    Some(json.to_string())
-}
-
 /// The number, from 1, and the rest of a name of an entry of SNS.
 fn member(name: &str) -> Option<(usize, &str)> {
     let (number, part) = name.strip_prefix(MEMBER)?.split_once('.')?;
@@ -143,9 +122,14 @@ fn member(name: &str) -> Option<(usize, &str)> {
 mod tests {
     use super::*;
 
-    fn json_call(service: Service, entries: &Value) -> Call {
+    fn sqs(entries: &Value) -> Call {
         let body = Body::Json(json!({ "QueueUrl": "q", "Entries": entries }));
-        Call { service, operation: "Batch".to_owned(), body }
+        Call { service: Service::Sqs, operation: "SendMessageBatch".to_owned(), body }
+    }
+
+    fn sns(form: &str) -> Call {
+        let fields = form_urlencoded::parse(form.as_bytes()).into_owned().collect();
+        Call { service: Service::Sns, operation: "PublishBatch".to_owned(), body: Body::Form(fields) }
     }
 
     fn bodies(call: &Call) -> Value {
@@ -154,7 +138,7 @@ mod tests {
 
     #[test]
     fn an_entry_of_sqs_is_not_sent_and_is_reported_as_failed() {
-        let mut call = json_call(Service::Sqs, &json!([{ "Id": "0" }, { "Id": "1" }, { "Id": "2" }]));
+        let mut call = sqs(&json!([{ "Id": "0" }, { "Id": "1" }, { "Id": "2" }]));
         let taken = take(&mut call, 1).unwrap();
         assert_eq!(bodies(&call), json!([{ "Id": "0" }, { "Id": "2" }]));
         assert_eq!(bodies(&taken.alone), json!([{ "Id": "1" }]));
@@ -167,27 +151,10 @@ mod tests {
     }
 
     #[test]
-    fn an_event_keeps_its_position_in_the_response() {
-        let mut call = json_call(Service::Events, &json!([{ "Detail": "a" }, { "Detail": "b" }]));
-        let taken = take(&mut call, 0).unwrap();
-        let response = json!({ "FailedEntryCount": 0, "Entries": [{ "EventId": "of b" }] }).to_string();
-        let failed: Value =
-            serde_json::from_str(&with_failed(&response, &taken, "InternalFailure").unwrap()).unwrap();
-        assert_eq!(failed["FailedEntryCount"], 1);
-        assert_eq!(failed["Entries"][0]["ErrorCode"], "InternalFailure");
-        assert_eq!(failed["Entries"][1]["EventId"], "of b");
-        let accepted: Value = serde_json::from_str(&with_accepted(&response, &taken).unwrap()).unwrap();
-        assert_eq!(accepted["FailedEntryCount"], 0);
-        assert!(accepted["Entries"][0]["EventId"].is_string());
-    }
-
-    #[test]
     fn a_message_of_sns_is_not_published_and_the_later_ones_move_up() {
         let form = "TopicArn=t&PublishBatchRequestEntries.member.1.Id=a&PublishBatchRequestEntries.member.1.Message=A\
             &PublishBatchRequestEntries.member.2.Id=b&PublishBatchRequestEntries.member.2.Message=B";
-        let fields = form_urlencoded::parse(form.as_bytes()).into_owned().collect();
-        let mut call =
-            Call { service: Service::Sns, operation: "PublishBatch".to_owned(), body: Body::Form(fields) };
+        let mut call = sns(form);
         assert_eq!(count(&call), 2);
         let taken = take(&mut call, 0).unwrap();
         let expected = "TopicArn=t&PublishBatchRequestEntries.member.1.Id=b&PublishBatchRequestEntries.member.1.Message=B";
@@ -207,11 +174,12 @@ mod tests {
 
     #[test]
     fn a_batch_of_which_every_entry_is_taken_gets_a_response_too() {
-        for service in [Service::Sqs, Service::Events] {
-            let mut call = json_call(service, &json!([{ "Id": "0" }]));
+        let single = "TopicArn=t&PublishBatchRequestEntries.member.1.Id=0";
+        for mut call in [sqs(&json!([{ "Id": "0" }])), sns(single)] {
             let taken = take(&mut call, 0).unwrap();
             assert_eq!(count(&call), 0);
-            assert!(with_failed(&response_without_entries(service), &taken, "x").unwrap().contains('x'));
+            let response = with_failed(&response_without_entries(call.service), &taken, "Throttled").unwrap();
+            assert!(response.contains("Throttled"), "{response}");
         }
     }
 }

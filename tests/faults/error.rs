@@ -40,7 +40,6 @@ pub(crate) fn response(
 fn namespace(service: Service) -> Option<&'static str> {
     match service {
         Service::Sqs => Some("com.amazonaws.sqs"),
-        Service::Events => Some("com.amazonaws.events"),
         Service::DynamoDb => Some("com.amazonaws.dynamodb.v20120810"),
         Service::SecretsManager => Some("com.amazonaws.secretsmanager"),
         Service::Sns => None,

@@ -3,7 +3,7 @@
 //! | request | does |
 //! |---|---|
 //! | `PUT /_faults` | begins anew: `{"on": true, "seed": 1, "times": 1.0, "rules": [...]}`; without `rules`, those of rules.yaml |
-//! | `GET /_faults` | the number of calls, of those with a fault by rule, and of events that are still held back |
+//! | `GET /_faults` | the number of calls, and of those with a fault by rule |
 
 use crate::call::{Call, Service};
 use crate::injector::{Injector, Settings};
@@ -22,7 +22,6 @@ use fastrand::Rng;
 use futures::stream;
 use serde_json::{Value, json};
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -32,22 +31,19 @@ struct Proxy {
     engine: String,
     client: reqwest::Client,
     injector: Arc<Mutex<Injector>>,
-    held_back: Arc<AtomicUsize>,
 }
 
 /// The proxy in front of the engine at this address.
 pub(crate) fn server(engine: String) -> Result<Router> {
     // The engine closes idle connections after 5 s; a request on a closed one would be a fault that no rule has.
     let client = reqwest::Client::builder().no_gzip().pool_idle_timeout(Duration::from_secs(2)).build()?;
-    let (injector, held_back) = (Arc::default(), Arc::default());
-    let proxy = Proxy { engine, client, injector, held_back };
+    let proxy = Proxy { engine, client, injector: Arc::default() };
     Ok(Router::new().route("/_faults", get(counts).put(set)).fallback(forward).with_state(proxy))
 }
 
 async fn counts(State(proxy): State<Proxy>) -> Json<Value> {
-    let held_back = proxy.held_back.load(Ordering::SeqCst);
     let injector = proxy.injector();
-    Json(json!({ "calls": injector.calls, "injected": injector.injected, "held_back": held_back }))
+    Json(json!({ "calls": injector.calls, "injected": injector.injected }))
 }
 
 async fn set(State(proxy): State<Proxy>, Json(settings): Json<Settings>) -> (StatusCode, String) {
@@ -74,7 +70,6 @@ async fn forward(
 }
 
 /// A request without its body.
-#[derive(Clone)]
 struct Request {
     method: Method,
     uri: Uri,
@@ -141,16 +136,6 @@ impl Proxy {
                 let reply = self.send_rest(request, &call).await;
                 reply.changed(|body| entries::with_failed(body, &taken, &code)).into_response()
             }
-            Fault::HeldBack { ms: (from, to) } => {
-                let index = random.usize(..entries::count(&call).max(1));
-                let Some(taken) = entries::take(&mut call, index) else {
-                    return self.send(request, call.to_bytes()).await.into_response();
-                };
-                let reply = self.send_rest(request, &call).await;
-                let reply = reply.changed(|body| entries::with_accepted(body, &taken));
-                self.send_later(request.clone(), taken.alone, random.u64(from..=to));
-                reply.into_response()
-            }
             Fault::SentTwice => {
                 let again = one_of(&call, &mut random);
                 let reply = self.send(request, call.to_bytes()).await;
@@ -181,16 +166,6 @@ impl Proxy {
         } else {
             self.send(request, call.to_bytes()).await
         }
-    }
-
-    fn send_later(&self, request: Request, call: Call, millis: u64) {
-        let proxy = self.clone();
-        self.held_back.fetch_add(1, Ordering::SeqCst);
-        tokio::spawn(async move {
-            pause(millis).await;
-            proxy.send(&request, call.to_bytes()).await;
-            proxy.held_back.fetch_sub(1, Ordering::SeqCst);
-        });
     }
 }
 
@@ -327,7 +302,7 @@ mod tests {
         assert!(send_batch(&url, "q").await.is_err());
         assert_eq!(received.lock().unwrap().len(), 1);
         let counts = reqwest::get(format!("{url}/_faults")).await.unwrap().json::<Value>().await.unwrap();
-        assert_eq!(counts, json!({ "calls": 1, "injected": { "x": 1 }, "held_back": 0 }));
+        assert_eq!(counts, json!({ "calls": 1, "injected": { "x": 1 } }));
     }
 
     #[tokio::test]

@@ -39,8 +39,6 @@ pub(crate) enum Fault {
     SentTwice,
     /// One message to a standard queue is delivered later, by a number of seconds in this range.
     Delayed { seconds: (u64, u64) },
-    /// One event is put on the bus later, by a number of milliseconds in this range.
-    HeldBack { ms: (u64, u64) },
     /// Some keys of a batch are not read, and the response says so.
     KeysUnprocessed,
     /// A transaction has no effect, for one of these reasons or none for each of its items.
@@ -67,7 +65,7 @@ impl Rule {
             && is_named
             && match &self.fault {
                 Fault::Error { .. } | Fault::ResponseLost | Fault::Slow { .. } => true,
-                Fault::EntryFails { .. } | Fault::HeldBack { .. } => entries::count(call) > 0,
+                Fault::EntryFails { .. } => entries::count(call) > 0,
                 Fault::SentTwice | Fault::Delayed { .. } => call.is_to_standard_queue(),
                 // DynamoDB processes at least one key, or responds with an error.
                 Fault::KeysUnprocessed => dynamodb::count_keys(call) > 1,
