@@ -25,18 +25,9 @@ struct ActionOutline {
     kind: String,
 }
 
-/// An event in the envelope of EventBridge.
-#[derive(Deserialize)]
-struct Wrapped {
-    detail: Outline,
-}
-
 /// Whether this JSON is an event or an action of a kind that this version does not know.
 pub fn is_unknown_kind(text: &[u8]) -> bool {
-    let outline = json::from_json::<Outline>(text);
-    outline
-        .or_else(|_other| json::from_json::<Wrapped>(text).map(|wrapped| wrapped.detail))
-        .is_ok_and(is_unknown)
+    json::from_json::<Outline>(text).is_ok_and(is_unknown)
 }
 
 /// Whether this JSON is a list of events, one of them of a kind that this version does not know.
@@ -67,8 +58,7 @@ mod tests {
     fn every_kind_of_ours_is_known() {
         for event in testing::one_of_each() {
             assert!(!is_unknown_kind(to_json(&event).as_bytes()), "{}", event.kind.name());
-            let wrapped = json!({ "id": "e", "detail": event });
-            assert!(!unknown(&wrapped) && !has_unknown_kind(json!([event]).to_string().as_bytes()));
+            assert!(!has_unknown_kind(json!([event]).to_string().as_bytes()));
         }
         let action = json!({ "id": "e.h.0", "organisation": "north", "action": { "do": "add_label" } });
         assert!(!unknown(&action), "a known kind whose content is wrong is malformed");
@@ -79,7 +69,7 @@ mod tests {
     fn an_event_or_an_action_of_a_newer_version_is_of_an_unknown_kind() {
         let action = json!({ "id": "e.h.0", "organisation": "north", "action": { "do": "archive", "x": 1 } });
         let event = json!({ "id": "e-1", "organisation": "north", "type": "ticket.archived", "ticket": {} });
-        assert!(unknown(&action) && unknown(&event) && unknown(&json!({ "detail": event })));
+        assert!(unknown(&action) && unknown(&event));
         assert!(has_unknown_kind(json!([testing::stage_changed("a", "b"), event]).to_string().as_bytes()));
     }
 

@@ -3,17 +3,14 @@
 use automations::model::resent::Resent;
 use serde_json::{Value, json};
 
-/// The body with the field `resent`, of an action, or of an event, bare or in its envelope. A hint, and what is not a JSON object,
-/// is sent as it is. `owner` is as for [`super::Content`].
+/// The body with the field `resent`, of an action or an event. A hint, and what is not a JSON object, is sent as it is.
+/// `owner` is as for [`super::Content`].
 pub(super) fn marked(body: &str, owner: &str, resent: Resent) -> String {
     if owner == "hints" {
         return body.to_owned();
     }
     let Ok(mut message) = serde_json::from_str::<Value>(body) else { return body.to_owned() };
-    let path = if message.pointer("/detail").is_some_and(Value::is_object) { "/detail" } else { "" };
-    let Some(fields) = message.pointer_mut(path).and_then(Value::as_object_mut) else {
-        return body.to_owned();
-    };
+    let Some(fields) = message.as_object_mut() else { return body.to_owned() };
     let before = fields.get("resent").and_then(|before| serde_json::from_value(before.clone()).ok());
     let resent = match before {
         // The ids of its actions are made of that time.
@@ -65,17 +62,11 @@ mod tests {
     }
 
     #[test]
-    fn an_event_says_it_bare_and_in_its_envelope_and_is_otherwise_the_same() {
+    fn an_event_says_it_and_is_otherwise_the_same() {
         let event = serde_json::to_value(stage_changed("Approved", "Settled")).unwrap();
-        let wrapped = json!({ "detail-type": "ticket.stage_changed", "detail": event });
-        for (body, path) in [(event, "/resent"), (wrapped, "/detail/resent")] {
-            let sent: Value = serde_json::from_str(&marked(&body.to_string(), "my-handler", at(5))).unwrap();
-            assert_eq!(sent.pointer(path), Some(&json!(at(5))));
-            let mut without = sent.clone();
-            let parent = path.trim_end_matches("/resent");
-            without.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove("resent");
-            assert_eq!(without, body);
-        }
+        let mut sent: Value = serde_json::from_str(&marked(&event.to_string(), "my-handler", at(5))).unwrap();
+        assert_eq!(sent.as_object_mut().unwrap().remove("resent"), Some(json!(at(5))));
+        assert_eq!(sent, event);
     }
 
     #[test]
