@@ -357,7 +357,7 @@ fn ministack(name: &str, port: u16, for_functions: u16, log_level: &str) -> Resu
         .env("AUTH", "true")
         .env(
             "SERVICES",
-            "sqs,sns,secretsmanager,dynamodb,events,scheduler,lambda,cloudformation,s3,iam,sts,logs,monitoring",
+            "sqs,sns,secretsmanager,dynamodb,scheduler,lambda,cloudformation,s3,iam,sts,logs,monitoring",
         );
     Ok(ministack)
 }

@@ -46,14 +46,14 @@ mod tests {
 ResourceStatus           ResourceType             LogicalResourceId        ResourceStatusReason
 ---------------------------------------------------------------------------------------------------
 CREATE_IN_PROGRESS       AWS::SQS::Queue          EventsOne                -
-UPDATE_FAILED            AWS::Events::Rule        RuleReviewAfterSettle    Event pattern is not
-                                                  ment                     valid. Reason: Invalid
+UPDATE_FAILED            AWS::SNS::Subscription   SubscriptionReviewAft    Invalid parameter:
+                                                  erSettlement             FilterPolicy: Invalid
                                                                            JSON
 UPDATE_ROLLBACK_IN_PRO   AWS::CloudFormation::S   automations              x
 ";
         assert_eq!(
             first_failure(log).unwrap(),
-            "RuleReviewAfterSettlement: Event pattern is not valid. Reason: Invalid JSON"
+            "SubscriptionReviewAfterSettlement: Invalid parameter: FilterPolicy: Invalid JSON"
         );
         assert_eq!(first_failure("no table"), None);
         assert_eq!(first_failure("UPDATE_FAILED without a header"), None);
