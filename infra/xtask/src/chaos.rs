@@ -4,7 +4,7 @@ use crate::ports::Ports;
 use crate::project::{binary, command};
 use crate::stack::{Running, found_by};
 use crate::template::Template;
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::Args;
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -58,6 +58,6 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode> {
     found_by(&mut chaos, &running.place());
     chaos.env("MINISTACK_PID", running.engine()).args(arguments);
     chaos.env("FAULT_PROXY", running.faults().unwrap_or_default());
-    let status = chaos.status().context("the chaos test cannot be started; run the command again")?;
-    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let is_good = running.to_its_end("chaos", &mut chaos)?;
+    Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
