@@ -156,7 +156,7 @@ async fn change(organisation: &Organisation<'_>, ticket: &str, random: &mut Rng)
 /// What a person saves: the stage, and with it other fields, so that a version has several events.
 fn saved(stage: &str, random: &mut Rng) -> serde_json::Value {
     let clients: Vec<String> =
-        (0..4).filter(|_| random.bool()).map(|number| format!("contact-{number}")).collect();
+        (0..2).filter(|_| random.bool()).map(|number| format!("contact-{number}")).collect();
     json!({
         "stage": stage,
         "idOwner": format!("owner-{}", random.u8(..3)),
