@@ -118,7 +118,8 @@ fn end_to_end() -> Result<()> {
     drop(running);
     permissions::sample(12)?;
     say("\n— chaos, a small run");
-    let small = ["--seed", "7", "--tickets", "20", "--events", "120", "--kills", "30"].map(OsString::from);
+    let small = ["--seed", "7", "--tickets", "20", "--events", "120", "--kills", "30", "--aws-faults", "0.4"]
+        .map(OsString::from);
     if chaos::run(&small)? != ExitCode::SUCCESS {
         bail!("an effect was lost, duplicated or out of order; see .local/log/chaos-ministack.log");
     }
