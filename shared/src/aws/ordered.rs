@@ -84,6 +84,13 @@ fn next_round<T>(
     round
 }
 
+/// Sets the result of the entry with this id, which is its position in the request. An id that is not of the request is ignored.
+pub(crate) fn set_result<E>(results: &mut [Result<(), E>], id: &str, result: Result<(), E>) {
+    if let Some(slot) = id.parse::<usize>().ok().and_then(|position| results.get_mut(position)) {
+        *slot = result;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,7 @@
 
 use crate::aws;
 use crate::aws::ErrorCode;
-use crate::aws::ordered::{BatchLimits, Entry, send_in_order};
+use crate::aws::ordered::{BatchLimits, Entry, send_in_order, set_result};
 use crate::failure::{Failure, Remedy};
 use crate::id::OrganisationId;
 use crate::model::message_group::MessageGroup;
@@ -183,12 +183,6 @@ impl Queue {
 fn trace_attributes(trace: &TraceHeader) -> Option<HashMap<SystemAttribute, MessageSystemAttributeValue>> {
     let value = MessageSystemAttributeValue::builder().data_type("String").string_value(trace.as_str());
     Some(HashMap::from([(SystemAttribute::AwsTraceHeader, value.build().ok()?)]))
-}
-
-fn set_result(results: &mut [Result<(), Error>], id: &str, result: Result<(), Error>) {
-    if let Some(slot) = id.parse::<usize>().ok().and_then(|position| results.get_mut(position)) {
-        *slot = result;
-    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! No other file knows that events travel by SNS: docs/decisions/0035 says which engine could replace it.
 
 use crate::aws::ErrorCode;
-use crate::aws::ordered::{BatchLimits, Entry, send_in_order};
+use crate::aws::ordered::{BatchLimits, Entry, send_in_order, set_result};
 use crate::failure::{Failure, Remedy};
 use crate::json;
 use crate::model::event::Event;
@@ -80,16 +80,14 @@ impl Topic {
                 return results;
             }
         };
-        let mut set = |id: Option<&str>, result| {
-            if let Some(slot) = id.and_then(|id| results.get_mut(id.parse::<usize>().ok()?)) {
-                *slot = result;
-            }
-        };
         for accepted in response.successful() {
-            set(accepted.id(), Ok(()));
+            if let Some(id) = accepted.id() {
+                set_result(&mut results, id, Ok(()));
+            }
         }
         for failed in response.failed() {
-            set(Some(failed.id()), Err(PublishError { code: ErrorCode::parse(failed.code()) }));
+            let error = PublishError { code: ErrorCode::parse(failed.code()) };
+            set_result(&mut results, failed.id(), Err(error));
         }
         results
     }
