@@ -192,6 +192,7 @@ impl SourceQueue {
             error = error.text,
             "the dead-letter queue does not accept the message; it will be retried"
         );
+        self.delay(envelope, MAX_DELAY).await;
         Some(Kept { id: id.clone(), delay: MAX_DELAY })
     }
 

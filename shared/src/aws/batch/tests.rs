@@ -1,5 +1,6 @@
 use super::*;
 use crate::aws::stub;
+use aws_config::SdkConfig;
 use aws_lambda_events::event::sqs::SqsMessage;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
@@ -58,10 +59,14 @@ impl Instance {
             }
             (200, json!({ "MessageId": "d" }))
         });
+        Self { dead_lettered, ..Self::with(&config, remedy) }
+    }
+
+    fn with(config: &SdkConfig, remedy: Remedy) -> Self {
         let queue = |name: &str| format!("http://127.0.0.1/{name}");
-        let client = crate::aws::sqs(&config);
+        let client = crate::aws::sqs(config);
         let source = SourceQueue::new(client, "f".to_owned(), queue("q.fifo"), queue("d.fifo"));
-        Self { source, remedy, dead_lettered }
+        Self { source, remedy, dead_lettered: Arc::default() }
     }
 
     async fn work(&self, records: Vec<SqsMessage>) -> (Vec<String>, Vec<String>) {
@@ -155,4 +160,21 @@ async fn what_is_no_message_at_all_is_final_at_once() {
     malformed.body = Some("{".to_owned());
     assert_eq!(instance.work(vec![malformed]).await, (vec![], vec![]));
     assert_eq!(instance.dead_letters(), [("{".to_owned(), "malformed_message".to_owned())]);
+}
+
+#[tokio::test]
+async fn a_message_that_cannot_be_dead_lettered_comes_back_with_those_behind_it() {
+    let delays: Arc<Mutex<Vec<Value>>> = Arc::default();
+    let seen = Arc::clone(&delays);
+    let config = stub::config_with_responses(move |request| {
+        if request.get("MessageBody").is_some() {
+            return (400, json!({ "__type": "AccessDeniedException" }));
+        }
+        seen.lock().unwrap().push(request["VisibilityTimeout"].clone());
+        (200, json!({}))
+    });
+    let instance = Instance::with(&config, Remedy::DeadLetter);
+    let (worked, kept) = instance.work(vec![record("a", 1), record("b", 1)]).await;
+    assert_eq!((worked.join(""), kept.len()), ("a".to_owned(), 2));
+    assert_eq!(*delays.lock().unwrap(), vec![json!(MAX_DELAY.as_secs()); 2], "in order again");
 }
