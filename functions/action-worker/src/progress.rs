@@ -65,8 +65,7 @@ impl<'a> Progress<'a> {
         let marks = self.store.change_marks(organisation, std::slice::from_ref(ticket)).await?;
         let by = marks.get(ticket).and_then(|own| own.0.get(mark));
         let Some((by, maker)) = by.and_then(|by| Some((by, by.chain.last()?))) else { return Ok(false) };
-        let done = self.store.done(organisation, maker).await?;
-        let made_on = done.and_then(|done| done.planned.ticket_version);
+        let made_on = self.store.version_of_other(organisation, maker).await?;
         if made_on.is_none_or(|made_on| made_on >= version) {
             return Ok(false);
         }

@@ -1,8 +1,8 @@
 //! Whether a newer action of the same handler was performed, so that an action that is sent again late would break the order.
 
 use super::actions::{action_key, state};
-use super::{Done, Error, Item, KEYS_PER_REQUEST, Store, decode};
-use crate::id::ActionId;
+use super::{Done, Error, Item, KEYS_PER_REQUEST, Store, decode, report_unreadable};
+use crate::id::{ActionId, OrganisationId};
 use crate::model::action::PlannedAction;
 
 /// Of a decision, this many actions are looked for: positions 0 to 31. A handler that decides more has performed some of these
@@ -12,18 +12,20 @@ const MAX_POSITIONS: usize = 32;
 impl Store {
     /// A performed action of the same handler, ticket and message group that was decided on a newer version of the ticket; none
     /// if there is none, or if the action has no ticket or no version. An action of `replay --reprocess` is not found. For an
-    /// action that an operator sent again: it costs a query, and a batch read for each three newer events.
+    /// action that an operator sent again: it costs a query, and a batch read for each three newer events. The record of an action
+    /// that cannot be read is logged and passed over.
     ///
     /// # Errors
-    /// [`Error`].
+    /// [`Error`]; [`Error::Unusable`] if a newer entry of the journal cannot be read and no newer action was found without it: the
+    /// action of its events may have been performed.
     pub async fn superseded_by(&self, planned: &PlannedAction) -> Result<Option<ActionId>, Error> {
         let PlannedAction { organisation, handler, action, .. } = planned;
         let (Some(ticket), Some(version)) = (action.ticket(), planned.ticket_version) else {
             return Ok(None);
         };
         let group = planned.message_group();
-        let newer = self.journal_after(organisation, ticket, version).await?.events;
-        let ids = newer.iter().rev().flat_map(|event| {
+        let newer = self.journal_after(organisation, ticket, version).await?;
+        let ids = newer.events.iter().rev().flat_map(|event| {
             (0..MAX_POSITIONS).filter_map(|position| ActionId::of(&event.id, handler, position).ok())
         });
         let keys: Vec<Item> = ids.map(|id| action_key(organisation, &id)).collect();
@@ -32,14 +34,36 @@ impl Store {
                 if state(&record) != Some("done") {
                     continue;
                 }
-                let done: Done = decode(&record, "result")?;
+                let Some(done) = readable(&record) else { continue };
                 if done.outcome.is_performed() && done.planned.message_group() == group {
                     return Ok(Some(done.planned.id));
                 }
             }
         }
-        Ok(None)
+        match newer.unreadable.into_iter().next() {
+            None => Ok(None),
+            Some(key) => Err(Error::Unusable { key, attribute: "events", decode_error: None }),
+        }
     }
+
+    /// The version of its ticket that another action was decided on, if that action is done and had one. A record that cannot be
+    /// read is logged and taken for none, as it is not this action's own.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn version_of_other(
+        &self,
+        organisation: &OrganisationId,
+        other: &ActionId,
+    ) -> Result<Option<u64>, Error> {
+        let record = self.action(organisation, other).await?.filter(|record| state(record) == Some("done"));
+        Ok(record.as_ref().and_then(readable).and_then(|done| done.planned.ticket_version))
+    }
+}
+
+/// The record of an action that is done; none if it cannot be read, which is logged.
+fn readable(record: &Item) -> Option<Done> {
+    decode(record, "result").inspect_err(|error| report_unreadable(record, error)).ok()
 }
 
 #[cfg(test)]
@@ -124,6 +148,59 @@ mod tests {
         let found = store.superseded_by(late).await.unwrap();
         let asked = asked.lock().unwrap().clone();
         (found, asked)
+    }
+
+    /// The record with a result that is not valid JSON.
+    fn unreadable((pk, mut record): (String, Value)) -> (String, Value) {
+        record["result"] = json!({ "S": "{" });
+        (pk, record)
+    }
+
+    /// F3 of the field faults.
+    #[tokio::test]
+    async fn an_unreadable_record_of_another_action_is_passed_over() {
+        let late = planned(2, "h", 0, label());
+        let damaged = || unreadable(record(planned(5, "h", 0, label()), Outcome::Changed));
+        assert_eq!(superseded_by(&late, [damaged()]).await.0, None);
+        let newer = planned(4, "h", 0, label());
+        let expected = Some(newer.id.clone());
+        assert_eq!(superseded_by(&late, [damaged(), record(newer, Outcome::Changed)]).await.0, expected);
+    }
+
+    #[tokio::test]
+    async fn no_version_is_known_of_an_unreadable_record_of_another_action() {
+        let other = planned(4, "h", 0, label());
+        let of = async |record: Value| {
+            let config = aws::stub::config_with_responses(move |_| (200, json!({ "Item": record })));
+            let store = Store::new(aws::dynamodb(&config), "t".to_owned());
+            store.version_of_other(&other.organisation, &other.id).await
+        };
+        let (_, done) = record(other.clone(), Outcome::Changed);
+        assert_eq!(of(done.clone()).await, Ok(Some(4)));
+        assert_eq!(of(unreadable((String::new(), done.clone())).1).await, Ok(None));
+        let mut parked = done;
+        parked["state"] = json!({ "S": "parked" });
+        assert_eq!(of(parked).await, Ok(None));
+    }
+
+    #[tokio::test]
+    async fn an_unreadable_entry_of_the_journal_may_hide_a_newer_action() {
+        let late = planned(2, "h", 0, label());
+        let newer = planned(3, "h", 0, label());
+        let (_, performed) = record(newer.clone(), Outcome::Changed);
+        let of = async |records: Vec<Value>| {
+            let config = aws::stub::config_with_responses(move |request| {
+                if request.get("RequestItems").is_some() {
+                    return (200, json!({ "Responses": { "t": records } }));
+                }
+                let entry = |sk: &str, events: &str| json!({ "pk": { "S": "p" }, "sk": { "S": sk }, "events": { "S": events } });
+                (200, json!({ "Items": [entry("3", &to_json(&[event(3)])), entry("4", "[{")] }))
+            });
+            Store::new(aws::dynamodb(&config), "t".to_owned()).superseded_by(&late).await
+        };
+        let unusable = Error::Unusable { key: "p 4".to_owned(), attribute: "events", decode_error: None };
+        assert_eq!(of(vec![]).await, Err(unusable));
+        assert_eq!(of(vec![performed]).await, Ok(Some(newer.id)), "the answer that is certain comes first");
     }
 
     #[tokio::test]
