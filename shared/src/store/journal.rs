@@ -3,7 +3,8 @@
 use super::due_index::{SHARDS, shard};
 use super::keys::{ItemKey, ItemKind, journal_after};
 use super::{
-    Error, Item, KEYS_PER_REQUEST, Store, decode, key_text, number, report_unreadable, text, unavailable,
+    Error, Item, KEYS_PER_REQUEST, Store, decode, key_text, number, part as key_part, report_unreadable,
+    text, unavailable,
 };
 use crate::clock::Timestamp;
 use crate::id::{OrganisationId, TicketId};
@@ -57,8 +58,8 @@ impl Journal {
 }
 
 impl Store {
-    /// The events that were stored from `since` until before `until`, oldest first. The index is eventually consistent. An entry that
-    /// cannot be read is logged and left out.
+    /// The events that were stored from `since` until before `until`, oldest first, those of a ticket in their order. The index
+    /// is eventually consistent. An entry that cannot be read is logged and left out.
     ///
     /// # Errors
     /// [`Error`].
@@ -76,12 +77,7 @@ impl Store {
         for keys in keys.chunks(KEYS_PER_REQUEST) {
             entries.extend(self.get_all(keys.to_vec()).await?);
         }
-        // Two versions of one ticket are never stored in the same millisecond, so that time orders them. The time is a key of the
-        // index, so that every entry has one.
-        entries.sort_by_key(|entry| {
-            entry.get("at").and_then(|at| at.as_n().ok()?.parse::<u64>().ok()).unwrap_or_default()
-        });
-        for entry in &entries {
+        for entry in &in_order(entries) {
             let events = journal.read(entry);
             journal.events.extend(events);
         }
@@ -184,6 +180,23 @@ impl Store {
     }
 }
 
+/// Entries by time, and those of one ticket by version: the time is when the invocation that stored an entry began, so that a later
+/// version may have an earlier one. Each entry counts as at least as late as the ticket's previous one.
+fn in_order(mut entries: Vec<Item>) -> Vec<Item> {
+    entries.sort_by_cached_key(key_text);
+    let mut timed: Vec<(u64, Item)> = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let previous =
+            timed.last().filter(|(_, previous)| key_part(previous, "pk") == key_part(&entry, "pk"));
+        let previous = previous.map_or(0, |(at, _)| *at);
+        // The time is a key of the index, so that every entry has one.
+        let at = entry.get("at").and_then(|at| at.as_n().ok()?.parse().ok()).unwrap_or_default();
+        timed.push((previous.max(at), entry));
+    }
+    timed.sort_by_key(|(at, _)| *at);
+    timed.into_iter().map(|(_, entry)| entry).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -213,5 +226,24 @@ mod tests {
         let end = async |events| store.journal_end(&north, &ticket, events).await.unwrap();
         let lengths = [end(0).await, end(1).await, end(2).await].map(|end| (end.version, end.events.len()));
         assert_eq!(lengths, [(3, 0), (3, 1), (3, 2)]);
+    }
+
+    #[test]
+    fn versions_of_one_ticket_are_in_order_even_if_their_times_fall() {
+        let stored = [("t-2", 9, 20), ("t-1", 12, 10), ("t-1", 11, 30), ("t-2", 8, 5), ("t-1", 10, 15)];
+        let entries = stored.map(|(ticket, version, at)| {
+            let (north, ticket) = (OrganisationId::parse("north").unwrap(), TicketId::parse(ticket).unwrap());
+            let mut entry = ItemKey::new(&north, ItemKind::Journal(ticket, version)).attributes();
+            entry.insert("at".to_owned(), number(at));
+            entry
+        });
+        let ordered = in_order(entries.to_vec());
+        let ordered = ordered.iter().filter_map(|entry| {
+            let ItemKind::Journal(ticket, version) = ItemKey::of(entry)?.kind else { return None };
+            Some((ticket.to_string(), version))
+        });
+        let expected = [("t-2", 8), ("t-1", 10), ("t-2", 9), ("t-1", 11), ("t-1", 12)];
+        let expected = expected.map(|(ticket, version)| (ticket.to_owned(), version));
+        assert_eq!(ordered.collect::<Vec<_>>(), expected);
     }
 }
