@@ -15,9 +15,13 @@ use automations::telemetry::EventName;
 use automations::telemetry::metric::Metrics;
 use automations::{Event, EventKind, tracing};
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 /// The webhook actions whose URL says that the ticket is new.
 const CREATIONS: [&str; 1] = ["ticket-created"];
+
+/// With less time than this, an organisation's tickets are hardly checked; a little more than what a message needs to be begun.
+const LEAST_SHARE: Duration = Duration::from_secs(3);
 
 /// The tickets of one organisation that hints name.
 type Tickets = BTreeMap<TicketId, RequestedTicket>;
@@ -63,7 +67,7 @@ impl Enricher {
             (listed, self.visit_all(&organisation, &tickets, (now, until), metrics).await)
         };
         let time = until.since(clock::now());
-        let done = side_by_side(organisations.into_iter().collect(), time, work).await;
+        let done = side_by_side(organisations.into_iter().collect(), (time, LEAST_SHARE), work).await;
         let done = done.into_iter().map(|done| done.unwrap_or_else(|| (Err(too_slow()), Err(too_slow()))));
         let (listed, visited): (Vec<_>, Vec<_>) = done.unzip();
         let lists: HashMap<OrganisationId, Result<()>> = names.iter().cloned().zip(listed).collect();
