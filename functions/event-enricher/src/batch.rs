@@ -1,6 +1,7 @@
 //! One batch of hints: the tickets of an organisation are checked together, organisations side by side, and each hint has a
 //! result of its own.
 
+use crate::deadline::before;
 use crate::enricher::{Enricher, FetchOutcome, RequestedTicket, Result};
 use crate::list::asks_for_list;
 use crate::side_by_side::side_by_side;
@@ -77,37 +78,35 @@ impl Enricher {
             let hint = &message.body;
             let result = match lists.get(&hint.organisation) {
                 Some(listed) if asks_for_list(hint) => listed.clone(),
-                _ => self.finish(hint, &results, now, metrics).await,
+                _ => Box::pin(self.finish(hint, &results, (now, until), metrics)).await,
             };
             finished.push((message, result));
         }
         finished
     }
 
-    /// The result of one hint: its ticket's, or that of an event of its own if it names no ticket.
+    /// The result of one hint: its ticket's, or that of an event of its own if it names no ticket. An event is
+    /// published before the invocation's deadline, or not now.
     async fn finish(
         &self,
         hint: &Hint,
         results: &HashMap<OrganisationId, Result<HashMap<TicketId, Result<FetchOutcome>>>>,
-        now: Timestamp,
+        (now, until): (Timestamp, Timestamp),
         metrics: &Metrics,
     ) -> Result<()> {
         let kind = hint.action.as_ref().and_then(WebhookAction::inbound);
         if let (Some(kind), Some(inbound)) = (kind, &hint.inbound) {
-            return self.publish_inbound(hint, (kind, inbound), now, metrics).await;
+            return before(until, self.publish_inbound(hint, (kind, inbound), now, metrics)).await;
         }
+        let unrecognised = async |reason| before(until, self.unrecognised(hint, reason, now, metrics)).await;
         let Some(ticket) = &hint.ticket else {
-            return self.unrecognised(hint, UnrecognisedReason::NoTicketId, now, metrics).await;
+            return unrecognised(UnrecognisedReason::NoTicketId).await;
         };
         let Some(organisation) = results.get(&hint.organisation) else { return Ok(()) };
         let found = organisation.as_ref().map_err(MessageError::clone)?.get(ticket).cloned();
         match found.transpose()? {
-            Some(FetchOutcome::Hidden) => {
-                self.unrecognised(hint, UnrecognisedReason::NoReadAccess, now, metrics).await
-            }
-            Some(FetchOutcome::Nothing) => {
-                self.unrecognised(hint, UnrecognisedReason::UnknownTicket, now, metrics).await
-            }
+            Some(FetchOutcome::Hidden) => unrecognised(UnrecognisedReason::NoReadAccess).await,
+            Some(FetchOutcome::Nothing) => unrecognised(UnrecognisedReason::UnknownTicket).await,
             Some(FetchOutcome::Ticket) | None => Ok(()),
         }
     }
@@ -142,4 +141,60 @@ fn too_slow() -> MessageError {
 
 fn says_new(action: &WebhookAction) -> bool {
     CREATIONS.contains(&action.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use automations::aws;
+    use automations::aws::secret::Secrets;
+    use automations::aws::topic::Topic;
+    use automations::json::from_json;
+    use automations::model::stage_age::StageAgeThresholds;
+    use automations::salestrekker::Client;
+    use automations::store::Store;
+
+    /// An enricher that has no time to call anything.
+    fn enricher() -> Enricher {
+        let aws = aws::load().unwrap();
+        let secrets = Secrets::new(aws::secrets_manager(&aws), "p".to_owned());
+        Enricher {
+            client: Client::new(secrets, from_json(b"{}").unwrap()).unwrap(),
+            store: Store::new(aws::dynamodb(&aws), "t".to_owned()),
+            topic: Topic::new(aws::sns(&aws), "arn".to_owned()),
+            list_query: None,
+            thresholds: StageAgeThresholds::default(),
+        }
+    }
+
+    fn hint(fields: &str) -> Hint {
+        let hint = format!(
+            r#"{{"id": "h-1", "organisation": "north", "received_at": "2026-01-01T00:00:00Z", "raw": null, {fields}}}"#
+        );
+        from_json(hint.as_bytes()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_hint_that_has_to_publish_near_the_deadline_waits_and_one_that_has_not_is_finished() {
+        let enricher = enricher();
+        let (north, metrics) = (OrganisationId::parse("north").unwrap(), Metrics::default());
+        let outcomes =
+            [("t-1", FetchOutcome::Hidden), ("t-2", FetchOutcome::Nothing), ("t-3", FetchOutcome::Ticket)];
+        let outcomes = outcomes.map(|(ticket, outcome)| (TicketId::parse(ticket).unwrap(), Ok(outcome)));
+        let results = HashMap::from([(north, Ok(HashMap::from(outcomes)))]);
+        let finish = async |fields, until| {
+            let finished = enricher.finish(&hint(fields), &results, (clock::now(), until), &metrics).await;
+            finished.map_err(|error| error.reason)
+        };
+        let late = clock::now().later(Duration::from_secs(1));
+        for publishes in [
+            r#""action": "inbound-survey", "ticket": null, "inbound": {"digest": "d", "has_id": false, "fields": {}}"#,
+            r#""action": "ticket-updated", "ticket": null"#,
+            r#""action": "ticket-updated", "ticket": "t-1""#,
+            r#""action": "ticket-updated", "ticket": "t-2""#,
+        ] {
+            assert_eq!(finish(publishes, late).await, Err(Reason::OutOfTime), "{publishes}");
+        }
+        assert_eq!(finish(r#""action": "ticket-updated", "ticket": "t-3""#, late).await, Ok(()));
+    }
 }
