@@ -12,7 +12,7 @@ mod time;
 
 pub use commands::alias_check::AliasCheck;
 pub use commands::dead_letters::{
-    Consent, DeadLetter, DeadLetterQueues, Outcome, Redriven, Selection, Summary,
+    Consent, DeadLetter, DeadLetterQueues, MoreBehind, Outcome, Redriven, Selection, Summary,
 };
 pub use commands::dry_run::{DryRunResult, HandlerUnderTest, events};
 pub use commands::erase::{Eraser, StoredData, Subject};

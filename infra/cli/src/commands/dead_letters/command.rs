@@ -1,7 +1,8 @@
 //! `automations dlq`.
 
+use super::hold::HELD_FOR;
 use super::redrive::PATIENCE;
-use super::{Consent, DeadLetter, DeadLetterQueues, Outcome, Redriven, Selection, Summary};
+use super::{Consent, DeadLetter, DeadLetterQueues, MoreBehind, Outcome, Redriven, Selection, Summary};
 use crate::account::Account;
 use crate::exit_code::{Exit, Usage};
 use crate::report::{count, during, print, print_json, say, table};
@@ -11,6 +12,7 @@ use automations::clock;
 use automations::reason::Reason;
 use clap::{Args, Subcommand};
 use serde_json::json;
+use std::collections::BTreeSet;
 
 /// List, show, redrive or delete dead letters
 #[derive(Debug, Args)]
@@ -42,7 +44,7 @@ Each message is sent back once per run; one that fails again is dead-lettered ag
 A name that was wrong in the handler's settings stays wrong in the message: fix the settings, deploy, delete the message with
 `dlq drop`, and run `automations replay --since TIME --handler NAME`.
 An action is superseded if a newer one of the same handler and ticket was performed: sent back, it would undo that one.
-Exit code 1: messages came back, or stay because their outcome is unknown or they are superseded.
+Exit code 1: messages came back, or stay because their outcome is unknown, they are superseded or their deletion was too late.
 StartMessageMoveTask of SQS is not used, because it moves a whole queue and cannot select by reason.")]
     Redrive {
         #[command(flatten)]
@@ -118,11 +120,13 @@ pub async fn run(arguments: Arguments, account: &Account) -> Result<Exit> {
                 .into());
             }
             say_held(&dead_letters, &selection).await?;
-            let dropped = during("deleting", dead_letters.drop(&selection)).await?;
+            let dropped = during("deleting", dead_letters.drop_all(&selection)).await?;
             if account.json {
-                print_json(&json!({ "deleted": dropped }))?;
+                print_json(&dropped)?;
             } else {
-                print(&format!("{dropped} permanently deleted"))?;
+                let deleted = format!("{} permanently deleted", dropped.deleted);
+                let lines: Vec<_> = [deleted].into_iter().chain(behind(&dropped.more_behind)).collect();
+                print(&lines.join("\n"))?;
             }
         }
     }
@@ -131,13 +135,18 @@ pub async fn run(arguments: Arguments, account: &Account) -> Result<Exit> {
 
 async fn show(dead_letters: &DeadLetterQueues, which: &Selection, with_body: bool, json: bool) -> Result<()> {
     say_held(dead_letters, which).await?;
-    let mut shown = during("reading the dead-letter queues", dead_letters.show(which)).await?;
-    dead_letters.mark_superseded(shown.iter_mut().map(|(dead_letter, _)| dead_letter)).await?;
+    let taken = during("reading the dead-letter queues", dead_letters.read(which)).await?;
+    let mut shown = taken.dead_letters;
+    dead_letters.mark_superseded(&mut shown).await?;
+    // On standard error, also beside the JSON, which is a list of messages.
+    if let Some(text) = behind(&taken.more_behind) {
+        say(&text);
+    }
     if json {
-        let shown = shown.into_iter().map(|(dead_letter, body)| {
-            let mut value = serde_json::to_value(dead_letter)?;
+        let shown = shown.into_iter().map(|dead_letter| {
+            let mut value = serde_json::to_value(&dead_letter)?;
             if let (true, Some(fields)) = (with_body, value.as_object_mut()) {
-                fields.insert("body".to_owned(), json!(body));
+                fields.insert("body".to_owned(), json!(dead_letter.body));
             }
             anyhow::Ok(value)
         });
@@ -146,10 +155,10 @@ async fn show(dead_letters: &DeadLetterQueues, which: &Selection, with_body: boo
     if shown.is_empty() {
         return print("no dead letters");
     }
-    let rows: Vec<_> = shown.iter().map(|(dead_letter, _)| row(dead_letter)).collect();
+    let rows: Vec<_> = shown.iter().map(row).collect();
     print(&table(["age", "organisation", "ticket", "handler", "action", "reason", "error"], &rows))?;
-    for (dead_letter, body) in shown.iter().filter(|_| with_body) {
-        print(&format!("\n{}\n{body}", dead_letter.id))?;
+    for DeadLetter { id, body, .. } in shown.iter().filter(|_| with_body) {
+        print(&format!("\n{id}\n{body}"))?;
     }
     say("\nnext: automations dlq redrive --reason CODE, or dlq show --json for message ids");
     Ok(())
@@ -178,17 +187,31 @@ async fn redrive(
         print(&summary(&redriven, outcome.as_ref()))?;
     }
     let is_back = outcome.is_some_and(|outcome| !outcome.came_back.is_empty());
-    Ok(Exit::problem_if(is_back || redriven.outcome_unknown > 0 || redriven.superseded > 0))
+    Ok(Exit::problem_if(
+        is_back || redriven.not_deleted > 0 || redriven.outcome_unknown > 0 || redriven.superseded > 0,
+    ))
 }
 
 /// A person who looks for a message must learn that it is there.
 async fn say_held(dead_letters: &DeadLetterQueues, which: &Selection) -> Result<()> {
     match dead_letters.held(which).await? {
         0 => {}
-        1 => say("1 is held by another command; it is visible again within 60 s"),
-        held => say(&format!("{held} are held by another command; they are visible again within 60 s")),
+        1 => say(&format!("1 is held by another command; it is visible again within {HELD_FOR}")),
+        held => say(&format!("{held} are held by another command; they are visible again within {HELD_FOR}")),
     }
     Ok(())
+}
+
+/// In a FIFO queue, what stays in front of a group hides the rest of it.
+fn behind(groups: &[MoreBehind]) -> Option<String> {
+    let queues: BTreeSet<&str> = groups.iter().map(|group| group.queue.as_str()).collect();
+    let first = groups.first()?.in_front.first()?;
+    Some(format!(
+        "more may be behind the first messages of {} ({}), which SQS does not show: `dlq redrive` or `dlq drop` those in front \
+         first, for example with --id {first}; `dlq show --json` has them all",
+        count(u64::try_from(groups.len()).unwrap_or(u64::MAX), "message group", "message groups"),
+        Vec::from_iter(queues).join(", "),
+    ))
 }
 
 fn row(dead_letter: &DeadLetter) -> [String; 7] {
@@ -213,7 +236,7 @@ fn listed(summaries: &[Summary]) -> String {
             summary.oldest_s.map(|seconds| format!(", the oldest {}", age(seconds))).unwrap_or_default();
         let held = match summary.held {
             0 => String::new(),
-            held => format!(", {held} held by another command (visible again within 60 s)"),
+            held => format!(", {held} held by another command (visible again within {HELD_FOR})"),
         };
         let superseded = match summary.superseded {
             0 => String::new(),
@@ -257,6 +280,14 @@ fn summary(redriven: &Redriven, outcome: Option<&Outcome>) -> String {
             Reason::Superseded.as_str(),
         ));
     }
+    if redriven.not_deleted > 0 {
+        lines.push(format!(
+            "{} although sent back, because the time to delete a message had passed: `dlq redrive` again; \
+             what was performed is not performed again",
+            stay(redriven.not_deleted),
+        ));
+    }
+    lines.extend(behind(&redriven.more_behind));
     lines.join("\n")
 }
 
@@ -281,6 +312,13 @@ mod tests {
         assert!(
             text.contains("2 stay because a newer action of the same handler was performed (superseded)")
         );
+        let not_deleted = Redriven { not_deleted: 1, ..Redriven::default() };
+        assert!(summary(&not_deleted, None).contains("\n1 stays although sent back"));
+        let more =
+            MoreBehind { queue: "a-actions-dead-letters.fifo".to_owned(), in_front: vec!["m-1".to_owned()] };
+        let hidden = summary(&Redriven { more_behind: vec![more], ..Redriven::default() }, None);
+        let told = "0 sent back\nmore may be behind the first messages of 1 message group (a-actions-dead-letters.fifo)";
+        assert!(hidden.starts_with(told) && hidden.contains("--id m-1"), "{hidden}");
         assert!(text.contains("--out-of-order") && text.contains("--retry-unknown"), "{text}");
     }
 

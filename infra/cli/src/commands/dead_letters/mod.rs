@@ -2,13 +2,18 @@
 
 mod command;
 mod content;
+mod hold;
 mod redrive;
 mod resent;
+#[cfg(test)]
+mod tests;
 
 pub use command::{Arguments, run};
 pub use content::Content;
+pub use hold::MoreBehind;
 pub use redrive::{Consent, Outcome, Redriven};
 
+use self::hold::Taken;
 use crate::stack_resources;
 use anyhow::{Context as _, Result};
 use automations::aws;
@@ -16,17 +21,13 @@ use automations::clock::Timestamp;
 use automations::id::ActionId;
 use automations::json::from_json;
 use automations::model::action::PlannedAction;
-use automations::reason::Reason;
 use automations::store::{Error as StoreError, Store};
 use aws_config::SdkConfig;
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::{Message, MessageSystemAttributeName as System, QueueAttributeName as Attribute};
+use aws_sdk_sqs::types::QueueAttributeName as Attribute;
 use futures::future::try_join_all;
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
-
-/// Seconds for which a message that is read here is hidden from every other reader.
-const VISIBILITY: i32 = 60;
+use std::collections::BTreeMap;
 
 /// The dead-letter queues of a stack.
 #[derive(Debug, Clone)]
@@ -99,6 +100,14 @@ pub struct Summary {
     pub oldest_s: Option<u64>,
 }
 
+/// What was deleted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+struct Dropped {
+    deleted: usize,
+    /// In their front are messages that were not selected.
+    more_behind: Vec<MoreBehind>,
+}
+
 /// Which dead letters; all if nothing is named.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
@@ -153,7 +162,8 @@ impl DeadLetterQueues {
     pub async fn list(&self) -> Result<Vec<Summary>> {
         let mut summaries = Vec::new();
         for queue in self.queues(&Selection::default()).await? {
-            let mut dead_letters = self.take(&queue).await?;
+            let mut dead_letters = self.take(&queue).await?.dead_letters;
+            self.put_back(&dead_letters).await?;
             self.mark_superseded(&mut dead_letters).await?;
             let superseded = dead_letters.iter().filter(|dead_letter| dead_letter.superseded_by.is_some());
             let superseded = superseded.count();
@@ -164,7 +174,6 @@ impl DeadLetterQueues {
             }
             let oldest_s = dead_letters.iter().map(|dead_letter| dead_letter.age_s).max();
             let count = queue.visible.max(u64::try_from(dead_letters.len()).unwrap_or(u64::MAX));
-            self.put_back(dead_letters).await?;
             let (queue, held) = (queue.name, queue.held);
             summaries.push(Summary { queue, count, held, reasons, superseded, oldest_s });
         }
@@ -180,7 +189,8 @@ impl DeadLetterQueues {
         Ok(queues.into_iter().map(|queue| (queue.name, queue.visible.saturating_add(queue.held))).collect())
     }
 
-    /// The number of messages that another reader holds: a command that was interrupted, for up to 60 s, or one that runs.
+    /// The number of messages that another reader holds: one that runs, or one that was
+    /// interrupted, for up to five minutes.
     ///
     /// # Errors
     /// If a request fails.
@@ -193,11 +203,15 @@ impl DeadLetterQueues {
     /// # Errors
     /// If a request fails.
     pub async fn show(&self, selection: &Selection) -> Result<Vec<(DeadLetter, String)>> {
-        let dead_letters = self.select(selection).await?;
-        let shown =
-            dead_letters.iter().map(|dead_letter| (dead_letter.clone(), dead_letter.body.clone())).collect();
-        self.put_back(dead_letters).await?;
-        Ok(shown)
+        let dead_letters = self.read(selection).await?.dead_letters.into_iter();
+        Ok(dead_letters.map(|dead_letter| (dead_letter.clone(), dead_letter.body)).collect())
+    }
+
+    /// The same, with the message groups of which more may be there.
+    async fn read(&self, selection: &Selection) -> Result<Taken> {
+        let taken = self.select(selection).await?;
+        self.put_back(&taken.dead_letters).await?;
+        Ok(taken)
     }
 
     /// Marks each action among these dead letters after which a newer one of the same handler was performed. One that is
@@ -229,43 +243,23 @@ impl DeadLetterQueues {
     /// # Errors
     /// If a request fails.
     pub async fn drop(&self, selection: &Selection) -> Result<usize> {
-        let mut dropped: usize = 0;
+        Ok(self.drop_all(selection).await?.deleted)
+    }
+
+    /// The same, with the message groups of which more may be there.
+    async fn drop_all(&self, selection: &Selection) -> Result<Dropped> {
+        let mut deleted: usize = 0;
+        // A FIFO queue shows the rest of a group only after its first messages are deleted.
         loop {
-            let dead_letters = self.select(selection).await?;
-            if dead_letters.is_empty() {
-                return Ok(dropped);
+            let before = deleted;
+            let taken = self.select(selection).await?;
+            for dead_letter in &taken.dead_letters {
+                deleted = deleted.saturating_add(usize::from(self.delete(dead_letter).await?));
             }
-            // A FIFO queue shows the rest of a group only after its first messages are deleted.
-            for dead_letter in &dead_letters {
-                self.delete(dead_letter).await?;
+            if deleted == before {
+                return Ok(Dropped { deleted, more_behind: taken.more_behind });
             }
-            dropped = dropped.saturating_add(dead_letters.len());
         }
-    }
-
-    /// Reads the selected dead letters; the others are put back.
-    async fn select(&self, selection: &Selection) -> Result<Vec<DeadLetter>> {
-        let queues = self.queues(selection).await?;
-        let dead_letters = try_join_all(queues.iter().map(|queue| self.take(queue))).await?;
-        let (selected, others) =
-            dead_letters.into_iter().flatten().partition(|dead_letter| selection.takes(dead_letter));
-        self.put_back(others).await?;
-        Ok(selected)
-    }
-
-    async fn delete(&self, dead_letter: &DeadLetter) -> Result<()> {
-        let request =
-            self.sqs.delete_message().queue_url(&dead_letter.url).receipt_handle(&dead_letter.receipt);
-        request.send().await.context("a dead letter cannot be deleted")?;
-        Ok(())
-    }
-
-    async fn put_back(&self, dead_letters: Vec<DeadLetter>) -> Result<()> {
-        for dead_letter in dead_letters {
-            let request = self.sqs.change_message_visibility().queue_url(dead_letter.url);
-            request.receipt_handle(dead_letter.receipt).visibility_timeout(0).send().await?;
-        }
-        Ok(())
     }
 
     /// The dead-letter queues of the stack that are selected, by name, with the numbers of their messages.
@@ -296,66 +290,5 @@ impl DeadLetterQueues {
         };
         let [visible, delayed, held] = wanted.each_ref().map(number);
         Ok((visible.saturating_add(delayed), held))
-    }
-
-    async fn take(&self, queue: &Queue) -> Result<Vec<DeadLetter>> {
-        let mut dead_letters = Vec::new();
-        let mut seen = BTreeSet::new();
-        // An empty queue is not read. SQS counts late, so a queue that has any is read to its end.
-        if !self.is_thorough && queue.visible == 0 {
-            return Ok(dead_letters);
-        }
-        loop {
-            let request = self.sqs.receive_message().queue_url(&queue.url).max_number_of_messages(10);
-            let request =
-                request.visibility_timeout(VISIBILITY).wait_time_seconds(1).message_attribute_names("All");
-            let request = request.message_system_attribute_names(System::All);
-            let messages = request.send().await?.messages.unwrap_or_default();
-            let taken: Vec<DeadLetter> =
-                messages.iter().map(|message| self.dead_letter(queue, message)).collect();
-            // One that is received again was held for over a minute: every message was read.
-            let is_over =
-                taken.is_empty() || taken.iter().any(|dead_letter| !seen.insert(dead_letter.id.clone()));
-            dead_letters
-                .retain(|dead_letter: &DeadLetter| !taken.iter().any(|again| again.id == dead_letter.id));
-            dead_letters.extend(taken);
-            if is_over {
-                return Ok(dead_letters);
-            }
-        }
-    }
-
-    fn dead_letter(&self, queue: &Queue, message: &Message) -> DeadLetter {
-        let attribute = |name: &str| {
-            let value = message.message_attributes().and_then(|all| all.get(name)?.string_value());
-            value.unwrap_or_default().to_owned()
-        };
-        let system = |name: &System| message.attributes().and_then(|all| all.get(name)).cloned();
-        let sent = system(&System::SentTimestamp).and_then(|millis| millis.parse::<u64>().ok());
-        let sent = sent.map_or(self.now, Timestamp::from_millis);
-        let reason = attribute("reason");
-        let body = message.body().unwrap_or_default();
-        let owner = queue.name.split("-dead-letters").next().unwrap_or_default();
-        let owner = owner.strip_prefix(&self.stack).and_then(|owner| owner.strip_prefix('-'));
-        let owner = owner.unwrap_or_default();
-        DeadLetter {
-            queue: queue.name.clone(),
-            id: message.message_id().unwrap_or_default().to_owned(),
-            reason: if reason.is_empty() { Reason::MaxReceivesExceeded.to_string() } else { reason },
-            error: attribute("error"),
-            function: attribute("function"),
-            first_failure: attribute("first_failure"),
-            last_failure: attribute("last_failure"),
-            receives: attribute("receives"),
-            dead_lettered_at: sent,
-            age_s: self.now.since(sent).as_secs(),
-            content: Content::of(body, owner),
-            superseded_by: None,
-            owner: owner.to_owned(),
-            group: system(&System::MessageGroupId),
-            receipt: message.receipt_handle().unwrap_or_default().to_owned(),
-            body: body.to_owned(),
-            url: queue.url.clone(),
-        }
     }
 }

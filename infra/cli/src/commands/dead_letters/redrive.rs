@@ -2,7 +2,7 @@
 //! performed again.
 
 use super::resent::marked;
-use super::{DeadLetter, DeadLetterQueues, Selection};
+use super::{DeadLetter, DeadLetterQueues, MoreBehind, Selection};
 use crate::report::say;
 use anyhow::{Context as _, Result};
 use automations::clock;
@@ -27,10 +27,15 @@ pub struct Redriven {
     pub outcome_unknown: usize,
     /// The number of actions that stay, because a newer one of the same handler was performed.
     pub superseded: usize,
+    /// The number of messages that were sent back, but are dead letters still, as they were held for too long to be deleted. To
+    /// send them back again is harmless.
+    pub not_deleted: usize,
+    /// Groups with messages in front that stay.
+    pub more_behind: Vec<MoreBehind>,
     /// By source queue's URL: fingerprints of the bodies that were sent back to it.
     #[serde(skip)]
     pub(super) sent: BTreeMap<String, BTreeSet<u64>>,
-    /// The ids of the dead letters that were there at the start: two of them may have the same body.
+    /// The ids of the dead letters that were there at the start or were sent back: two of them may have the same body.
     #[serde(skip)]
     pub(super) present: BTreeSet<String>,
 }
@@ -58,6 +63,8 @@ struct Run<'a> {
     selection: &'a Selection,
     consent: Consent,
     redriven: Redriven,
+    /// The ids of those that were sent back but not deleted.
+    not_deleted: BTreeSet<String>,
 }
 
 impl DeadLetterQueues {
@@ -68,16 +75,17 @@ impl DeadLetterQueues {
     /// # Errors
     /// If a request fails; what was sent back by then is no longer in the dead-letter queue.
     pub async fn redrive(&self, selection: &Selection, consent: Consent) -> Result<Redriven> {
-        let mut run = Run { selection, consent, redriven: Redriven::default() };
-        let mut before = 0;
+        let mut run = Run { selection, consent, redriven: Redriven::default(), not_deleted: BTreeSet::new() };
+        let mut before = (0, 0);
         // A FIFO queue shows the rest of a group only after its first messages are deleted.
         loop {
             self.redrive_round(&mut run).await?;
-            let so_far = run.redriven.redriven;
+            let so_far = (run.redriven.redriven, run.not_deleted.len());
             if so_far == before {
+                run.redriven.not_deleted = run.not_deleted.len();
                 return Ok(run.redriven);
             }
-            say(&format!("… {so_far} sent back"));
+            say(&format!("… {} sent back", run.redriven.redriven));
             before = so_far;
         }
     }
@@ -86,12 +94,19 @@ impl DeadLetterQueues {
         let mut stay = Vec::new();
         run.redriven.outcome_unknown = 0;
         run.redriven.superseded = 0;
-        let mut dead_letters = self.select(run.selection).await?;
-        self.mark_superseded(&mut dead_letters).await?;
+        let taken = self.select(run.selection).await?;
+        run.redriven.more_behind = taken.more_behind;
+        let dead_letters = taken.dead_letters;
         if run.redriven.sent.is_empty() {
             run.redriven.present = dead_letters.iter().map(|dead_letter| dead_letter.id.clone()).collect();
         }
-        for dead_letter in dead_letters {
+        for mut dead_letter in dead_letters {
+            if run.not_deleted.contains(&dead_letter.id) {
+                if self.delete(&dead_letter).await? {
+                    run.not_deleted.remove(&dead_letter.id);
+                }
+                continue;
+            }
             if run.redriven.has_come_back(&dead_letter) {
                 stay.push(dead_letter);
                 continue;
@@ -102,6 +117,8 @@ impl DeadLetterQueues {
                 stay.push(dead_letter);
                 continue;
             }
+            // Just before it is sent: with many dead letters, one request for each of them first would outlast the hold.
+            self.mark_superseded([&mut dead_letter]).await?;
             if dead_letter.superseded_by.is_some() && !run.consent.out_of_order {
                 run.redriven.superseded = run.redriven.superseded.saturating_add(1);
                 stay.push(dead_letter);
@@ -118,15 +135,19 @@ impl DeadLetterQueues {
             }
             let resent = Resent { out_of_order: run.consent.out_of_order, ..Resent::at(self.now) };
             let body = marked(&dead_letter.body, &dead_letter.owner, resent);
-            self.send_back(&dead_letter, &body).await?;
+            if !self.send_back(&dead_letter, &body).await? {
+                run.not_deleted.insert(dead_letter.id.clone());
+            }
             run.redriven.redriven = run.redriven.redriven.saturating_add(1);
             run.redriven.sent.entry(source_of(&dead_letter)).or_default().insert(fingerprint(&body));
+            run.redriven.present.insert(dead_letter.id);
         }
-        self.put_back(stay).await
+        self.put_back(&stay).await
     }
 
     /// First to the queue, then out of the dead letters: a crash in between duplicates the message, and its ids make that harmless.
-    async fn send_back(&self, dead_letter: &DeadLetter, body: &str) -> Result<()> {
+    /// Whether it was deleted, as of [`Self::delete`].
+    async fn send_back(&self, dead_letter: &DeadLetter, body: &str) -> Result<bool> {
         let source = source_of(dead_letter);
         let is_fifo = source.rsplit('.').next() == Some("fifo");
         let request = self.sqs.send_message().queue_url(source).message_body(body);

@@ -1,0 +1,268 @@
+//! Dead letters against a model of a FIFO queue of SQS with a clock: a message group is blocked while a message of it is held, and a
+//! receipt is refused when its time has passed (Amazon SQS API Reference, `ReceiveMessage`, `DeleteMessage`,
+//! `ChangeMessageVisibility`; B8 of the AWS facts). The local engine accepts such a receipt.
+
+use super::*;
+use aws_config::{BehaviorVersion, Region};
+use aws_sdk_sqs::config::{Credentials, RuntimeComponents, SharedCredentialsProvider};
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+    SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_types::body::SdkBody;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+const QUEUES: &str = "<ListStackResourcesResponse><ListStackResourcesResult><StackResourceSummaries><member>\
+    <ResourceType>AWS::SQS::Queue</ResourceType>\
+    <PhysicalResourceId>https://sqs.example.com/1/a-actions-dead-letters.fifo</PhysicalResourceId>\
+    </member></StackResourceSummaries></ListStackResourcesResult></ListStackResourcesResponse>";
+
+#[derive(Debug, Clone)]
+struct Letter {
+    id: String,
+    group: String,
+    reason: &'static str,
+    receives: usize,
+    held_until: u64,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Account(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    letters: Vec<Letter>,
+    /// The seconds that have passed.
+    now: u64,
+    /// The operations, and how many seconds each takes.
+    operations: Vec<String>,
+    seconds: BTreeMap<&'static str, u64>,
+    /// The ids of the dead letters that were sent back.
+    sent: Vec<String>,
+    /// The number of receipts that were refused.
+    refused: usize,
+    deletes_nothing: bool,
+}
+
+impl Account {
+    /// Dead letters by group: how many, and their reason.
+    fn with(groups: &[(&str, usize, &'static str)], seconds: &[(&'static str, u64)]) -> Self {
+        let letters = groups.iter().flat_map(|&(group, number, reason)| {
+            (0..number).map(move |at| Letter {
+                id: format!("{group}-{reason}-{at}"),
+                group: group.to_owned(),
+                reason,
+                receives: 0,
+                held_until: 0,
+            })
+        });
+        let seconds = seconds.iter().copied().collect();
+        let state = State { letters: letters.collect(), seconds, ..State::default() };
+        Self(Arc::new(Mutex::new(state)))
+    }
+
+    /// Each in a group of its own.
+    fn apart(number: usize, seconds: &[(&'static str, u64)]) -> Self {
+        let groups: Vec<String> = (0..number).map(|at| format!("g{at}")).collect();
+        let groups: Vec<_> = groups.iter().map(|group| (group.as_str(), 1, "not_found")).collect();
+        Self::with(&groups, seconds)
+    }
+
+    fn queues(&self) -> DeadLetterQueues {
+        let credentials = Credentials::new("test", "test", None, None, "test");
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::from_static("ap-southeast-2"))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .retry_config(aws_config::retry::RetryConfig::disabled())
+            .http_client(SharedHttpClient::new(self.clone()))
+            .build();
+        let store = Store::new(aws::dynamodb(&config), "t".to_owned());
+        DeadLetterQueues::new(&config, "a".to_owned(), store, Timestamp::from_seconds(9))
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
+}
+
+impl State {
+    /// The response, or the code of the refusal.
+    fn respond(&mut self, operation: &str, request: &Value) -> Result<Value, &'static str> {
+        self.operations.push(operation.to_owned());
+        let seconds = self.seconds.get(operation).copied().unwrap_or_default();
+        self.now = self.now.saturating_add(seconds);
+        let now = self.now;
+        let held = |letter: &Letter| now < letter.held_until;
+        let receipt = request["ReceiptHandle"].as_str().unwrap_or_default();
+        let position = self.letters.iter().position(|letter| {
+            held(letter) && receipt == format!("{}/{}", letter.id, letter.receives) && !self.deletes_nothing
+        });
+        match operation {
+            "GetQueueAttributes" => {
+                let held = self.letters.iter().filter(|letter| held(letter)).count();
+                let visible = self.letters.len().saturating_sub(held);
+                Ok(json!({ "Attributes": {
+                    "ApproximateNumberOfMessages": visible.to_string(),
+                    "ApproximateNumberOfMessagesNotVisible": held.to_string(),
+                } }))
+            }
+            "ReceiveMessage" => {
+                let blocked: BTreeSet<String> =
+                    self.letters.iter().filter(|letter| held(letter)).map(|it| it.group.clone()).collect();
+                let free = self.letters.iter_mut().filter(|letter| !blocked.contains(&letter.group));
+                let until = now.saturating_add(request["VisibilityTimeout"].as_u64().unwrap());
+                let messages = free.take(10).map(|letter| {
+                    letter.receives = letter.receives.saturating_add(1);
+                    letter.held_until = until;
+                    message(letter)
+                });
+                Ok(json!({ "Messages": messages.collect::<Vec<_>>() }))
+            }
+            "DeleteMessage" | "ChangeMessageVisibility" => match (position, operation) {
+                (Some(at), "DeleteMessage") => {
+                    self.letters.remove(at);
+                    Ok(json!({}))
+                }
+                (Some(at), _) => {
+                    self.letters[at].held_until = 0;
+                    Ok(json!({}))
+                }
+                (None, _) => {
+                    self.refused = self.refused.saturating_add(1);
+                    let is_delete = operation == "DeleteMessage";
+                    let not_in_flight = "AWS.SimpleQueueService.MessageNotInflight";
+                    Err(if is_delete { "InvalidParameterValue" } else { not_in_flight })
+                }
+            },
+            "SendMessage" => {
+                self.sent.push(request["MessageDeduplicationId"].as_str().unwrap().to_owned());
+                Ok(json!({ "MessageId": "new" }))
+            }
+            "Query" => Ok(json!({ "Items": [], "Count": 0 })),
+            _ => Err("UnsupportedOperation"),
+        }
+    }
+}
+
+fn message(letter: &Letter) -> Value {
+    let Letter { id, group, reason, receives, .. } = letter;
+    let body = json!({
+        "id": format!("e{id}.h.0"), "organisation": "north", "event": format!("e{id}"), "handler": "h", "attempt": 1,
+        "ticket_version": 1, "decided_at": "2026-09-21T14:13:20.000Z",
+        "action": { "do": "add_label", "ticket": "t-1", "label": "x" },
+    });
+    json!({
+        "MessageId": id, "ReceiptHandle": format!("{id}/{receives}"), "Body": body.to_string(),
+        "Attributes": { "MessageGroupId": group, "SentTimestamp": "1000" },
+        "MessageAttributes": { "reason": { "DataType": "String", "StringValue": reason } },
+    })
+}
+
+impl HttpClient for Account {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl HttpConnector for Account {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let target = request.headers().get("x-amz-target").unwrap_or_default().to_owned();
+        let (status, body) = match target.split_once('.') {
+            None => (200, QUEUES.to_owned()),
+            Some((_, operation)) => {
+                let body = serde_json::from_slice(request.body().bytes().unwrap()).unwrap();
+                match self.state().respond(operation, &body) {
+                    Ok(response) => (200, response.to_string()),
+                    Err(code) => (400, json!({ "__type": code }).to_string()),
+                }
+            }
+        };
+        let response = HttpResponse::new(u16::try_into(status).unwrap(), SdkBody::from(body));
+        HttpConnectorFuture::ready(Ok(response))
+    }
+}
+
+fn of(reason: &str) -> Selection {
+    Selection { reason: Some(reason.to_owned()), ..Selection::default() }
+}
+
+#[tokio::test]
+async fn a_redrive_of_many_sends_each_back_right_after_its_check_and_while_it_is_held() {
+    let account = Account::apart(100, &[("Query", 2)]);
+    let redriven = account.queues().redrive(&Selection::default(), Consent::default()).await.unwrap();
+    assert_eq!((redriven.redriven, redriven.not_deleted), (100, 0));
+    let state = account.state();
+    assert_eq!(state.refused, 0, "200 s are not too long");
+    let steps = state.operations.iter().filter(|name| ["Query", "SendMessage"].contains(&name.as_str()));
+    let steps: Vec<&str> = steps.map(String::as_str).collect();
+    assert_eq!(steps, ["Query", "SendMessage"].repeat(100));
+}
+
+#[tokio::test]
+async fn a_redrive_that_outlasts_the_hold_goes_on_and_sends_nothing_twice() {
+    let in_one_group = Account::with(&[("t-1", 30, "not_found")], &[("Query", 301)]);
+    for (number, account) in [(100, Account::apart(100, &[("Query", 10)])), (30, in_one_group)] {
+        let redriven = account.queues().redrive(&Selection::default(), Consent::default()).await.unwrap();
+        assert_eq!((redriven.redriven, redriven.not_deleted), (number, 0));
+        let state = account.state();
+        assert!(state.refused > 0 && state.letters.is_empty(), "{} refused", state.refused);
+        assert_eq!((state.sent.len(), BTreeSet::from_iter(&state.sent).len()), (number, number));
+    }
+}
+
+#[tokio::test]
+async fn what_is_never_deleted_is_counted_and_ends_the_command() {
+    let account = Account::apart(3, &[]);
+    account.state().deletes_nothing = true;
+    let redriven = account.queues().redrive(&Selection::default(), Consent::default()).await.unwrap();
+    assert_eq!((redriven.redriven, redriven.not_deleted), (3, 3));
+    account.state().letters.iter_mut().for_each(|letter| letter.held_until = 0);
+    assert_eq!(account.queues().drop(&Selection::default()).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_list_puts_all_back_before_it_checks_them_and_goes_on_if_the_hold_is_over() {
+    for (seconds, is_refused) in [(0, false), (20, true)] {
+        let account = Account::apart(30, &[("Query", 60), ("ChangeMessageVisibility", seconds)]);
+        let summaries = account.queues().list().await.unwrap();
+        assert!(summaries[0].reasons["not_found"] > 0, "{summaries:?}");
+        let state = account.state();
+        let at = |name: &str| state.operations.iter().position(|operation| operation == name);
+        let last = state.operations.iter().rposition(|operation| operation == "ChangeMessageVisibility");
+        assert!(last.is_some() && last < at("Query"), "{:?}", state.operations);
+        assert_eq!(state.refused > 0, is_refused, "{seconds} s");
+    }
+}
+
+#[tokio::test]
+async fn what_is_behind_the_first_ten_of_a_group_is_said() {
+    let account = Account::with(&[("t-1", 10, "not_found"), ("t-1", 2, "superseded")], &[]);
+    let first: Vec<String> = (0..10).map(|at| format!("t-1-not_found-{at}")).collect();
+    let more = vec![MoreBehind { queue: "a-actions-dead-letters.fifo".to_owned(), in_front: first }];
+    let queues = account.queues();
+    let redriven = queues.redrive(&of("superseded"), Consent::default()).await.unwrap();
+    assert_eq!((redriven.redriven, &redriven.more_behind), (0, &more));
+    assert_eq!(queues.read(&of("superseded")).await.unwrap().more_behind, more);
+    let dropped = queues.drop_all(&of("superseded")).await.unwrap();
+    assert_eq!(dropped, Dropped { deleted: 0, more_behind: more });
+    let dropped = queues.drop_all(&of("not_found")).await.unwrap();
+    assert_eq!(dropped, Dropped { deleted: 10, more_behind: vec![] });
+    let redriven = queues.redrive(&of("superseded"), Consent::default()).await.unwrap();
+    assert_eq!((redriven.redriven, redriven.more_behind), (2, vec![]));
+}
+
+#[tokio::test]
+async fn more_is_said_to_be_behind_a_group_that_a_response_cut_off_and_behind_no_other() {
+    let cut_off = Account::with(&[("t-1", 7, "not_found"), ("t-2", 5, "not_found")], &[]);
+    let taken = cut_off.queues().read(&Selection::default()).await.unwrap();
+    assert_eq!(taken.more_behind.last().unwrap().in_front.len(), 3);
+    for account in
+        [Account::with(&[("t-1", 7, "not_found"), ("t-2", 3, "not_found")], &[]), Account::apart(25, &[])]
+    {
+        assert_eq!(account.queues().read(&Selection::default()).await.unwrap().more_behind, []);
+    }
+}
