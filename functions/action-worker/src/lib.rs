@@ -93,7 +93,7 @@ impl Worker {
         }
     }
 
-    /// Refuses an action that an operator sent again if a newer one of the same handler was performed meanwhile: after that one,
+    /// Refuses an action that was sent again if a newer one of the same handler was performed meanwhile: after that one,
     /// it would break the order. Unless the operator consents.
     async fn check_order(&self, planned: &PlannedAction) -> Result<(), MessageError> {
         if !planned.resent.is_some_and(|resent| resent.keeps_order()) {

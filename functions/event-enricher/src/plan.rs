@@ -29,12 +29,12 @@ pub(crate) struct Plan {
 impl Plan {
     /// The plan for a ticket whose snapshot cannot be read. What was found is stored, with a version above all earlier ones; as
     /// it is not known what changed, it makes no event. Its stay in its stage begins now.
-    pub(crate) fn rebuilt(mut self, rebuild: Rebuild) -> Self {
+    pub(crate) fn rebuilt(mut self, rebuild: Rebuild, now: Timestamp) -> Self {
         if let Some((snapshot, events)) = &mut self.change {
             snapshot.ticket.version = rebuild.version;
             events.clear();
         }
-        self.outbox.clone_from(&rebuild.outbox);
+        self.outbox = stored_before(rebuild.outbox.clone(), now);
         Self { version: rebuild.version, rebuild: Some(rebuild), ..self }
     }
 }
@@ -70,9 +70,17 @@ pub(crate) fn plan(
         .as_ref()
         .filter(|known| change.is_none() && known.outbox.is_empty() && known.schedule.is_due(now))
         .map(|known| known.schedule.unchanged(&known.snapshot, thresholds, now));
-    let mut outbox = known.map(|known| known.outbox).unwrap_or_default();
+    let mut outbox = stored_before(known.map(|known| known.outbox).unwrap_or_default(), now);
     outbox.extend(change.iter().flat_map(|(_, events)| events.iter().cloned()));
     Some(Plan { change, outbox, version, checked, rebuild: None })
+}
+
+/// The outbox of an earlier check, to be published now.
+fn stored_before(mut outbox: Vec<Event>, now: Timestamp) -> Vec<Event> {
+    for event in &mut outbox {
+        event.resend_after_deduplication(now);
+    }
+    outbox
 }
 
 /// An action of ours if it made this change since the last check, else what led to the check.
@@ -87,6 +95,7 @@ mod tests {
     use automations::id::ActionId;
     use automations::model::diff::{Seen, change};
     use automations::model::own_changes::{Attribution, ChangeMark};
+    use automations::model::resent::Resent;
     use automations::testing;
     use std::time::Duration;
 
@@ -147,6 +156,22 @@ mod tests {
         assert_eq!((&plan.outbox[0], plan.version), (&old, 2));
         let quiet = planned(Some(known("Approved", vec![old.clone()])), Some(seen("Approved"))).unwrap();
         assert_eq!((quiet.outbox, quiet.version, quiet.change), (vec![old], 1, None));
+    }
+
+    /// B9 of the AWS facts: after five minutes SNS would take it for a first one.
+    #[test]
+    fn what_was_stored_five_minutes_ago_is_published_as_sent_again_and_what_is_new_is_not() {
+        let stored = testing::stage_changed("Lead", "Approved");
+        let resent = |minutes: u64| -> Vec<_> {
+            let now = stored.observed_at.later(Duration::from_mins(minutes));
+            let (own, none) = (OwnChanges::default(), StageAgeThresholds::default());
+            let known = known("Approved", vec![stored.clone()]);
+            let plan = checked(Some(known), Some(seen("Settled")), &own, &none, now).unwrap();
+            plan.outbox.iter().map(|event| event.resent).collect()
+        };
+        assert_eq!(resent(4), [None, None]);
+        assert_eq!(resent(5), [Some(Resent::at(stored.observed_at)), None]);
+        assert_eq!(resent(60), resent(5), "two attempts have the same deduplication id");
     }
 
     #[test]
@@ -233,7 +258,7 @@ mod tests {
     fn a_rebuilt_snapshot_has_its_version_and_the_salvaged_events_and_none_of_its_own() {
         let old = testing::stage_changed("Lead", "Approved");
         let rebuild: Rebuild = Rebuild::of(8, vec![old.clone()]);
-        let plan = planned(None, Some(seen("Settled"))).unwrap().rebuilt(rebuild.clone());
+        let plan = planned(None, Some(seen("Settled"))).unwrap().rebuilt(rebuild.clone(), old.observed_at);
         let (snapshot, events) = plan.change.unwrap();
         assert_eq!((snapshot.ticket.version, plan.version, events), (8, 8, vec![]));
         assert_eq!((plan.outbox, plan.rebuild), (vec![old], Some(rebuild)));

@@ -51,7 +51,7 @@ impl Enricher {
             let plan =
                 found.map(|found| plan(organisation, known, found, requested, &own, &self.thresholds, now));
             let plan = match (plan, rebuilds.remove(id)) {
-                (Ok(Some(plan)), Some((rebuild, _))) => Ok(Some(plan.rebuilt(rebuild))),
+                (Ok(Some(plan)), Some((rebuild, _))) => Ok(Some(plan.rebuilt(rebuild, now))),
                 (Ok(None), Some((_, unreadable))) => {
                     self.postpone_lost(organisation, id, now).await;
                     Err(unreadable)

@@ -312,7 +312,7 @@ pub struct PlannedAction {
     pub decided_at: Timestamp,
     /// Delivery attempt of the event to the handler, starting at 1.
     pub attempt: u32,
-    /// Set if an operator sent it, or its event, again.
+    /// Set if it, or its event, was sent again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resent: Option<Resent>,
     /// The action.

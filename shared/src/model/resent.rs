@@ -1,10 +1,11 @@
-//! Events and actions that an operator sent again.
+//! Events and actions that were sent again.
 
 use crate::clock::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// That an operator sent an event or an action again, by `automations replay` or `automations dlq redrive`, and with which consent.
+/// That an event or an action was sent again: by an operator with `automations replay` or `automations dlq redrive`, and with
+/// which consent; or from an outbox, minutes after it may have been published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Resent {
     /// When. It is part of the deduplication ids, so that SNS and SQS do not take it for the first one.

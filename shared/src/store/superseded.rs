@@ -12,7 +12,7 @@ const MAX_POSITIONS: usize = 32;
 impl Store {
     /// A performed action of the same handler, ticket and message group that was decided on a newer version of the ticket; none
     /// if there is none, or if the action has no ticket or no version. An action of `replay --reprocess` is not found. For an
-    /// action that an operator sent again: it costs a query, and a batch read for each three newer events. The record of an action
+    /// action that was sent again: it costs a query, and a batch read for each three newer events. The record of an action
     /// that cannot be read is logged and passed over.
     ///
     /// # Errors

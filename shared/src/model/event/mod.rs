@@ -17,6 +17,7 @@ use crate::model::resent::Resent;
 use crate::model::ticket::Ticket;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// One change in one organisation, as it is in a handler's queue.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -29,7 +30,7 @@ pub struct Event {
     pub observed_at: Timestamp,
     /// What led to the check that found it.
     pub cause: Cause,
-    /// That an operator sent it again.
+    /// That it was sent again: by an operator, or from an outbox after SNS's deduplication had forgotten it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resent: Option<Resent>,
     /// What happened. In JSON its fields are beside the others, with the kind as `type`.
@@ -175,7 +176,18 @@ impl Event {
     pub fn deduplication_id(&self) -> String {
         deduplication_id(self.id.as_str(), self.resent)
     }
+
+    /// Marks this event of an outbox as sent again if it may have been published so long ago that SNS and SQS would not drop
+    /// it now: newer actions than its own may have been performed since.
+    pub fn resend_after_deduplication(&mut self, now: Timestamp) {
+        if self.resent.is_none() && now.since(self.observed_at) >= DEDUPLICATION_INTERVAL {
+            self.resent = Some(Resent::at(self.observed_at));
+        }
+    }
 }
+
+/// SNS and SQS drop a message with the deduplication id of one that they accepted less than this ago (row B9 of the AWS facts).
+const DEDUPLICATION_INTERVAL: Duration = Duration::from_mins(5);
 
 /// The deduplication id of a message with this id: its own if an operator sent it again.
 pub(crate) fn deduplication_id(id: &str, resent: Option<Resent>) -> String {
