@@ -39,6 +39,12 @@ impl Timestamp {
         Self::from_millis(seconds.saturating_mul(1_000))
     }
 
+    /// The time that an HTTP header says (RFC 9110, section 5.6.7); `None` if it is not a date, or before 1970.
+    pub fn from_http_date(text: &str) -> Option<Self> {
+        let time = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+        (time >= jiff::Timestamp::UNIX_EPOCH).then_some(Self(time))
+    }
+
     /// Milliseconds since 1970 began: the unit of times in the table, so that DynamoDB can compare them.
     pub fn as_millis(self) -> u64 {
         u64::try_from(self.0.as_millisecond()).unwrap_or_default()

@@ -24,6 +24,8 @@ use strum::{Display, EnumIter, EnumString, IntoStaticStr};
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
+    /// Several workflows, stages or labels have the name that a setting uses.
+    AmbiguousName,
     /// More actions led to this event than `MaxChainLength` permits.
     ChainTooLong,
     /// Salestrekker rejected the token, and a new one too.

@@ -114,6 +114,31 @@ async fn each_id_of_a_batch_has_its_own_result_whatever_its_neighbours_are() -> 
     Ok(())
 }
 
+/// F2 of the field faults.
+#[tokio::test]
+async fn one_id_that_the_api_rejects_without_naming_it_fails_alone() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let fixture = ClientFixture::new(&stack, "one-bad-id", Limits::default()).await?;
+    let mut ids = Vec::new();
+    for _ in 0..7 {
+        ids.push(fixture.ticket().await?);
+    }
+    let (session, mut bad) = (fixture.session(20), Vec::new());
+    for (index, is) in [
+        (1, json!({ "errors": { "message": "invalid id" } })),
+        (4, json!({ "respond": { "errors": [{ "message": "invalid id" }] } })),
+        (6, json!({ "partial": { "fields": 25, "pathless": true } })),
+    ] {
+        fixture.fault(ids[index].as_str(), 99, is.clone()).await?;
+        bad.push(index);
+        let found = session.tickets(&ids).await?;
+        let failed: Vec<usize> = (0..ids.len()).filter(|index| found[*index].is_err()).collect();
+        assert_eq!(failed, bad, "{is}");
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_query_is_repeated_until_it_is_answered_and_not_for_ever() -> Result<()> {
     let _turn = among_others().await;
@@ -122,6 +147,8 @@ async fn a_query_is_repeated_until_it_is_answered_and_not_for_ever() -> Result<(
     let bad = [
         json!({ "status": { "code": 500 } }),
         json!({ "status": { "code": 200 } }),
+        // F1 of the field faults: a page of a gateway, not GraphQL.
+        json!({ "status": { "code": 404 } }),
         json!({ "status": { "code": 429 } }),
         json!("cut_before"),
         json!("cut_after"),
@@ -221,7 +248,7 @@ async fn what_the_api_says_no_to_is_told_without_its_words() -> Result<()> {
     fixture.fault("query Labels", 1, is).await?;
     let error = fixture.session(20).all_labels().await.expect_err("rejected");
     assert!(!format!("{error} {error:?}").contains("Jane"));
-    assert!(matches!(error, Error::Rejected { messages } if messages.reveal()[0].contains("Jane")));
+    assert!(matches!(error, Error::Rejected { messages, .. } if messages.reveal()[0].contains("Jane")));
     Ok(())
 }
 

@@ -38,6 +38,31 @@ async fn a_handler_that_fails_twice_and_then_works_has_acted_once() -> Result<()
     Ok(())
 }
 
+/// F1 of the field faults.
+#[tokio::test]
+async fn while_the_api_answers_with_pages_of_a_gateway_nothing_is_dead_lettered_and_then_all_is_done()
+-> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("gateway-pages").await?;
+    let mut tickets = Vec::new();
+    for _ in 0..3 {
+        tickets.push(organisation.new_ticket(json!({})).await?);
+    }
+    // Each request is sent three times before its message is retried.
+    let fault = json!([{ "organisation": "gateway-pages", "times": 6, "is": { "status": { "code": 404 } } }]);
+    stack.control(reqwest::Method::POST, "faults", &fault).await?;
+    for ticket in &tickets {
+        organisation.webhook("ticket-updated", ticket).await?;
+    }
+    for ticket in &tickets {
+        events(&organisation, ticket, 1).await?;
+    }
+    let dead = stack.logged("event-enricher", "message.dead_lettered").await?;
+    assert!(dead.iter().all(|line| !line.contains("gateway-pages")), "{dead:?}");
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_poisoned_hint_ends_in_its_dead_letter_queue_while_its_neighbours_pass() -> Result<()> {
     let _turn = among_others().await;

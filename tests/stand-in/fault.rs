@@ -18,7 +18,7 @@ pub(super) struct Fault {
     /// Only for the organisation with this name; for all if absent.
     #[serde(default)]
     pub(super) organisation: Option<String>,
-    /// Only for requests whose document contains this text, for example `ticketCreate`.
+    /// Only for requests whose document or variables contain this text, for example `ticketCreate` or an id.
     #[serde(default)]
     pub(super) on: Option<String>,
     /// The number of requests; 1 if absent.

@@ -71,7 +71,7 @@ async fn graphql(
         let organisation =
             caller.as_ref().and_then(|caller| world.organisation_by_id(&caller.id_current_organization));
         let name = organisation.map(|found| found.name.clone());
-        let fault = world.fault(name.as_deref(), &request.query);
+        let fault = world.fault(name.as_deref(), &format!("{} {}", request.query, json!(request.variables)));
         (caller, name, fault)
     };
     if let Some(response) = fault.as_ref().and_then(Kind::early_response) {

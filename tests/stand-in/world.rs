@@ -175,11 +175,11 @@ impl World {
     }
 
     /// The fault of this request, if any; uses it up once.
-    pub(super) fn fault(&mut self, organisation: Option<&str>, document: &str) -> Option<Kind> {
+    pub(super) fn fault(&mut self, organisation: Option<&str>, request: &str) -> Option<Kind> {
         let fault = self.faults.iter_mut().find(|fault| {
             fault.times > 0
                 && fault.organisation.as_deref().is_none_or(|name| Some(name) == organisation)
-                && fault.on.as_deref().is_none_or(|text| document.contains(text))
+                && fault.on.as_deref().is_none_or(|text| request.contains(text))
         })?;
         fault.times = fault.times.saturating_sub(1);
         Some(fault.kind.clone())

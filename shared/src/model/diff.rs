@@ -86,7 +86,9 @@ pub fn change(before: Option<&Snapshot>, seen: Option<Seen>, is_new: bool) -> Op
             Some(Change { snapshot, kind })
         }
         (before, Some(seen)) => {
-            let ticket = Ticket { version, ..seen.ticket };
+            // Not known is not a change: a schema without the field, for example.
+            let active = seen.ticket.active.or_else(|| before.and_then(|before| before.ticket.active));
+            let ticket = Ticket { version, active, ..seen.ticket };
             let stays = before.filter(|before| !before.gone && is_same_stage(&before.ticket, &ticket));
             let (stage_since, aged) = stays.map_or((None, 0), |before| (before.stage_since, before.aged));
             let after = Snapshot { ticket, name_digest: seen.name_digest, gone: false, stage_since, aged };

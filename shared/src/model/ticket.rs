@@ -38,10 +38,10 @@ pub struct Named<Id> {
     pub name: Option<String>,
 }
 
-impl<Id> Named<Id> {
-    /// Whether this is its exact name.
+impl<Id: AsRef<str>> Named<Id> {
+    /// Whether this is its exact name, or its id: names are not unique at Salestrekker, so an id is accepted wherever a name is.
     pub fn is_named(&self, name: &str) -> bool {
-        self.name.as_deref() == Some(name)
+        self.name.as_deref() == Some(name) || self.id.as_ref() == name
     }
 }
 

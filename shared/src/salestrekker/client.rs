@@ -1,5 +1,6 @@
 //! The client: what one process shares between all organisations.
 
+use super::inferred::DroppedFields;
 use super::name_cache::NameCache;
 use super::rate_limit::RateLimit;
 use super::{Limits, Transport};
@@ -16,6 +17,7 @@ pub struct Client {
     pub(super) secrets: Secrets,
     pub(super) names: NameCache,
     pub(super) rate_limit: RateLimit,
+    pub(super) dropped_fields: DroppedFields,
     /// By organisation: the token that was rejected last, and the deadline of the invocation that sent it.
     pub(super) rejected_tokens: TtlCache<OrganisationId, (Timestamp, ApiToken)>,
 }
@@ -27,7 +29,8 @@ impl Client {
     /// As [`Transport::new`]; fatal in init.
     pub fn new(secrets: Secrets, limits: Limits) -> Result<Self, reqwest::Error> {
         let (names, rate_limit) = (NameCache::new(&limits), RateLimit::new(&limits));
-        let rejected_tokens = TtlCache::new(1_000);
-        Ok(Self { transport: Transport::new(limits)?, secrets, names, rate_limit, rejected_tokens })
+        let (dropped_fields, rejected_tokens) = (DroppedFields::default(), TtlCache::new(1_000));
+        let transport = Transport::new(limits)?;
+        Ok(Self { transport, secrets, names, rate_limit, dropped_fields, rejected_tokens })
     }
 }

@@ -2,7 +2,9 @@
 //! spells a name differently, only that file changes: every document calls its one field `result` and takes
 //! each input as a variable.
 
+use super::inferred;
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 /// A GraphQL document with one operation.
@@ -46,6 +48,16 @@ impl Document {
     /// The text that is sent.
     pub(super) fn text(&self) -> &str {
         &self.0
+    }
+
+    /// The same document without these inferred fields.
+    pub(super) fn without(&self, fields: &BTreeSet<String>) -> Self {
+        Self(Cow::Owned(inferred::without(&self.0, fields)))
+    }
+
+    /// Whether it has any of these inferred fields.
+    pub(super) fn has_any_of(&self, fields: &BTreeSet<String>) -> bool {
+        !fields.is_empty() && inferred::without(&self.0, fields).len() < self.0.len()
     }
 
     /// The same query for `count` ids: aliases `a0` to `a{n-1}` for the variables `id0` to `id{n-1}`. In the
@@ -114,7 +126,7 @@ mod tests {
     #[test]
     fn every_document_calls_its_field_result_and_is_used() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/salestrekker/documents");
-        let files: std::collections::BTreeSet<_> = std::fs::read_dir(folder)
+        let files: BTreeSet<_> = std::fs::read_dir(folder)
             .unwrap()
             .map(|file| file.unwrap().file_name().into_string().unwrap())
             .collect();

@@ -35,12 +35,24 @@ pub enum Error {
     Rejected {
         /// The vendor's messages; they may quote personal data.
         messages: Private<Vec<String>>,
+        /// The lines of the document that they are about, starting at 1.
+        lines: Vec<usize>,
     },
     /// Something that the request names does not exist.
     #[error("Salestrekker has no such {what}")]
     NotFound {
         /// The kind of thing, with the configured name if an operator configured one.
         what: String,
+    },
+    /// Several things have the name that a setting or an action uses.
+    #[error("Salestrekker has several {what} of the name {name:?}; use the id of one instead: {}", .ids.join(", "))]
+    AmbiguousName {
+        /// The kind of thing, in the plural.
+        what: &'static str,
+        /// The name.
+        name: String,
+        /// The ids to choose from.
+        ids: Vec<String>,
     },
     /// A mutation was sent and no response arrived: it may or may not have taken effect.
     #[error(
@@ -66,6 +78,7 @@ impl Failure for Error {
             Self::Credential(error) => error.remedy(),
             Self::Rejected { .. }
             | Self::NotFound { .. }
+            | Self::AmbiguousName { .. }
             | Self::OutcomeUnknown
             | Self::InvalidResponse { .. } => Remedy::DeadLetter,
         }
@@ -79,6 +92,7 @@ impl Failure for Error {
             Self::Credential(error) => error.reason(),
             Self::Rejected { .. } => Reason::SalestrekkerRejected,
             Self::NotFound { .. } => Reason::NotFound,
+            Self::AmbiguousName { .. } => Reason::AmbiguousName,
             Self::OutcomeUnknown => Reason::OutcomeUnknown,
             Self::InvalidResponse { .. } => Reason::InvalidResponse,
         }

@@ -8,6 +8,7 @@ mod depth;
 mod document;
 mod error;
 mod fetch;
+mod inferred;
 mod limits;
 mod model;
 mod name_cache;

@@ -1,6 +1,6 @@
 //! A cache of the names of workflows, stages and labels: they change rarely, and every event carries them.
 
-use super::{Error, Label, Limits, Session, Workflow};
+use super::{Error, Label, Limits, Session, StageName, Workflow};
 use crate::cache::ttl::TtlCache;
 use crate::id::{LabelId, OrganisationId, WorkflowId};
 use std::collections::HashMap;
@@ -51,46 +51,45 @@ impl Session<'_> {
         Ok(known)
     }
 
-    /// The workflow of exactly this name.
+    /// The workflow of exactly this name, or with this id.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if there is none; else the request's error.
+    /// [`Error::NotFound`] if there is none; [`Error::AmbiguousName`] if there are several; else the request's error.
     pub async fn workflow_named(&self, name: &str) -> Result<Arc<Workflow>, Error> {
-        let not_found = || Error::NotFound {
-            what: format!("workflow as {name:?}, which a setting names; correct it in template.yaml"),
-        };
         let matches = self.search_workflows(name).await?;
-        let exact = matches.into_iter().find(|found| found.name == name).ok_or_else(not_found)?;
-        let mut workflows = self.named_workflows(std::slice::from_ref(&exact.id), |_| true).await?;
-        workflows.remove(&exact.id).ok_or_else(not_found)
+        let named = matches.iter().map(|found| (&found.id, found.name.as_str()));
+        let id = match one_named("workflows", name, named)? {
+            Some(id) => id.clone(),
+            None => WorkflowId::parse(name).map_err(|_invalid| not_found("workflow", name))?,
+        };
+        let mut workflows = self.named_workflows(std::slice::from_ref(&id), |_| true).await?;
+        workflows.remove(&id).ok_or_else(|| not_found("workflow", name))
     }
 
-    /// The stage of this name in a workflow; the workflow is fetched again if the cached one has no such
-    /// stage.
+    /// The stage of a workflow of this name, or with this id; the workflow is fetched again if the cached one has no such stage.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if there is none; else the request's error.
-    pub async fn stage_named(&self, workflow: &WorkflowId, name: &str) -> Result<super::StageName, Error> {
-        let has = |workflow: &Workflow| workflow.stages.iter().any(|stage| stage.name == name);
+    /// As [`Session::workflow_named`].
+    pub async fn stage_named(&self, workflow: &WorkflowId, name: &str) -> Result<StageName, Error> {
+        let is_it = |stage: &StageName| stage.name == name || stage.id.as_str() == name;
+        let has = |workflow: &Workflow| workflow.stages.iter().any(is_it);
         let workflows = self.named_workflows(std::slice::from_ref(workflow), has).await?;
-        let stage = workflows
-            .get(workflow)
-            .and_then(|workflow| workflow.stages.iter().find(|stage| stage.name == name));
-        stage.cloned().ok_or_else(|| Error::NotFound {
-            what: format!("stage as {name:?}, which a setting names; correct it in template.yaml"),
-        })
+        let stages = workflows.get(workflow).map(|workflow| workflow.stages.as_slice()).unwrap_or_default();
+        let named = stages.iter().map(|stage| (&stage.id, stage.name.as_str()));
+        let id = one_named("stages", name, named)?;
+        let stage = stages.iter().find(|stage| Some(&stage.id) == id);
+        stage.cloned().ok_or_else(|| not_found("stage", name))
     }
 
-    /// The label of exactly this name.
+    /// The label of exactly this name, or with this id.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if there is none; else the request's error.
+    /// As [`Session::workflow_named`].
     pub async fn label_named(&self, name: &str) -> Result<LabelId, Error> {
-        let labels = self.labels(|labels| labels.iter().any(|label| label.name == name)).await?;
-        let label = labels.iter().find(|label| label.name == name);
-        label.map(|label| label.id.clone()).ok_or_else(|| Error::NotFound {
-            what: format!("label as {name:?}, which a setting names; correct it in template.yaml"),
-        })
+        let is_it = |label: &Label| label.name == name || label.id.as_str() == name;
+        let labels = self.labels(|labels| labels.iter().any(is_it)).await?;
+        let id = one_named("labels", name, labels.iter().map(|label| (&label.id, label.name.as_str())))?;
+        id.cloned().ok_or_else(|| not_found("label", name))
     }
 
     /// The organisation's labels, from the cache if they pass `is_enough`.
@@ -105,5 +104,70 @@ impl Session<'_> {
         let labels = Arc::new(self.all_labels().await?);
         cache.put(self.organisation.clone(), Arc::clone(&labels), self.client.names.ttl);
         Ok(labels)
+    }
+}
+
+/// The one with this id, else the one of this name; `None` if there is none.
+fn one_named<'a, Id: AsRef<str> + PartialEq>(
+    what: &'static str,
+    wanted: &str,
+    all: impl Iterator<Item = (&'a Id, &'a str)>,
+) -> Result<Option<&'a Id>, Error> {
+    let mut named = Vec::new();
+    for (id, name) in all {
+        if id.as_ref() == wanted {
+            return Ok(Some(id));
+        }
+        // A list may repeat an entry.
+        if name == wanted && !named.contains(&id) {
+            named.push(id);
+        }
+    }
+    match named.as_slice() {
+        [] => Ok(None),
+        [one] => Ok(Some(one)),
+        several => Err(Error::AmbiguousName {
+            what,
+            name: wanted.to_owned(),
+            ids: several.iter().map(|id| id.as_ref().to_owned()).collect(),
+        }),
+    }
+}
+
+fn not_found(what: &str, name: &str) -> Error {
+    Error::NotFound {
+        what: format!("{what} as {name:?}, which a setting names; correct it in template.yaml"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::{Failure as _, Remedy};
+    use crate::reason::Reason;
+
+    /// F22 of the field faults.
+    #[test]
+    fn a_name_of_several_is_refused_with_their_ids_and_an_id_is_as_good_as_a_name() {
+        let labels = [
+            ("l-1", "Client"),
+            ("l-2", "Client"),
+            ("l-3", "Refinance"),
+            ("l-3", "Refinance"),
+            ("Client", "x"),
+        ]
+        .map(|(id, name)| (LabelId::parse(id).unwrap(), name));
+        let find = |wanted: &str, some: &[(LabelId, &'static str)]| {
+            let found = one_named("labels", wanted, some.iter().map(|(id, name)| (id, *name)));
+            found.map(|id| id.map(|id| id.as_str().to_owned()))
+        };
+        let found = |wanted: &str| find(wanted, &labels).unwrap();
+        assert_eq!(found("Refinance").as_deref(), Some("l-3"), "a list that repeats an entry");
+        assert_eq!(found("l-2").as_deref(), Some("l-2"));
+        assert_eq!(found("Client").as_deref(), Some("Client"), "an id goes before a name");
+        assert_eq!(found("client"), None);
+        let error = find("Client", &labels[..4]).unwrap_err();
+        assert_eq!((error.reason(), error.remedy()), (Reason::AmbiguousName, Remedy::DeadLetter));
+        assert!(error.to_string().ends_with("use the id of one instead: l-1, l-2"), "{error}");
     }
 }

@@ -2,11 +2,12 @@
 
 use super::Error;
 use super::depth::depth;
+use crate::clock::{self, Timestamp};
 use crate::json;
 use crate::private::Private;
 use reqwest::StatusCode;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -56,8 +57,23 @@ pub(super) struct GraphQlError {
     message: Private<String>,
     #[serde(default)]
     path: Option<Vec<Value>>,
+    #[serde(default, deserialize_with = "readable_locations")]
+    locations: Vec<Location>,
     #[serde(default)]
     extensions: Option<Value>,
+}
+
+/// A place in the document that an error is about.
+#[derive(Debug, Clone, Deserialize)]
+struct Location {
+    line: usize,
+}
+
+/// Of a list, what is a location: they are a help, and must not make an error unreadable.
+fn readable_locations<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<Location>, D::Error> {
+    let list = Option::<Value>::deserialize(value)?;
+    let list = list.as_ref().and_then(Value::as_array).into_iter().flatten();
+    Ok(list.filter_map(|location| Location::deserialize(location).ok()).collect())
 }
 
 #[derive(Deserialize)]
@@ -76,7 +92,9 @@ pub(super) fn check_status(
 ) -> Result<(), Error> {
     match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(Error::CredentialRefused),
-        StatusCode::TOO_MANY_REQUESTS => Err(Error::Throttled { retry_after: seconds(retry_after) }),
+        StatusCode::TOO_MANY_REQUESTS => Err(Error::Throttled {
+            retry_after: retry_after.and_then(|value| retry_delay(value, clock::now())),
+        }),
         // With these two, nothing was done; with any other 5xx, a gateway may have passed the mutation on.
         StatusCode::SERVICE_UNAVAILABLE => Err(Error::Unavailable { why: "HTTP status 503" }),
         StatusCode::REQUEST_TIMEOUT => Err(Error::Unavailable { why: "HTTP status 408" }),
@@ -99,8 +117,10 @@ pub(super) fn read(
         return Err(Error::InvalidResponse { at: format!("a response nested deeper than {max_depth}") });
     }
     let Ok(envelope) = json::from_json::<Envelope>(body) else {
+        // A gateway's own page, for example while the vendor deploys: only GraphQL says something about this request. With a
+        // 4xx status nothing was done.
         return Err(if status.is_client_error() {
-            Error::Rejected { messages: Private::default() }
+            Error::Unavailable { why: "HTTP status 4xx, and the response is not GraphQL" }
         } else {
             effect.error_without_response("the response is not GraphQL")
         });
@@ -175,8 +195,9 @@ fn graphql_error(errors: Vec<GraphQlError>, effect: Effect) -> Error {
     } else if any(&["INTERNAL_SERVER_ERROR", "SERVICE_UNAVAILABLE"]) {
         effect.error_without_response("an internal error of the API")
     } else {
+        let lines = errors.iter().flat_map(|error| &error.locations).map(|location| location.line).collect();
         let messages = errors.into_iter().map(|error| error.message.reveal().clone()).collect();
-        Error::Rejected { messages: Private::new(messages) }
+        Error::Rejected { messages: Private::new(messages), lines }
     }
 }
 
@@ -212,9 +233,17 @@ impl GraphQlError {
     }
 }
 
-/// `Retry-After` in seconds (RFC 9110, section 10.2.3); the form with a date is ignored.
-fn seconds(retry_after: Option<&str>) -> Option<Duration> {
-    Some(Duration::from_secs(retry_after?.trim().parse().ok()?))
+/// The longest delay that the API may ask for: an action's message waits at most that long, and is then tried.
+const MAX_RETRY_DELAY: Duration = Duration::from_mins(15);
+
+/// `Retry-After` (RFC 9110, section 10.2.3): seconds, or a date, which may be past. Anything else is ignored.
+fn retry_delay(value: &str, now: Timestamp) -> Option<Duration> {
+    let value = value.trim();
+    let delay = match value.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => Timestamp::from_http_date(value)?.since(now),
+    };
+    Some(delay.min(MAX_RETRY_DELAY))
 }
 
 /// Parses a response with this status and body; for the fuzz target.
@@ -302,7 +331,7 @@ mod tests {
     fn the_vendors_words_do_not_print() {
         let refused = json!({"data": null, "errors": [{"message": "no such client: Jane Citizen"}]});
         let error = response(&refused, Effect::ReadOnly).unwrap_err();
-        assert!(matches!(&error, Error::Rejected { messages } if messages.reveal().len() == 1));
+        assert!(matches!(&error, Error::Rejected { messages, .. } if messages.reveal().len() == 1));
         assert!(!format!("{error} {error:?}").contains("Jane"));
     }
 
@@ -326,12 +355,6 @@ mod tests {
         assert!(
             matches!(throttled, Err(Error::Throttled { retry_after: Some(after) }) if after.as_secs() == 7)
         );
-        let dated = check_status(
-            StatusCode::TOO_MANY_REQUESTS,
-            Some("Tue, 24 Nov 2026 09:00:00 GMT"),
-            Effect::ReadOnly,
-        );
-        assert!(matches!(dated, Err(Error::Throttled { retry_after: None })));
         let coded = |code: &str| {
             response(&json!({"errors": [{"extensions": {"code": code}}]}), Effect::ReadOnly).unwrap_err()
         };
@@ -339,8 +362,42 @@ mod tests {
         assert!(matches!(coded("UNAUTHENTICATED"), Error::CredentialRefused));
         assert!(matches!(coded("INTERNAL_SERVER_ERROR"), Error::Unavailable { .. }));
         assert!(matches!(coded("BAD_USER_INPUT"), Error::Rejected { .. }));
-        let refused = read(StatusCode::BAD_REQUEST, b"no", Effect::NonIdempotent, 64);
+        let refused = json!({"errors": [{"message": "no"}]}).to_string();
+        let refused = read(StatusCode::BAD_REQUEST, refused.as_bytes(), Effect::NonIdempotent, 64);
         assert!(matches!(refused, Err(Error::Rejected { .. })));
+    }
+
+    /// F1 of the field faults.
+    #[test]
+    fn only_graphql_rejects_a_request_and_a_page_of_a_gateway_is_an_outage() {
+        for (status, page) in
+            [(404, "<html>"), (400, "Bad Request"), (403 + 7, ""), (200, "<html>"), (418, "{\"a\": 1")]
+        {
+            let status = StatusCode::from_u16(status).unwrap();
+            let error = read(status, page.as_bytes(), Effect::ReadOnly, 64).unwrap_err();
+            assert!(matches!(error, Error::Unavailable { .. }), "{status}: {error:?}");
+        }
+        let create = read(StatusCode::NOT_FOUND, b"<html>", Effect::NonIdempotent, 64).unwrap_err();
+        assert!(
+            matches!(create, Error::Unavailable { .. }),
+            "a mutation that was not received was not performed"
+        );
+    }
+
+    /// F24 of the field faults.
+    #[test]
+    fn advice_to_wait_is_seconds_or_a_date_and_nonsense_is_ignored() {
+        let now = Timestamp::from_seconds(1_795_683_600); // 26 November 2026, 09:00 UTC
+        let seconds = |value| retry_delay(value, now).map(|delay| delay.as_secs());
+        assert_eq!(seconds(" 7 "), Some(7));
+        assert_eq!(seconds("Thu, 26 Nov 2026 09:02:00 GMT"), Some(120));
+        assert_eq!(seconds("Thu, 26 Nov 2026 08:00:00 GMT"), Some(0), "a clock that is slow");
+        for long in ["Fri, 27 Nov 2026 09:02:00 GMT", "999999999"] {
+            assert_eq!(seconds(long), Some(900), "{long}");
+        }
+        for nonsense in ["", "soon", "-5", "1.5", "26 Nov 2026"] {
+            assert_eq!(seconds(nonsense), None, "{nonsense}");
+        }
     }
 
     #[test]

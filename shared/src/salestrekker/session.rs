@@ -12,6 +12,7 @@ use crate::id::OrganisationId;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 /// Time that the caller keeps to report the result before the invocation's deadline.
@@ -66,20 +67,27 @@ impl Session<'_> {
         Ok(chunks.into_iter().flatten().collect())
     }
 
+    /// One request for all of these ids; if it fails with an error that does not name its id, two requests for half of them
+    /// each, and so on: with one id in a request the error can only be that one's.
     async fn request_chunk<T: DeserializeOwned>(
         &self,
         document: &Document,
         ids: &[&str],
     ) -> Result<Vec<Lookup<T>>, Error> {
-        let response = self.request_batch(document, ids).await?;
-        if response.errors_name_their_alias() || ids.len() == 1 {
-            return Ok(response.by_alias((0..ids.len()).map(alias)));
-        }
-        // An error that does not name its id: with one id in a request it can only be that one's.
         let mut results = Vec::with_capacity(ids.len());
-        for id in ids {
-            let response = self.request_batch(document, &[id]).await?;
-            results.extend(response.by_alias([alias(0)]));
+        let mut parts = vec![ids];
+        while let Some(ids) = parts.pop() {
+            match self.request_batch(document, ids).await {
+                Ok(response) if response.errors_name_their_alias() || ids.len() == 1 => {
+                    results.extend(response.by_alias((0..ids.len()).map(alias)));
+                }
+                Err(error @ Error::Rejected { .. }) if ids.len() == 1 => results.push(Err(error)),
+                Ok(_) | Err(Error::Rejected { .. }) => {
+                    let (first, second) = ids.split_at(ids.len() / 2);
+                    parts.extend([second, first]);
+                }
+                Err(error) => return Err(error),
+            }
         }
         Ok(results)
     }
@@ -91,8 +99,8 @@ impl Session<'_> {
         self.send(&Request { document, variables: variables.into(), effect: Effect::ReadOnly }).await
     }
 
-    /// Sends a request within the rate limit, and retries it if that is harmless and there is time. A token
-    /// that is rejected or expired is read again once: rotation may have just replaced it.
+    /// Sends a request within the rate limit, and retries it if that is harmless and there is time: without the inferred fields
+    /// that the API rejects, if it names them. A token that is rejected or expired is read again once: rotation may have just replaced it.
     pub(super) async fn send(&self, request: &Request) -> Result<GraphQlResponse, Error> {
         let Client { transport, secrets, rate_limit, .. } = self.client;
         let left = self.until.since(clock::now()).saturating_sub(RESERVE);
@@ -111,13 +119,18 @@ impl Session<'_> {
             return Err(Error::CredentialRefused);
         }
         let mut retried = 0_u32;
+        let mut request = Cow::Borrowed(request);
         loop {
+            let dropped = self.client.dropped_fields.of(self.organisation);
+            if request.document.has_any_of(&dropped) {
+                request.to_mut().document = request.document.without(&dropped);
+            }
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Err(Error::Unavailable { why: "no time is left in this invocation" });
             }
             rate_limit.wait_for_turn(self.organisation, end).await?;
-            let error = match transport.send(&token.endpoint, Some(&token.token), request, left).await {
+            let error = match transport.send(&token.endpoint, Some(&token.token), &request, left).await {
                 Ok(response) => return Ok(response),
                 Err(error) => error,
             };
@@ -132,6 +145,10 @@ impl Session<'_> {
                     REJECTED_TOKEN_CACHE_TIME,
                 );
                 return Err(error);
+            }
+            let is_query = request.effect == Effect::ReadOnly;
+            if is_query && self.client.dropped_fields.learn(self.organisation, &request.document, &error) {
+                continue;
             }
             let may_retry = request.effect.may_retry_after(&error);
             let wait = may_retry.then(|| rate_limit.retry_delay(retried, &error, end)).flatten();

@@ -3,20 +3,30 @@
 use super::document::Document;
 use super::response::{Effect, GraphQlResponse, check_status, read};
 use super::{Error, Limits};
+use crate::clock::{self, Timestamp};
 use crate::endpoint::Endpoint;
 use crate::http;
 use reqwest::{Response, header};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use serde_json::Value;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Sends requests. Create one per process: it holds the connections.
 #[derive(Debug, Clone)]
 pub struct Transport {
     http: reqwest::Client,
+    /// The same without reuse of connections.
+    unpooled: reqwest::Client,
+    /// When the last response came that was not by `unpooled`.
+    last_response: Arc<Mutex<Option<Timestamp>>>,
     limits: Limits,
 }
+
+/// A connection that was unused for longer may have been closed by the other side without our notice, as a function is frozen
+/// between invocations. Servers commonly close idle connections after 5 seconds.
+const MAX_IDLE: Duration = Duration::from_secs(4);
 
 /// One request.
 #[derive(Debug, Clone)]
@@ -38,12 +48,15 @@ impl Transport {
     /// # Errors
     /// If TLS cannot be set up; fatal in init.
     pub fn new(limits: Limits) -> Result<Self, reqwest::Error> {
-        let http = http::client()
-            .connect_timeout(limits.connect())
-            .timeout(limits.request())
-            .user_agent(concat!("salestrekker-automations/", env!("CARGO_PKG_VERSION")))
-            .build()?;
-        Ok(Self { http, limits })
+        let client = || {
+            http::client()
+                .connect_timeout(limits.connect())
+                .timeout(limits.request())
+                .user_agent(concat!("salestrekker-automations/", env!("CARGO_PKG_VERSION")))
+                .pool_idle_timeout(MAX_IDLE)
+        };
+        let (http, unpooled) = (client().build()?, client().pool_max_idle_per_host(0).build()?);
+        Ok(Self { http, unpooled, last_response: Arc::default(), limits })
     }
 
     pub(super) fn limits(&self) -> &Limits {
@@ -60,7 +73,9 @@ impl Transport {
     ) -> Result<GraphQlResponse, Error> {
         let Request { document, variables, effect } = request;
         let time = time.min(self.limits.request());
-        let mut http = self.http.post(endpoint.url().clone()).timeout(time);
+        let is_pooled = *effect != Effect::NonIdempotent || !self.is_idle();
+        let client = if is_pooled { &self.http } else { &self.unpooled };
+        let mut http = client.post(endpoint.url().clone()).timeout(time);
         if let Some(token) = token {
             #[expect(clippy::disallowed_methods, reason = "this is where the token is sent")]
             let token = token.expose_secret();
@@ -72,7 +87,17 @@ impl Transport {
         let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
         check_status(status, retry_after, *effect)?;
         let bytes = self.bytes(response, *effect).await?;
+        if is_pooled {
+            *self.last_response.lock().unwrap_or_else(PoisonError::into_inner) = Some(clock::now());
+        }
         read(status, &bytes, *effect, self.limits.max_response_depth.get())
+    }
+
+    /// Whether every pooled connection may be dead. What must not be repeated is not sent on one: its outcome would be unknown.
+    fn is_idle(&self) -> bool {
+        let last = *self.last_response.lock().unwrap_or_else(PoisonError::into_inner);
+        // By the wall clock: the other one may stop while the function is frozen.
+        last.is_none_or(|last| clock::now().since(last) > MAX_IDLE)
     }
 
     async fn bytes(&self, mut response: Response, effect: Effect) -> Result<Vec<u8>, Error> {
@@ -97,5 +122,54 @@ fn send_error(error: &reqwest::Error, effect: Effect) -> Error {
         effect.error_without_response("no response in time")
     } else {
         effect.error_without_response("the connection broke")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::salestrekker::document::{LABELS, TICKET_CREATE};
+    use serde_json::json;
+    use std::num::NonZeroU64;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+    use url::Url;
+
+    /// A server that responds to the first request of each connection; then the connection is dead, without a word.
+    async fn forgetful() -> Endpoint {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            while let Ok((mut connection, _)) = listener.accept().await {
+                tokio::spawn(async move {
+                    let mut request = vec![0; 16_384];
+                    let _ = connection.read(&mut request).await;
+                    let body = r#"{"data": {"result": "t-1"}}"#;
+                    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+                    let _ = connection.write_all(format!("{head}{body}").as_bytes()).await;
+                    while connection.read(&mut request).await.is_ok_and(|bytes| bytes > 0) {}
+                });
+            }
+        });
+        Endpoint::try_from(Url::parse(&format!("http://{address}/graphql")).unwrap()).unwrap()
+    }
+
+    /// F23 of the field faults.
+    #[tokio::test]
+    async fn a_create_after_a_pause_is_not_sent_on_a_connection_that_may_be_dead() {
+        let limits = Limits { request_ms: NonZeroU64::MIN.saturating_add(1_499), ..Limits::default() };
+        let (transport, api) = (Transport::new(limits).unwrap(), forgetful().await);
+        let send = async |document: Document, effect: Effect| {
+            let request = Request { document, variables: json!({}), effect };
+            let response = transport.send(&api, None, &request, Duration::from_secs(9)).await?;
+            response.single::<String>(effect)
+        };
+        assert_eq!(send(LABELS, Effect::ReadOnly).await.unwrap(), "t-1");
+        // The function was frozen for ten seconds.
+        let before = clock::now().earlier(Duration::from_secs(10));
+        *transport.last_response.lock().unwrap() = Some(before);
+        assert_eq!(send(TICKET_CREATE, Effect::NonIdempotent).await.unwrap(), "t-1");
+        let again = send(TICKET_CREATE, Effect::NonIdempotent).await;
+        assert_eq!(again.unwrap(), "t-1", "a second one has a connection of its own too");
     }
 }

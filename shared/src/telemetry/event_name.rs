@@ -35,6 +35,9 @@ pub enum EventName {
     /// SNS did not accept an event; it stays in its outbox or its hint, and is published again.
     #[strum(serialize = "event.not_published")]
     EventNotPublished,
+    /// The API's schema lacks a field that was inferred, so that it is left out.
+    #[strum(serialize = "salestrekker.field_dropped")]
+    FieldDropped,
     /// A ticket's snapshot could not be read, and was rebuilt from the API.
     #[strum(serialize = "snapshot.rebuilt")]
     SnapshotRebuilt,

@@ -26,6 +26,8 @@ pub enum Metric {
     TokenDaysLeft,
     /// Requests in which Salestrekker rejected an organisation's credential.
     CredentialRefused,
+    /// Fields that were inferred and that the API's schema lacks, once an instance of a function and organisation.
+    FieldsDropped,
     /// Events that the topic accepted.
     EventsPublished,
     /// Events that the topic did not accept.
@@ -156,6 +158,7 @@ impl Metric {
             Self::Webhooks(_)
             | Self::RequestsRejected(_)
             | Self::CredentialRefused
+            | Self::FieldsDropped
             | Self::EventsPublished
             | Self::EventPublishFailures
             | Self::EventPublishErrors(_)
@@ -180,6 +183,7 @@ impl Metric {
             Self::StaleSecretAge
             | Self::TokenDaysLeft
             | Self::CredentialRefused
+            | Self::FieldsDropped
             | Self::EventsPublished
             | Self::EventPublishFailures
             | Self::WebhookToEventLatency
