@@ -4,6 +4,7 @@ use crate::differ::different_types;
 use crate::documents::Document;
 use crate::mismatch::Mismatch;
 use crate::nearest::nearest;
+use crate::variables::{declare, different_inputs};
 use apollo_compiler::diagnostic::Diagnostic;
 use apollo_compiler::schema::{ExtendedType, FieldDefinition, InputValueDefinition};
 use apollo_compiler::validation::{DiagnosticData, Valid};
@@ -19,7 +20,8 @@ fn check_one(schema: &Valid<Schema>, known: &Valid<Schema>, document: &Document)
     let Document { file, text } = document;
     let mut mismatches = Vec::new();
     let mut consequences = Vec::new();
-    if let Err(invalid) = ExecutableDocument::parse_and_validate(schema, text, file) {
+    let declared = declare(schema, text);
+    if let Err(invalid) = ExecutableDocument::parse_and_validate(schema, declared, file) {
         for diagnostic in invalid.errors.iter() {
             let is_consequence =
                 diagnostic.error.unstable_error_name().is_some_and(|name| CONSEQUENCES.contains(&name));
@@ -28,8 +30,9 @@ fn check_one(schema: &Valid<Schema>, known: &Valid<Schema>, document: &Document)
         }
     }
     // A handler's document may use parts that only the vendor's schema has; then there are no known types to compare.
-    if let Ok(as_known) = ExecutableDocument::parse_and_validate(known, text, file) {
+    if let Ok(as_known) = ExecutableDocument::parse_and_validate(known, declare(known, text), file) {
         mismatches.extend(different_types(schema, &as_known, file));
+        mismatches.extend(different_inputs(schema, known, text, file));
     }
     if mismatches.is_empty() {
         mismatches = consequences;
@@ -40,8 +43,13 @@ fn check_one(schema: &Valid<Schema>, known: &Valid<Schema>, document: &Document)
 }
 
 /// Errors that follow from other errors: reported only if there are no others.
-const CONSEQUENCES: [&str; 4] =
-    ["UnusedVariable", "MissingSubselection", "UnsupportedValueType", "DisallowedVariableUsage"];
+const CONSEQUENCES: [&str; 5] = [
+    "UndefinedVariable",
+    "UnusedVariable",
+    "MissingSubselection",
+    "UnsupportedValueType",
+    "DisallowedVariableUsage",
+];
 
 fn mismatch(schema: &Schema, document: &Document, diagnostic: &Diagnostic<'_, DiagnosticData>) -> Mismatch {
     let line = diagnostic.line_column_range().map_or(1, |range| range.start.line);
@@ -157,19 +165,18 @@ mod tests {
         assert_eq!(
             differences(&[("ticketUpdate(ticket", "ticketSave(ticket")]),
             [
-                "ticket_update.graphql:14: expected `Mutation.ticketUpdate`; the schema has no such field on `Mutation` \
+                "ticket_update.graphql:13: expected `Mutation.ticketUpdate`; the schema has no such field on `Mutation` \
               (5 others); nearest: `Mutation.ticketSave: ID`"
             ]
         );
     }
 
     #[test]
-    fn a_field_an_argument_an_input_and_a_type_of_other_names_are_told_with_the_nearest() {
+    fn a_field_an_argument_and_an_input_of_other_names_are_told_with_the_nearest() {
         let found = differences(&[
             ("  idStage: ID   ", "  stageId: ID   "),
             ("workflowsSearch(query: String!)", "workflowsSearch(queries: String!)"),
             ("  familyName: String!", "  famillyName: String"),
-            ("TicketClientTypeInput", "TicketClientRoleInput"),
         ]);
         for expected in [
             "ticket.graphql:11: expected `Ticket.idStage`; the schema has no such field on `Ticket` (13 others); \
@@ -178,12 +185,37 @@ mod tests {
              queries: String!; nearest: `queries: String!`",
             "contact_create_person.graphql:17: expected `PersonInformationInput.familyName`; the schema has no such \
              field on the input `PersonInformationInput` (2 others); nearest: `famillyName: String`",
-            "ticket_create.graphql:10: expected the type `TicketClientTypeInput`; the schema has no such type; \
-             nearest: `TicketClientRoleInput`",
         ] {
             let expected = expected.replace("queries: String!; nearest", "`queries: String!`; nearest");
             assert!(found.contains(&expected), "{expected}\nis not in\n{}", found.join("\n"));
         }
+    }
+
+    #[test]
+    fn an_input_of_another_name_is_no_difference_and_one_of_other_fields_is() {
+        let renamed = [("TicketClientTypeInput", "DealRole")];
+        assert_eq!(differences(&renamed), [""; 0]);
+        let whole =
+            ("input TicketValuesInput {\n  onceOff: Float!", "input TicketValuesInput {\n  onceOff: Int!");
+        assert_eq!(differences(&[whole]), [""; 0]);
+        let found = differences(&[
+            (
+                "input TicketClientTypeInput {\n  idContact: ID\n  idLabel: ID\n",
+                "input TicketClientTypeInput {\n  idContact: ID\n  labelId: ID\n  share: Int!\n",
+            ),
+            (
+                "input TicketValuesInput {\n  onceOff: Float!",
+                "input TicketValuesInput {\n  onceOff: Float!\n  recurring: Float",
+            ),
+        ]);
+        let expected = [
+            "expected `TicketClientTypeInput.idLabel`; the schema has no such field on the input \
+             `TicketClientTypeInput` (3 others); nearest: `labelId: ID`",
+            "expected no required field `TicketClientTypeInput.share`; the schema has `share: Int!`, which must be sent",
+        ];
+        let expected = ["ticket_create.graphql:18: ", "ticket_update.graphql:20: "]
+            .map(|file| expected.map(|text| format!("{file}{text}")));
+        assert_eq!(found, expected.concat());
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod fetch;
 mod mismatch;
 mod nearest;
 mod read;
+mod variables;
 
 pub use check::check;
 pub use documents::{Document, documents};

@@ -115,8 +115,9 @@ impl Memory {
             id_labels: Some(labels.into_iter().map(|label| label.id).collect()),
             id_clients: Some(clients),
             ticket_client_types: None,
-            values: Some(Values { once_off: value }),
+            values: Some(Values { once_off: value, rest: Private::default() }),
             is_active: active,
+            rest: Private::default(),
         };
         self.tickets.insert(id, full);
         self

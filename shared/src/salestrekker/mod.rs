@@ -11,6 +11,7 @@ mod fetch;
 mod inferred;
 mod limits;
 mod model;
+mod mutation;
 mod name_cache;
 mod operations;
 mod rate_limit;
@@ -30,6 +31,8 @@ pub use model::{
     Address, AsReceived, Asset, FullTicket, Label, Membership, NameOnly, NewTicket, StageName, TicketExtras,
     TicketRole, Values, Workflow, WorkflowName,
 };
+#[doc(hidden)]
+pub use mutation::inline_variables;
 #[doc(hidden)]
 pub use response::read_any_response;
 pub use session::{Lookup, Session};

@@ -6,15 +6,16 @@ use super::Error;
 use crate::id::{ContactId, LabelId, MembershipId, OwnerId, StageId, TicketId, WorkflowId};
 use crate::private::Private;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// A date or time as received: whether it is seconds, milliseconds or text is not known
 /// (salestrekker-facts.md, section 5), so it is not interpreted.
-pub type AsReceived = serde_json::Value;
+pub type AsReceived = Value;
 
-/// A ticket with everything that an update must send back. An update replaces the whole object, so a caller
-/// that changes one field reads the rest first (salestrekker-facts.md, section 4). Observed, except
-/// `is_active`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+/// A ticket with everything that its document reads. An update may replace the whole object: that is not known
+/// (salestrekker-second-reading.md, section 2). So whoever changes one field reads the rest first, and sends all of it back.
+/// Observed, except `is_active`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FullTicket {
     /// Its id.
@@ -37,6 +38,9 @@ pub struct FullTicket {
     pub values: Option<Values>,
     /// Inferred: settable on creation.
     pub is_active: Option<bool>,
+    /// What else the document reads: nothing, until `automations schema adopt` adds to it.
+    #[serde(flatten)]
+    pub rest: Private<Map<String, Value>>,
 }
 
 /// A contact's role on a ticket.
@@ -47,6 +51,9 @@ pub struct TicketRole {
     pub id_contact: Option<ContactId>,
     /// The label that names the role.
     pub id_label: Option<LabelId>,
+    /// What else the document reads.
+    #[serde(flatten)]
+    pub rest: Private<Map<String, Value>>,
 }
 
 /// A ticket's amounts; the unit is not known, so they stay as received.
@@ -55,6 +62,9 @@ pub struct TicketRole {
 pub struct Values {
     /// The only amount ever observed.
     pub once_off: Option<serde_json::Number>,
+    /// What else the document reads.
+    #[serde(flatten)]
+    pub rest: Private<Map<String, Value>>,
 }
 
 /// Fields of a ticket that are less certain; no automation depends on them.
@@ -188,41 +198,6 @@ pub struct NewTicket {
     /// Free text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<Private<String>>,
-}
-
-/// The input of `ticketUpdate`: the whole ticket. Inferred, strongly.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct TicketUpdate {
-    id: TicketId,
-    id_owner: OwnerId,
-    id_workflow: WorkflowId,
-    id_stage: StageId,
-    id_labels: Vec<LabelId>,
-    id_clients: Vec<ContactId>,
-    ticket_client_types: Vec<TicketRole>,
-    name: Private<String>,
-    once_off: serde_json::Number,
-}
-
-impl TryFrom<FullTicket> for TicketUpdate {
-    type Error = Error;
-
-    /// The update that changes nothing. A required field that the API did not return is an error: a guessed
-    /// value would overwrite the real one.
-    fn try_from(ticket: FullTicket) -> Result<Self, Error> {
-        Ok(Self {
-            id: ticket.id,
-            id_owner: required_field(ticket.id_owner, "idOwner")?,
-            id_workflow: required_field(ticket.id_workflow, "idWorkflow")?,
-            id_stage: required_field(ticket.id_stage, "idStage")?,
-            id_labels: ticket.id_labels.unwrap_or_default(),
-            id_clients: ticket.id_clients.unwrap_or_default(),
-            ticket_client_types: ticket.ticket_client_types.unwrap_or_default(),
-            name: required_field(ticket.name, "name")?,
-            once_off: required_field(ticket.values.and_then(|values| values.once_off), "values.onceOff")?,
-        })
-    }
 }
 
 /// A field of a ticket that must not be null here.

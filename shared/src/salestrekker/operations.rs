@@ -3,7 +3,8 @@
 
 use super::contact::{Contact, NewContact, Who};
 use super::document as documents;
-use super::model::{FullTicket, Membership, NewTicket, TicketExtras, TicketUpdate, Workflow, WorkflowName};
+use super::model::{FullTicket, Membership, NewTicket, TicketExtras, Workflow, WorkflowName, required_field};
+use super::mutation::{Missing, fill};
 use super::response::Effect;
 use super::session::Lookup;
 use super::transport::Request;
@@ -11,7 +12,7 @@ use super::{Error, Label, Session};
 use crate::id::{ContactId, TicketId, WorkflowId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 impl Session<'_> {
     /// These tickets, in the order of the ids; `None` if the API returns none.
@@ -151,15 +152,18 @@ impl Session<'_> {
         self.create(document, contact).await
     }
 
-    /// Replaces a ticket by this one. After any error, fetch the ticket again before it is sent again: another user may
+    /// Replaces a ticket by this one, with everything that was read of it. After any error, fetch the ticket again before it is sent again: another user may
     /// have changed it meanwhile. So the client does not repeat it.
     ///
     /// # Errors
     /// [`Error::InvalidResponse`] if the ticket lacks a field that an update must send; else the request's
     /// error.
-    pub async fn update_ticket(&self, ticket: FullTicket) -> Result<(), Error> {
-        let variables = variables(&TicketUpdate::try_from(ticket)?)?;
-        let _: Value = self.request(documents::TICKET_UPDATE, variables, Effect::NonIdempotent).await?;
+    pub async fn update_ticket(&self, mut ticket: FullTicket) -> Result<(), Error> {
+        // An amount that the API did not return cannot be sent back.
+        required_field(ticket.values.as_ref().and_then(|values| values.once_off.as_ref()), "values.onceOff")?;
+        ticket.ticket_client_types.get_or_insert_default();
+        let filled = fill(&documents::TICKET_UPDATE, &fields(&ticket)?, Missing::Refused)?;
+        let _: Value = self.request(filled.document, filled.variables, Effect::NonIdempotent).await?;
         Ok(())
     }
 
@@ -178,7 +182,8 @@ impl Session<'_> {
         document: documents::Document,
         input: &impl Serialize,
     ) -> Result<Id, Error> {
-        let response = self.request(document, variables(input)?, Effect::NonIdempotent).await;
+        let filled = fill(&document, &fields(input)?, Missing::LeftOut)?;
+        let response = self.request(filled.document, filled.variables, Effect::NonIdempotent).await;
         // The object exists, so an id that cannot be read must not lead to a second one.
         response.map_err(|error| match error {
             Error::InvalidResponse { .. } => Error::OutcomeUnknown,
@@ -197,10 +202,12 @@ impl Session<'_> {
     }
 }
 
-/// The fields of an input, each as a variable of its document.
-fn variables(input: &impl Serialize) -> Result<Value, Error> {
-    serde_json::to_value(input)
-        .map_err(|_unserialisable| Error::InvalidResponse { at: "the input".to_owned() })
+/// The fields of an input, by the names of the variables of its document.
+fn fields(input: &impl Serialize) -> Result<Map<String, Value>, Error> {
+    match serde_json::to_value(input) {
+        Ok(Value::Object(fields)) => Ok(fields),
+        Ok(_) | Err(_) => Err(Error::InvalidResponse { at: "the input".to_owned() }),
+    }
 }
 
 fn one<T>(what: &str, found: Vec<Lookup<T>>) -> Result<T, Error> {
