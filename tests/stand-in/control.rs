@@ -9,6 +9,8 @@
 //! | `GET /control/mutations?organisation=` | returns all received mutations, in order, with their variables |
 //! | `PUT /control/faults` `[{"is", "on", "times", "organisation"}]` | replaces the injected faults (`POST` adds to them); see `fault.rs` |
 //! | `PUT /control/webhooks/{organisation}` | sets how its webhooks are sent; see `Webhooks` in `webhooks.rs` |
+//! | `PUT /control/vendor/{organisation}` | sets how its API differs from the reconstructed one; see `Vendor` in `vendor.rs` |
+//! | `POST /control/duplicates/{organisation}` `{"label"?, "workflow"?, "stage"?}` | adds another label, workflow, or stage of the first workflow, of this name |
 //! | `GET /control/pending-webhooks` | returns `{"pending"}`: the number of webhooks that have not arrived yet |
 //! | `GET /control/webhooks` | returns all webhooks that were due, in order, and whether each was lost |
 //! | `POST /control/users` `{"email", "password", "organisations"}` | creates a user who is a member of these organisations; signing in leads to the first one |
@@ -16,7 +18,8 @@
 //! | `POST /control/reset` | deletes tickets, contacts, mutations and faults |
 
 use super::fault::Fault;
-use super::objects::{Ticket, TicketValues, Workflow};
+use super::objects::{CustomField, Label, Ticket, TicketClientType, TicketValues, Workflow, WorkflowStage};
+use super::vendor::Vendor;
 use super::webhooks::Webhooks;
 use super::world::{Organisation, Shared, User};
 use async_graphql::ID;
@@ -42,6 +45,8 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/control/pending-webhooks", get(pending_webhooks))
         .route("/control/webhooks", get(webhooks))
         .route("/control/webhooks/{organisation}", put(set_webhooks))
+        .route("/control/vendor/{organisation}", put(set_vendor))
+        .route("/control/duplicates/{organisation}", post(duplicate))
         .route("/control/users", post(user))
         .route("/control/expire-tokens", post(expire_tokens))
         .route("/control/reset", post(reset))
@@ -64,12 +69,16 @@ struct TicketFields {
     values: Option<ValuesField>,
     description: Option<String>,
     is_active: Option<bool>,
+    color: Option<String>,
+    id_team_members: Option<Vec<String>>,
+    custom_fields: Option<Vec<CustomField>>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ValuesField {
     once_off: f64,
+    once_off_due_date: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -90,7 +99,7 @@ async fn organisation(State(world): State<Shared>, Json(new): Json<OrganisationN
             workflow.stages.iter().map(|stage| json!({"id": *stage.id, "name": stage.name})).collect();
         json!({"id": *workflow.id, "name": workflow.name, "stages": stages})
     };
-    let label = |label: &super::objects::Label| json!({"id": *label.id, "name": label.name});
+    let label = |label: &Label| json!({"id": *label.id, "name": label.name});
     Json(json!({
         "id": found.id,
         "name": found.name,
@@ -115,11 +124,9 @@ async fn create(State(world): State<Shared>, Json(fields): Json<TicketFields>) -
         id_labels: Some(Vec::new()),
         id_clients: Some(Vec::new()),
         ticket_client_types: Some(Vec::new()),
-        values: Some(TicketValues { once_off: Some(450_000.0) }),
-        time_stamp: None,
-        assets: None,
-        description: None,
+        values: Some(TicketValues { once_off: Some(450_000.0), once_off_due_date: None }),
         is_active: Some(true),
+        ..Ticket::default()
     };
     set_fields(&mut ticket, fields, organisation)?;
     let response = Json(to_json(&ticket));
@@ -189,6 +196,45 @@ async fn set_webhooks(
     Json(json!(organisation.webhooks))
 }
 
+async fn set_vendor(
+    State(world): State<Shared>,
+    Path(organisation): Path<String>,
+    Json(vendor): Json<Vendor>,
+) -> Json<Value> {
+    let mut world = world.lock();
+    let organisation = world.organisation(&organisation);
+    organisation.vendor = vendor;
+    Json(json!(organisation.vendor))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Duplicate {
+    label: Option<String>,
+    workflow: Option<String>,
+    stage: Option<String>,
+}
+
+async fn duplicate(
+    State(world): State<Shared>,
+    Path(organisation): Path<String>,
+    Json(Duplicate { label, workflow, stage }): Json<Duplicate>,
+) -> Json<Value> {
+    let mut world = world.lock();
+    let id = ID(world.new_id());
+    let organisation = world.organisation(&organisation);
+    if let Some(name) = label {
+        organisation.labels.push(Label { id: id.clone(), name });
+    }
+    if let (Some(name), Some(first)) = (workflow, organisation.workflows.first().cloned()) {
+        organisation.workflows.push(Workflow { id: id.clone(), name, ..first });
+    }
+    if let (Some(name), Some(first)) = (stage, organisation.workflows.first_mut()) {
+        first.stages.push(WorkflowStage { id: id.clone(), name, timestamp: None });
+    }
+    Json(json!({ "id": *id }))
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NewUser {
@@ -243,7 +289,7 @@ fn set_fields(
         let ids = names.iter().map(|name| id(name).ok_or_else(|| not_found("label", name)));
         ticket.id_labels = Some(ids.collect::<Result<_, _>>()?);
     }
-    let ids = |ids: Vec<String>| ids.into_iter().map(ID).collect();
+    let ids = |ids: Vec<String>| -> Vec<ID> { ids.into_iter().map(ID).collect() };
     set(&mut ticket.id_stage, fields.id_stage.map(ID));
     set(&mut ticket.id_owner, fields.id_owner.map(ID));
     set(&mut ticket.id_labels, fields.id_labels.map(ids));
@@ -251,7 +297,15 @@ fn set_fields(
     set(&mut ticket.name, fields.name);
     set(&mut ticket.description, fields.description);
     set(&mut ticket.is_active, fields.is_active);
-    set(&mut ticket.values, fields.values.map(|values| TicketValues { once_off: Some(values.once_off) }));
+    set(&mut ticket.color, fields.color);
+    set(&mut ticket.id_team_members, fields.id_team_members.map(ids));
+    set(&mut ticket.custom_fields, fields.custom_fields);
+    let due_before = ticket.values.as_ref().and_then(|values| values.once_off_due_date.clone());
+    let values = fields.values.map(|values| TicketValues {
+        once_off: Some(values.once_off),
+        once_off_due_date: values.once_off_due_date.or(due_before),
+    });
+    set(&mut ticket.values, values);
     Ok(())
 }
 
@@ -265,6 +319,8 @@ fn set<T>(field: &mut Option<T>, value: Option<T>) {
 pub(super) fn to_json(ticket: &Ticket) -> Value {
     let ids = |ids: &Option<Vec<ID>>| ids.iter().flatten().map(|id| id.to_string()).collect::<Vec<_>>();
     let id = |id: &Option<ID>| id.as_ref().map(|id| id.to_string());
+    let role =
+        |role: &TicketClientType| json!({"idContact": id(&role.id_contact), "idLabel": id(&role.id_label)});
     json!({
         "id": *ticket.id,
         "name": ticket.name,
@@ -273,8 +329,16 @@ pub(super) fn to_json(ticket: &Ticket) -> Value {
         "idStage": id(&ticket.id_stage),
         "idLabels": ids(&ticket.id_labels),
         "idClients": ids(&ticket.id_clients),
-        "values": {"onceOff": ticket.values.as_ref().and_then(|values| values.once_off)},
+        "values": {
+            "onceOff": ticket.values.as_ref().and_then(|values| values.once_off),
+            "onceOffDueDate": ticket.values.as_ref().and_then(|values| values.once_off_due_date.clone()),
+        },
         "isActive": ticket.is_active,
+        "ticketClientTypes": ticket.ticket_client_types.iter().flatten().map(role).collect::<Vec<_>>(),
+        "description": ticket.description,
+        "color": ticket.color,
+        "idTeamMembers": ids(&ticket.id_team_members),
+        "customFields": ticket.custom_fields,
     })
 }
 

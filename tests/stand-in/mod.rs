@@ -10,6 +10,7 @@ mod objects;
 mod query;
 mod seed;
 mod token;
+mod vendor;
 mod webhooks;
 mod world;
 

@@ -62,7 +62,7 @@ impl Mutation {
         change(context, |world, own| {
             let id = ID(world.new_id());
             let organisation = organisation(world, own)?;
-            organisation.check_stage(&ticket.id_workflow, &ticket.id_stage)?;
+            organisation.check_stage(Some(&ticket.id_workflow), Some(&ticket.id_stage))?;
             organisation.tickets.insert(id.to_string(), ticket.into_ticket(id.clone()));
             send_webhooks(world, own, None, &id);
             Ok(Some(id))
@@ -73,12 +73,13 @@ impl Mutation {
         let Dropped(dropped) = context.data::<Dropped>()?;
         change(context, |world, own| {
             let organisation = organisation(world, own)?;
-            organisation.check_stage(&ticket.id_workflow, &ticket.id_stage)?;
             let id = ticket.id.clone();
-            let found = organisation.tickets.get_mut(id.as_str()).ok_or("no such ticket")?;
-            let before = found.clone();
-            ticket.replace(found);
-            found.keep(dropped, &before);
+            let before = organisation.tickets.get(id.as_str()).cloned().ok_or("no such ticket")?;
+            let mut after = before.clone();
+            ticket.change(&mut after, &organisation.vendor);
+            organisation.check_stage(after.id_workflow.as_ref(), after.id_stage.as_ref())?;
+            after.keep(dropped, &before);
+            organisation.tickets.insert(id.to_string(), after);
             send_webhooks(world, own, Some(&before), &id);
             Ok(Some(id))
         })

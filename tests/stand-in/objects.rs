@@ -1,8 +1,10 @@
-//! The schema's objects, field for field as in shared/schema/salestrekker.graphql; a test compares the two.
+//! The schema's objects, field for field as in shared/schema/salestrekker.graphql and the fields that a variant adds (vendor.rs);
+//! a test compares the two.
 
 #![expect(clippy::struct_field_names, reason = "the names are the schema's")]
 
-use async_graphql::{ID, Scalar, ScalarType, SimpleObject, Value};
+use async_graphql::{ID, InputObject, Scalar, ScalarType, SimpleObject, Value};
+use serde::{Deserialize, Serialize};
 
 /// A time in an unknown format.
 #[derive(Debug, Clone)]
@@ -36,7 +38,7 @@ pub(super) struct Organization {
     pub(super) id: Option<ID>,
 }
 
-#[derive(Debug, Clone, SimpleObject)]
+#[derive(Debug, Clone, Default, SimpleObject)]
 pub(super) struct Ticket {
     pub(super) id: ID,
     pub(super) name: Option<String>,
@@ -51,6 +53,16 @@ pub(super) struct Ticket {
     pub(super) assets: Option<Vec<TicketAsset>>,
     pub(super) description: Option<String>,
     pub(super) is_active: Option<bool>,
+    pub(super) color: Option<String>,
+    pub(super) id_team_members: Option<Vec<ID>>,
+    pub(super) custom_fields: Option<Vec<CustomField>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, SimpleObject, InputObject, Serialize, Deserialize)]
+#[graphql(input_name = "CustomFieldInput")]
+pub(super) struct CustomField {
+    pub(super) name: Option<String>,
+    pub(super) value: Option<String>,
 }
 
 impl Ticket {
@@ -78,9 +90,10 @@ pub(super) struct TicketClientType {
     pub(super) id_label: Option<ID>,
 }
 
-#[derive(Debug, Clone, SimpleObject)]
+#[derive(Debug, Clone, Default, SimpleObject)]
 pub(super) struct TicketValues {
     pub(super) once_off: Option<f64>,
+    pub(super) once_off_due_date: Option<String>,
 }
 
 #[derive(Debug, Clone, SimpleObject)]

@@ -67,11 +67,10 @@ fn fill(world: &mut World) -> Seeded {
             id_labels: Some(Vec::new()),
             id_clients: Some(vec![ID(contact)]),
             ticket_client_types: Some(vec![role]),
-            values: Some(TicketValues { once_off: Some(amount) }),
-            time_stamp: None,
-            assets: None,
+            values: Some(TicketValues { once_off: Some(amount), once_off_due_date: None }),
             description: Some("Invented for the stand-in".to_owned()),
             is_active: Some(true),
+            ..Ticket::default()
         };
         brokerage.tickets.insert(id.clone(), new);
         ticket = id;

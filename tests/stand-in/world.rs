@@ -4,6 +4,7 @@ use super::control::to_json;
 use super::fault::{Fault, Kind};
 use super::objects::{Contact, Label, Ticket, Workflow, WorkflowStage, WorkflowType};
 use super::token::{self, Claims};
+use super::vendor::Vendor;
 use super::webhooks::{DueWebhook, WebhookSender, Webhooks};
 use async_graphql::{ID, Result};
 use automations::clock;
@@ -78,6 +79,7 @@ pub(super) struct Organisation {
     pub(super) workflows: Vec<Workflow>,
     pub(super) labels: Vec<Label>,
     pub(super) webhooks: Webhooks,
+    pub(super) vendor: Vendor,
 }
 
 /// A received mutation.
@@ -218,6 +220,7 @@ impl World {
             workflows,
             labels,
             webhooks: Webhooks::default(),
+            vendor: Vendor::default(),
         }
     }
 
@@ -243,9 +246,9 @@ impl World {
 
 impl Organisation {
     /// Checks that the stage is one of the workflow.
-    pub(super) fn check_stage(&self, workflow: &ID, stage: &ID) -> Result<()> {
-        let workflow = self.workflows.iter().find(|known| &known.id == workflow).ok_or("no such workflow")?;
-        let stage = workflow.stages.iter().find(|known| &known.id == stage);
+    pub(super) fn check_stage(&self, workflow: Option<&ID>, stage: Option<&ID>) -> Result<()> {
+        let workflow = self.workflows.iter().find(|known| Some(&known.id) == workflow);
+        let stage = workflow.ok_or("no such workflow")?.stages.iter().find(|known| Some(&known.id) == stage);
         stage.map(drop).ok_or_else(|| "no such stage in this workflow".into())
     }
 }
