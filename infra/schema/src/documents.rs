@@ -9,7 +9,7 @@ use walkdir::WalkDir;
 const FOLDERS: [&str; 2] = ["functions", "shared/src"];
 
 /// A GraphQL document.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
     /// The path, relative to the project's root.
     pub file: PathBuf,

@@ -1,6 +1,7 @@
 //! Checks the GraphQL documents of the workspace against a schema, and reports each mismatch with its file, line and the
 //! nearest name. Also fetches the vendor's schema.
 
+mod adopt;
 mod check;
 mod differ;
 mod documents;
@@ -10,6 +11,7 @@ mod nearest;
 mod read;
 mod variables;
 
+pub use adopt::{Adoption, Line, Unmapped, adopt};
 pub use check::check;
 pub use documents::{Document, documents};
 pub use fetch::fetch;

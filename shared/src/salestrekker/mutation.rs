@@ -227,6 +227,28 @@ mod tests {
         }
     }
 
+    /// After `automations schema adopt`, which reads and declares what else a ticket has.
+    #[test]
+    fn what_an_adopted_document_reads_of_a_ticket_is_sent_back_as_it_was() {
+        use crate::salestrekker::FullTicket;
+        let read = json!({
+            "id": "t-1", "idLabels": [], "description": "Jane's refinance", "color": null,
+            "customFields": [{ "name": "Broker's id", "value": 7 }, { "name": null, "value": 1.1 }],
+            "values": { "onceOff": 450_000.1, "onceOffDueDate": "2026-12-01" },
+            "ticketClientTypes": [{ "idContact": "c", "idLabel": null, "share": 50 }],
+        });
+        let ticket: FullTicket = serde_json::from_value(read.clone()).unwrap();
+        assert!(!format!("{ticket:?}").contains("Jane"), "{ticket:?}");
+        let adopted = "mutation TicketUpdate(\n  $id: ID!\n  $idLabels: [ID!]\n  $description: String\n  $color: Color\n  $customFields: \
+            [CustomFieldInput!]\n  $values: Amounts!\n  $ticketClientTypes: [Role!]!\n) {\n  result: ticketUpdate(ticket: {id: $id})\n}\n";
+        let fields = map(&serde_json::to_value(ticket).unwrap());
+        let filled = fill(&Document::of_handler(adopted.to_owned()), &fields, Missing::Refused).unwrap();
+        assert_eq!(filled.variables, read);
+        // A field that was not read would be cleared by an update that replaces the ticket.
+        let more = adopted.replace("$color: Color", "$color: Color\n  $secret: String");
+        assert!(fill(&Document::of_handler(more), &fields, Missing::Refused).is_err());
+    }
+
     /// The value of a literal, its variables replaced.
     fn value_of(literal: &ast::Value, variables: &Value) -> Value {
         match literal {

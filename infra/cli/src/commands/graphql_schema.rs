@@ -26,6 +26,20 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         schema: PathBuf,
     },
+    /// Rewrite the GraphQL documents for Salestrekker's schema, and report what cannot be mapped
+    #[command(
+        after_help = "Example: automations schema adopt --schema salestrekker.json --dry-run\n\nSets the types of variables, \
+                      reads and sends back every field that a ticket and its update both have, and leaves out what the \
+                      schema lacks and nothing depends on."
+    )]
+    Adopt {
+        /// The schema: SDL, or the JSON of an introspection
+        #[arg(long, value_name = "FILE")]
+        schema: PathBuf,
+        /// Print the report and change nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Fetch the schema from Salestrekker's API, with an organisation's credential
     #[command(
         after_help = "Example: automations schema fetch --organisation north --out salestrekker.json --profile prod"
@@ -52,6 +66,11 @@ pub async fn run(arguments: Arguments, account: &Account) -> Result<Exit> {
     match arguments.command {
         Command::Check { schema } => {
             cargo.args([OsString::from("check"), "--schema".into(), schema.into()]);
+            cargo.args(account.json.then_some("--json"));
+        }
+        Command::Adopt { schema, dry_run } => {
+            cargo.args([OsString::from("adopt"), "--schema".into(), schema.into()]);
+            cargo.args(dry_run.then_some("--dry-run"));
             cargo.args(account.json.then_some("--json"));
         }
         Command::Fetch { organisation, out } => {
