@@ -1,12 +1,15 @@
 //! The life of an organisation: it is added, its webhook token is replaced, its access is restricted, it is removed.
 
-use crate::support::{SOON, among_others, events, known_ticket, rest};
+use crate::replayed;
+use crate::support::{SOON, alone, among_others, events, known_ticket, rest, set_variable};
 use anyhow::{Context as _, Result, ensure};
-use automations::aws::secret::{self, Access, Credential, Login};
+use automations::aws::secret::{self, Access, Credential, Login, Rehearsal};
 use automations::id::OrganisationId;
 use automations::model::event::UnrecognisedReason;
+use automations::model::resent::Resent;
 use automations::store::Outcome;
 use automations::{EventKind, aws, clock};
+use automations_cli::Replay;
 use automations_cli::organisation::{New, Organisations, Urls};
 use end_to_end::stack::{Stack, eventually};
 use reqwest::Method;
@@ -101,6 +104,60 @@ async fn a_read_only_organisations_actions_are_recorded_and_not_sent() -> Result
     }
     rest(&stack).await?;
     assert!(organisation.mutations().await?.is_empty());
+    Ok(())
+}
+
+/// F15 of the field faults.
+#[tokio::test]
+async fn what_was_only_recorded_before_the_rehearsal_is_done_by_a_replay_exactly_once() -> Result<()> {
+    let _turn = alone().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("unrehearsed").await?;
+    let (all, name) = (organisations(&stack)?, OrganisationId::parse("unrehearsed")?);
+    all.set_rehearsal(&name, Rehearsal::Missing).await?;
+    let before = clock::now();
+    let ticket = known_ticket(&organisation, "Approved").await?;
+    organisation.change(&ticket, json!({ "stage": "Settled" })).await?;
+    organisation.webhook("ticket-updated", &ticket).await?;
+    let event = events(&organisation, &ticket, 2).await?.remove(1);
+    let outcomes = async |wanted: fn(&Outcome) -> bool| {
+        for position in 0..2 {
+            eventually("a record", SOON, async || {
+                let done = organisation.done(&event, HANDLER, position).await?.context("not yet")?;
+                ensure!(wanted(&done.outcome), "{:?}", done.outcome);
+                Ok(())
+            })
+            .await?;
+        }
+        Ok::<_, anyhow::Error>(())
+    };
+    outcomes(|outcome| *outcome == Outcome::Unrehearsed).await?;
+    rest(&stack).await?;
+    assert!(organisation.mutations().await?.is_empty());
+
+    all.set_rehearsal(&name, Rehearsal::Passed).await?;
+    // A new instance of the worker, which has no cached token.
+    set_variable(&stack, "action-worker", "SECRETS_PREFIX", &stack.addresses.stack).await?;
+    let replayer = replayed::replayer(&stack);
+    let replay = async |resent: Resent| {
+        let replay = Replay {
+            since: before,
+            until: clock::now(),
+            ticket: Some(ticket.clone()),
+            handler: None,
+            resent: Some(resent),
+        };
+        replayer.play(&replayer.select(&replay).await?, None).await?;
+        rest(&stack).await
+    };
+    replay(Resent::at(clock::now())).await?;
+    assert!(organisation.mutations().await?.is_empty(), "a replay without the option performs nothing");
+    let not_performed = || Resent { not_performed: true, ..Resent::at(clock::now()) };
+    replay(not_performed()).await?;
+    outcomes(Outcome::is_performed).await?;
+    replay(not_performed()).await?;
+    let all: Vec<_> = organisation.mutations().await?.into_iter().map(|mutation| mutation.mutation).collect();
+    assert_eq!(all, ["ticketUpdate", "ticketCreate"]);
     Ok(())
 }
 

@@ -45,7 +45,7 @@ async fn a_replay_does_nothing_again_unless_it_is_asked_to() -> Result<()> {
     rest(&stack).await?;
     assert_eq!(mutations(&organisation, "ticketCreate", 1).await?.len(), 1);
 
-    let again = Resent { at: clock::now(), out_of_order: false, reprocess: true };
+    let again = Resent { reprocess: true, ..Resent::at(clock::now()) };
     let reprocess = Replay { resent: Some(again), ..to_one };
     replayer.play(&replayer.select(&reprocess).await?, Some(HANDLER)).await?;
     assert_eq!(mutations(&organisation, "ticketCreate", 2).await?.len(), 2);
@@ -67,7 +67,7 @@ async fn an_event_that_is_replayed_within_five_minutes_reaches_its_handlers_agai
     let replayer = replayer(&stack);
     // Without the mark of a replay it is a repetition, such as that of an outbox, and is dropped.
     replayer.play(std::slice::from_ref(&event), None).await?;
-    let resent = Resent { at: clock::now(), out_of_order: false, reprocess: false };
+    let resent = Resent::at(clock::now());
     let marked = Event { resent: Some(resent), ..event.clone() };
     replayer.play(std::slice::from_ref(&marked), None).await?;
     let mut received = Vec::new();
@@ -81,7 +81,7 @@ async fn an_event_that_is_replayed_within_five_minutes_reaches_its_handlers_agai
     Ok(())
 }
 
-fn replayer(stack: &Stack) -> Replayer {
+pub(crate) fn replayer(stack: &Stack) -> Replayer {
     Replayer {
         sns: stack.sns.clone(),
         cloudformation: stack.cloudformation.clone(),

@@ -98,7 +98,7 @@ async fn a_new_ticket_gets_the_owner_of_its_rule_and_keeps_it_when_it_is_told_ag
         published(&organisation, &ticket).await?;
         let topic = Topic::new(stack.sns.clone(), stack.addresses.topic.clone());
         // With another deduplication id, as the first is remembered for five minutes.
-        let resent = Some(Resent { at: clock::now(), out_of_order: false, reprocess: false });
+        let resent = Some(Resent::at(clock::now()));
         let again = Event { resent, ..event.clone() };
         topic.publish(&[&again]).await.into_iter().collect::<Result<Vec<_>, _>>()?;
         rest(&stack).await?;

@@ -128,6 +128,7 @@ fn lines(
             Outcome::NoOp => "no change needed",
             Outcome::Superseded { .. } => "not performed: the ticket was changed since",
             Outcome::DryRun => "dry run: the organisation is read-only",
+            Outcome::Unrehearsed => "not performed: no rehearsal of the organisation has passed",
             Outcome::Created { .. } => "done: created a ticket",
             Outcome::LeadCreated { .. } => "done: created a contact and a ticket",
         };

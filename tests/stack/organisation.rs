@@ -4,7 +4,7 @@ use super::Stack;
 use crate::stand_in::Payload;
 use anyhow::{Context as _, Result, bail};
 use automations::Event;
-use automations::aws::secret::Kind;
+use automations::aws::secret::{Kind, Rehearsal};
 use automations::clock::Timestamp;
 use automations::id::{ActionId, OrganisationId, TicketId};
 use automations::json::to_json;
@@ -61,10 +61,11 @@ impl Stack {
         let organisation = Organisation { stack: self, name: name.to_owned(), webhook_token, payload };
         let webhook = json!({ "token": organisation.webhook_token });
         organisation.create_secret(Kind::WebhookToken, &webhook).await?;
-        organisation
-            .create_secret(Kind::ApiKey, &json!({ "endpoint": endpoint, "api_key": api_key }))
-            .await?;
-        organisation.create_secret(Kind::ApiToken, &json!({ "endpoint": endpoint, "token": token })).await?;
+        let accepted = Rehearsal::Accepted;
+        let key = json!({ "endpoint": endpoint, "api_key": api_key, "rehearsal": accepted });
+        organisation.create_secret(Kind::ApiKey, &key).await?;
+        let token = json!({ "endpoint": endpoint, "token": token, "rehearsal": accepted });
+        organisation.create_secret(Kind::ApiToken, &token).await?;
         Ok(organisation)
     }
 
@@ -122,7 +123,9 @@ impl Organisation<'_> {
     /// # Errors
     /// If the request fails.
     pub async fn set_token(&self, token: &str) -> Result<()> {
-        let value = json!({ "endpoint": self.stack.api(), "token": token }).to_string();
+        let rehearsal = Rehearsal::Accepted;
+        let value =
+            json!({ "endpoint": self.stack.api(), "token": token, "rehearsal": rehearsal }).to_string();
         let request = self.stack.secrets.put_secret_value().secret_id(self.secret_name(Kind::ApiToken));
         request.secret_string(value).send().await.context("a secret cannot be changed")?;
         Ok(())

@@ -15,7 +15,7 @@ mod perform;
 mod progress;
 
 use automations::aws::batch::MessageError;
-use automations::aws::secret::Access;
+use automations::aws::secret::{Access, Rehearsal};
 use automations::clock::{self, Timestamp};
 use automations::failure::Remedy;
 use automations::id::{ActionId, HintId, TicketId};
@@ -59,7 +59,12 @@ impl Worker {
     ) -> Result<(), MessageError> {
         let PlannedAction { id, organisation, action, .. } = planned;
         let claimant = Claimant { owner, now: clock::now(), until };
-        match self.store.claim(organisation, id, claimant).await? {
+        let claim = if planned.resent.is_some_and(|resent| resent.not_performed) {
+            self.store.claim_not_performed(organisation, id, claimant).await?
+        } else {
+            self.store.claim(organisation, id, claimant).await?
+        };
+        match claim {
             Claim::Done => {
                 report(planned, None, metrics);
                 return Ok(());
@@ -115,8 +120,11 @@ impl Worker {
         let session = self.client.session(organisation, claimant.until);
         if action.writes_to_salestrekker() {
             match session.access().await {
-                Ok(Access::ReadOnly) => return Ok(Outcome::DryRun),
-                Ok(Access::ReadWrite | Access::WriteOnly) => {}
+                Ok((Access::ReadOnly, _)) => return Ok(Outcome::DryRun),
+                Ok((Access::ReadWrite | Access::WriteOnly, Rehearsal::Missing)) => {
+                    return Ok(Outcome::Unrehearsed);
+                }
+                Ok((Access::ReadWrite | Access::WriteOnly, Rehearsal::Passed | Rehearsal::Accepted)) => {}
                 Err(error) => {
                     // If this fails, the lease ends by itself.
                     let _ = self.store.release(organisation, id, claimant).await;
@@ -175,6 +183,7 @@ fn metric_of(outcome: Option<&Outcome>) -> metric::Outcome {
         Some(Outcome::NoOp) => metric::Outcome::NoOp,
         Some(Outcome::Superseded { .. }) => metric::Outcome::Superseded,
         Some(Outcome::DryRun) => metric::Outcome::DryRun,
+        Some(Outcome::Unrehearsed) => metric::Outcome::Unrehearsed,
     }
 }
 

@@ -31,7 +31,7 @@ impl Enricher {
     ) -> Result<HashMap<TicketId, Result<FetchOutcome>>> {
         let ids: Vec<TicketId> = tickets.keys().cloned().collect();
         let session = self.client.session(organisation, until);
-        if session.access().await? == Access::WriteOnly {
+        if session.access().await?.0 == Access::WriteOnly {
             return Ok(ids.into_iter().map(|id| (id, Ok(FetchOutcome::Hidden))).collect());
         }
         let Stored { mut known, mut rebuilds, mut failed } = self.stored(organisation, &ids, now).await?;

@@ -138,7 +138,7 @@ impl Memory {
 
 /// The session, unless the organisation is write-only.
 async fn allowed(session: Session<'_>) -> Result<Session<'_>, HandlerError> {
-    match session.access().await? {
+    match session.access().await?.0 {
         Access::ReadWrite | Access::ReadOnly => Ok(session),
         Access::WriteOnly => {
             Err(HandlerError::DeadLetter("the organisation is write-only, so that nothing can be read"))

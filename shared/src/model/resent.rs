@@ -16,12 +16,16 @@ pub struct Resent {
     /// Its actions get new ids, made of `at`, so that those that were performed are performed again (`replay --reprocess`).
     #[serde(default, skip_serializing_if = "is_false")]
     pub reprocess: bool,
+    /// Only actions that were recorded and not performed are performed: by a read-only or an unrehearsed organisation
+    /// (`replay --not-performed`).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub not_performed: bool,
 }
 
 impl Resent {
     /// Sent again at this time, without further consent.
     pub fn at(at: Timestamp) -> Self {
-        Self { at, out_of_order: false, reprocess: false }
+        Self { at, out_of_order: false, reprocess: false, not_performed: false }
     }
 
     /// Whether an action is refused if a newer one of its handler was performed.

@@ -5,7 +5,7 @@ use super::document::{Document, alias, variable};
 use super::response::{Effect, GraphQlResponse};
 use super::transport::Request;
 use super::{Client, Error};
-use crate::aws::secret::{Access, ApiToken};
+use crate::aws::secret::{Access, ApiToken, Rehearsal};
 use crate::clock::pause;
 use crate::clock::{self, Timestamp};
 use crate::id::OrganisationId;
@@ -158,12 +158,13 @@ impl Session<'_> {
         }
     }
 
-    /// The permitted access to the organisation, from the secret of its API token.
+    /// The permitted access to the organisation, and whether a rehearsal has passed, from the secret of its API token.
     ///
     /// # Errors
     /// If the secret cannot be read.
-    pub async fn access(&self) -> Result<Access, Error> {
-        Ok(self.client.secrets.api_token(self.organisation).await?.access)
+    pub async fn access(&self) -> Result<(Access, Rehearsal), Error> {
+        let token = self.client.secrets.api_token(self.organisation).await?;
+        Ok((token.access, token.rehearsal))
     }
 
     async fn another_token(&self, rejected: &ApiToken) -> Result<ApiToken, Error> {

@@ -47,8 +47,11 @@ pub enum Outcome {
         /// The part as it was when the action was to be performed.
         found: TicketPart,
     },
-    /// The organisation is read-only: nothing was sent, and nothing will be for this action.
+    /// The organisation is read-only: nothing was sent. `automations replay --not-performed` performs the action later.
     DryRun,
+    /// No rehearsal of the organisation has passed: nothing was sent. `automations replay --not-performed` performs the action
+    /// later.
+    Unrehearsed,
     /// A handler's own mutation, or a notice, was sent and accepted.
     Sent,
     /// A contact and a ticket for it were created.
@@ -66,11 +69,24 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Whether the action was only recorded, so that it can be performed later.
+    pub fn is_only_recorded(&self) -> bool {
+        match self {
+            Self::DryRun | Self::Unrehearsed => true,
+            Self::Changed
+            | Self::NoOp
+            | Self::Superseded { .. }
+            | Self::Sent
+            | Self::LeadCreated { .. }
+            | Self::Created { .. } => false,
+        }
+    }
+
     /// Whether the action was performed: its effect is there, or was there already.
     pub fn is_performed(&self) -> bool {
         match self {
             Self::Changed | Self::NoOp | Self::Sent | Self::LeadCreated { .. } | Self::Created { .. } => true,
-            Self::Superseded { .. } | Self::DryRun => false,
+            Self::Superseded { .. } | Self::DryRun | Self::Unrehearsed => false,
         }
     }
 }
@@ -129,12 +145,49 @@ impl Store {
         action: &ActionId,
         claimant: Claimant<'_>,
     ) -> Result<Claim, Error> {
+        let free = "attribute_not_exists(pk) OR (#state = :claimed AND lease <= :now)";
+        match self.claim_if(free, organisation, action, claimant).await? {
+            Some(claim) => Ok(claim),
+            None => self.existing_claim(organisation, action, claimant).await,
+        }
+    }
+
+    /// Claims an action that was only recorded: see [`Outcome::is_only_recorded`]. Any other is [`Claim::Done`] for this purpose,
+    /// one without a record too.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn claim_not_performed(
+        &self,
+        organisation: &OrganisationId,
+        action: &ActionId,
+        claimant: Claimant<'_>,
+    ) -> Result<Claim, Error> {
+        let only_recorded = "attribute_exists(only_recorded) AND (#state <> :claimed OR lease <= :now)";
+        if let Some(claim) = self.claim_if(only_recorded, organisation, action, claimant).await? {
+            return Ok(claim);
+        }
+        let item = self.action(organisation, action).await?;
+        if item.is_none_or(|item| !item.contains_key("only_recorded")) {
+            return Ok(Claim::Done);
+        }
+        self.existing_claim(organisation, action, claimant).await
+    }
+
+    /// Claims an action on this condition; `None` if it does not hold.
+    async fn claim_if(
+        &self,
+        condition: &str,
+        organisation: &OrganisationId,
+        action: &ActionId,
+        claimant: Claimant<'_>,
+    ) -> Result<Option<Claim>, Error> {
         let Claimant { owner, now, until } = claimant;
         let request = self.client.update_item().table_name(&self.table);
         let response = request
             .set_key(Some(action_key(organisation, action)))
             .update_expression("SET #state = :claimed, #owner = :owner, lease = :until")
-            .condition_expression("attribute_not_exists(pk) OR (#state = :claimed AND lease <= :now)")
+            .condition_expression(condition)
             .expression_attribute_names("#state", "state")
             .expression_attribute_names("#owner", "owner")
             .expression_attribute_values(":claimed", text("claimed"))
@@ -148,12 +201,10 @@ impl Store {
             Ok(response) => {
                 let outcome_unknown =
                     response.attributes.is_some_and(|before| before.contains_key("send_started"));
-                Ok(Claim::Granted { outcome_unknown })
+                Ok(Some(Claim::Granted { outcome_unknown }))
             }
             Err(error) => match error.as_service_error() {
-                Some(refusal) if refusal.is_conditional_check_failed_exception() => {
-                    self.existing_claim(organisation, action, claimant).await
-                }
+                Some(refusal) if refusal.is_conditional_check_failed_exception() => Ok(None),
                 _ => Err(unavailable(&error)),
             },
         }
@@ -243,6 +294,9 @@ impl Store {
         result.insert("state".to_owned(), text("done"));
         result.insert("result".to_owned(), text(json::to_json(done)));
         result.insert("at".to_owned(), number(done.done_at.as_millis()));
+        if done.outcome.is_only_recorded() {
+            result.insert("only_recorded".to_owned(), AttributeValue::Bool(true));
+        }
         let result = self
             .put(result)
             .condition_expression("#state = :claimed AND #owner = :owner")
@@ -260,6 +314,7 @@ impl Store {
             | Outcome::NoOp
             | Outcome::Superseded { .. }
             | Outcome::DryRun
+            | Outcome::Unrehearsed
             | Outcome::Sent => result,
         };
         Ok(self.transact(all).await?)

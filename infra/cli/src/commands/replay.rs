@@ -30,6 +30,7 @@ use serde_json::json;
 #[command(
     after_help = "Example: automations replay --since 2h --handler follow-up-on-settlement --dry-run --profile prod"
 )]
+#[expect(clippy::struct_excessive_bools, reason = "they are flags")]
 pub struct Arguments {
     /// Events stored from this time on: RFC 3339, or a duration before now such as 36h, 2w or 1d12h
     #[arg(long, value_name = "TIME", value_parser = time::check)]
@@ -52,6 +53,9 @@ pub struct Arguments {
     /// Perform actions although a newer one of the same handler and ticket was performed already
     #[arg(long, conflicts_with = "reprocess")]
     out_of_order: bool,
+    /// Perform exactly the actions that were only recorded, as the organisation was read-only or no rehearsal had passed
+    #[arg(long, conflicts_with = "reprocess")]
+    not_performed: bool,
 }
 
 /// Runs `automations replay`.
@@ -69,6 +73,7 @@ pub async fn run(arguments: Arguments, account: &Account) -> Result<Exit> {
             at: now,
             out_of_order: arguments.out_of_order,
             reprocess: arguments.reprocess,
+            not_performed: arguments.not_performed,
         }),
     };
     if replay.until <= replay.since {
@@ -89,6 +94,9 @@ pub async fn run(arguments: Arguments, account: &Account) -> Result<Exit> {
     }
     let text = match (arguments.dry_run, arguments.reprocess) {
         (true, _) => "would be published; nothing was",
+        (false, false) if arguments.not_performed => {
+            "published again; only actions that were recorded and not performed are performed"
+        }
         (false, false) => "published again; actions that were performed are not performed again",
         (false, true) => {
             "published again with new action ids; actions that were performed are performed again"

@@ -3,8 +3,10 @@
 //! Each organisation has three, named `{prefix}/{organisation}/{kind}`. Each holds one JSON object:
 //! - `webhook-token`: `{"token"}`
 //! - `api-key`: `{"endpoint", "api_key"}`; or, for a user's login, `{"endpoint", "email", "password"}`. Optional are
-//!   `"organization"`, the id (from the query `organizations`) of the organisation to switch to, and `"access"` (see [`Access`]).
-//! - `api-token`: `{"endpoint", "token", "expires", "access", "key_version"}`. Rotation writes it, with the `access` of `api-key`.
+//!   `"organization"`, the id (from the query `organizations`) of the organisation to switch to, `"access"` (see [`Access`]) and
+//!   `"rehearsal"` (see [`Rehearsal`]).
+//! - `api-token`: `{"endpoint", "token", "expires", "access", "rehearsal", "key_version"}`. Rotation writes it, with the `access` and the
+//!   `rehearsal` of `api-key`.
 //!
 //! If action-worker signs in separately, there are also `writer-key` and `writer-token`, of the same form.
 //! Optional are `inbound-{name}`, `{"token"}`, for each inbound webhook, and `destination-{name}` (see
@@ -42,6 +44,20 @@ pub enum Access {
     ReadOnly,
     /// Actions are sent; tickets are not fetched to find changes, so a webhook leads to no event of a change.
     WriteOnly,
+}
+
+/// Whether it is known how the organisation's API behaves when a ticket is changed. Until then nothing is written: a change could
+/// clear what it does not send.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rehearsal {
+    /// No rehearsal has passed: actions have the outcome `unrehearsed`, and nothing is sent.
+    #[default]
+    Missing,
+    /// `automations organisation rehearse` found that a change changes nothing else.
+    Passed,
+    /// The operator accepts what is not known.
+    Accepted,
 }
 
 /// The kind of secret: the last part of its name.
@@ -93,6 +109,8 @@ pub struct Credential {
     pub organization: Option<MembershipId>,
     /// The permitted access to it.
     pub access: Access,
+    /// Whether a rehearsal has passed.
+    pub rehearsal: Rehearsal,
     /// The id of the secret's version that this is; `None` if it is not from Secrets Manager.
     pub version: Option<String>,
 }
@@ -120,19 +138,21 @@ struct StoredCredential {
     password: Option<SecretString>,
     #[serde(default)]
     access: Access,
+    #[serde(default)]
+    rehearsal: Rehearsal,
 }
 
 impl TryFrom<StoredCredential> for Credential {
     type Error = &'static str;
 
     fn try_from(stored: StoredCredential) -> Result<Self, &'static str> {
-        let StoredCredential { endpoint, organization, api_key, email, password, access } = stored;
+        let StoredCredential { endpoint, organization, api_key, email, password, access, rehearsal } = stored;
         let login = match (api_key, email, password) {
             (Some(key), None, None) => Login::ApiKey(key),
             (None, Some(email), Some(password)) => Login::User { email, password },
             _ => return Err("expected an api_key, or an email and a password"),
         };
-        Ok(Self { endpoint, login, organization, access, version: None })
+        Ok(Self { endpoint, login, organization, access, rehearsal, version: None })
     }
 }
 
@@ -149,6 +169,9 @@ pub struct ApiToken {
     /// The permitted access.
     #[serde(default)]
     pub access: Access,
+    /// Whether a rehearsal has passed.
+    #[serde(default)]
+    pub rehearsal: Rehearsal,
     /// The version of the key's secret that it was obtained with; `None` if unknown.
     #[serde(default)]
     pub key_version: Option<String>,
@@ -159,8 +182,9 @@ impl ApiToken {
     pub fn of(credential: &Credential, token: SecretString) -> Self {
         #[expect(clippy::disallowed_methods, reason = "only its expiry is read")]
         let expires = expiry(token.expose_secret()).map(Timestamp::as_seconds);
-        let Credential { endpoint, access, version, .. } = credential;
-        Self { endpoint: endpoint.clone(), token, expires, access: *access, key_version: version.clone() }
+        let Credential { endpoint, access, rehearsal, version, .. } = credential;
+        let (endpoint, access, rehearsal) = (endpoint.clone(), *access, *rehearsal);
+        Self { endpoint, token, expires, access, rehearsal, key_version: version.clone() }
     }
 
     /// The secret's value.
@@ -171,13 +195,15 @@ impl ApiToken {
             token: &'a str,
             expires: Option<u64>,
             access: Access,
+            rehearsal: Rehearsal,
             key_version: Option<&'a str>,
         }
-        let Self { endpoint, token, expires, access, key_version } = self;
+        let Self { endpoint, token, expires, access, rehearsal, key_version } = self;
         #[expect(clippy::disallowed_methods, reason = "this is where the token is stored")]
         let token = token.expose_secret();
         let key_version = key_version.as_deref();
-        let stored = Stored { endpoint, token, expires: *expires, access: *access, key_version };
+        let (expires, access, rehearsal) = (*expires, *access, *rehearsal);
+        let stored = Stored { endpoint, token, expires, access, rehearsal, key_version };
         json::to_json(&stored).into()
     }
 
@@ -315,7 +341,14 @@ mod tests {
     fn jwt(claims: &str) -> ApiToken {
         let endpoint = serde_json::from_str(r#""https://app.example.com/graphql""#).unwrap();
         let token = format!("e30.{}.signature", URL_SAFE_NO_PAD.encode(claims)).into();
-        ApiToken { endpoint, token, expires: None, access: Access::default(), key_version: None }
+        ApiToken {
+            endpoint,
+            token,
+            expires: None,
+            access: Access::default(),
+            rehearsal: Rehearsal::default(),
+            key_version: None,
+        }
     }
 
     #[test]

@@ -117,6 +117,8 @@ pub enum Outcome {
     Superseded,
     /// The organisation's access does not permit writing, so nothing was sent.
     DryRun,
+    /// No rehearsal of the organisation has passed, so nothing was sent.
+    Unrehearsed,
     /// An earlier delivery of the same action was performed.
     Duplicate,
 }

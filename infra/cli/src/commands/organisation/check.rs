@@ -2,7 +2,7 @@
 
 use super::Organisations;
 use anyhow::Result;
-use automations::aws::secret::{self, Access, ApiToken, Kind, TokenStage};
+use automations::aws::secret::{self, Access, ApiToken, Kind, Rehearsal, TokenStage};
 use automations::clock::Timestamp;
 use automations::failure::Failure as _;
 use automations::id::OrganisationId;
@@ -27,6 +27,8 @@ pub struct Report {
     pub days_left: Option<u64>,
     /// What is permitted there.
     pub access: Access,
+    /// Whether a rehearsal has passed; until then nothing is written.
+    pub rehearsal: Rehearsal,
     /// When the last webhook came, to the minute; nothing if none ever came.
     pub last_webhook_at: Option<Timestamp>,
     /// Seconds since then.
@@ -56,6 +58,7 @@ impl Organisations {
             problem: None,
             days_left: None,
             access: Access::default(),
+            rehearsal: Rehearsal::default(),
             last_webhook_at: None,
             last_webhook_s: None,
             last_token: None,
@@ -83,6 +86,7 @@ impl Organisations {
         report.host = token.endpoint.url().host_str().map(str::to_owned);
         report.days_left = report.days_left.into_iter().chain(token.days_left(now)).min();
         report.access = token.access;
+        report.rehearsal = token.rehearsal;
         if let Err(error) = self.transport.try_token(token).await {
             report.responds &= !matches!(error, Error::Unavailable { .. } | Error::OutcomeUnknown);
             report.refuse(error.reason().into());

@@ -7,7 +7,7 @@ use crate::exit_code::{Exit, Usage};
 use crate::report::{during, print, print_json, say};
 use crate::time::age;
 use anyhow::Result;
-use automations::aws::secret::{self, Access, Credential};
+use automations::aws::secret::{self, Access, Credential, Rehearsal};
 use automations::clock;
 use automations::endpoint::Endpoint;
 use automations::id::{DestinationName, OrganisationId, WebhookAction};
@@ -41,6 +41,9 @@ enum Command {
         /// What is permitted there
         #[arg(long, default_value = "read-write")]
         access: Permission,
+        /// Perform actions before a rehearsal has passed: a change could clear what it does not send
+        #[arg(long)]
+        accept_unrehearsed: bool,
         /// Encrypt its secrets with a KMS key of its own, which AWS charges for
         #[arg(long)]
         dedicated_kms_key: bool,
@@ -206,11 +209,14 @@ pub async fn run(arguments: Arguments, account: &Account) -> Result<Exit> {
     }
     let json = account.json;
     match arguments.command {
-        Command::Add { name, endpoint, access, dedicated_kms_key } => {
+        Command::Add { name, endpoint, access, accept_unrehearsed, dedicated_kms_key } => {
             let api_key = ask("API key")?;
             let separate = organisations.has_separate_writer().await?;
             let writer_key = separate.then(|| ask("action-worker's API key")).transpose()?;
-            let credential = credential(&endpoint, access.into(), &api_key)?;
+            let mut credential = credential(&endpoint, access.into(), &api_key)?;
+            if accept_unrehearsed {
+                credential.rehearsal = Rehearsal::Accepted;
+            }
             let new = New { credential, api_key, writer_key, dedicated_kms_key };
             let adding = Box::pin(organisations.add(&name, &new));
             print_urls(&during("deploying the organisation's stack", adding).await?, json)?;
@@ -362,5 +368,15 @@ fn shown(report: &Report) -> String {
         (Some(seconds), Some(token)) => format!("last webhook {} ago with the {token} token", age(seconds)),
         _ => "no webhook yet".to_owned(),
     };
-    format!("{}: {host} {responds}, {accepted}, token expires {days}, {webhook}", report.organisation)
+    let rehearsal = match report.rehearsal {
+        Rehearsal::Missing => {
+            ", nothing is written as no rehearsal has passed: `automations organisation rehearse`"
+        }
+        Rehearsal::Passed => "",
+        Rehearsal::Accepted => ", no rehearsal has passed and that is accepted",
+    };
+    format!(
+        "{}: {host} {responds}, {accepted}, token expires {days}, {webhook}{rehearsal}",
+        report.organisation
+    )
 }

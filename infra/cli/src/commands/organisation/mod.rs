@@ -21,13 +21,14 @@ use crate::account::Target;
 use crate::exit_code::Usage;
 use anyhow::{Context as _, Result, bail};
 use automations::aws;
-use automations::aws::secret::{Access, Credential, Kind, Login};
+use automations::aws::secret::{Access, Credential, Kind, Login, Rehearsal};
 use automations::id::OrganisationId;
 use automations::salestrekker::{Limits, Transport};
 use automations::store::Store;
 use aws_config::SdkConfig;
 use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType};
 use secrecy::SecretString;
+use serde::Serialize;
 use std::collections::BTreeSet;
 
 /// The organisations of a stack.
@@ -207,13 +208,25 @@ impl Organisations {
     /// # Errors
     /// If a request fails.
     pub async fn set_access(&self, organisation: &OrganisationId, access: Access) -> Result<()> {
+        self.set_field(organisation, "access", &access).await
+    }
+
+    /// Stores whether a rehearsal has passed, as [`Organisations::set_access`].
+    ///
+    /// # Errors
+    /// If a request fails.
+    pub async fn set_rehearsal(&self, organisation: &OrganisationId, rehearsal: Rehearsal) -> Result<()> {
+        self.set_field(organisation, "rehearsal", &rehearsal).await
+    }
+
+    async fn set_field(&self, organisation: &OrganisationId, field: &str, is: &impl Serialize) -> Result<()> {
         let missing = "an organisation without its secrets";
         for (kind, key) in self.tokens().await? {
             // The key first: after a crash in between, the next rotation uses its access.
             let value = self.value(organisation, key).await?.context(missing)?;
-            self.put(organisation, key, &values::with_access(&value, access)?).await?;
+            self.put(organisation, key, &values::with_field(&value, field, is)?).await?;
             let value = self.value(organisation, kind).await?.context(missing)?;
-            self.put_token(organisation, kind, &values::with_access(&value, access)?).await?;
+            self.put_token(organisation, kind, &values::with_field(&value, field, is)?).await?;
         }
         Ok(())
     }

@@ -2,13 +2,14 @@
 
 use super::Organisations;
 use anyhow::{Context as _, Result, bail};
-use automations::aws::secret::{self, Access, ApiToken, Credential, Kind, WebhookToken};
+use automations::aws::secret::{self, ApiToken, Credential, Kind, WebhookToken};
 use automations::failure::chain;
 use automations::id::OrganisationId;
 use aws_sdk_secretsmanager::error::ProvideErrorMetadata as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret as _, SecretString};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 /// A new webhook token: 256 bits from the operating system, URL-safe.
@@ -25,22 +26,22 @@ pub(super) fn webhook_token(token: &SecretString) -> SecretString {
 
 #[expect(clippy::disallowed_methods, reason = "this is where the API key is stored")]
 pub(super) fn api_key(credential: &Credential, api_key: &SecretString) -> SecretString {
-    let Credential { endpoint, organization, access, .. } = credential;
+    let Credential { endpoint, organization, access, rehearsal, .. } = credential;
     let key = api_key.expose_secret();
-    let mut value = json!({ "endpoint": endpoint, "api_key": key, "access": access });
+    let mut value = json!({ "endpoint": endpoint, "api_key": key, "access": access, "rehearsal": rehearsal });
     if let (Some(id), Some(fields)) = (organization, value.as_object_mut()) {
         fields.insert("organization".to_owned(), json!(id));
     }
     value.to_string().into()
 }
 
-/// The same value with another access.
+/// The same value with another access or rehearsal.
 #[expect(clippy::disallowed_methods, reason = "one field of what is stored is changed")]
-pub(super) fn with_access(value: &SecretString, access: Access) -> Result<SecretString> {
+pub(super) fn with_field(value: &SecretString, field: &str, is: &impl Serialize) -> Result<SecretString> {
     let value: Option<Value> = serde_json::from_str(value.expose_secret()).ok();
     let mut value = value.filter(Value::is_object).context("a secret is not a JSON object")?;
     if let Some(fields) = value.as_object_mut() {
-        fields.insert("access".to_owned(), json!(access));
+        fields.insert(field.to_owned(), json!(is));
     }
     Ok(value.to_string().into())
 }
@@ -174,6 +175,7 @@ impl Organisations {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use automations::aws::secret::Access;
 
     #[test]
     fn a_new_token_is_long_url_safe_and_like_no_other() {
@@ -188,9 +190,9 @@ mod tests {
     fn what_is_stored_is_what_the_functions_read() {
         let text = r#"{"endpoint": "https://a.example.com/graphql", "api_key": "k", "organization": "o"}"#;
         let credential: Credential = secret::parse(&text.into()).unwrap();
-        let stored = with_access(&api_key(&credential, &"k".into()), Access::ReadOnly).unwrap();
+        let stored = with_field(&api_key(&credential, &"k".into()), "access", &Access::ReadOnly).unwrap();
         let again: Credential = secret::parse(&stored).unwrap();
         assert_eq!((again.access, again.organization), (Access::ReadOnly, credential.organization));
-        assert!(with_access(&"no object".into(), Access::ReadOnly).is_err());
+        assert!(with_field(&"no object".into(), "access", &Access::ReadOnly).is_err());
     }
 }
