@@ -14,6 +14,7 @@ mod model;
 mod mutation;
 mod name_cache;
 mod operations;
+mod probe;
 mod rate_limit;
 mod response;
 mod session;
@@ -33,6 +34,7 @@ pub use model::{
 };
 #[doc(hidden)]
 pub use mutation::inline_variables;
+pub use probe::{Answer, Probe};
 #[doc(hidden)]
 pub use response::read_any_response;
 pub use session::{Lookup, Session};

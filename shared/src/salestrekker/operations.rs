@@ -10,6 +10,7 @@ use super::session::Lookup;
 use super::transport::Request;
 use super::{Error, Label, Session};
 use crate::id::{ContactId, TicketId, WorkflowId};
+use crate::private::Private;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -38,6 +39,14 @@ impl Session<'_> {
     /// # Errors
     /// [`Error::NotFound`] if there is none; else the request's error.
     pub async fn ticket_extras(&self, id: &TicketId) -> Result<TicketExtras, Error> {
+        one("ticket", self.request_each(&documents::TICKET_EXTRAS, &[id.as_str()]).await?)
+    }
+
+    /// The less certain fields of a ticket, as they come.
+    pub(super) async fn ticket_extras_as_received(
+        &self,
+        id: &TicketId,
+    ) -> Result<Private<Map<String, Value>>, Error> {
         one("ticket", self.request_each(&documents::TICKET_EXTRAS, &[id.as_str()]).await?)
     }
 

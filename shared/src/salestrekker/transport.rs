@@ -6,7 +6,7 @@ use super::{Error, Limits};
 use crate::clock::{self, Timestamp};
 use crate::endpoint::Endpoint;
 use crate::http;
-use reqwest::{Response, header};
+use reqwest::{RequestBuilder, Response, header};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use serde_json::Value;
@@ -75,14 +75,8 @@ impl Transport {
         let time = time.min(self.limits.request());
         let is_pooled = *effect != Effect::NonIdempotent || !self.is_idle();
         let client = if is_pooled { &self.http } else { &self.unpooled };
-        let mut http = client.post(endpoint.url().clone()).timeout(time);
-        if let Some(token) = token {
-            #[expect(clippy::disallowed_methods, reason = "this is where the token is sent")]
-            let token = token.expose_secret();
-            http = http.bearer_auth(token);
-        }
-        let body = Body { query: document.text(), variables };
-        let response = http.json(&body).send().await.map_err(|error| send_error(&error, *effect))?;
+        let http = post(client, endpoint, token, document, variables, time);
+        let response = http.send().await.map_err(|error| send_error(&error, *effect))?;
         let status = response.status();
         let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
         check_status(status, retry_after, *effect)?;
@@ -91,6 +85,18 @@ impl Transport {
             *self.last_response.lock().unwrap_or_else(PoisonError::into_inner) = Some(clock::now());
         }
         read(status, &bytes, *effect, self.limits.max_response_depth.get())
+    }
+
+    /// A request for the shape of its answer alone.
+    pub(super) fn post(
+        &self,
+        endpoint: &Endpoint,
+        token: Option<&SecretString>,
+        document: &Document,
+        variables: &Value,
+        time: Duration,
+    ) -> RequestBuilder {
+        post(&self.http, endpoint, token, document, variables, time)
     }
 
     /// Whether every pooled connection may be dead. What must not be repeated is not sent on one: its outcome would be unknown.
@@ -113,6 +119,23 @@ impl Transport {
         }
         Ok(bytes)
     }
+}
+
+fn post(
+    client: &reqwest::Client,
+    endpoint: &Endpoint,
+    token: Option<&SecretString>,
+    document: &Document,
+    variables: &Value,
+    time: Duration,
+) -> RequestBuilder {
+    let mut http = client.post(endpoint.url().clone()).timeout(time);
+    if let Some(token) = token {
+        #[expect(clippy::disallowed_methods, reason = "this is where the token is sent")]
+        let token = token.expose_secret();
+        http = http.bearer_auth(token);
+    }
+    http.json(&Body { query: document.text(), variables })
 }
 
 fn send_error(error: &reqwest::Error, effect: Effect) -> Error {
