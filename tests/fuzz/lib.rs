@@ -22,14 +22,16 @@ mod targets;
 
 /// A webhook's body has ticket ids without duplicates, or none.
 pub fn webhook_body(bytes: &[u8]) {
-    let ids = ticket_ids(bytes);
+    let ids = ticket_ids(bytes, None);
     let distinct: std::collections::HashSet<_> = ids.iter().collect();
     assert_eq!(distinct.len(), ids.len(), "no id is repeated");
     assert!(
         ids.iter().all(|id| !id.as_str().is_empty() && id.as_str().len() <= bytes.len()),
         "ids are part of the body"
     );
-    assert_eq!(ids, ticket_ids(bytes), "parsing is deterministic");
+    assert_eq!(ids, ticket_ids(bytes, None), "parsing is deterministic");
+    let in_form = ticket_ids(bytes, Some("multipart/form-data; boundary=x"));
+    assert!(in_form.iter().all(|id| id.as_str().len() <= bytes.len()), "ids are part of the body");
 }
 
 /// A path is a valid address, or is rejected.

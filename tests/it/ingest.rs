@@ -68,7 +68,8 @@ async fn a_body_of_any_shape_is_accepted_and_what_names_no_ticket_is_told() -> R
     for (content_type, body) in bodies {
         let response = organisation.send(Method::POST, &url, content_type, body.to_vec()).await?;
         assert_eq!(response.status(), 202, "{content_type}");
-        assert!(response.json::<Value>().await?["hint"].is_string());
+        let response: Value = response.json().await?;
+        assert!(response["hint"].is_string() && response["unrecognised"] == "no_ticket_id", "{response}");
     }
     organisation.webhook("ticket-updated", "no-such-ticket").await?;
     let mut received = Vec::new();
@@ -94,18 +95,23 @@ async fn a_form_and_each_place_of_an_id_lead_to_the_ticket() -> Result<()> {
     let stack = Stack::found().await?;
     let organisation = stack.organisation("places").await?;
     let url = organisation.webhook_url("ticket-updated");
-    let forms: [(&str, Body); 4] = [
+    let forms: [(&str, Body); 7] = [
+        // F21 of the field faults: the three last shapes are those of other CRMs.
         ("application/x-www-form-urlencoded", |id| format!("event=updated&id={id}")),
         ("application/json", |id| json!({ "idTicket": id }).to_string()),
         ("application/json; charset=utf-8", |id| {
             json!({ "ticket": { "id": id, "name": "Jane Citizen" } }).to_string()
         }),
         ("text/plain", |id| json!([{ "id": id }]).to_string()),
+        ("application/json", |id| json!({ "ticketId": id }).to_string()),
+        ("application/json", |id| json!({ "data": { "ticketId": id } }).to_string()),
+        ("application/json", |id| json!({ "event": "dealsUpdated", "resourceIds": [id] }).to_string()),
     ];
     for (content_type, body) in forms {
         let ticket = organisation.new_ticket(json!({})).await?;
         let response = organisation.send(Method::POST, &url, content_type, body(&ticket).into()).await?;
         assert_eq!(response.status(), 202);
+        assert_eq!(response.json::<Value>().await?["unrecognised"], Value::Null);
         events(&organisation, &ticket, 1).await?;
     }
     Ok(())

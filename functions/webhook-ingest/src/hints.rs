@@ -27,7 +27,7 @@ pub(crate) fn hints(
     }
     let content_type = content_type(request).filter(|text| text.len() <= MAX_CONTENT_TYPE);
     let mut raw = Some(Raw { body: body.to_vec(), content_type: content_type.map(str::to_owned) });
-    let tickets = webhook::ticket_ids(body);
+    let tickets = webhook::ticket_ids(body, content_type);
     let tickets = if tickets.is_empty() { vec![None] } else { tickets.into_iter().map(Some).collect() };
     let hints = tickets.into_iter().enumerate().map(|(position, ticket)| {
         // Lambda's request ids are UUIDs; an invalid id would be the runtime's fault, not the sender's.

@@ -78,7 +78,8 @@ impl Ingest {
             Some(_) => vec![inbound::hint(&address, &request, request_id, now)?],
             None => hints::hints(&address, &request, request_id, now)?,
         };
-        let count = hints.len();
+        let (count, tickets) = (hints.len(), hints.iter().filter(|hint| hint.ticket.is_some()).count());
+        let unrecognised = tickets == 0 && address.action.inbound().is_none();
         let first = hints.first().map(|hint| hint.id.clone());
         let messages = hints.iter().map(|hint| OutgoingMessage {
             body: json::to_json(hint),
@@ -110,11 +111,15 @@ impl Ingest {
             organisation = address.organisation.as_str(),
             webhook.action = address.action.as_str(),
             hints = count,
+            tickets,
             token_stage = stage.as_ref(),
             "the webhook was accepted"
         );
         metric::record(Metric::Webhooks(stage), 1);
-        Ok(reply::accepted(first.as_ref(), count))
+        if unrecognised {
+            metric::record(Metric::WebhooksWithoutTicket, 1);
+        }
+        Ok(reply::accepted(first.as_ref(), count, unrecognised))
     }
 
     /// The stage and the version of the organisation's token in the URL. The response is the same for an unknown organisation,

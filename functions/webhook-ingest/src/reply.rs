@@ -22,10 +22,14 @@ pub(crate) fn rejected(rejection: RejectionReason, request_id: &str) -> Response
     json(status, header, &BTreeMap::from([("error", rejection.reason().as_str()), ("request", request_id)]))
 }
 
-/// 202: every hint is on the queue.
-pub(crate) fn accepted(first: Option<&HintId>, hints: usize) -> Response<Body> {
+/// 202: every hint is on the queue. A body in which no ticket's id was found is said to have none.
+pub(crate) fn accepted(first: Option<&HintId>, hints: usize, unrecognised: bool) -> Response<Body> {
     let (first, hints) = (first.map(ToString::to_string).unwrap_or_default(), hints.to_string());
-    json(StatusCode::ACCEPTED, None, &BTreeMap::from([("hint", first.as_str()), ("hints", &hints)]))
+    let mut fields = BTreeMap::from([("hint", first.as_str()), ("hints", &hints)]);
+    if unrecognised {
+        fields.insert("unrecognised", "no_ticket_id");
+    }
+    json(StatusCode::ACCEPTED, None, &fields)
 }
 
 /// 200 to a GET: the URL is right, as a person who opens it in a browser can see.
@@ -46,4 +50,25 @@ fn json(
         response.headers_mut().insert(name, automations::lambda_http::http::HeaderValue::from_static(value));
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(response: &Response<Body>) -> &str {
+        let Body::Text(text) = response.body() else { return "" };
+        text
+    }
+
+    /// F21 of the field faults.
+    #[test]
+    fn a_webhook_without_a_ticket_is_accepted_and_says_so() {
+        let hint = HintId::parse("r.0").unwrap();
+        assert_eq!(
+            text(&accepted(Some(&hint), 1, true)),
+            r#"{"hint":"r.0","hints":"1","unrecognised":"no_ticket_id"}"#
+        );
+        assert_eq!(text(&accepted(Some(&hint), 2, false)), r#"{"hint":"r.0","hints":"2"}"#);
+    }
 }

@@ -10,6 +10,7 @@ pub mod inbound;
 pub mod kinds;
 pub mod lead;
 pub mod message_group;
+mod multipart;
 pub mod own_changes;
 pub mod resent;
 pub mod stage_age;

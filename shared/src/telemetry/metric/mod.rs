@@ -18,6 +18,8 @@ use strum::{AsRefStr, EnumIter, IntoEnumIterator as _, IntoStaticStr};
 pub enum Metric {
     /// Webhooks accepted, by the version stage of the token in their URL.
     Webhooks(TokenStage),
+    /// Webhooks of Salestrekker that were accepted and name no ticket: nothing is fetched for them.
+    WebhooksWithoutTicket,
     /// Requests that webhook-ingest rejected.
     RequestsRejected(RejectionReason),
     /// Age in seconds of a cached secret that is used past its time, as Secrets Manager does not respond.
@@ -154,6 +156,7 @@ impl Metric {
     pub fn unit(self) -> Unit {
         match self {
             Self::Webhooks(_)
+            | Self::WebhooksWithoutTicket
             | Self::RequestsRejected(_)
             | Self::CredentialRefused
             | Self::EventsPublished
@@ -177,7 +180,8 @@ impl Metric {
             Self::RequestsRejected(reason) => Some(("Reason", reason.reason().into())),
             Self::EventPublishErrors(failure) => Some(("Failure", failure.into())),
             Self::ActionsPerformed(outcome) => Some(("Outcome", outcome.into())),
-            Self::StaleSecretAge
+            Self::WebhooksWithoutTicket
+            | Self::StaleSecretAge
             | Self::TokenDaysLeft
             | Self::CredentialRefused
             | Self::EventsPublished
