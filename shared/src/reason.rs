@@ -108,6 +108,8 @@ pub enum Reason {
     UnknownSecretName,
     /// The request body is neither a form nor a JSON object.
     UnsupportedBody,
+    /// The body of a request is compressed in another way than by gzip.
+    UnsupportedEncoding,
     /// Another writer stored a newer version first.
     VersionConflict,
     /// The version is not pending in a rotation.

@@ -3,8 +3,10 @@
 
 #![expect(clippy::missing_panics_doc, reason = "a target panics if its property does not hold")]
 
+use automations::inbound::{Identity, InboundRequest, MAX_EVENTS, MAX_FIELDS};
 use automations::json::{from_json, to_json};
 use automations::model::action::PlannedAction;
+use automations::model::content_encoding::decoded;
 use automations::model::diff::{Seen, Snapshot, change};
 use automations::model::hint::Hint;
 use automations::model::ticket::Named;
@@ -32,6 +34,26 @@ pub fn webhook_body(bytes: &[u8]) {
     assert_eq!(ids, ticket_ids(bytes, None), "parsing is deterministic");
     let in_form = ticket_ids(bytes, Some("multipart/form-data; boundary=x"));
     assert!(in_form.iter().all(|id| id.as_str().len() <= bytes.len()), "ids are part of the body");
+}
+
+/// The body of an inbound webhook becomes events within their limits, or is rejected as a whole, however it says that it is
+/// encoded.
+pub fn inbound_body(bytes: &[u8]) {
+    const LIMIT: usize = 64 * 1024;
+    let plain = decoded(bytes, "gzip", LIMIT);
+    assert!(plain.as_ref().map_or(0, |plain| plain.len()) <= LIMIT, "the limit holds");
+    let kinds = ["application/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"];
+    for (body, kind) in [Some(bytes), plain.as_deref().ok()]
+        .into_iter()
+        .flatten()
+        .flat_map(|body| kinds.map(|kind| (body, kind)))
+    {
+        let read = |identity| InboundRequest::read_all(body, Some(kind), identity);
+        let Ok(events) = read(Identity::Content) else { continue };
+        assert!((1..=MAX_EVENTS).contains(&events.len()), "there are events");
+        assert!(events.iter().all(|event| to_json(&event.fields).len() <= MAX_FIELDS), "each fits a message");
+        assert_eq!(read(Identity::Content).as_ref(), Ok(&events), "a repetition is recognised");
+    }
 }
 
 /// A path is a valid address, or is rejected.

@@ -6,6 +6,11 @@ fn webhook_body() {
 }
 
 #[test]
+fn inbound_body() {
+    bolero::check!().for_each(crate::inbound_body);
+}
+
+#[test]
 fn webhook_path() {
     bolero::check!().for_each(crate::webhook_path);
 }

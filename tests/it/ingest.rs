@@ -1,5 +1,6 @@
 //! Which requests the ingest function accepts, and how it rejects the others.
 
+use crate::inbound::post_with;
 use crate::support::{SOON, among_others, events};
 use anyhow::{Result, ensure};
 use automations::EventKind;
@@ -118,13 +119,13 @@ async fn a_form_and_each_place_of_an_id_lead_to_the_ticket() -> Result<()> {
 }
 
 #[tokio::test]
-async fn two_mebibytes_are_too_much_and_half_of_one_is_not() -> Result<()> {
+async fn five_mebibytes_are_too_much_and_half_of_one_is_not() -> Result<()> {
     let _turn = among_others().await;
     let stack = Stack::found().await?;
     let organisation = stack.organisation("large").await?;
     let url = organisation.webhook_url("ticket-updated");
     let large =
-        organisation.send(Method::POST, &url, "application/json", vec![b' '; 2 * 1024 * 1024]).await?;
+        organisation.send(Method::POST, &url, "application/json", vec![b' '; 5 * 1024 * 1024]).await?;
     assert_eq!(rejection(large).await?, (413, "too_large".to_owned()));
     let ticket = organisation.new_ticket(json!({})).await?;
     let body = json!({ "id": ticket, "notes": "x".repeat(512 * 1024) }).to_string();
@@ -132,6 +133,38 @@ async fn two_mebibytes_are_too_much_and_half_of_one_is_not() -> Result<()> {
     assert_eq!(response.status(), 202);
     events(&organisation, &ticket, 1).await?;
     Ok(())
+}
+
+/// F10 of the field faults.
+#[tokio::test]
+async fn a_compressed_body_is_read_and_a_bomb_is_too_large() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("compressed").await?;
+    let url = organisation.webhook_url("ticket-updated");
+    let send = async |encoding: &str, body: Vec<u8>| {
+        let headers = [("content-type", "application/json"), ("content-encoding", encoding)];
+        post_with(&url, &headers, body).await
+    };
+    let ticket = organisation.new_ticket(json!({})).await?;
+    let body = json!({ "id": ticket }).to_string();
+    assert_eq!(send("gzip", gzip(body.as_bytes())?).await?.status(), 202);
+    events(&organisation, &ticket, 1).await?;
+    let bomb = gzip(&vec![b' '; 50 * 1024 * 1024])?;
+    assert_eq!(rejection(send("gzip", bomb).await?).await?, (413, "too_large".to_owned()));
+    let cut = gzip(body.as_bytes())?.split_at(20).0.to_vec();
+    assert_eq!(rejection(send("gzip", cut).await?).await?, (400, "unsupported_body".to_owned()));
+    let brotli = send("br", body.into_bytes()).await?;
+    assert_eq!(brotli.headers().get("accept-encoding").and_then(|name| name.to_str().ok()), Some("gzip"));
+    assert_eq!(rejection(brotli).await?, (415, "unsupported_encoding".to_owned()));
+    Ok(())
+}
+
+pub(crate) fn gzip(plain: &[u8]) -> Result<Vec<u8>> {
+    use std::io::Write as _;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(plain)?;
+    Ok(encoder.finish()?)
 }
 
 type Body = fn(&str) -> String;

@@ -1,10 +1,12 @@
 //! The HTTP endpoint for webhooks: it puts hints on a queue, and responds only when the queue has accepted them.
 //!
 //! It checks the token in the URL and trusts nothing else. It reads the ids of tickets from the body and nothing more. A body
-//! of any format is accepted, as the vendor documents none and may change it without notice. A webhook that is not
-//! Salestrekker's, whose action begins with `inbound-`, has a token of its own and must have fields; see `inbound.rs`.
+//! of any format is accepted, as the vendor documents none and may change it without notice, unless it is too large or cannot be
+//! decompressed. A webhook that is not Salestrekker's, whose action begins with `inbound-`, has a token of its own and must have
+//! fields; see `inbound.rs`.
 
 mod address;
+mod body;
 mod headers;
 mod hints;
 mod inbound;
@@ -12,7 +14,7 @@ mod reply;
 mod token_use;
 
 pub use address::{Address, address};
-pub use hints::MAX_BODY;
+pub use body::MAX_BODY;
 pub use token_use::TokenUseRecorder;
 
 use automations::aws::queue::{OutgoingMessage, Place, Queue};
@@ -23,6 +25,7 @@ use automations::futures::future::join;
 use automations::id::HintId;
 use automations::lambda_http::http::Method;
 use automations::lambda_http::{Body, Request, Response};
+use automations::model::hint::Hint;
 use automations::telemetry::EventName;
 use automations::telemetry::metric::{self, Metric, RejectionReason};
 use automations::{json, tracing};
@@ -74,11 +77,13 @@ impl Ingest {
         if request.method() == Method::GET {
             return Ok(reply::ready(&address.organisation, &address.action));
         }
+        let body = body::body(&request)?;
         let hints = match address.action.inbound() {
-            Some(_) => vec![inbound::hint(&address, &request, request_id, now)?],
-            None => hints::hints(&address, &request, request_id, now)?,
+            Some(_) => inbound::hints(&address, &request, &body, request_id, now)?,
+            None => hints::hints(&address, &request, &body, request_id, now)?,
         };
-        let (count, tickets) = (hints.len(), hints.iter().filter(|hint| hint.ticket.is_some()).count());
+        let tickets = hints.iter().map(Hint::tickets).fold(0, usize::saturating_add);
+        let count = tickets.max(hints.len());
         let unrecognised = tickets == 0 && address.action.inbound().is_none();
         let first = hints.first().map(|hint| hint.id.clone());
         let messages = hints.iter().map(|hint| OutgoingMessage {

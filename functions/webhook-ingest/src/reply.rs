@@ -3,19 +3,24 @@
 use automations::id::{HintId, OrganisationId, WebhookAction};
 use automations::json;
 use automations::lambda_http::http::StatusCode;
-use automations::lambda_http::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, RETRY_AFTER};
+use automations::lambda_http::http::header::{
+    ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, RETRY_AFTER,
+};
 use automations::lambda_http::{Body, Response};
 use automations::telemetry::metric::RejectionReason;
 use std::collections::BTreeMap;
 
-/// The response to a rejected request. The status codes are those of RFC 9110; a 405 says which methods are allowed, a 503
-/// after how many seconds to retry.
+/// The response to a rejected request. The status codes are those of RFC 9110; a 405 says which methods are allowed, a 415
+/// which encodings, a 503 after how many seconds to retry.
 pub(crate) fn rejected(rejection: RejectionReason, request_id: &str) -> Response<Body> {
     let (status, header) = match rejection {
         RejectionReason::NotFound => (StatusCode::NOT_FOUND, None),
         RejectionReason::Unauthorised => (StatusCode::UNAUTHORIZED, None),
         RejectionReason::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, Some((ALLOW, "GET, POST"))),
         RejectionReason::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, None),
+        RejectionReason::UnsupportedEncoding => {
+            (StatusCode::UNSUPPORTED_MEDIA_TYPE, Some((ACCEPT_ENCODING, "gzip")))
+        }
         RejectionReason::UnsupportedBody => (StatusCode::BAD_REQUEST, None),
         RejectionReason::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, Some((RETRY_AFTER, "5"))),
     };

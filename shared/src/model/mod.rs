@@ -3,6 +3,7 @@
 pub mod action;
 pub mod check_schedule;
 mod condition;
+pub mod content_encoding;
 pub mod diff;
 pub mod event;
 pub mod hint;

@@ -1,6 +1,7 @@
 //! `multipart/form-data` (RFC 7578): the parts of a form with files. A file's content is dropped.
 
 use futures::{FutureExt as _, stream};
+use serde_json::{Value, json};
 
 /// A part of a form.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,7 +13,8 @@ pub(crate) struct Part {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Content {
     Text(String),
-    File,
+    /// A file's name, its content type and its size in bytes.
+    File(String, Option<String>, usize),
 }
 
 impl Part {
@@ -20,8 +22,19 @@ impl Part {
     pub(crate) fn text(self) -> Option<(String, String)> {
         match self.content {
             Content::Text(text) => Some((self.name, text)),
-            Content::File => None,
+            Content::File(..) => None,
         }
+    }
+
+    /// Its value as JSON: a text, or what is known of a file.
+    pub(crate) fn value(self) -> (String, Value) {
+        let value = match self.content {
+            Content::Text(text) => text.into(),
+            Content::File(file, content_type, bytes) => {
+                json!({ "file": file, "content_type": content_type, "bytes": bytes })
+            }
+        };
+        (self.name, value)
     }
 }
 
@@ -47,13 +60,17 @@ async fn read(body: Vec<u8>, boundary: String) -> Result<Vec<Part>, Malformed> {
     let mut parts = Vec::new();
     while let Some(field) = form.next_field().await.map_err(|_error| Malformed)? {
         let name = field.name().unwrap_or_default().to_owned();
-        let is_file = field.file_name().is_some();
+        let file = field.file_name().map(str::to_owned);
+        let content_type = field.content_type().map(ToString::to_string);
         let bytes = field.bytes().await.map_err(|_error| Malformed)?;
-        let content = match (is_file, std::str::from_utf8(&bytes)) {
-            (false, Ok(text)) => Content::Text(text.to_owned()),
-            (true | false, _) => Content::File,
+        let content = match (file, std::str::from_utf8(&bytes)) {
+            (None, Ok(text)) => Content::Text(text.to_owned()),
+            (file, _) => Content::File(file.unwrap_or_default(), content_type, bytes.len()),
         };
-        parts.push(Part { name, content });
+        // A browser sends an empty file for a field in which none was chosen.
+        if content != Content::File(String::new(), Some("application/octet-stream".to_owned()), 0) {
+            parts.push(Part { name, content });
+        }
     }
     Ok(parts)
 }
@@ -63,6 +80,29 @@ mod tests {
     use super::*;
 
     const KIND: Option<&str> = Some("multipart/form-data; boundary=x");
+
+    fn values(body: &[u8], content_type: Option<&str>) -> Option<Result<Vec<(String, Value)>, Malformed>> {
+        Some(parts(body, content_type)?.map(|parts| parts.into_iter().map(Part::value).collect()))
+    }
+
+    /// F9 of the field faults.
+    #[test]
+    fn texts_are_read_and_files_are_named_and_dropped() {
+        let body = b"--x\r\nContent-Disposition: form-data; name=\"name\"\r\n\r\nJane Citizen\r\n\
+            --x\r\nContent-Disposition: form-data; name=\"id\"; filename=\"passport.pdf\"\r\nContent-Type: application/pdf\r\n\r\n\
+            %PDF\xff\r\n\
+            --x\r\nContent-Disposition: form-data; name=\"none\"; filename=\"\"\r\nContent-Type: application/octet-stream\r\n\r\n\r\n\
+            --x\r\nContent-Disposition: form-data; name=\"odd\"\r\n\r\n\xff\r\n--x--\r\n";
+        let file = json!({ "file": "passport.pdf", "content_type": "application/pdf", "bytes": 5 });
+        let odd = json!({ "file": "", "content_type": null, "bytes": 1 });
+        let expected = [("name", json!("Jane Citizen")), ("id", file), ("odd", odd)];
+        let expected = expected.map(|(name, value)| (name.to_owned(), value)).to_vec();
+        assert_eq!(values(body, KIND), Some(Ok(expected)));
+        assert_eq!(
+            values(body, Some("multipart/FORM-data; boundary=\"x\"; charset=utf-8")).unwrap().unwrap().len(),
+            3
+        );
+    }
 
     #[test]
     fn what_is_cut_off_or_has_no_boundary_is_malformed_and_other_bodies_are_not_multipart() {

@@ -181,8 +181,8 @@ impl Ids {
 
 /// A field's name without case, separators and plural.
 fn plain(name: &str) -> String {
-    let letters = name.chars().filter(|c| !matches!(c, '_' | '-' | ' '));
-    let mut plain: String = letters.map(|c| c.to_ascii_lowercase()).collect();
+    let kept = name.chars().filter(|c| !matches!(c, '_' | '-' | ' '));
+    let mut plain: String = kept.map(|c| c.to_ascii_lowercase()).collect();
     if plain.ends_with('s') {
         plain.pop();
     }

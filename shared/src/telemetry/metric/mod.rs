@@ -77,10 +77,12 @@ pub enum RejectionReason {
     Unauthorised,
     /// Neither GET nor POST.
     MethodNotAllowed,
-    /// The body is larger than the maximum message.
+    /// The body is larger than the maximum, as received or decompressed.
     TooLarge,
-    /// The body is neither a form nor a JSON object.
+    /// The body of an inbound webhook is neither a form nor JSON objects, or a body cannot be decompressed.
     UnsupportedBody,
+    /// The body is compressed in another way than by gzip.
+    UnsupportedEncoding,
     /// The queue or Secrets Manager does not respond.
     Unavailable,
 }
@@ -206,6 +208,7 @@ impl RejectionReason {
             Self::MethodNotAllowed => Reason::MethodNotAllowed,
             Self::TooLarge => Reason::TooLarge,
             Self::UnsupportedBody => Reason::UnsupportedBody,
+            Self::UnsupportedEncoding => Reason::UnsupportedEncoding,
             Self::Unavailable => Reason::Unavailable,
         }
     }
