@@ -48,6 +48,8 @@ pub enum Reason {
     HandlerRequestedRetry,
     /// Salestrekker's response does not fit what is known of its API.
     InvalidResponse,
+    /// The signature of a request to an inbound webhook is missing, wrong or too old.
+    InvalidSignature,
     /// Another invocation performs the action, or crashed while it did.
     LeaseHeld,
     /// A message's body is not of the type that its queue carries.

@@ -6,7 +6,7 @@ use automations::id::OrganisationId;
 use automations::model::event::Cause;
 use automations::store::ItemKind;
 use automations::{Event, aws, clock};
-use automations_cli::organisation::{Organisations, inbound_action};
+use automations_cli::organisation::{Organisations, Sender, inbound_action};
 use automations_cli::{Consent, Selection};
 use end_to_end::stack::{Listener, Organisation, Stack, eventually};
 use reqwest::{Method, Response};
@@ -14,19 +14,29 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 const FORM: &str = "application/x-www-form-urlencoded";
-const JSON: &str = "application/json";
+pub(crate) const JSON: &str = "application/json";
 const MULTIPART: &str = "multipart/form-data; boundary=x";
-const A_WHILE: Duration = Duration::from_mins(1);
+pub(crate) const A_WHILE: Duration = Duration::from_mins(1);
 
 /// Declares an inbound webhook of the organisation; returns its URL.
 pub(crate) async fn declared(organisation: &Organisation<'_>, name: &str) -> Result<String> {
+    declared_with(organisation, name, json!({})).await
+}
+
+/// The same, with these fields in its secret.
+pub(crate) async fn declared_with(
+    organisation: &Organisation<'_>,
+    name: &str,
+    mut value: Value,
+) -> Result<String> {
     let (token, action) = (format!("token-of-{name}"), format!("inbound-{name}"));
-    organisation.set_secret(&action, &json!({ "token": token })).await?;
+    value["token"] = json!(token);
+    organisation.set_secret(&action, &value).await?;
     Ok(organisation.webhook_url(&action).replace(&organisation.webhook_token, &token))
 }
 
 /// The status of a response, and the reason if it is a rejection.
-async fn status_and_reason(response: Response) -> Result<(u16, String)> {
+pub(crate) async fn status_and_reason(response: Response) -> Result<(u16, String)> {
     let status = response.status().as_u16();
     let body: Value = response.json().await?;
     Ok((status, body["error"].as_str().unwrap_or_default().to_owned()))
@@ -48,7 +58,7 @@ async fn post_as(url: &str, id: &str, body: &str) -> Result<()> {
 }
 
 /// Waits for this many events and for empty queues; returns all events.
-async fn received(stack: &Stack, listener: &Listener<'_>, count: usize) -> Result<Vec<Event>> {
+pub(crate) async fn received(stack: &Stack, listener: &Listener<'_>, count: usize) -> Result<Vec<Event>> {
     let mut events = Vec::new();
     eventually("the events", SOON, async || {
         events.extend(listener.received().await?);
@@ -334,14 +344,16 @@ async fn an_inbound_webhook_is_declared_replaced_and_taken_back_by_a_command() -
     let endpoint = stack.addresses.aws_endpoint_url.clone();
     let all = Organisations::new(&aws::load()?, stack.addresses.stack.clone(), Some(endpoint))?;
     let (name, action) = (OrganisationId::parse("inbound-declared")?, inbound_action("website-lead")?);
-    let unknown = all.inbound(&OrganisationId::parse("not-added-yet")?, &action).await;
+    let plain = Sender::default();
+    let unknown = all.inbound(&OrganisationId::parse("not-added-yet")?, &action, &plain, None).await;
     ensure!(
         unknown.is_err_and(|error| error.to_string().contains("there is no organisation")),
         "no such organisation"
     );
     let url = |urls: automations_cli::organisation::Urls| urls.urls.into_values().next().context("no URL");
-    let first = url(all.inbound(&name, &action).await?)?;
-    assert_eq!(url(all.inbound(&name, &action).await?)?, first, "declaring it again returns the same URL");
+    let first = url(all.inbound(&name, &action, &plain, None).await?)?;
+    let again = url(all.inbound(&name, &action, &plain, None).await?)?;
+    assert_eq!(again, first, "declaring it again returns the same URL");
     let ready = async |url: &str| {
         Ok::<_, anyhow::Error>(organisation.send(Method::GET, url, JSON, vec![]).await?.status())
     };
@@ -358,6 +370,6 @@ async fn an_inbound_webhook_is_declared_replaced_and_taken_back_by_a_command() -
     ensure!(all.finish_inbound(&name, &action).await.is_err(), "there is no old token");
     all.remove_inbound(&name, &action).await?;
     ensure!(all.remove_inbound(&name, &action).await.is_err(), "it is removed");
-    assert_ne!(url(all.inbound(&name, &action).await?)?, second);
+    assert_ne!(url(all.inbound(&name, &action, &plain, None).await?)?, second);
     Ok(())
 }

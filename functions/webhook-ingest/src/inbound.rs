@@ -2,6 +2,7 @@
 
 use crate::address::Address;
 use crate::headers::{content_type, sender_id, trace};
+use automations::aws::secret::{Declaration, HeaderName, SameBody};
 use automations::clock::Timestamp;
 use automations::id::HintId;
 use automations::lambda_http::Request;
@@ -15,10 +16,15 @@ pub(crate) fn hints(
     address: &Address<'_>,
     request: &Request,
     body: &[u8],
-    request_id: &str,
-    now: Timestamp,
+    declaration: &Declaration,
+    (request_id, now): (&str, Timestamp),
 ) -> Result<Vec<Hint>, RejectionReason> {
-    let identity = sender_id(request, None).map_or(Identity::Content, Identity::Id);
+    let without_id = match declaration.same_body {
+        SameBody::IsRepeat => Identity::Content,
+        SameBody::IsNew => Identity::Unique(request_id),
+    };
+    let id = sender_id(request, declaration.id_header.as_ref().map(HeaderName::as_str));
+    let identity = id.map_or(without_id, Identity::Id);
     let all = InboundRequest::read_all(body, content_type(request), identity);
     let all = all.map_err(|unreadable| match unreadable {
         Unreadable::TooLarge => RejectionReason::TooLarge,
@@ -59,7 +65,7 @@ mod tests {
         }
         let address = crate::address::address("/hooks/north/inbound-website-lead/t0ken").unwrap();
         let (request, now) = (request.body(().into()).unwrap(), Timestamp::from_millis(1));
-        hints(&address, &request, body.as_bytes(), "request-1", now)
+        hints(&address, &request, body.as_bytes(), &Declaration::default(), ("request-1", now))
     }
 
     fn hint_of(content_type: &str, id: Option<&str>, body: &str) -> Hint {
@@ -83,6 +89,27 @@ mod tests {
         }
         assert!(hint_of(JSON, Some("m-1"), "{}").inbound.unwrap().has_id);
         assert!(!hint_of(JSON, Some(""), "{}").inbound.unwrap().has_id);
+    }
+
+    /// F7 and F8 of the field faults.
+    #[test]
+    fn a_declaration_says_by_what_a_repetition_is_recognised() {
+        let address = crate::address::address("/hooks/north/inbound-website-lead/t0ken").unwrap();
+        let digest = |fields: &str, id: &str, request: &str| {
+            let declaration: Declaration = json::from_json(fields.as_bytes()).unwrap();
+            let post = http::Request::post("/").header("x-event-id", id).body(().into()).unwrap();
+            let context = (request, Timestamp::from_millis(1));
+            let hint = hints(&address, &post, br#"{"a": 1}"#, &declaration, context).unwrap().remove(0);
+            let inbound = hint.inbound.unwrap();
+            (inbound.digest, inbound.has_id)
+        };
+        let by_header = r#"{"id_header": "X-Event-Id"}"#;
+        assert_eq!(digest(by_header, "1", "r-1"), digest(by_header, "1", "r-2"));
+        assert_ne!(digest(by_header, "1", "r-1"), digest(by_header, "2", "r-1"));
+        assert!(digest(by_header, "1", "r-1").1);
+        assert_eq!(digest("{}", "1", "r-1"), digest("{}", "2", "r-2"), "the same body");
+        let never = r#"{"same_body_is_repeat": false}"#;
+        assert_ne!(digest(never, "1", "r-1"), digest(never, "1", "r-2"));
     }
 
     #[test]

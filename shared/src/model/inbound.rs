@@ -21,7 +21,7 @@ const SAME_ID_FOR: Duration = Duration::from_hours(14 * 24);
 /// A request without an id and with the same body is a duplicate within this time: a second click, or a sender's retry.
 const SAME_BODY_FOR: Duration = Duration::from_mins(10);
 
-/// The fields of a form, or of a JSON object. A file of a multipart form is an object with its name, type and size. Any of them may be personal data, so `Debug` does not print them.
+/// The fields of a form, or of a JSON object. Any of them may be personal data, so `Debug` does not print them.
 ///
 /// ```
 /// use automations::model::inbound::Fields;
@@ -154,7 +154,7 @@ impl Fields {
         (!text.is_empty()).then(|| Private::new(text))
     }
 
-    /// A field as received, for one that is not plain text.
+    /// A field as received, for one that is not plain text. A file of a multipart form is an object with its name, type and size.
     pub fn value(&self, name: &str) -> Option<Private<&Value>> {
         self.0.get(name).map(Private::new)
     }
