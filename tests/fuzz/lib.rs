@@ -3,6 +3,8 @@
 
 #![expect(clippy::missing_panics_doc, reason = "a target panics if its property does not hold")]
 
+use automations::aws::secret::{Declaration, Verification};
+use automations::clock::Timestamp;
 use automations::inbound::{Identity, InboundRequest, MAX_EVENTS, MAX_FIELDS};
 use automations::json::{from_json, to_json};
 use automations::model::action::PlannedAction;
@@ -53,6 +55,26 @@ pub fn inbound_body(bytes: &[u8]) {
         assert!((1..=MAX_EVENTS).contains(&events.len()), "there are events");
         assert!(events.iter().all(|event| to_json(&event.fields).len() <= MAX_FIELDS), "each fits a message");
         assert_eq!(read(Identity::Content).as_ref(), Ok(&events), "a repetition is recognised");
+    }
+}
+
+/// Three header values and a body, one a line: without the secret, no signature is valid.
+pub fn signature(bytes: &[u8]) {
+    let mut lines = bytes.splitn(4, |byte| *byte == b'\n');
+    let [id, time, value, body] = [(); 4].map(|()| lines.next().unwrap_or_default());
+    for scheme in ["standard-webhooks", "hmac-sha256:webhook-signature"] {
+        let declared =
+            format!(r#"{{"verify": "{scheme}", "signing_secrets": ["c2VjcmV0LW9mLXRoaXMtdGVzdA=="]}}"#);
+        let declared: Option<Declaration> = from_json(declared.as_bytes()).ok();
+        let verification = declared.and_then(|declared| declared.verification);
+        let header = |name: &str| match name {
+            "webhook-id" => Some(id),
+            "webhook-timestamp" => Some(time),
+            "webhook-signature" => Some(value),
+            _ => None,
+        };
+        let check = |own: Verification| own.check(header, body, Timestamp::from_seconds(1_614_265_330));
+        assert!(verification.map(check).is_some_and(|result| result.is_err()), "a signature was guessed");
     }
 }
 

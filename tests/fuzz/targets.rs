@@ -11,6 +11,11 @@ fn inbound_body() {
 }
 
 #[test]
+fn signature() {
+    bolero::check!().for_each(crate::signature);
+}
+
+#[test]
 fn webhook_path() {
     bolero::check!().for_each(crate::webhook_path);
 }

@@ -24,7 +24,7 @@ pub struct Sender {
     #[arg(long, value_name = "HEADER", conflicts_with_all = ["rotate_start", "rotate_finish", "remove"])]
     pub id_header: Option<HeaderName>,
     /// How the sender asks whether the URL is yours: slack, hub (`WebSub`, Meta), okta or none
-    #[arg(long, value_name = "SENDER", conflicts_with_all = ["rotate_start", "rotate_finish", "remove"])]
+    #[arg(long, value_name = "SENDER", value_parser = challenge, conflicts_with_all = ["rotate_start", "rotate_finish", "remove"])]
     pub challenge: Option<Challenge>,
     /// Whether a request without an id that has the same body as one in the ten minutes before is dropped
     #[arg(long, value_name = "ANSWER", conflicts_with_all = ["rotate_start", "rotate_finish", "remove"])]
@@ -38,6 +38,10 @@ pub enum Answer {
     Yes,
     /// No
     No,
+}
+
+fn challenge(text: &str) -> Result<Challenge, String> {
+    text.parse().map_err(|_unknown| "expected slack, hub, okta or none".to_owned())
 }
 
 impl Sender {
@@ -124,6 +128,40 @@ mod tests {
 
     fn verify(scheme: &str) -> Sender {
         Sender { verify: Some(scheme.parse().unwrap()), ..Sender::default() }
+    }
+
+    #[derive(Debug, clap::Parser)]
+    struct Command {
+        #[command(flatten)]
+        arguments: super::super::Arguments,
+    }
+
+    #[test]
+    fn options_of_a_declaration_are_valid_words_and_not_beside_a_rotation() {
+        let parse = |options: &str| {
+            let all = format!("automations inbound north survey {options}");
+            <Command as clap::Parser>::try_parse_from(all.split_whitespace()).map(|command| command.arguments)
+        };
+        for valid in [
+            "",
+            "--verify standard-webhooks --signing-secret",
+            "--verify hmac-sha256:X-Signature",
+            "--verify none --id-header x-id --challenge hub --same-body-is-repeat no",
+        ] {
+            assert!(parse(valid).is_ok(), "{valid}");
+        }
+        for (invalid, problem) in [
+            ("--verify sha1", "expected none, standard-webhooks or hmac-sha256:HEADER"),
+            ("--challenge teams", "expected slack, hub, okta or none"),
+            ("--id-header a:b", "a header's name has"),
+            ("--same-body-is-repeat maybe", "possible values: yes, no"),
+            ("--verify none --rotate-start", "cannot be used with"),
+            ("--signing-secret --remove", "cannot be used with"),
+            ("--challenge hub --rotate-finish", "cannot be used with"),
+        ] {
+            let error = parse(invalid).unwrap_err().to_string();
+            assert!(error.contains(problem), "{invalid}: {error}");
+        }
     }
 
     #[test]
