@@ -124,6 +124,11 @@ async fn what_a_repetition_is_depends_on_the_declaration_and_the_response_says_b
     let mut kinds: Vec<_> = events.iter().map(|event| event.kind.name().to_owned()).collect();
     kinds.sort();
     assert_eq!(kinds, ["inbound.by-body", "inbound.by-header", "inbound.never", "inbound.never"]);
+    for by in ["id", "body"] {
+        let recorded = stack.metrics("event-enricher").await?;
+        let is_recorded = |line: &Value| !line["InboundDuplicates"].is_null() && line["By"] == by;
+        ensure!(recorded.iter().any(is_recorded), "no metric counts a repetition by its {by}");
+    }
     let dropped = stack.logged("event-enricher", "inbound.duplicate").await?;
     for repeats in [r#""repeats":"id""#, r#""repeats":"body""#] {
         ensure!(dropped.iter().any(|line| line.contains(repeats)), "no line has {repeats}");
