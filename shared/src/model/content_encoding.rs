@@ -48,6 +48,11 @@ pub fn decoded<'a>(body: &'a [u8], encoding: &str, max: usize) -> Result<Cow<'a,
     Ok(plain.into())
 }
 
+/// The body without the byte order mark that some senders write before their JSON; RFC 8259, section 8.1, lets a parser ignore it.
+pub(crate) fn without_mark(body: &[u8]) -> &[u8] {
+    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,6 +2,7 @@
 //! mean is up to the handler.
 
 use crate::digest::short_sha256;
+use crate::model::content_encoding::without_mark;
 use crate::model::multipart;
 use crate::private::Private;
 use schemars::JsonSchema;
@@ -193,7 +194,7 @@ fn collected(values: impl Iterator<Item = (String, Value)>) -> Option<Map<String
 
 /// The object, or the objects of an array, each if it is one and not too deep.
 fn objects(body: &[u8]) -> Result<Vec<Option<Map<String, Value>>>, Unreadable> {
-    let values = match serde_json::from_slice(body) {
+    let values = match serde_json::from_slice(without_mark(body)) {
         Ok(Value::Array(values)) if values.len() > MAX_EVENTS => return Err(Unreadable::TooLarge),
         Ok(Value::Array(values)) if !values.is_empty() => values,
         Ok(value) => vec![value],
@@ -232,7 +233,8 @@ mod tests {
         let form = Fields::read("name= Jane+Citizen &n=7&tag=a&tag=b&tag=c&none=".as_bytes(), FORM).unwrap();
         let json =
             br#"{"name": "Jane Citizen", "n": 7, "tag": ["a", "b", "c"], "none": null, "deep": {"x": 1}}"#;
-        for fields in [form, Fields::read(json, JSON).unwrap(), Fields::read(json, None).unwrap()] {
+        let marked = Fields::read(&[b"\xef\xbb\xbf", &json[..]].concat(), JSON).unwrap();
+        for fields in [form, Fields::read(json, JSON).unwrap(), Fields::read(json, None).unwrap(), marked] {
             assert_eq!(text(&fields, "name").unwrap(), "Jane Citizen");
             assert_eq!(text(&fields, "n").unwrap(), "7");
             assert_eq!(text(&fields, "tag").unwrap(), "a");

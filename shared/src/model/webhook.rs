@@ -6,6 +6,7 @@
 //! costs one request, and a webhook without an id is reported.
 
 use crate::id::TicketId;
+use crate::model::content_encoding::without_mark;
 use crate::model::multipart;
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -55,7 +56,7 @@ const MAX_DEPTH: usize = 160;
 /// ```
 pub fn ticket_ids(body: &[u8], content_type: Option<&str>) -> Vec<TicketId> {
     let mut ids = Ids::default();
-    match serde_json::from_slice::<Value>(body) {
+    match serde_json::from_slice::<Value>(without_mark(body)) {
         Ok(value) => ids.find(&value, Within::Ticket, MAX_DEPTH),
         Err(_) => {
             for (name, value) in form(body, content_type) {
@@ -243,6 +244,7 @@ mod tests {
                 r#"{"tickets": ["7d9b2f6a-0b1c-4d53-9a55-1f2e3d4c5b6a", 8]}"#,
                 &["7d9b2f6a-0b1c-4d53-9a55-1f2e3d4c5b6a", "8"],
             ),
+            ("\u{feff}{\"id\": \"t-1\"}", &["t-1"]),
             ("ids=t-1,t-2", &["t-1", "t-2"]),
             ("ids%5B%5D=t-1&ids%5B%5D=t-2", &["t-1", "t-2"]),
             ("data%5Bticket%5D%5Bid%5D=t-1&data%5Bowner%5D%5Bid%5D=u-1", &["t-1"]),
