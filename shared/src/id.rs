@@ -213,6 +213,16 @@ impl HintId {
     pub fn of(request: &str, position: usize) -> Result<Self, InvalidId> {
         Self::parse(format!("{request}.{position}"))
     }
+
+    /// The hint this many positions later in the same request; the same hint if this id has no position, as none of ours.
+    #[must_use]
+    pub fn later(&self, positions: usize) -> Self {
+        let later = || {
+            let (request, own) = self.0.rsplit_once('.')?;
+            Self::of(request, own.parse::<usize>().ok()?.checked_add(positions)?).ok()
+        };
+        later().unwrap_or_else(|| self.clone())
+    }
 }
 
 impl EventId {

@@ -50,6 +50,8 @@ pub enum Reason {
     HandlerRequestedRetry,
     /// Salestrekker's response does not fit what is known of its API.
     InvalidResponse,
+    /// The signature of a request to an inbound webhook is missing, wrong or too old.
+    InvalidSignature,
     /// Another invocation performs the action, or crashed while it did.
     LeaseHeld,
     /// A message's body is not of the type that its queue carries.
@@ -110,6 +112,8 @@ pub enum Reason {
     UnknownSecretName,
     /// The request body is neither a form nor a JSON object.
     UnsupportedBody,
+    /// The body of a request is compressed in another way than by gzip.
+    UnsupportedEncoding,
     /// Another writer stored a newer version first.
     VersionConflict,
     /// The version is not pending in a rotation.

@@ -3,8 +3,12 @@
 
 #![expect(clippy::missing_panics_doc, reason = "a target panics if its property does not hold")]
 
+use automations::aws::secret::{Declaration, Verification};
+use automations::clock::Timestamp;
+use automations::inbound::{Identity, InboundRequest, MAX_EVENTS, MAX_FIELDS};
 use automations::json::{from_json, to_json};
 use automations::model::action::PlannedAction;
+use automations::model::content_encoding::decoded;
 use automations::model::diff::{Seen, Snapshot, change};
 use automations::model::hint::Hint;
 use automations::model::ticket::Named;
@@ -22,14 +26,56 @@ mod targets;
 
 /// A webhook's body has ticket ids without duplicates, or none.
 pub fn webhook_body(bytes: &[u8]) {
-    let ids = ticket_ids(bytes);
+    let ids = ticket_ids(bytes, None);
     let distinct: std::collections::HashSet<_> = ids.iter().collect();
     assert_eq!(distinct.len(), ids.len(), "no id is repeated");
     assert!(
         ids.iter().all(|id| !id.as_str().is_empty() && id.as_str().len() <= bytes.len()),
         "ids are part of the body"
     );
-    assert_eq!(ids, ticket_ids(bytes), "parsing is deterministic");
+    assert_eq!(ids, ticket_ids(bytes, None), "parsing is deterministic");
+    let in_form = ticket_ids(bytes, Some("multipart/form-data; boundary=x"));
+    assert!(in_form.iter().all(|id| id.as_str().len() <= bytes.len()), "ids are part of the body");
+}
+
+/// The body of an inbound webhook becomes events within their limits, or is rejected as a whole, however it says that it is
+/// encoded.
+pub fn inbound_body(bytes: &[u8]) {
+    const LIMIT: usize = 64 * 1024;
+    let plain = decoded(bytes, "gzip", LIMIT);
+    assert!(plain.as_ref().map_or(0, |plain| plain.len()) <= LIMIT, "the limit holds");
+    let kinds = ["application/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"];
+    for (body, kind) in [Some(bytes), plain.as_deref().ok()]
+        .into_iter()
+        .flatten()
+        .flat_map(|body| kinds.map(|kind| (body, kind)))
+    {
+        let read = |identity| InboundRequest::read_all(body, Some(kind), identity);
+        let Ok(events) = read(Identity::Content) else { continue };
+        assert!((1..=MAX_EVENTS).contains(&events.len()), "there are events");
+        assert!(events.iter().all(|event| to_json(&event.fields).len() <= MAX_FIELDS), "each fits a message");
+        assert_eq!(read(Identity::Content).as_ref(), Ok(&events), "a repetition is recognised");
+    }
+}
+
+/// Three header values and a body, one a line: without the secret, no signature is valid.
+pub fn signature(bytes: &[u8]) {
+    let mut lines = bytes.splitn(4, |byte| *byte == b'\n');
+    let [id, time, value, body] = [(); 4].map(|()| lines.next().unwrap_or_default());
+    for scheme in ["standard-webhooks", "hmac-sha256:webhook-signature"] {
+        let declared =
+            format!(r#"{{"verify": "{scheme}", "signing_secrets": ["c2VjcmV0LW9mLXRoaXMtdGVzdA=="]}}"#);
+        let declared: Option<Declaration> = from_json(declared.as_bytes()).ok();
+        let verification = declared.and_then(|declared| declared.verification);
+        let header = |name: &str| match name {
+            "webhook-id" => Some(id),
+            "webhook-timestamp" => Some(time),
+            "webhook-signature" => Some(value),
+            _ => None,
+        };
+        let check = |own: Verification| own.check(header, body, Timestamp::from_seconds(1_614_265_330));
+        assert!(verification.map(check).is_some_and(|result| result.is_err()), "a signature was guessed");
+    }
 }
 
 /// A path is a valid address, or is rejected.

@@ -6,6 +6,16 @@ fn webhook_body() {
 }
 
 #[test]
+fn inbound_body() {
+    bolero::check!().for_each(crate::inbound_body);
+}
+
+#[test]
+fn signature() {
+    bolero::check!().for_each(crate::signature);
+}
+
+#[test]
 fn webhook_path() {
     bolero::check!().for_each(crate::webhook_path);
 }

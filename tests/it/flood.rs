@@ -3,11 +3,14 @@
 use crate::support::{SOON, alone, mutations, rest};
 use anyhow::{Result, ensure};
 use end_to_end::stack::{Organisation, Stack, eventually};
+use reqwest::Method;
 use serde_json::json;
 use std::time::{Duration, Instant};
 
 const FLOOD: usize = 2_000;
 const FEW: usize = 20;
+/// An invocation checks 500 tickets at most, and the API's rate is limited.
+const BULK_SECONDS: u64 = 300;
 /// The number of webhooks that are sent concurrently.
 const MAX_CONCURRENT: usize = 16;
 
@@ -49,6 +52,41 @@ async fn twenty_webhooks_amid_anothers_two_thousand_take_a_small_multiple_of_the
         assert!(loud.known(ticket).await?.is_some(), "the flood is processed too");
     }
     assert!(amid < alone.saturating_mul(4), "{amid:?} amid the flood, {alone:?} alone");
+    Ok(())
+}
+
+/// F17 of the field faults: a bulk edit at the vendor.
+#[tokio::test]
+async fn one_body_with_four_thousand_ids_is_accepted_within_a_second_and_each_is_checked() -> Result<()> {
+    let _turn = alone().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("bulk").await?;
+    let mut tickets = Vec::new();
+    for _ in 0..100 {
+        tickets.push(organisation.new_ticket(json!({ "stage": "Approved" })).await?);
+    }
+    // The rest are tickets of another organisation, as far as this one's API says.
+    let others = (tickets.len()..4_000).map(|number| format!("7d9b2f6a-0b1c-4d53-9a55-{number:012}"));
+    let ids: Vec<String> = others.chain(tickets.iter().cloned()).collect();
+    let url = organisation.webhook_url("ticket-updated");
+    // The first request of an instance takes longer.
+    organisation.send(Method::GET, &url, "application/json", Vec::new()).await?;
+    let (start, body) = (Instant::now(), json!({ "resourceIds": ids }).to_string());
+    let response = organisation.send(Method::POST, &url, "application/json", body.into()).await?;
+    let took = start.elapsed();
+    assert_eq!(response.status(), 202);
+    assert_eq!(response.json::<serde_json::Value>().await?["hints"], "4000");
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    eventually("the bulk edit", BULK_SECONDS, async || {
+        let depth = stack.depth(&stack.addresses.hints_queue).await?;
+        ensure!(depth == 0, "{depth} messages");
+        Ok(())
+    })
+    .await?;
+    rest(&stack).await?;
+    for ticket in &tickets {
+        assert!(organisation.known(ticket).await?.is_some(), "{ticket} was not checked");
+    }
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use automations::id::OrganisationId;
 use automations::model::event::Cause;
 use automations::store::ItemKind;
 use automations::{Event, aws, clock};
-use automations_cli::organisation::{Organisations, inbound_action};
+use automations_cli::organisation::{Organisations, Sender, inbound_action};
 use automations_cli::{Consent, Selection};
 use end_to_end::stack::{Listener, Organisation, Stack, eventually};
 use reqwest::{Method, Response};
@@ -14,18 +14,29 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 const FORM: &str = "application/x-www-form-urlencoded";
-const JSON: &str = "application/json";
-const A_WHILE: Duration = Duration::from_mins(1);
+pub(crate) const JSON: &str = "application/json";
+const MULTIPART: &str = "multipart/form-data; boundary=x";
+pub(crate) const A_WHILE: Duration = Duration::from_mins(1);
 
 /// Declares an inbound webhook of the organisation; returns its URL.
 pub(crate) async fn declared(organisation: &Organisation<'_>, name: &str) -> Result<String> {
+    declared_with(organisation, name, json!({})).await
+}
+
+/// The same, with these fields in its secret.
+pub(crate) async fn declared_with(
+    organisation: &Organisation<'_>,
+    name: &str,
+    mut value: Value,
+) -> Result<String> {
     let (token, action) = (format!("token-of-{name}"), format!("inbound-{name}"));
-    organisation.set_secret(&action, &json!({ "token": token })).await?;
+    value["token"] = json!(token);
+    organisation.set_secret(&action, &value).await?;
     Ok(organisation.webhook_url(&action).replace(&organisation.webhook_token, &token))
 }
 
 /// The status of a response, and the reason if it is a rejection.
-async fn status_and_reason(response: Response) -> Result<(u16, String)> {
+pub(crate) async fn status_and_reason(response: Response) -> Result<(u16, String)> {
     let status = response.status().as_u16();
     let body: Value = response.json().await?;
     Ok((status, body["error"].as_str().unwrap_or_default().to_owned()))
@@ -47,7 +58,7 @@ async fn post_as(url: &str, id: &str, body: &str) -> Result<()> {
 }
 
 /// Waits for this many events and for empty queues; returns all events.
-async fn received(stack: &Stack, listener: &Listener<'_>, count: usize) -> Result<Vec<Event>> {
+pub(crate) async fn received(stack: &Stack, listener: &Listener<'_>, count: usize) -> Result<Vec<Event>> {
     let mut events = Vec::new();
     eventually("the events", SOON, async || {
         events.extend(listener.received().await?);
@@ -125,6 +136,83 @@ async fn a_post_that_comes_again_is_told_once_by_its_id_or_by_what_it_says() -> 
     Ok(())
 }
 
+/// Posts with these headers.
+pub(crate) async fn post_with(
+    url: &str,
+    headers: &[(&str, &str)],
+    body: impl Into<Vec<u8>>,
+) -> Result<Response> {
+    let mut request = reqwest::Client::builder().timeout(A_WHILE).build()?.post(url);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    Ok(request.body(body.into()).send().await?)
+}
+
+/// F7 of the field faults: the id of each known sender, although the rest of the body differs.
+#[tokio::test]
+async fn a_repetition_is_recognised_by_the_id_of_each_known_sender() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("inbound-ids").await?;
+    let url = declared(&organisation, "survey").await?;
+    let listener = stack.listen("inbound-ids").await?;
+    let headers = ["svix-id", "webhook-id", "X-GitHub-Delivery", "Idempotency-Key"];
+    for at in 1..=2 {
+        for name in headers {
+            let body = json!({ "by": name, "at": at }).to_string();
+            let response =
+                post_with(&url, &[("content-type", JSON), (name, &format!("{name}-1"))], body).await?;
+            assert_eq!(response.status(), 202);
+        }
+        let stripe = json!({ "by": "stripe", "at": at, "object": "event", "id": "evt_1" }).to_string();
+        assert_eq!(post(&organisation, &url, JSON, &stripe).await?.0, 202);
+    }
+    let events = received(&stack, &listener, 5).await?;
+    let by = |event: &Event| Some(event.inbound("survey")?.text("by")?.reveal().clone());
+    let mut by: Vec<String> = events.iter().filter_map(by).collect();
+    by.sort();
+    let mut expected: Vec<String> = headers.iter().chain(&["stripe"]).map(ToString::to_string).collect();
+    expected.sort();
+    assert_eq!(by, expected);
+    Ok(())
+}
+
+/// F9 and F10 of the field faults, and arrays: a form with a file, a compressed one, and an object each.
+#[tokio::test]
+async fn a_form_with_a_file_a_compressed_form_and_the_objects_of_an_array_become_events() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("inbound-shapes").await?;
+    let url = declared(&organisation, "survey").await?;
+    let listener = stack.listen("inbound-shapes").await?;
+    let part = |header: &str, content: &str| {
+        format!("--x\r\nContent-Disposition: form-data; {header}\r\n\r\n{content}\r\n")
+    };
+    let file = part("name=\"id\"; filename=\"passport.pdf\"", &"x".repeat(1024 * 1024));
+    let form = format!("{}{file}--x--\r\n", part("name=\"a\"", "of-multipart"));
+    assert_eq!(post(&organisation, &url, MULTIPART, &form).await?.0, 202);
+    let gzip = crate::ingest::gzip(b"a=of-gzip")?;
+    let response = post_with(&url, &[("content-type", FORM), ("content-encoding", "gzip")], gzip).await?;
+    assert_eq!(response.status(), 202);
+    let bomb = crate::ingest::gzip(&vec![b'a'; 50 * 1024 * 1024])?;
+    let response = post_with(&url, &[("content-type", FORM), ("content-encoding", "gzip")], bomb).await?;
+    assert_eq!(status_and_reason(response).await?, (413, "too_large".to_owned()));
+    assert_eq!(post(&organisation, &url, JSON, r#"[{"a": "equal"}, {"a": "equal"}]"#).await?.0, 202);
+    let events = received(&stack, &listener, 4).await?;
+    let text = |event: &Event| Some(event.inbound("survey")?.text("a")?.reveal().clone());
+    let mut texts: Vec<String> = events.iter().filter_map(text).collect();
+    texts.sort();
+    assert_eq!(texts, ["equal", "equal", "of-gzip", "of-multipart"]);
+    let names_file = |event: &&Event| {
+        let file =
+            event.inbound("survey").and_then(|fields| Some(fields.value("id")?.reveal()["file"].clone()));
+        file == Some(json!("passport.pdf"))
+    };
+    assert_eq!(events.iter().filter(names_file).count(), 1);
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_stranger_an_undeclared_name_and_the_wrong_doors_key_are_the_same_401() -> Result<()> {
     let _turn = among_others().await;
@@ -158,14 +246,23 @@ async fn a_body_that_cannot_be_read_is_told_and_one_that_is_too_large() -> Resul
     let url = declared(&organisation, "survey").await?;
     let listener = stack.listen("inbound-bodies").await?;
     let unreadable = (400, "unsupported_body".to_owned());
-    for (kind, body) in
-        [(JSON, ""), (JSON, "[1]"), (JSON, "{"), (FORM, ""), ("multipart/form-data; boundary=x", "--x--")]
-    {
+    for (kind, body) in [
+        (JSON, ""),
+        (JSON, "[1]"),
+        (JSON, "[{}, 1]"),
+        (JSON, "{"),
+        (FORM, ""),
+        (MULTIPART, "--x--"),
+        (MULTIPART, "a=1"),
+    ] {
         assert_eq!(post(&organisation, &url, kind, body).await?, unreadable, "{kind}: {body}");
     }
     let too_large = (413, "too_large".to_owned());
     let body = |length: usize| format!("a={}", "x".repeat(length));
-    for (kind, body) in [(FORM, body(128 * 1024)), (FORM, format!("a={}", "\u{1}".repeat(60_000)))] {
+    let many = format!("[{}]", vec!["{}"; 101].join(","));
+    for (kind, body) in
+        [(FORM, body(128 * 1024)), (FORM, format!("a={}", "\u{1}".repeat(60_000))), (JSON, many)]
+    {
         assert_eq!(post(&organisation, &url, kind, &body).await?, too_large);
     }
     let longest = body(128 * 1024 - 20);
@@ -247,14 +344,16 @@ async fn an_inbound_webhook_is_declared_replaced_and_taken_back_by_a_command() -
     let endpoint = stack.addresses.aws_endpoint_url.clone();
     let all = Organisations::new(&aws::load()?, stack.addresses.stack.clone(), Some(endpoint))?;
     let (name, action) = (OrganisationId::parse("inbound-declared")?, inbound_action("website-lead")?);
-    let unknown = all.inbound(&OrganisationId::parse("not-added-yet")?, &action).await;
+    let plain = Sender::default();
+    let unknown = all.inbound(&OrganisationId::parse("not-added-yet")?, &action, &plain, None).await;
     ensure!(
         unknown.is_err_and(|error| error.to_string().contains("there is no organisation")),
         "no such organisation"
     );
     let url = |urls: automations_cli::organisation::Urls| urls.urls.into_values().next().context("no URL");
-    let first = url(all.inbound(&name, &action).await?)?;
-    assert_eq!(url(all.inbound(&name, &action).await?)?, first, "declaring it again returns the same URL");
+    let first = url(all.inbound(&name, &action, &plain, None).await?)?;
+    let again = url(all.inbound(&name, &action, &plain, None).await?)?;
+    assert_eq!(again, first, "declaring it again returns the same URL");
     let ready = async |url: &str| {
         Ok::<_, anyhow::Error>(organisation.send(Method::GET, url, JSON, vec![]).await?.status())
     };
@@ -271,6 +370,6 @@ async fn an_inbound_webhook_is_declared_replaced_and_taken_back_by_a_command() -
     ensure!(all.finish_inbound(&name, &action).await.is_err(), "there is no old token");
     all.remove_inbound(&name, &action).await?;
     ensure!(all.remove_inbound(&name, &action).await.is_err(), "it is removed");
-    assert_ne!(url(all.inbound(&name, &action).await?)?, second);
+    assert_ne!(url(all.inbound(&name, &action, &plain, None).await?)?, second);
     Ok(())
 }

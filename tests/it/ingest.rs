@@ -1,5 +1,6 @@
 //! Which requests the ingest function accepts, and how it rejects the others.
 
+use crate::inbound::post_with;
 use crate::support::{SOON, among_others, events};
 use anyhow::{Result, ensure};
 use automations::EventKind;
@@ -68,7 +69,8 @@ async fn a_body_of_any_shape_is_accepted_and_what_names_no_ticket_is_told() -> R
     for (content_type, body) in bodies {
         let response = organisation.send(Method::POST, &url, content_type, body.to_vec()).await?;
         assert_eq!(response.status(), 202, "{content_type}");
-        assert!(response.json::<Value>().await?["hint"].is_string());
+        let response: Value = response.json().await?;
+        assert!(response["hint"].is_string() && response["unrecognised"] == "no_ticket_id", "{response}");
     }
     organisation.webhook("ticket-updated", "no-such-ticket").await?;
     let mut received = Vec::new();
@@ -94,31 +96,36 @@ async fn a_form_and_each_place_of_an_id_lead_to_the_ticket() -> Result<()> {
     let stack = Stack::found().await?;
     let organisation = stack.organisation("places").await?;
     let url = organisation.webhook_url("ticket-updated");
-    let forms: [(&str, Body); 4] = [
+    let forms: [(&str, Body); 7] = [
+        // F21 of the field faults: the three last shapes are those of other CRMs.
         ("application/x-www-form-urlencoded", |id| format!("event=updated&id={id}")),
         ("application/json", |id| json!({ "idTicket": id }).to_string()),
         ("application/json; charset=utf-8", |id| {
             json!({ "ticket": { "id": id, "name": "Jane Citizen" } }).to_string()
         }),
         ("text/plain", |id| json!([{ "id": id }]).to_string()),
+        ("application/json", |id| json!({ "ticketId": id }).to_string()),
+        ("application/json", |id| json!({ "data": { "ticketId": id } }).to_string()),
+        ("application/json", |id| json!({ "event": "dealsUpdated", "resourceIds": [id] }).to_string()),
     ];
     for (content_type, body) in forms {
         let ticket = organisation.new_ticket(json!({})).await?;
         let response = organisation.send(Method::POST, &url, content_type, body(&ticket).into()).await?;
         assert_eq!(response.status(), 202);
+        assert_eq!(response.json::<Value>().await?["unrecognised"], Value::Null);
         events(&organisation, &ticket, 1).await?;
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn two_mebibytes_are_too_much_and_half_of_one_is_not() -> Result<()> {
+async fn more_than_four_mebibytes_are_too_much_and_half_of_one_is_not() -> Result<()> {
     let _turn = among_others().await;
     let stack = Stack::found().await?;
     let organisation = stack.organisation("large").await?;
     let url = organisation.webhook_url("ticket-updated");
     let large =
-        organisation.send(Method::POST, &url, "application/json", vec![b' '; 2 * 1024 * 1024]).await?;
+        organisation.send(Method::POST, &url, "application/json", vec![b' '; 4 * 1024 * 1024 + 1]).await?;
     assert_eq!(rejection(large).await?, (413, "too_large".to_owned()));
     let ticket = organisation.new_ticket(json!({})).await?;
     let body = json!({ "id": ticket, "notes": "x".repeat(512 * 1024) }).to_string();
@@ -126,6 +133,38 @@ async fn two_mebibytes_are_too_much_and_half_of_one_is_not() -> Result<()> {
     assert_eq!(response.status(), 202);
     events(&organisation, &ticket, 1).await?;
     Ok(())
+}
+
+/// F10 of the field faults.
+#[tokio::test]
+async fn a_compressed_body_is_read_and_a_bomb_is_too_large() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("compressed").await?;
+    let url = organisation.webhook_url("ticket-updated");
+    let send = async |encoding: &str, body: Vec<u8>| {
+        let headers = [("content-type", "application/json"), ("content-encoding", encoding)];
+        post_with(&url, &headers, body).await
+    };
+    let ticket = organisation.new_ticket(json!({})).await?;
+    let body = json!({ "id": ticket }).to_string();
+    assert_eq!(send("gzip", gzip(body.as_bytes())?).await?.status(), 202);
+    events(&organisation, &ticket, 1).await?;
+    let bomb = gzip(&vec![b' '; 50 * 1024 * 1024])?;
+    assert_eq!(rejection(send("gzip", bomb).await?).await?, (413, "too_large".to_owned()));
+    let cut = gzip(body.as_bytes())?.split_at(20).0.to_vec();
+    assert_eq!(rejection(send("gzip", cut).await?).await?, (400, "unsupported_body".to_owned()));
+    let brotli = send("br", body.into_bytes()).await?;
+    assert_eq!(brotli.headers().get("accept-encoding").and_then(|name| name.to_str().ok()), Some("gzip"));
+    assert_eq!(rejection(brotli).await?, (415, "unsupported_encoding".to_owned()));
+    Ok(())
+}
+
+pub(crate) fn gzip(plain: &[u8]) -> Result<Vec<u8>> {
+    use std::io::Write as _;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(plain)?;
+    Ok(encoder.finish()?)
 }
 
 type Body = fn(&str) -> String;

@@ -39,6 +39,7 @@ mod replayed;
 mod rotation;
 mod same_code;
 mod secrets;
+mod senders;
 mod shipped;
 mod sixty_handlers;
 mod slow_neighbour;

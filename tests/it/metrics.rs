@@ -105,6 +105,8 @@ async fn one_webhook_has_value_by_every_function_on_its_way() -> Result<()> {
     let organisation = stack.organisation("metrics").await?;
     let wrong = organisation.webhook_url("ticket-updated").replace("/metrics/", "/unknown/");
     organisation.send(Method::POST, &wrong, "application/json", "{}".into()).await?;
+    let url = organisation.webhook_url("ticket-updated");
+    organisation.send(Method::POST, &url, "application/json", "{}".into()).await?;
     let ticket = known_ticket(&organisation, "Approved").await?;
     organisation.change(&ticket, json!({ "stage": "Settled" })).await?;
     organisation.webhook("ticket-updated", &ticket).await?;
@@ -116,6 +118,7 @@ async fn one_webhook_has_value_by_every_function_on_its_way() -> Result<()> {
             "webhook-ingest",
             vec![
                 Metric::Webhooks(TokenStage::Current),
+                Metric::WebhooksWithoutTicket,
                 Metric::RequestsRejected(RejectionReason::Unauthorised),
             ],
         ),

@@ -8,6 +8,7 @@ use crate::side_by_side::side_by_side;
 use automations::aws::batch::{Message, MessageError};
 use automations::clock::{self, Timestamp};
 use automations::failure::Remedy;
+use automations::futures::{StreamExt as _, stream};
 use automations::id::{OrganisationId, TicketId, WebhookAction};
 use automations::model::event::UnrecognisedReason;
 use automations::model::hint::Hint;
@@ -24,6 +25,13 @@ const CREATIONS: [&str; 1] = ["ticket-created"];
 /// With less time than this, an organisation's tickets are hardly checked; a little more than what a message needs to be begun.
 const LEAST_SHARE: Duration = Duration::from_secs(3);
 
+/// This many tickets that hints name are checked in one invocation, so that what was fetched can be stored before its deadline.
+/// Further messages wait.
+const MAX_TICKETS: usize = 500;
+
+/// This many hints of a message are finished at once: each may have to publish an event of its own.
+const HINTS_AT_ONCE: usize = 8;
+
 /// The tickets of one organisation that hints name.
 type Tickets = BTreeMap<TicketId, RequestedTicket>;
 
@@ -37,8 +45,10 @@ impl Enricher {
         until: Timestamp,
         metrics: &Metrics,
     ) -> Vec<(Message<Hint>, Result<()>)> {
+        let (messages, postponed) = begun(messages, |message| message.body.tickets());
+        let hints: Vec<Vec<Hint>> = messages.iter().map(|message| message.body.each()).collect();
         let mut organisations: BTreeMap<OrganisationId, Tickets> = BTreeMap::new();
-        for hint in messages.iter().map(|message| &message.body) {
+        for hint in hints.iter().flatten() {
             if let Some(ticket) = &hint.ticket {
                 let named = organisations.entry(hint.organisation.clone()).or_default();
                 let is_new = hint.action.as_ref().is_some_and(says_new);
@@ -51,7 +61,7 @@ impl Enricher {
             }
         }
         let mut lists: BTreeMap<OrganisationId, &Hint> = BTreeMap::new();
-        for hint in messages.iter().map(|message| &message.body).filter(|hint| asks_for_list(hint)) {
+        for hint in hints.iter().flatten().filter(|hint| asks_for_list(hint)) {
             organisations.entry(hint.organisation.clone()).or_default();
             lists.entry(hint.organisation.clone()).or_insert(hint);
         }
@@ -74,14 +84,15 @@ impl Enricher {
         let lists: HashMap<OrganisationId, Result<()>> = names.iter().cloned().zip(listed).collect();
         let results: HashMap<_, _> = names.into_iter().zip(visited).collect();
         let mut finished = Vec::with_capacity(messages.len());
-        for message in messages {
-            let hint = &message.body;
-            let result = match lists.get(&hint.organisation) {
+        for (message, hints) in messages.into_iter().zip(&hints) {
+            let each = hints.iter().map(async |hint| match lists.get(&hint.organisation) {
                 Some(listed) if asks_for_list(hint) => listed.clone(),
                 _ => Box::pin(self.finish(hint, &results, (now, until), metrics)).await,
-            };
-            finished.push((message, result));
+            });
+            let each: Vec<Result<()>> = stream::iter(each).buffered(HINTS_AT_ONCE).collect().await;
+            finished.push((message, each.into_iter().collect()));
         }
+        finished.extend(postponed.into_iter().map(|message| (message, Err(too_many()))));
         finished
     }
 
@@ -133,6 +144,24 @@ impl Enricher {
     }
 }
 
+/// The messages whose tickets are checked in this invocation, at least one; and those that wait.
+fn begun<T>(messages: Vec<T>, tickets: impl Fn(&T) -> usize) -> (Vec<T>, Vec<T>) {
+    let mut count: usize = 0;
+    messages.into_iter().partition(|message| {
+        let with = count.saturating_add(tickets(message));
+        let fits = count == 0 || with <= MAX_TICKETS;
+        if fits {
+            count = with;
+        }
+        fits
+    })
+}
+
+fn too_many() -> MessageError {
+    let text = "the batch names more tickets than one invocation checks".to_owned();
+    MessageError { reason: Reason::OutOfTime, remedy: Remedy::Wait { after: None }, text }
+}
+
 /// The organisation's share of the time was used up, although its requests have deadlines of their own.
 fn too_slow() -> MessageError {
     let text = "the organisation's share of the invocation's time is used up".to_owned();
@@ -172,6 +201,17 @@ mod tests {
             r#"{{"id": "h-1", "organisation": "north", "received_at": "2026-01-01T00:00:00Z", "raw": null, {fields}}}"#
         );
         from_json(hint.as_bytes()).unwrap()
+    }
+
+    /// F17 of the field faults: thousands of tickets never make an invocation run out of time before it has stored any.
+    #[test]
+    fn an_invocation_begins_what_it_can_finish_and_at_least_one_message() {
+        let sizes = |sizes: &[usize]| begun(sizes.to_vec(), |size| *size);
+        assert_eq!(sizes(&[1; 100]), (vec![1; 100], vec![]), "one ticket each, as ever");
+        let (now, later) = sizes(&[25; 100]);
+        assert_eq!((now.len(), later.len()), (20, 80));
+        assert_eq!(sizes(&[9_999, 1, 0]), (vec![9_999], vec![1, 0]));
+        assert_eq!(sizes(&[0, 0, 499, 2, 1]), (vec![0, 0, 499, 1], vec![2]));
     }
 
     #[tokio::test]

@@ -6,7 +6,7 @@ use automations::id::InboundKind;
 use automations::model::hint::Hint;
 use automations::model::inbound::InboundRequest;
 use automations::telemetry::EventName;
-use automations::telemetry::metric::Metrics;
+use automations::telemetry::metric::{Metric, Metrics, RepeatedBy};
 use automations::{Event, EventKind, tracing};
 
 impl Enricher {
@@ -32,6 +32,18 @@ impl Enricher {
             "an inbound request was received"
         );
         if !is_first {
+            let (repeats, by) =
+                if inbound.has_id { ("id", RepeatedBy::Id) } else { ("body", RepeatedBy::Body) };
+            metrics.record(Metric::InboundDuplicates(by), 1);
+            tracing::info!(
+                event_name = EventName::InboundDuplicate.as_str(),
+                organisation = hint.organisation.as_str(),
+                hint.id = hint.id.as_str(),
+                event.id = event.id.as_str(),
+                event.kind = kind.as_str(),
+                repeats,
+                "an inbound request repeats an earlier one, and was dropped"
+            );
             return Ok(());
         }
         Ok(self.publish_one(event, metrics).await?)

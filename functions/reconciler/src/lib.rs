@@ -163,6 +163,7 @@ fn message(
         action: None,
         received_at: now,
         ticket,
+        more: Vec::new(),
         raw: None,
         inbound: None,
         trace: None,

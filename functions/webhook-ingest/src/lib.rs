@@ -1,10 +1,14 @@
 //! The HTTP endpoint for webhooks: it puts hints on a queue, and responds only when the queue has accepted them.
 //!
 //! It checks the token in the URL and trusts nothing else. It reads the ids of tickets from the body and nothing more. A body
-//! of any format is accepted, as the vendor documents none and may change it without notice. A webhook that is not
-//! Salestrekker's, whose action begins with `inbound-`, has a token of its own and must have fields; see `inbound.rs`.
+//! of any format is accepted, as the vendor documents none and may change it without notice, unless it is too large or cannot be
+//! decompressed. A webhook that is not Salestrekker's, whose action begins with `inbound-`, has a token of its own and must have
+//! fields; see `inbound.rs`.
 
 mod address;
+mod body;
+mod challenge;
+mod check;
 mod headers;
 mod hints;
 mod inbound;
@@ -12,17 +16,20 @@ mod reply;
 mod token_use;
 
 pub use address::{Address, address};
-pub use hints::MAX_BODY;
+pub use body::MAX_BODY;
 pub use token_use::TokenUseRecorder;
 
+use crate::challenge::Answer;
+use crate::reply::Note;
 use automations::aws::queue::{OutgoingMessage, Place, Queue};
-use automations::aws::secret::{Error as SecretError, Secrets, TokenOf, TokenStage};
+use automations::aws::secret::{SameBody, Secrets};
 use automations::clock::Timestamp;
-use automations::failure::{Failure as _, chain};
+use automations::failure::Failure as _;
 use automations::futures::future::join;
 use automations::id::HintId;
 use automations::lambda_http::http::Method;
 use automations::lambda_http::{Body, Request, Response};
+use automations::model::hint::Hint;
 use automations::telemetry::EventName;
 use automations::telemetry::metric::{self, Metric, RejectionReason};
 use automations::{json, tracing};
@@ -70,15 +77,26 @@ impl Ingest {
             return Err(RejectionReason::MethodNotAllowed);
         }
         let address = address(path)?;
-        let (stage, version) = self.check(&address).await?;
+        let sender = self.check(&address).await?;
+        let declaration = &sender.declaration;
         if request.method() == Method::GET {
-            return Ok(reply::ready(&address.organisation, &address.action));
+            return Ok(match challenge::to_get(declaration.challenge, &request, address.token)? {
+                Some(answer) => answered(&answer, &address, request_id),
+                None => reply::ready(&address.organisation, &address.action),
+            });
         }
-        let hints = match address.action.inbound() {
-            Some(_) => vec![inbound::hint(&address, &request, request_id, now)?],
-            None => hints::hints(&address, &request, request_id, now)?,
+        let body = body::body(&request)?;
+        let hints = if address.action.inbound().is_some() {
+            self.verify(&address, &sender, &request, &body, (request_id, now)).await?;
+            if let Some(answer) = challenge::to_post(declaration.challenge, &body)? {
+                return Ok(answered(&answer, &address, request_id));
+            }
+            inbound::hints(&address, &request, &body, declaration, (request_id, now))?
+        } else {
+            hints::hints(&address, &request, &body, request_id, now)?
         };
-        let count = hints.len();
+        let tickets = hints.iter().map(Hint::tickets).fold(0, usize::saturating_add);
+        let count = tickets.max(hints.len());
         let first = hints.first().map(|hint| hint.id.clone());
         let messages = hints.iter().map(|hint| OutgoingMessage {
             body: json::to_json(hint),
@@ -88,7 +106,7 @@ impl Ingest {
         // Only Salestrekker's token is rotated while both versions are in use, so only its use must be known.
         let recorded = async {
             if address.action.inbound().is_none() {
-                self.token_uses.record(&address.organisation, &version, now).await;
+                self.token_uses.record(&address.organisation, &sender.version, now).await;
             }
         };
         let (sent, ()) = join(self.hints.send(messages.collect()), recorded).await;
@@ -110,36 +128,39 @@ impl Ingest {
             organisation = address.organisation.as_str(),
             webhook.action = address.action.as_str(),
             hints = count,
-            token_stage = stage.as_ref(),
+            tickets,
+            token_stage = sender.stage.as_ref(),
             "the webhook was accepted"
         );
-        metric::record(Metric::Webhooks(stage), 1);
-        Ok(reply::accepted(first.as_ref(), count))
-    }
-
-    /// The stage and the version of the organisation's token in the URL. The response is the same for an unknown organisation,
-    /// an inbound webhook that it does not have, and a wrong token.
-    async fn check(&self, address: &Address<'_>) -> Result<(TokenStage, String), RejectionReason> {
-        let owned = |(stage, version): (TokenStage, &str)| (stage, version.to_owned());
-        let Address { organisation, token, action } = address;
-        let kind = TokenOf::action(action);
-        let known =
-            self.secrets.webhook_tokens(organisation, kind).await.map_err(|error| rejection_of(&error))?;
-        if let Some(found) = known.which(token) {
-            return Ok(owned(found));
+        metric::record(Metric::Webhooks(sender.stage), 1);
+        let note = note(&hints, declaration.same_body);
+        if note == Note::NoTicketId {
+            metric::record(Metric::WebhooksWithoutTicket, 1);
         }
-        // A token that was rotated meanwhile is not in the cache yet.
-        let latest = self.secrets.latest_webhook_tokens(organisation, kind).await;
-        let latest = latest.map_err(|error| rejection_of(&error))?;
-        latest.which(token).map(owned).ok_or(RejectionReason::Unauthorised)
+        Ok(reply::accepted(first.as_ref(), count, note))
     }
 }
 
-fn rejection_of(error: &SecretError) -> RejectionReason {
-    if matches!(error, SecretError::NotFound { .. }) {
-        return RejectionReason::Unauthorised;
+fn answered(answer: &Answer, address: &Address<'_>, request_id: &str) -> Response<Body> {
+    tracing::info!(
+        event_name = EventName::WebhookChallengeAnswered.as_str(),
+        request.id = request_id,
+        organisation = address.organisation.as_str(),
+        webhook.action = address.action.as_str(),
+        "a sender asked whether the URL is ours, and was answered"
+    );
+    reply::challenge(answer)
+}
+
+/// What the response says of these hints.
+fn note(hints: &[Hint], same_body: SameBody) -> Note {
+    match hints.first().and_then(|hint| hint.inbound.as_ref()) {
+        Some(inbound) if inbound.has_id => Note::RepeatedById,
+        Some(_) => match same_body {
+            SameBody::IsRepeat => Note::RepeatedByBody,
+            SameBody::IsNew => Note::NotRepeated,
+        },
+        None if hints.iter().any(|hint| hint.ticket.is_some()) => Note::Tickets,
+        None => Note::NoTicketId,
     }
-    let (event_name, reason) = (EventName::WebhookTokenReadFailed.as_str(), error.reason().as_str());
-    tracing::error!(event_name, reason, error = chain(error), "the webhook tokens could not be read");
-    RejectionReason::Unavailable
 }

@@ -40,6 +40,7 @@ pub(crate) fn hints(tickets: &[String]) -> Result<Bytes> {
             action: Some(WebhookAction::parse("ticket-updated")?),
             received_at: clock::now(),
             ticket: Some(TicketId::parse(ticket.as_str())?),
+            more: Vec::new(),
             raw: None,
             inbound: None,
             trace: None,

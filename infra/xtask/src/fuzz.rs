@@ -12,7 +12,8 @@ use std::process::Stdio;
 
 const TOOL: &str = "cargo-bolero";
 const VERSION: &str = "0.13.5";
-const TARGETS: [&str; 5] = ["webhook_body", "webhook_path", "message", "difference", "response"];
+const TARGETS: [&str; 7] =
+    ["webhook_body", "inbound_body", "signature", "webhook_path", "message", "difference", "response"];
 
 /// Runs these targets, or all of them, for this many minutes each.
 pub(crate) fn run(minutes: u64, names: &[String]) -> Result<()> {

@@ -7,7 +7,10 @@ use crate::model::inbound::InboundRequest;
 use crate::telemetry::xray::TraceHeader;
 use serde::{Deserialize, Serialize};
 
-/// One hint. A webhook that names several tickets becomes several.
+/// The maximum number of tickets of a message: one request to the API fetches as many.
+pub const MAX_TICKETS: usize = 25;
+
+/// One hint, or several of one webhook in one message; see [`Hint::each`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hint {
     /// Its id; the response to the webhook has the first hint's.
@@ -20,7 +23,10 @@ pub struct Hint {
     pub received_at: Timestamp,
     /// The ticket to check; none if the body has no usable id, or if the reconciler asks for the list query.
     pub ticket: Option<TicketId>,
-    /// The webhook's body; only the first hint of a webhook has it.
+    /// Further tickets that the same webhook names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub more: Vec<TicketId>,
+    /// The webhook's body, if a message can hold it; only the first hint of a webhook has it.
     pub raw: Option<Raw>,
     /// The content of a webhook that is not Salestrekker's. Such a hint becomes an event, and no ticket is checked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -47,6 +53,22 @@ impl std::fmt::Debug for Raw {
 }
 
 impl Hint {
+    /// The number of tickets that it names.
+    pub fn tickets(&self) -> usize {
+        self.more.len().saturating_add(self.ticket.iter().count())
+    }
+
+    /// A hint for each ticket, or the hint itself if it names none. Each has an id of its own, by its position in the webhook.
+    pub fn each(&self) -> Vec<Self> {
+        let first = Self { more: Vec::new(), ..self.clone() };
+        let further = self.more.iter().zip(1..).map(|(ticket, position)| {
+            let (id, ticket) = (self.id.later(position), Some(ticket.clone()));
+            Self { id, ticket, raw: None, ..first.clone() }
+        });
+        let further: Vec<Self> = further.collect();
+        [first].into_iter().chain(further).collect()
+    }
+
     /// This hint as the cause of the events that it leads to.
     pub fn cause(&self) -> Cause {
         let (hint, received_at) = (self.id.clone(), self.received_at);
@@ -87,6 +109,7 @@ mod tests {
                 action: Some(WebhookAction::parse("ticket-updated").unwrap()),
                 received_at: Timestamp::from_millis(1),
                 ticket: None,
+                more: Vec::new(),
                 raw: Some(Raw { body, content_type: None }),
                 inbound: None,
                 trace: None,
@@ -98,6 +121,31 @@ mod tests {
         fn any_bytes_are_a_hint_or_a_misfit(bytes: Vec<u8>) {
             let _ = from_json::<Hint>(&bytes);
         }
+    }
+
+    /// F17 of the field faults: a message of the time when each had one ticket is read as before.
+    #[test]
+    fn a_message_has_a_hint_for_each_of_its_tickets() {
+        let text = |fields: &str| {
+            format!(
+                r#"{{"id": "r.7", "organisation": "north", "action": "ticket-updated", "received_at": "2026-01-01T00:00:00Z", "raw": null, {fields}}}"#
+            )
+        };
+        let each = |fields: &str| {
+            let hint: Hint = from_json(text(fields).as_bytes()).unwrap();
+            assert_eq!(from_json::<Hint>(to_json(&hint).as_bytes()).unwrap(), hint);
+            let each = hint.each();
+            assert!(each.iter().all(|hint| hint.more.is_empty() && hint.organisation.as_str() == "north"));
+            let named = |hint: &Hint| (hint.id.to_string(), hint.ticket.as_ref().map(ToString::to_string));
+            each.iter().map(named).collect::<Vec<_>>()
+        };
+        let named = |id: &str, ticket: Option<&str>| (id.to_owned(), ticket.map(str::to_owned));
+        assert_eq!(each(r#""ticket": "t-1""#), [named("r.7", Some("t-1"))]);
+        assert_eq!(each(r#""ticket": null"#), [named("r.7", None)]);
+        assert_eq!(
+            each(r#""ticket": "t-1", "more": ["t-2", "t-3"]"#),
+            [named("r.7", Some("t-1")), named("r.8", Some("t-2")), named("r.9", Some("t-3"))]
+        );
     }
 
     #[test]

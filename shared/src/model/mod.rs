@@ -3,6 +3,7 @@
 pub mod action;
 pub mod check_schedule;
 mod condition;
+pub mod content_encoding;
 pub mod diff;
 pub mod event;
 pub mod hint;
@@ -10,6 +11,7 @@ pub mod inbound;
 pub mod kinds;
 pub mod lead;
 pub mod message_group;
+mod multipart;
 pub mod own_changes;
 pub mod resent;
 pub mod stage_age;

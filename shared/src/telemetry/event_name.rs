@@ -11,6 +11,12 @@ pub enum EventName {
     /// A request was rejected.
     #[strum(serialize = "webhook.rejected")]
     WebhookRejected,
+    /// A request with a valid token does not have the signature that its webhook declares.
+    #[strum(serialize = "webhook.signature_refused")]
+    WebhookSignatureRefused,
+    /// A sender's question whether the URL is ours was answered.
+    #[strum(serialize = "webhook.challenge_answered")]
+    WebhookChallengeAnswered,
     /// The hints of a request could not be queued.
     #[strum(serialize = "webhook.enqueue_failed")]
     WebhookEnqueueFailed,
@@ -26,6 +32,9 @@ pub enum EventName {
     /// A post to an inbound webhook became an event.
     #[strum(serialize = "inbound.received")]
     InboundReceived,
+    /// A post to an inbound webhook was dropped, as it repeats an earlier one.
+    #[strum(serialize = "inbound.duplicate")]
+    InboundDuplicate,
     /// The list query returned tickets.
     #[strum(serialize = "tickets.listed")]
     TicketsListed,

@@ -61,7 +61,7 @@ impl Timelines {
             Some(EventName::WebhookAccepted) => {
                 self.webhooks.insert(field("request.id").to_owned(), line.at);
             }
-            Some(EventName::ChangeStored | EventName::WebhookUnrecognised) => {
+            Some(EventName::ChangeStored | EventName::WebhookUnrecognised | EventName::InboundReceived) => {
                 let timeline = self.timeline(field("event.id"), now);
                 let unrecognised = || "webhook.unrecognised".to_owned();
                 timeline.kind = line.text("event.kind").map_or_else(unrecognised, str::to_owned);
@@ -70,6 +70,11 @@ impl Timelines {
                 // A hint's id is the request's id and the index of the hint in the request.
                 timeline.request = field("hint.id").rsplit_once('.').map(|(request, _)| request.to_owned());
                 timeline.stored_at = Some(line.at);
+            }
+            Some(EventName::InboundDuplicate) => {
+                let kind =
+                    format!("{}, dropped as a repetition by its {}", field("event.kind"), field("repeats"));
+                self.timeline(field("event.id"), now).kind = kind;
             }
             Some(EventName::ActionsDecided) => {
                 let sent = line.count("actions").unwrap_or_default();

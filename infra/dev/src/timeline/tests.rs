@@ -84,6 +84,20 @@ fn what_nobody_answers_says_so() {
     assert_eq!(text, "00:00:01.000 webhook.unrecognised: webhook → event +0 ms → no handler");
 }
 
+/// F8 of the field faults.
+#[test]
+fn a_post_that_was_dropped_as_a_repetition_says_so() {
+    let received = r#"{"level":"INFO","message":"x","event_name":"inbound.received","hint.id":"r-1.0","event.id":"e-2","event.kind":"inbound.survey"}"#;
+    let dropped = r#"{"level":"INFO","message":"x","event_name":"inbound.duplicate","hint.id":"r-1.0","event.id":"e-2","event.kind":"inbound.survey","repeats":"body"}"#;
+    let received = LogLine::read("event-enricher", 1_000, received);
+    let mut timelines = recorded(&[received, LogLine::read("event-enricher", 1_000, dropped)]);
+    let text = timelines.finished(4_000)[0].text();
+    assert_eq!(
+        text,
+        "00:00:01.000 inbound.survey, dropped as a repetition by its body: webhook → event +0 ms → no handler"
+    );
+}
+
 #[test]
 fn a_hint_in_trouble_is_no_event() {
     let retried = r#"{"level":"INFO","message":"x","event_name":"message.retried","subject":"r-1.0","reason":"unreachable","retry_ms":2000}"#;

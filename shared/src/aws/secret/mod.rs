@@ -9,14 +9,20 @@
 //!   `rehearsal` of `api-key`.
 //!
 //! If action-worker signs in separately, there are also `writer-key` and `writer-token`, of the same form.
-//! Optional are `inbound-{name}`, `{"token"}`, for each inbound webhook, and `destination-{name}` (see
-//! `notice/mod.rs`).
+//! Optional are `inbound-{name}` for each inbound webhook, `{"token"}` and what is declared of its sender (see
+//! `declaration.rs`), and `destination-{name}` (see `notice/mod.rs`).
 
+mod declaration;
 mod read;
+mod scheme;
+mod signature;
 mod webhook;
 
+pub use declaration::{Challenge, Declaration, SameBody};
 pub use read::Secrets;
-pub use webhook::{TokenOf, TokenStage, WebhookToken, WebhookTokens};
+pub use scheme::{HeaderName, InvalidDeclaration, Scheme};
+pub use signature::{SignatureProblem, Verification};
+pub use webhook::{TokenOf, TokenStage, WebhookToken, WebhookTokens, is_same};
 
 use crate::aws::ErrorCode;
 use crate::clock::Timestamp;

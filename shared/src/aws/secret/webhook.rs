@@ -2,17 +2,21 @@
 //! and the new one.
 
 use super::Kind;
+use super::declaration::Declaration;
 use crate::id::WebhookAction;
 pub use crate::telemetry::metric::TokenStage;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use subtle::{Choice, ConditionallySelectable as _, ConstantTimeEq as _};
 
-/// The value of `webhook-token`.
+/// The value of `webhook-token`, or of an inbound webhook's secret.
 #[derive(Debug, Clone, Deserialize)]
 pub struct WebhookToken {
     /// The last part of the webhook URLs.
     pub token: SecretString,
+    /// What is declared of an inbound webhook's sender.
+    #[serde(flatten)]
+    pub declaration: Declaration,
 }
 
 /// The kind of webhook, which decides the token that its URL must end in.
@@ -76,6 +80,17 @@ impl WebhookTokens {
         let (stage, version, _) = self.tokens.get(usize::from(found))?;
         Some((*stage, version))
     }
+
+    /// What is declared now, whichever token a request has: a token of before a signature was required does not avoid it.
+    pub fn declaration(&self) -> Declaration {
+        let current = self.tokens.iter().find(|(stage, ..)| *stage == TokenStage::Current);
+        current.map(|(_, _, token)| token.declaration.clone()).unwrap_or_default()
+    }
+}
+
+/// Whether a sender knows a token of ours, in constant time.
+pub fn is_same(own: &str, received: &str) -> bool {
+    own.as_bytes().ct_eq(received.as_bytes()).into()
 }
 
 impl WebhookToken {
@@ -92,7 +107,7 @@ mod tests {
     use super::*;
 
     fn tokens(texts: [&str; 3]) -> WebhookTokens {
-        let token = |text: &str| WebhookToken { token: text.into() };
+        let token = |text: &str| WebhookToken { token: text.into(), declaration: Declaration::default() };
         let all = TokenStage::ALL.into_iter().zip(texts);
         WebhookTokens::new(all.map(|(stage, text)| (stage, format!("v-{text}"), token(text))).collect())
     }
@@ -107,6 +122,20 @@ mod tests {
             assert_eq!(tokens.which(wrong), None, "{wrong}");
         }
         assert_eq!(WebhookTokens::default().which(""), None);
+    }
+
+    #[test]
+    fn what_is_declared_now_holds_for_a_request_with_an_older_token() {
+        let version = |text: &str| super::super::parse::<WebhookToken>(&text.into()).unwrap();
+        let signed = r#"{"token": "new", "verify": "hmac-sha256:x", "signing_secrets": ["s"]}"#;
+        let tokens = WebhookTokens::new(vec![
+            (TokenStage::Previous, "v-1".to_owned(), version(r#"{"token": "old"}"#)),
+            (TokenStage::Current, "v-2".to_owned(), version(signed)),
+        ]);
+        assert_eq!(tokens.which("old"), Some((TokenStage::Previous, "v-1")));
+        assert!(tokens.declaration().verification.is_some());
+        assert!(WebhookTokens::default().declaration().verification.is_none());
+        assert!(is_same("abc", "abc") && !is_same("abc", "abd") && !is_same("abc", "ab"));
     }
 
     #[test]

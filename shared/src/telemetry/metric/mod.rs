@@ -18,6 +18,10 @@ use strum::{AsRefStr, EnumIter, IntoEnumIterator as _, IntoStaticStr};
 pub enum Metric {
     /// Webhooks accepted, by the version stage of the token in their URL.
     Webhooks(TokenStage),
+    /// Webhooks of Salestrekker that were accepted and name no ticket: nothing is fetched for them.
+    WebhooksWithoutTicket,
+    /// Requests to inbound webhooks that were dropped as repetitions, by what they repeat.
+    InboundDuplicates(RepeatedBy),
     /// Requests that webhook-ingest rejected.
     RequestsRejected(RejectionReason),
     /// Age in seconds of a cached secret that is used past its time, as Secrets Manager does not respond.
@@ -67,6 +71,17 @@ pub enum TokenStage {
     Previous,
 }
 
+/// What a repeated request has in common with the earlier one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, AsRefStr, IntoStaticStr, EnumIter)]
+#[strum(serialize_all = "snake_case")]
+pub enum RepeatedBy {
+    /// The sender's id.
+    #[default]
+    Id,
+    /// The body, within ten minutes.
+    Body,
+}
+
 /// Why a request was rejected.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, EnumIter)]
 pub enum RejectionReason {
@@ -75,12 +90,16 @@ pub enum RejectionReason {
     NotFound,
     /// The organisation is unknown, or the token is wrong.
     Unauthorised,
+    /// The signature that the webhook declares is missing, wrong or too old.
+    InvalidSignature,
     /// Neither GET nor POST.
     MethodNotAllowed,
-    /// The body is larger than the maximum message.
+    /// The body is larger than the maximum, as received or decompressed.
     TooLarge,
-    /// The body is neither a form nor a JSON object.
+    /// The body of an inbound webhook is neither a form nor JSON objects, or a body cannot be decompressed.
     UnsupportedBody,
+    /// The body is compressed in another way than by gzip.
+    UnsupportedEncoding,
     /// The queue or Secrets Manager does not respond.
     Unavailable,
 }
@@ -141,6 +160,7 @@ impl Metric {
     pub fn all() -> Vec<Self> {
         let with_each_value = |metric| match metric {
             Self::Webhooks(_) => TokenStage::iter().map(Self::Webhooks).collect(),
+            Self::InboundDuplicates(_) => RepeatedBy::iter().map(Self::InboundDuplicates).collect(),
             Self::RequestsRejected(_) => RejectionReason::iter().map(Self::RequestsRejected).collect(),
             Self::EventPublishErrors(_) => PublishFailure::iter().map(Self::EventPublishErrors).collect(),
             Self::ActionsPerformed(_) => Outcome::iter().map(Self::ActionsPerformed).collect(),
@@ -158,6 +178,8 @@ impl Metric {
     pub fn unit(self) -> Unit {
         match self {
             Self::Webhooks(_)
+            | Self::WebhooksWithoutTicket
+            | Self::InboundDuplicates(_)
             | Self::RequestsRejected(_)
             | Self::CredentialRefused
             | Self::FieldsDropped
@@ -179,10 +201,12 @@ impl Metric {
     pub fn dimension(self) -> Option<(&'static str, &'static str)> {
         match self {
             Self::Webhooks(stage) => Some(("Stage", stage.into())),
+            Self::InboundDuplicates(by) => Some(("By", by.into())),
             Self::RequestsRejected(reason) => Some(("Reason", reason.reason().into())),
             Self::EventPublishErrors(failure) => Some(("Failure", failure.into())),
             Self::ActionsPerformed(outcome) => Some(("Outcome", outcome.into())),
-            Self::StaleSecretAge
+            Self::WebhooksWithoutTicket
+            | Self::StaleSecretAge
             | Self::TokenDaysLeft
             | Self::CredentialRefused
             | Self::FieldsDropped
@@ -205,9 +229,11 @@ impl RejectionReason {
         match self {
             Self::NotFound => Reason::NotFound,
             Self::Unauthorised => Reason::Unauthorised,
+            Self::InvalidSignature => Reason::InvalidSignature,
             Self::MethodNotAllowed => Reason::MethodNotAllowed,
             Self::TooLarge => Reason::TooLarge,
             Self::UnsupportedBody => Reason::UnsupportedBody,
+            Self::UnsupportedEncoding => Reason::UnsupportedEncoding,
             Self::Unavailable => Reason::Unavailable,
         }
     }

@@ -1,13 +1,13 @@
 //! The arguments of `automations organisation`, and what is printed.
 
 use super::prompt::{ask, confirm_removal};
-use super::{Destination, Format, New, Organisations, Report, Urls, inbound_action, ticket_ids};
+use super::{Destination, Format, New, Organisations, Report, Sender, Urls, inbound_action, ticket_ids};
 use crate::account::Account;
 use crate::exit_code::{Exit, Usage};
 use crate::report::{during, print, print_json, say};
 use crate::time::age;
 use anyhow::Result;
-use automations::aws::secret::{self, Access, Credential, Rehearsal};
+use automations::aws::secret::{self, Access, Challenge, Credential, Rehearsal};
 use automations::clock;
 use automations::endpoint::Endpoint;
 use automations::id::{DestinationName, OrganisationId, WebhookAction};
@@ -67,7 +67,9 @@ enum Command {
         force: bool,
     },
     /// Declare a webhook that is not Salestrekker's, such as a form on a website, and print its URL
-    #[command(after_help = "Example: automations organisation inbound north website-lead --profile prod")]
+    #[command(
+        after_help = "Example: automations organisation inbound north website-lead --verify hmac-sha256:x-signature --signing-secret --profile prod"
+    )]
     Inbound {
         /// The organisation
         name: OrganisationId,
@@ -77,12 +79,14 @@ enum Command {
         /// Make a new token, accepted beside the old one until `--rotate-finish`
         #[arg(long, conflicts_with_all = ["rotate_finish", "remove"])]
         rotate_start: bool,
-        /// Revoke the old token
+        /// Revoke the old token, and the old signing secret
         #[arg(long, conflicts_with = "remove")]
         rotate_finish: bool,
         /// Remove the webhook
         #[arg(long)]
         remove: bool,
+        #[command(flatten)]
+        sender: Sender,
     },
     /// Store a destination of notices: Slack, Teams or any URL
     #[command(
@@ -242,14 +246,19 @@ pub async fn run(arguments: Arguments, account: &Account) -> Result<Exit> {
         }
         Command::Inbound { name, webhook, rotate_finish: true, .. } => {
             organisations.finish_inbound(&name, &webhook).await?;
-            say("the old token is revoked; it is rejected within five minutes");
+            say("what was replaced is revoked; it is rejected within five minutes");
         }
         Command::Inbound { name, webhook, rotate_start: true, .. } => {
             print_urls(&organisations.new_inbound(&name, &webhook).await?, json)?;
             say("both tokens are accepted until the same command with --rotate-finish");
         }
-        Command::Inbound { name, webhook, .. } => {
-            print_urls(&organisations.inbound(&name, &webhook).await?, json)?;
+        Command::Inbound { name, webhook, sender, .. } => {
+            let signing_secret = sender.reads_secret.then(|| ask("signing secret")).transpose()?;
+            let declared = organisations.inbound(&name, &webhook, &sender, signing_secret.as_ref());
+            print_urls(&declared.await?, json)?;
+            if sender.challenge == Some(Challenge::Hub) {
+                say("if the sender asks for a verify token, type in the last part of the URL");
+            }
         }
         Command::Destination { name, destination, url: Some(url), format, secret, .. } => {
             let signing_secret = secret.then(|| ask("signing secret")).transpose()?;

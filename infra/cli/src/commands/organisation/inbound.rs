@@ -1,7 +1,8 @@
 //! Webhooks that are not Salestrekker's: each is a secret of the organisation with a token of its own. A webhook is declared by
 //! its secret.
 
-use super::{Organisations, Urls, values};
+use super::sender::{with_newest_secret, with_token};
+use super::{Organisations, Sender, Urls, values};
 use anyhow::{Context as _, Result, bail};
 use automations::aws::secret::{self, TokenStage, WebhookToken};
 use automations::id::{OrganisationId, WebhookAction};
@@ -19,19 +20,37 @@ pub fn inbound_action(name: &str) -> Result<WebhookAction> {
 }
 
 impl Organisations {
-    /// The URL of an inbound webhook, which is declared first if it is new.
+    /// The URL of an inbound webhook, which is declared first if it is new, with what is to be changed of its declaration.
     ///
     /// # Errors
-    /// If there is no such organisation, or a request fails.
-    pub async fn inbound(&self, organisation: &OrganisationId, action: &WebhookAction) -> Result<Urls> {
-        if let Some(token) = self.inbound_token(organisation, action).await? {
-            return self.inbound_url(organisation, action, &token).await;
-        }
-        let token = values::fresh_token()?;
-        #[expect(clippy::disallowed_methods, reason = "this is where the token is stored")]
-        let value = values::webhook_token(&token).expose_secret().to_owned();
-        self.create_secret(organisation, &self.inbound_secret(organisation, action), value).await?;
-        self.inbound_url(organisation, action, &WebhookToken { token }).await
+    /// If there is no such organisation, a signature is declared without a signing secret, a rotation of the token is in
+    /// progress while the declaration is to be changed, or a request fails.
+    pub async fn inbound(
+        &self,
+        organisation: &OrganisationId,
+        action: &WebhookAction,
+        sender: &Sender,
+        signing_secret: Option<&SecretString>,
+    ) -> Result<Urls> {
+        let stored = self.inbound_value(organisation, action).await?;
+        let value = match stored {
+            Some(value) if sender.is_empty() => value,
+            Some(value) => {
+                self.no_rotation(organisation, action).await?;
+                let value = sender.applied(&value, signing_secret)?;
+                self.replace(organisation, action, &value).await?;
+                value
+            }
+            None => {
+                let value = values::webhook_token(&values::fresh_token()?);
+                let value = sender.applied(&value, signing_secret)?;
+                let (name, text) =
+                    (self.inbound_secret(organisation, action), values::exposed(&value).to_owned());
+                self.create_secret(organisation, &name, text).await?;
+                value
+            }
+        };
+        self.inbound_url(organisation, action, &value).await
     }
 
     /// The URL with a new token; the previous one is accepted beside it until [`Self::finish_inbound`].
@@ -39,32 +58,27 @@ impl Organisations {
     /// # Errors
     /// If the webhook is not declared, the last rotation is not finished, or a request fails.
     pub async fn new_inbound(&self, organisation: &OrganisationId, action: &WebhookAction) -> Result<Urls> {
-        self.declared(organisation, action).await?;
-        if self.previous(organisation, action).await?.is_some() {
-            bail!("the last rotation is not finished: run this with --rotate-finish first");
-        }
-        let token = values::fresh_token()?;
-        #[expect(clippy::disallowed_methods, reason = "this is where the token is stored")]
-        let value = values::webhook_token(&token).expose_secret().to_owned();
-        let request = self.secrets.put_secret_value().secret_id(self.inbound_secret(organisation, action));
-        request.secret_string(value).send().await.context("the new token cannot be stored")?;
-        self.inbound_url(organisation, action, &WebhookToken { token }).await
+        let value = self.declared(organisation, action).await?;
+        self.no_rotation(organisation, action).await?;
+        let value = with_token(&value, &values::fresh_token()?)?;
+        self.put_inbound(organisation, action, &value).await?;
+        self.inbound_url(organisation, action, &value).await
     }
 
-    /// Revokes the token before the one in use: webhook-ingest rejects it within five minutes.
+    /// Revokes the token before the one in use, and the signing secret before it: webhook-ingest rejects them within five
+    /// minutes.
     ///
     /// # Errors
-    /// If there is none, or a request fails.
+    /// If there is neither, or a request fails.
     pub async fn finish_inbound(&self, organisation: &OrganisationId, action: &WebhookAction) -> Result<()> {
-        let old = self
-            .previous(organisation, action)
-            .await?
-            .context("no rotation is in progress; start one with --rotate-start")?;
-        let request = self.secrets.update_secret_version_stage();
-        let request = request.secret_id(self.inbound_secret(organisation, action));
-        let request = request.version_stage(TokenStage::Previous.label()).remove_from_version_id(old);
-        request.send().await.context("the old token cannot be revoked")?;
-        Ok(())
+        let newest = with_newest_secret(&self.declared(organisation, action).await?)?;
+        if newest.is_none() && self.previous(organisation, action).await?.is_none() {
+            bail!("no rotation is in progress; start one with --rotate-start or --signing-secret");
+        }
+        match newest {
+            Some(newest) => self.replace(organisation, action, &newest).await,
+            None => self.revoke_previous(organisation, action).await,
+        }
     }
 
     /// Removes an inbound webhook: its URL is rejected within five minutes.
@@ -125,24 +139,62 @@ impl Organisations {
         Ok(())
     }
 
-    async fn declared(&self, organisation: &OrganisationId, action: &WebhookAction) -> Result<WebhookToken> {
-        let token = self.inbound_token(organisation, action).await?;
-        token.with_context(|| {
+    /// Stores a value in the place of the one in use, which is not accepted any more.
+    async fn replace(
+        &self,
+        organisation: &OrganisationId,
+        action: &WebhookAction,
+        value: &SecretString,
+    ) -> Result<()> {
+        self.put_inbound(organisation, action, value).await?;
+        self.revoke_previous(organisation, action).await
+    }
+
+    async fn put_inbound(
+        &self,
+        organisation: &OrganisationId,
+        action: &WebhookAction,
+        value: &SecretString,
+    ) -> Result<()> {
+        let request = self.secrets.put_secret_value().secret_id(self.inbound_secret(organisation, action));
+        let request = request.version_stages(TokenStage::Current.label());
+        let request = request.secret_string(values::exposed(value));
+        request.send().await.context("the webhook's secret cannot be stored")?;
+        Ok(())
+    }
+
+    async fn revoke_previous(&self, organisation: &OrganisationId, action: &WebhookAction) -> Result<()> {
+        let Some(old) = self.previous(organisation, action).await? else { return Ok(()) };
+        let request = self.secrets.update_secret_version_stage();
+        let request = request.secret_id(self.inbound_secret(organisation, action));
+        let request = request.version_stage(TokenStage::Previous.label()).remove_from_version_id(old);
+        request.send().await.context("the old token cannot be revoked")?;
+        Ok(())
+    }
+
+    /// Secrets Manager keeps one previous version: another one now would revoke a token that is still in use.
+    async fn no_rotation(&self, organisation: &OrganisationId, action: &WebhookAction) -> Result<()> {
+        if self.previous(organisation, action).await?.is_some() {
+            bail!("the last rotation is not finished: run this with --rotate-finish first");
+        }
+        Ok(())
+    }
+
+    async fn declared(&self, organisation: &OrganisationId, action: &WebhookAction) -> Result<SecretString> {
+        let value = self.inbound_value(organisation, action).await?;
+        value.with_context(|| {
             format!("{organisation} has no webhook {action}; the command without options declares it")
         })
     }
 
-    async fn inbound_token(
+    async fn inbound_value(
         &self,
         organisation: &OrganisationId,
         action: &WebhookAction,
-    ) -> Result<Option<WebhookToken>> {
+    ) -> Result<Option<SecretString>> {
         let request = self.secrets.get_secret_value().secret_id(self.inbound_secret(organisation, action));
         match request.send().await {
-            Ok(response) => {
-                let value: SecretString = response.secret_string.context("a secret without a text")?.into();
-                Ok(Some(secret::parse(&value).context("the webhook's secret is not usable")?))
-            }
+            Ok(response) => Ok(Some(response.secret_string.context("a secret without a text")?.into())),
             Err(error) if error.code() == Some("ResourceNotFoundException") => Ok(None),
             Err(error) => Err(error).context(
                 "Secrets Manager does not return a secret; the profile needs secretsmanager:GetSecretValue",
@@ -167,8 +219,9 @@ impl Organisations {
         &self,
         organisation: &OrganisationId,
         action: &WebhookAction,
-        token: &WebhookToken,
+        value: &SecretString,
     ) -> Result<Urls> {
+        let token: WebhookToken = secret::parse(value).context("the webhook's secret is not usable")?;
         let base = self.outputs().await?.webhook_url;
         #[expect(clippy::disallowed_methods, reason = "the person who pastes the URL must see it")]
         let url = format!("{base}hooks/{organisation}/{action}/{}", token.token.expose_secret());

@@ -6,6 +6,7 @@ mod command;
 mod destination;
 mod inbound;
 mod prompt;
+mod sender;
 mod stack;
 mod urls;
 mod values;
@@ -15,6 +16,7 @@ pub use check::Report;
 pub use command::{Arguments, run};
 pub use destination::{Destination, Format};
 pub use inbound::inbound_action;
+pub use sender::{Answer, Sender};
 pub use urls::Urls;
 
 use crate::account::Target;

@@ -258,3 +258,44 @@ async fn a_label_that_aws_removes_first_is_no_failure_and_one_that_stays_is() {
         assert_eq!(account.labelled(Kind::ApiToken, PENDING).is_none(), succeeds, "{removal:?}");
     }
 }
+
+/// An account with an inbound webhook's secret, of this value.
+fn inbound(value: Value) -> Account {
+    let versions = vec![(value, BTreeSet::from([CURRENT.to_owned()]))];
+    let secrets = BTreeMap::from([("inbound-survey".to_owned(), versions)]);
+    Account(Arc::new(Mutex::new(State { secrets, ..State::default() })))
+}
+
+#[tokio::test]
+async fn a_declaration_is_changed_without_a_second_token_and_its_signing_secret_is_rotated_with_an_overlap() {
+    let account = inbound(json!({ "token": "t" }));
+    let (all, survey) = (account.organisations(), inbound_action("survey").unwrap());
+    let current = || {
+        let state = account.0.lock().unwrap();
+        let versions = &state.secrets["inbound-survey"];
+        let labelled = |label: &str| versions.iter().filter(|(_, labels)| labels.contains(label)).count();
+        assert_eq!((labelled(CURRENT), labelled(PREVIOUS)), (1, 0), "one token is accepted");
+        versions.iter().find(|(_, labels)| labels.contains(CURRENT)).unwrap().0.clone()
+    };
+    let verify = Sender { verify: Some("hmac-sha256:x-signature".parse().unwrap()), ..Sender::default() };
+    assert!(all.inbound(&north(), &survey, &verify, None).await.is_err(), "there is no signing secret");
+    for (secret, expected) in [("a", json!(["a"])), ("b", json!(["b", "a"]))] {
+        all.inbound(&north(), &survey, &verify, Some(&secret.into())).await.unwrap();
+        let value = current();
+        assert_eq!((&value["token"], &value["signing_secrets"]), (&json!("t"), &expected));
+    }
+    all.finish_inbound(&north(), &survey).await.unwrap();
+    assert_eq!(current()["signing_secrets"], json!(["b"]));
+    assert!(all.finish_inbound(&north(), &survey).await.is_err(), "no rotation is in progress");
+    // A new token has the same declaration, and forbids to change it while the old token is accepted.
+    all.new_inbound(&north(), &survey).await.unwrap();
+    let refused = all.inbound(&north(), &survey, &verify, Some(&"c".into())).await.unwrap_err();
+    assert!(refused.to_string().contains("--rotate-finish"), "{refused:#}");
+    all.finish_inbound(&north(), &survey).await.unwrap();
+    let value = current();
+    assert_eq!(
+        (&value["verify"], &value["signing_secrets"]),
+        (&json!("hmac-sha256:x-signature"), &json!(["b"]))
+    );
+    assert_ne!(value["token"], "t");
+}

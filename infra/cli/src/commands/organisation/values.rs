@@ -24,6 +24,12 @@ pub(super) fn webhook_token(token: &SecretString) -> SecretString {
     json!({ "token": token.expose_secret() }).to_string().into()
 }
 
+/// A secret's value, to change a field of what is stored.
+#[expect(clippy::disallowed_methods, reason = "fields of what is stored are changed")]
+pub(super) fn exposed(value: &SecretString) -> &str {
+    value.expose_secret()
+}
+
 #[expect(clippy::disallowed_methods, reason = "this is where the API key is stored")]
 pub(super) fn api_key(credential: &Credential, api_key: &SecretString) -> SecretString {
     let Credential { endpoint, organization, access, rehearsal, .. } = credential;
