@@ -61,6 +61,36 @@ async fn an_owner_is_set_and_a_label_removed_and_what_is_so_already_is_left() ->
     Ok(())
 }
 
+#[tokio::test]
+async fn a_ticket_moves_to_a_stage_of_another_workflow_and_gets_another_value() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("workflow-and-value").await?;
+    let ticket = known_ticket(&organisation, "Approved").await?;
+    let twice: Decide<()> = |event, ()| {
+        let Some(ticket) = event.ticket() else { return vec![] };
+        let both =
+            || [Action::move_workflow(ticket, "Annual reviews", "Due"), Action::set_value(ticket, 460_000)];
+        [both(), both()].concat()
+    };
+    let event = decide(&organisation, &ticket, twice, ()).await?;
+    let mut outcomes = Vec::new();
+    for position in 0..4 {
+        outcomes.push(outcome(&organisation, &event, position).await?);
+    }
+    assert_eq!(outcomes, [Outcome::Changed, Outcome::Changed, Outcome::NoOp, Outcome::NoOp]);
+    let updates = mutations(&organisation, "ticketUpdate", 2).await?;
+    assert_ne!(updates[0]["idWorkflow"], json!(event.ticket().context("no ticket")?.workflow.id));
+    assert_eq!(updates[1]["onceOff"].as_f64(), Some(460_000.0));
+    organisation.webhook("ticket-updated", &ticket).await?;
+    let ours = events(&organisation, &ticket, 5).await?;
+    for event in ours.iter().skip(2) {
+        ensure!(!event.chain().is_empty(), "{} is not recognised as ours", event.kind.name());
+    }
+    ensure!(stack.logged("action-worker", "460000").await?.is_empty(), "an amount is logged");
+    Ok(())
+}
+
 fn jane(event: &Event, into: &LeadTarget) -> Vec<Action> {
     if event.kind.name() != "ticket.stage_changed" {
         return vec![];

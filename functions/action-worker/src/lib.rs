@@ -13,13 +13,13 @@ mod lead;
 mod notify;
 mod perform;
 mod progress;
+mod set_value;
 
 use automations::aws::batch::MessageError;
 use automations::aws::secret::Access;
 use automations::clock::{self, Timestamp};
 use automations::failure::Remedy;
 use automations::id::{ActionId, HintId, TicketId};
-use automations::json::to_json;
 use automations::model::action::{OnUnknownOutcome, PlannedAction};
 use automations::notice::Notices;
 use automations::reason::Reason;
@@ -183,7 +183,7 @@ fn report(planned: &PlannedAction, outcome: Option<&Outcome>, metrics: &Metrics)
     let (text, parts) = match outcome {
         Some(Outcome::Superseded { expected, found }) => (
             "the action was not performed: what it changes was changed since its decision",
-            Some((to_json(expected), to_json(found))),
+            Some((expected.for_log(), found.for_log())),
         ),
         _ => ("the action was performed", None),
     };

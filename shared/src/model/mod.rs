@@ -1,6 +1,7 @@
 //! The pure part, without clock, network and AWS: the messages between the functions, and how changes and events are computed.
 
 pub mod action;
+pub mod amount;
 pub mod check_schedule;
 mod condition;
 pub mod diff;
