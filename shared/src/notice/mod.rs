@@ -7,6 +7,7 @@
 //! post to it.
 
 mod body;
+mod response;
 mod signature;
 
 pub use body::Format;
@@ -20,7 +21,7 @@ use crate::id::DestinationName;
 use crate::model::action::PlannedAction;
 use crate::private::Private;
 use crate::reason::Reason;
-use reqwest::{Response, StatusCode, header};
+use reqwest::header;
 use secrecy::SecretString;
 use serde::Deserialize;
 use std::time::Duration;
@@ -158,22 +159,7 @@ impl Notices {
             request = request.header("webhook-signature", signatures);
         }
         let response = request.body(body).send().await;
-        check_status(&response.map_err(|error| send_error(&error))?, destination)
-    }
-}
-
-fn check_status(response: &Response, destination: &DestinationName) -> Result<(), Error> {
-    let status = response.status();
-    let after = || {
-        let text = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?;
-        text.parse().ok().map(Duration::from_secs)
-    };
-    match status {
-        _ if status.is_success() => Ok(()),
-        StatusCode::TOO_MANY_REQUESTS => Err(Error::Throttled { after: after() }),
-        StatusCode::REQUEST_TIMEOUT => Err(Error::Unavailable { why: "HTTP status 408" }),
-        _ if status.is_server_error() => Err(Error::Unavailable { why: "HTTP status 5xx" }),
-        _ => Err(Error::Rejected { destination: destination.clone(), status: status.as_u16() }),
+        response::check(response.map_err(|error| send_error(&error))?, format, destination).await
     }
 }
 
@@ -191,32 +177,6 @@ fn send_error(error: &reqwest::Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn checked(status: u16, after: Option<&str>) -> Result<(), Error> {
-        let mut response = lambda_http::http::Response::builder().status(status);
-        if let Some(after) = after {
-            response = response.header("retry-after", after);
-        }
-        check_status(&response.body("").unwrap().into(), &DestinationName::parse("team").unwrap())
-    }
-
-    #[test]
-    fn an_answer_says_whether_to_come_again() {
-        assert!(checked(200, None).is_ok() && checked(204, None).is_ok());
-        for status in [301, 400, 401, 404, 410] {
-            assert_eq!(checked(status, None).unwrap_err().remedy(), Remedy::DeadLetter, "{status}");
-        }
-        for status in [408, 500, 502, 503] {
-            assert_eq!(
-                checked(status, None).unwrap_err().remedy(),
-                Remedy::Retry { after: None },
-                "{status}"
-            );
-        }
-        let after = Some(Duration::from_secs(7));
-        assert_eq!(checked(429, Some("7")).unwrap_err().remedy(), Remedy::Wait { after });
-        assert_eq!(checked(429, Some("soon")).unwrap_err().remedy(), Remedy::Wait { after: None });
-    }
 
     #[test]
     fn a_destination_prints_neither_its_address_nor_its_secrets() {
