@@ -5,6 +5,7 @@ use anyhow::{Context as _, Result, ensure};
 use automations::handler::Decide;
 use automations::id::OwnerId;
 use automations::model::lead::{Lead, LeadTarget};
+use automations::model::phone::PhoneCode;
 use automations::private::Private;
 use automations::store::Outcome;
 use automations::{Action, Event};
@@ -95,9 +96,10 @@ fn jane(event: &Event, into: &LeadTarget) -> Vec<Action> {
     if event.kind.name() != "ticket.stage_changed" {
         return vec![];
     }
-    let [first_name, family_name, email, phone_code, phone] =
-        ["Jane", "Citizen-of-leads", "jane@example.com", "+61", "491 570 006"]
+    let [first_name, family_name, email, phone] =
+        ["Jane", "Citizen-of-leads", "jane@example.com", "0491 570 006"]
             .map(|text| Private::new(text.to_owned()));
+    let phone_code = PhoneCode::default();
     let lead = Lead { first_name, family_name, email, phone_code, phone };
     vec![Action::create_lead(lead, into, "{contact}, website")]
 }
@@ -117,7 +119,9 @@ async fn a_lead_whose_ticket_failed_at_first_has_one_contact() -> Result<()> {
     let tickets = mutations(&organisation, "ticketCreate", 1).await?;
     assert_eq!(tickets[0]["idClients"], json!([contact]));
     assert_eq!(tickets[0]["name"], "Jane Citizen-of-leads, website");
-    assert_eq!(mutations(&organisation, "contactCreate", 1).await?.len(), 1);
+    let contacts = mutations(&organisation, "contactCreate", 1).await?;
+    assert_eq!(contacts.len(), 1);
+    assert_eq!((&contacts[0]["primaryCode"], &contacts[0]["primary"]), (&json!("61"), &json!("491570006")));
     let done = organisation.done(&event, "tried", 0).await?.context("not done")?;
     ensure!(!automations::json::to_json(&done).contains("Jane"), "the record contains a person's data");
     ensure!(stack.logged("action-worker", "Citizen-of-leads").await?.is_empty(), "a person's name is logged");

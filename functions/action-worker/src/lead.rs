@@ -4,6 +4,7 @@ use crate::context::Context;
 use crate::error::ActionError;
 use automations::id::{ContactId, OwnerId, StageId, WorkflowId};
 use automations::model::lead::{Lead, LeadTarget};
+use automations::model::phone::Phone;
 use automations::private::Private;
 use automations::salestrekker::{Error, NewContact, NewTicket, Session, Who};
 use automations::store::Outcome;
@@ -69,8 +70,10 @@ async fn resolve(session: Session<'_>, into: &LeadTarget) -> Result<ResolvedTarg
 }
 
 fn new_contact(lead: &Lead, owner: &OwnerId) -> NewContact {
-    let Lead { first_name, family_name, email, phone_code, phone } = lead.clone();
-    let who = Who::Person { first_name, family_name, email, primary_code: phone_code, primary: phone };
+    let Phone { code, number: primary } = lead.normal_phone();
+    let primary_code = Private::new(code.map(String::from).unwrap_or_default());
+    let Lead { first_name, family_name, email, phone_code: _, phone: _ } = lead.clone();
+    let who = Who::Person { first_name, family_name, email, primary_code, primary };
     NewContact { id_owner: owner.clone(), is_active: true, id_labels: Vec::new(), who }
 }
 
@@ -107,5 +110,18 @@ mod tests {
         };
         assert_eq!(named("Jane", "Citizen").reveal(), "Jane Citizen, website");
         assert_eq!(named("Jane", "").reveal(), "Jane, website", "a lead with one name");
+    }
+
+    #[test]
+    fn a_telephone_number_is_sent_without_a_plus_and_without_its_trunk_zero() {
+        let sent = |phone: &str| {
+            let lead = Lead { phone: Private::new(phone.to_owned()), ..Lead::default() };
+            let contact = new_contact(&lead, &OwnerId::parse("o").unwrap());
+            let Who::Person { primary_code, primary, .. } = contact.who else { panic!("no person") };
+            (primary_code.reveal().clone(), primary.reveal().clone())
+        };
+        assert_eq!(sent("0491 570 006"), ("61".to_owned(), "491570006".to_owned()));
+        assert_eq!(sent("+64 21 555 0100"), ("64".to_owned(), "215550100".to_owned()));
+        assert_eq!(sent(""), (String::new(), String::new()));
     }
 }

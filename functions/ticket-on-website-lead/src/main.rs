@@ -2,6 +2,7 @@
 
 use automations::model::inbound::Fields;
 use automations::model::lead::{Lead, LeadTarget};
+use automations::model::phone::PhoneCode;
 use automations::private::Private;
 use automations::serde::Deserialize;
 use automations::{Action, Event, handler};
@@ -13,7 +14,8 @@ use std::process::ExitCode;
 struct Settings {
     into: LeadTarget,
     name: String,
-    phone_code: String,
+    #[serde(default)]
+    phone_code: PhoneCode,
 }
 
 fn main() -> ExitCode {
@@ -29,7 +31,7 @@ fn decide(event: &Event, settings: &Settings) -> Vec<Action> {
     let reach = [&email, &phone].into_iter().find(|text| !text.reveal().is_empty());
     let Some(reach) = reach.filter(|_| form.text("website").is_none()) else { return vec![] };
     let (first_name, family_name) = names(form).unwrap_or_else(|| (reach.clone(), Private::default()));
-    let phone_code = Private::new(settings.phone_code.clone());
+    let phone_code = settings.phone_code.clone();
     let lead = Lead { first_name, family_name, email, phone_code, phone };
     vec![Action::create_lead(lead, &settings.into, &settings.name)]
 }

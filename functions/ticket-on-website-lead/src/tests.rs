@@ -2,8 +2,8 @@ use super::*;
 use automations::testing::{assert_decides, one_of_each, posted};
 
 fn settings() -> Settings {
-    let (name, phone_code) = ("{contact}, website".to_owned(), "+61".to_owned());
-    Settings { into: LeadTarget::first_stage_of("Home loans"), name, phone_code }
+    let text = r#"{"into": {"workflow": "Home loans"}, "name": "{contact}, website", "phone_code": "+64"}"#;
+    automations::json::from_json(text.as_bytes()).unwrap()
 }
 
 fn decided(fields: &[(&str, &str)]) -> Vec<Action> {
@@ -11,8 +11,9 @@ fn decided(fields: &[(&str, &str)]) -> Vec<Action> {
 }
 
 fn check(fields: &[(&str, &str)], [first, family, email, phone]: [&str; 4]) {
-    let [first_name, family_name, email, phone_code, phone] =
-        [first, family, email, "+61", phone].map(|text| Private::new(text.to_owned()));
+    let [first_name, family_name, email, phone] =
+        [first, family, email, phone].map(|text| Private::new(text.to_owned()));
+    let phone_code = PhoneCode::parse("64").unwrap();
     let lead = Lead { first_name, family_name, email, phone_code, phone };
     let into = LeadTarget::first_stage_of("Home loans");
     assert_decides(decided(fields), [Action::create_lead(lead, &into, "{contact}, website")]);
@@ -51,4 +52,15 @@ fn nothing_else_does_anything() {
             assert_decides(decide(&event, &settings()), []);
         },
     );
+}
+
+#[test]
+fn a_phone_code_is_australias_if_none_is_set_and_one_that_is_none_fails_at_the_start() {
+    let settings = |code: &str| {
+        let text = format!(r#"{{"into": {{"workflow": "Home loans"}}, "name": "x"{code}}}"#);
+        automations::json::from_json::<Settings>(text.as_bytes())
+    };
+    assert_eq!(settings("").unwrap().phone_code, PhoneCode::default());
+    assert_eq!(settings(r#", "phone_code": "0061""#).unwrap().phone_code, PhoneCode::default());
+    assert!(settings(r#", "phone_code": "Australia""#).is_err());
 }

@@ -1,6 +1,7 @@
 //! A lead: a person who may become a client, and the target of their ticket.
 
 use crate::id::{OwnerId, StageId, WorkflowId};
+use crate::model::phone::{Phone, PhoneCode};
 use crate::private::Private;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,9 +14,17 @@ pub struct Lead {
     pub first_name: Private<String>,
     pub family_name: Private<String>,
     pub email: Private<String>,
-    /// The country code of the telephone number, such as `+61`.
-    pub phone_code: Private<String>,
+    /// The country of a telephone number that does not say its own.
+    pub phone_code: PhoneCode,
+    /// The telephone number as it was typed; see [`Phone`].
     pub phone: Private<String>,
+}
+
+impl Lead {
+    /// The telephone number as it is sent.
+    pub fn normal_phone(&self) -> Phone {
+        Phone::read(self.phone.reveal(), &self.phone_code)
+    }
 }
 
 /// The workflow, stage and owner of a lead's ticket.

@@ -12,6 +12,7 @@ pub mod kinds;
 pub mod lead;
 pub mod message_group;
 pub mod own_changes;
+pub mod phone;
 pub mod resent;
 pub mod stage_age;
 pub mod ticket;
