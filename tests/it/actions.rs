@@ -9,7 +9,7 @@ use automations::model::phone::PhoneCode;
 use automations::private::Private;
 use automations::store::Outcome;
 use automations::{Action, Event};
-use end_to_end::stack::{Organisation, Stack, eventually};
+use end_to_end::stack::{Organisation, OutputKind, Stack, eventually};
 use serde_json::json;
 
 /// Changes a ticket's stage and runs this handler on the event; returns the event.
@@ -100,7 +100,7 @@ fn jane(event: &Event, into: &LeadTarget) -> Vec<Action> {
         ["Jane", "Citizen-of-leads", "jane@example.com", "0491 570 006"]
             .map(|text| Private::new(text.to_owned()));
     let phone_code = PhoneCode::default();
-    let lead = Lead { first_name, family_name, email, phone_code, phone };
+    let lead = Lead { first_name, family_name, email, phone_code, phone, ..Lead::default() };
     vec![Action::create_lead(lead, into, "{contact}, website")]
 }
 
@@ -125,6 +125,55 @@ async fn a_lead_whose_ticket_failed_at_first_has_one_contact() -> Result<()> {
     let done = organisation.done(&event, "tried", 0).await?.context("not done")?;
     ensure!(!automations::json::to_json(&done).contains("Jane"), "the record contains a person's data");
     ensure!(stack.logged("action-worker", "Citizen-of-leads").await?.is_empty(), "a person's name is logged");
+    Ok(())
+}
+
+/// A second lead of the same person, with what a form may say beyond name and address.
+#[tokio::test]
+async fn a_lead_of_a_known_person_has_their_contact_and_all_that_the_form_said() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("lead-reused").await?;
+    organisation.set_secret("lead-key", &json!({ "key": "a key of the test" })).await?;
+    let ticket = known_ticket(&organisation, "Approved").await?;
+    let twice: Decide<()> = |event, ()| {
+        let lead = |email: &str, phone: &str| {
+            let [email, phone, description] =
+                [email, phone, "purpose: canary-of-leads"].map(|text| Private::new(text.to_owned()));
+            let lead = Lead { email, phone, description, value: Some(500_000.into()), ..Lead::default() };
+            let lead = Lead {
+                labels: vec!["Client".to_owned(), "Refinance".to_owned()],
+                reuse_contact: true,
+                ..lead
+            };
+            Action::create_lead(lead, &LeadTarget::first_stage_of("Home loans"), "x")
+        };
+        if event.kind.name() != "ticket.stage_changed" {
+            return vec![];
+        }
+        vec![lead("jane@example.com", "0491 570 006"), lead("jane.citizen@example.com", "+61 491 570 006")]
+    };
+    let event = decide(&organisation, &ticket, twice, ()).await?;
+    let mut made = Vec::new();
+    for position in 0..2 {
+        let Outcome::LeadCreated { contact, ticket } = outcome(&organisation, &event, position).await? else {
+            anyhow::bail!("no lead")
+        };
+        let shown = organisation.ticket(ticket.as_str()).await?;
+        assert_eq!(shown["idLabels"].as_array().map(Vec::len), Some(2), "{shown}");
+        made.push(contact);
+    }
+    assert_eq!(made[0], made[1], "the number is the same");
+    assert_eq!(mutations(&organisation, "contactCreate", 1).await?.len(), 1);
+    for ticket in mutations(&organisation, "ticketCreate", 2).await? {
+        assert_eq!(ticket["description"], "purpose: canary-of-leads");
+        assert_eq!(ticket["onceOff"].as_f64(), Some(500_000.0));
+    }
+    let stored = stack.stored_texts().await?.into_iter().filter(|stored| stored.kind == OutputKind::Item);
+    let found: Vec<_> = stored
+        .filter(|stored| stored.text.contains("491570006") || stored.text.contains("canary-of-leads"))
+        .collect();
+    ensure!(found.is_empty(), "the table has a person's number, or their answers");
     Ok(())
 }
 

@@ -71,6 +71,9 @@ fn lead(event: &Event, into: &LeadTarget) -> Vec<Action> {
         email: text(2),
         phone_code: PhoneCode::default(),
         phone: text(3),
+        description: text(4),
+        source: text(1),
+        ..Lead::default()
     };
     if event.kind.name() == "ticket.stage_changed" {
         vec![Action::create_lead(lead, into, "{contact}")]

@@ -16,7 +16,7 @@ mod progress;
 mod set_value;
 
 use automations::aws::batch::MessageError;
-use automations::aws::secret::Access;
+use automations::aws::secret::{Access, Secrets};
 use automations::clock::{self, Timestamp};
 use automations::failure::Remedy;
 use automations::id::{ActionId, HintId, TicketId};
@@ -40,6 +40,8 @@ pub struct Worker {
     pub client: Client,
     /// Claims and records of actions.
     pub store: Store,
+    /// The organisations' secrets, other than the API token.
+    pub secrets: Secrets,
     /// The other systems that notices go to.
     pub notices: Notices,
 }
@@ -125,8 +127,8 @@ impl Worker {
             }
         }
         let progress = Progress::new(&self.store, planned, claimant);
-        let mut context =
-            Context { session, planned, progress, notices: &self.notices, deadline: claimant.until };
+        let (secrets, notices, deadline) = (&self.secrets, &self.notices, claimant.until);
+        let mut context = Context { session, planned, progress, secrets, notices, deadline };
         let ActionError { error, outcome_unknown } = match perform(&mut context).await {
             Ok(outcome) => return Ok(outcome),
             Err(failed) => failed,

@@ -27,6 +27,7 @@ async fn main() -> Result<(), Error> {
     let secrets = |prefix| Secrets::new(aws::secrets_manager(&aws), prefix);
     let api_token = Kind::of_writer(config.separate_writer);
     let worker = &Worker {
+        secrets: secrets(config.secrets.clone()),
         notices: Notices::new(secrets(config.secrets.clone()))?,
         client: Client::new(secrets(config.secrets).with_api_token(api_token), config.limits)?,
         store: Store::new(aws::dynamodb(&aws), config.table),

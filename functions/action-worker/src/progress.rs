@@ -2,6 +2,7 @@
 //! that are done, and the marks by which the enricher recognises our own changes.
 
 use automations::clock;
+use automations::id::TicketId;
 use automations::model::action::PlannedAction;
 use automations::model::amount::is_same;
 use automations::model::own_changes::{Attribution, ChangeMark};
@@ -44,6 +45,13 @@ impl<'a> Progress<'a> {
     pub(crate) async fn record_step(&self, step: &str, result: &str) -> Result<(), Error> {
         let PlannedAction { id, organisation, .. } = self.planned;
         self.store.record_step(organisation, id, self.claimant, step, result).await
+    }
+
+    /// Records that the action created a ticket, before the action is done: from now on, the ticket is ours.
+    pub(crate) async fn record_created(&self, ticket: &TicketId) -> Result<(), Error> {
+        let PlannedAction { organisation, .. } = self.planned;
+        let attribution = Attribution { chain: self.planned.chain_with_itself(), at: clock::now() };
+        self.store.record_change_marks(organisation, ticket, &[ChangeMark::created()], &attribution).await
     }
 
     /// Records the change that is about to be made to a ticket.

@@ -2,10 +2,11 @@
 //! mean is up to the handler.
 
 use crate::digest::short_sha256;
+use crate::model::ordered_map::OrderedMap;
 use crate::private::Private;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::time::Duration;
 
 /// The maximum size in bytes of a body, as received and as JSON: with its envelope it must fit an event, which may have
@@ -18,7 +19,7 @@ const SAME_ID_FOR: Duration = Duration::from_hours(14 * 24);
 /// A request without an id and with the same body is a duplicate within this time: a second click, or a sender's retry.
 const SAME_BODY_FOR: Duration = Duration::from_mins(10);
 
-/// The fields of a form, or of a JSON object. Any of them may be personal data, so `Debug` does not print them.
+/// The fields of a form, or of a JSON object, in their order. Any of them may be personal data, so `Debug` does not print them.
 ///
 /// ```
 /// use automations::model::inbound::Fields;
@@ -30,7 +31,7 @@ const SAME_BODY_FOR: Duration = Duration::from_mins(10);
 /// ```
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
-pub struct Fields(Map<String, Value>);
+pub struct Fields(OrderedMap);
 
 /// Why a body cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -104,6 +105,11 @@ impl Fields {
     pub fn value(&self, name: &str) -> Option<Private<&Value>> {
         self.0.get(name).map(Private::new)
     }
+
+    /// All of them, for a text that stays private.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.0.iter()
+    }
 }
 
 impl std::fmt::Debug for Fields {
@@ -119,13 +125,13 @@ impl<'a> FromIterator<(&'a str, &'a str)> for Fields {
 }
 
 /// The fields of a form; none if it has none or is not text. A name that was sent several times has a list.
-fn form(body: &[u8]) -> Option<Map<String, Value>> {
-    let mut fields = Map::new();
+fn form(body: &[u8]) -> Option<OrderedMap> {
+    let mut fields = OrderedMap::default();
     std::str::from_utf8(body).ok()?;
     for (name, value) in form_urlencoded::parse(body) {
         let value = Value::from(value);
         match fields.get_mut(name.as_ref()) {
-            None => drop(fields.insert(name.into_owned(), value)),
+            None => fields.insert(name.into_owned(), value),
             Some(Value::Array(values)) => values.push(value),
             Some(first) => *first = Value::Array(vec![first.take(), value]),
         }
@@ -133,9 +139,10 @@ fn form(body: &[u8]) -> Option<Map<String, Value>> {
     (!fields.is_empty()).then_some(fields)
 }
 
-fn object(body: &[u8]) -> Option<Map<String, Value>> {
-    let Ok(Value::Object(fields)) = serde_json::from_slice(body) else { return None };
-    fields.values().all(|value| is_shallow(value, MAX_DEPTH)).then_some(fields)
+fn object(body: &[u8]) -> Option<OrderedMap> {
+    let fields: OrderedMap = serde_json::from_slice(body).ok()?;
+    let is_shallow = fields.iter().all(|(_, value)| is_shallow(value, MAX_DEPTH));
+    is_shallow.then_some(fields)
 }
 
 fn is_shallow(value: &Value, levels: usize) -> bool {

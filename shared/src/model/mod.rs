@@ -2,6 +2,7 @@
 
 pub mod action;
 pub mod amount;
+pub mod answers;
 pub mod check_schedule;
 mod condition;
 pub mod diff;
@@ -11,6 +12,7 @@ pub mod inbound;
 pub mod kinds;
 pub mod lead;
 pub mod message_group;
+mod ordered_map;
 pub mod own_changes;
 pub mod phone;
 pub mod resent;

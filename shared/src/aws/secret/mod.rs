@@ -7,12 +7,14 @@
 //! - `api-token`: `{"endpoint", "token", "expires", "access", "key_version"}`. Rotation writes it, with the `access` of `api-key`.
 //!
 //! If action-worker signs in separately, there are also `writer-key` and `writer-token`, of the same form.
-//! Optional are `inbound-{name}`, `{"token"}`, for each inbound webhook, and `destination-{name}` (see
-//! `notice/mod.rs`).
+//! Optional are `inbound-{name}`, `{"token"}`, for each inbound webhook, `destination-{name}` (see
+//! `notice/mod.rs`), and `lead-key`, `{"key"}` (see [`LeadKey`]).
 
+mod lead_key;
 mod read;
 mod webhook;
 
+pub use lead_key::{LEAD_KEY, LeadKey};
 pub use read::Secrets;
 pub use webhook::{TokenOf, TokenStage, WebhookToken, WebhookTokens};
 

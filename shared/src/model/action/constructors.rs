@@ -46,7 +46,7 @@ impl Action {
     /// Creates a contact and a ticket for it. `{contact}` in `name` is replaced by the contact's name.
     pub fn create_lead(lead: Lead, into: &LeadTarget, name: &str) -> Self {
         Self::CreateLead {
-            lead,
+            lead: Box::new(lead),
             into: into.clone(),
             name: name.to_owned(),
             on_unknown_outcome: OnUnknownOutcome::DeadLetter,

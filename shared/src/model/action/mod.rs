@@ -103,10 +103,11 @@ pub enum Action {
         #[serde(default)]
         on_unknown_outcome: OnUnknownOutcome,
     },
-    /// Creates a contact and a ticket for it: two steps, each recorded, so that a retry does not create a second contact.
+    /// Creates a contact and a ticket for it, and sets the ticket's labels: each step is recorded, so that a retry does not create a
+    /// second contact or ticket.
     CreateLead {
-        /// The person. The data travels in encrypted queues and is in no record of performed actions.
-        lead: Lead,
+        /// The person and what they want. Personal data travels in encrypted queues and is in no record of performed actions.
+        lead: Box<Lead>,
         /// The workflow, stage and owner of the ticket.
         into: LeadTarget,
         /// The ticket's name. `{contact}` is replaced by the contact's name.
@@ -205,8 +206,8 @@ impl Action {
     #[must_use]
     pub fn for_record(&self) -> Self {
         match self {
-            Self::CreateLead { lead: _, into, name, on_unknown_outcome } => Self::CreateLead {
-                lead: Lead::default(),
+            Self::CreateLead { lead, into, name, on_unknown_outcome } => Self::CreateLead {
+                lead: Box::new(lead.for_record()),
                 into: into.clone(),
                 name: name.clone(),
                 on_unknown_outcome: *on_unknown_outcome,

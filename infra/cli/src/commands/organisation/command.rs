@@ -103,6 +103,15 @@ enum Command {
         #[arg(long)]
         remove: bool,
     },
+    /// Let leads reuse the contact that an earlier lead made: store the key by which the same person is recognised
+    #[command(after_help = "Example: automations organisation reuse-contacts north --profile prod")]
+    ReuseContacts {
+        /// The organisation
+        name: OrganisationId,
+        /// Delete the key: every lead makes a contact again, and no earlier lead is recognised any more
+        #[arg(long)]
+        remove: bool,
+    },
     /// Check whether it works: host, credential, days left, last webhook and its token
     #[command(after_help = "Example: automations organisation check --profile prod")]
     Check {
@@ -190,6 +199,7 @@ impl Command {
             | Self::Renew { name }
             | Self::Access { name, .. }
             | Self::Backfill { name, .. }
+            | Self::ReuseContacts { name, .. }
             | Self::Remove { name, .. } => Some(name),
         }
     }
@@ -254,6 +264,18 @@ pub async fn run(arguments: Arguments, account: &Account) -> Result<Exit> {
         Command::Destination { name, destination, .. } => {
             organisations.remove_destination(&name, &destination).await?;
             say("the destination is deleted");
+        }
+        Command::ReuseContacts { name, remove: true } => {
+            organisations.forget_contacts(&name).await?;
+            say("the key is deleted; set reuse_contact to false in the handlers' settings");
+        }
+        Command::ReuseContacts { name, remove: false } => {
+            let is_new = organisations.reuse_contacts(&name).await?;
+            say(if is_new {
+                "the key is stored; handlers may set reuse_contact"
+            } else {
+                "there is a key already"
+            });
         }
         Command::Check { name } => return check(&organisations, name, json).await,
         Command::Key { name, writer } => {
