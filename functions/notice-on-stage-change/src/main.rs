@@ -6,7 +6,7 @@ use automations::{Action, Event, EventKind, handler};
 use std::process::ExitCode;
 
 /// Its settings, from its entry in template.yaml. In `text`, `{id}`, `{workflow}`, `{from}` and `{stage}` are replaced by the
-/// values of the event, and `{ticket}` by the ticket's name, which usually contains a client's name.
+/// values of the event, `{ticket}` by the ticket's name, which usually contains a client's name, and `{ticket_link}` and `{board_link}` by links.
 #[derive(Deserialize)]
 #[serde(crate = "automations::serde", deny_unknown_fields)]
 struct Settings {
@@ -45,6 +45,7 @@ mod tests {
         let notice = |text: &str| [Action::notify(event.ticket().unwrap(), &"team".parse().unwrap(), text)];
         assert_decides(decided(&event, "{id}: {from} to {stage}"), notice("t-1: Application to ticket"));
         assert_decides(decided(&event, "{ticket}, {workflow}"), notice("{ticket}, Home loans"));
+        assert_decides(decided(&event, "{ticket_link} {board_link}"), notice("{ticket_link} {board_link}"));
     }
 
     #[test]

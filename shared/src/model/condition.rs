@@ -51,6 +51,7 @@ impl Action {
             Self::CreateTicket { .. }
             | Self::CreateLead { .. }
             | Self::Notify { .. }
+            | Self::NotifyJson { .. }
             | Self::Mutate { .. } => None,
         }
     }
@@ -74,7 +75,10 @@ impl Action {
             }
             Self::SetValue { ticket, .. } => Some((ticket, Changed::Value)),
             Self::Mutate { ticket, .. } => Some((ticket, Changed::Any)),
-            Self::CreateTicket { .. } | Self::CreateLead { .. } | Self::Notify { .. } => None,
+            Self::CreateTicket { .. }
+            | Self::CreateLead { .. }
+            | Self::Notify { .. }
+            | Self::NotifyJson { .. } => None,
         }
     }
 }

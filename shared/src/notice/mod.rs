@@ -7,10 +7,12 @@
 //! post to it.
 
 mod body;
+mod links;
 mod response;
 mod signature;
 
 pub use body::Format;
+pub use links::{InvalidLinkPattern, LinkPattern, Links};
 
 use crate::aws::secret::{self, Secrets};
 use crate::clock::{self, Timestamp};
@@ -24,6 +26,7 @@ use crate::reason::Reason;
 use reqwest::header;
 use secrecy::SecretString;
 use serde::Deserialize;
+use serde_json::{Map, Value};
 use std::time::Duration;
 
 /// The time limit of a request to a destination.
@@ -35,6 +38,7 @@ const RESERVE: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub struct Notices {
     secrets: Secrets,
+    links: Links,
     http: reqwest::Client,
 }
 
@@ -45,8 +49,24 @@ pub struct Notice<'a> {
     pub planned: &'a PlannedAction,
     /// The destination's name.
     pub destination: &'a DestinationName,
-    /// The text. It holds a client's name if the handler put it there.
-    pub text: Private<String>,
+    /// What it says.
+    pub content: Content,
+}
+
+/// What a notice says.
+#[derive(Debug)]
+pub enum Content {
+    /// A text for people. It holds a client's name if the handler asked for it.
+    Text(Private<String>),
+    /// An event for a program.
+    Event {
+        /// The event's kind.
+        kind: String,
+        /// The chosen fields by their paths. They hold a client's name if the handler asked for it.
+        fields: Private<Map<String, Value>>,
+        /// A link to the ticket, if the event has one.
+        link: Option<String>,
+    },
 }
 
 #[derive(Debug, Deserialize)]
@@ -119,17 +139,22 @@ impl Failure for Error {
 }
 
 impl Notices {
-    /// A sender for the destinations in these secrets.
+    /// A sender for the destinations in these secrets, with these patterns of links.
     ///
     /// # Errors
     /// If TLS cannot be set up; fatal in init.
-    pub fn new(secrets: Secrets) -> Result<Self, reqwest::Error> {
+    pub fn new(secrets: Secrets, links: Links) -> Result<Self, reqwest::Error> {
         let http = http::client()
             .connect_timeout(Duration::from_secs(3))
             .timeout(TIMEOUT)
             .user_agent(concat!("salestrekker-automations/", env!("CARGO_PKG_VERSION")))
             .build()?;
-        Ok(Self { secrets, http })
+        Ok(Self { secrets, links, http })
+    }
+
+    /// The patterns of links into Salestrekker's web app.
+    pub fn links(&self) -> &Links {
+        &self.links
     }
 
     /// Sends a notice before `until`, the invocation's deadline. Sending it again is harmless: its id is the

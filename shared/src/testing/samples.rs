@@ -63,7 +63,8 @@ pub fn action_of_each_kind() -> Vec<Action> {
         Action::set_value(&ticket, 460_000),
         Action::create_ticket(&ticket, "Annual reviews", "Follow-up: {ticket}"),
         Action::create_lead(Lead::default(), &LeadTarget::first_stage_of("Home loans"), "{contact}"),
-        Action::notify(&ticket, &id("team"), "{ticket} has settled"),
+        Action::notify(&ticket, &id("team"), "{ticket} has settled: {ticket_link}"),
+        Action::notify_json(&stage_changed("Approved", "Settled"), &id("crm"), &["to.stage.name"]),
         Action::mutate(&ticket, "mutation { x }", json!({})),
     ]
 }

@@ -2,6 +2,7 @@
 
 use super::{Action, OnUnknownOutcome};
 use crate::id::{DestinationName, OwnerId};
+use crate::model::event::Event;
 use crate::model::lead::{Lead, LeadTarget};
 use crate::model::ticket::Ticket;
 use crate::model::ticket_part::TicketPart;
@@ -27,7 +28,7 @@ impl Action {
     }
 
     /// Sends a message about this ticket. `{ticket}` in `text` is replaced by the ticket's name, which usually contains a
-    /// client's. In a handler's `Settings`, declare the destination as a [`DestinationName`]: a wrong name then fails
+    /// client's, `{ticket_link}` and `{board_link}` by links to it and to its board. In a handler's `Settings`, declare the destination as a [`DestinationName`]: a wrong name then fails
     /// when the function starts, not at the first event.
     ///
     /// ```
@@ -40,7 +41,34 @@ impl Action {
     /// ```
     pub fn notify(ticket: &Ticket, destination: &DestinationName, text: &str) -> Self {
         let (destination, text) = (destination.clone(), text.to_owned());
-        Self::Notify { destination, text, about: Some(ticket.id.clone()) }
+        let (about, workflow) = (Some(ticket.id.clone()), Some(ticket.workflow.id.clone()));
+        Self::Notify { destination, text, about, workflow }
+    }
+
+    /// Sends this event to a program of another system: its kind, a link to its ticket, and these fields, by their paths in the
+    /// event's JSON. A field that the event does not have is null. `ticket.name` is the ticket's name, which usually contains a
+    /// client's. What was posted to an inbound webhook is personal data and is left out.
+    ///
+    /// ```
+    /// use automations::{Action, id::DestinationName, testing::stage_changed};
+    ///
+    /// let crm = DestinationName::parse("crm")?;
+    /// let action = Action::notify_json(&stage_changed("Approved", "Settled"), &crm, &["to.stage.name", "ticket.value"]);
+    /// assert_eq!(action.kind(), "notify_json");
+    /// # Ok::<(), automations::id::InvalidId>(())
+    /// ```
+    pub fn notify_json(event: &Event, destination: &DestinationName, fields: &[impl AsRef<str>]) -> Self {
+        let whole = serde_json::to_value(event).unwrap_or_default();
+        let is_posted = |path: &str| path.split('.').next() == Some("fields");
+        let paths = fields.iter().map(AsRef::as_ref).filter(|path| !is_posted(path));
+        let ticket = event.ticket();
+        Self::NotifyJson {
+            destination: destination.clone(),
+            event: event.kind.name().to_owned(),
+            fields: paths.map(|path| (path.to_owned(), at(&whole, path))).collect(),
+            about: ticket.map(|ticket| ticket.id.clone()),
+            workflow: ticket.map(|ticket| ticket.workflow.id.clone()),
+        }
     }
 
     /// Creates a contact and a ticket for it. `{contact}` in `name` is replaced by the contact's name.
@@ -123,5 +151,40 @@ impl Action {
             *on_unknown_outcome = OnUnknownOutcome::Retry;
         }
         self
+    }
+}
+
+/// The value at this path, of names with full stops between them; null if there is none.
+fn at(whole: &Value, path: &str) -> Value {
+    path.split('.').try_fold(whole, |value, name| value.get(name)).cloned().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+    use serde_json::json;
+
+    #[test]
+    fn chosen_fields_are_found_by_their_paths_and_a_form_is_never_among_them() {
+        let destination = DestinationName::parse("crm").unwrap();
+        let chosen = |event: &Event, paths: &[&str]| match Action::notify_json(event, &destination, paths) {
+            Action::NotifyJson { fields, .. } => Value::Object(fields),
+            other => panic!("{other:?}"),
+        };
+        let event = testing::stage_changed("Approved", "Settled");
+        let paths = ["from.stage.name", "ticket.labels", "ticket.name", "ticket.id.x", "organisation", ""];
+        let expected = json!({
+            "from.stage.name": "Approved",
+            "ticket.labels": [{ "id": "label-1", "name": "Refinance" }],
+            "ticket.name": null,
+            "ticket.id.x": null,
+            "organisation": "north",
+            "": null,
+        });
+        assert_eq!(chosen(&event, &paths), expected);
+        let posted = testing::posted("survey", &[("email", "jane@example.com")]);
+        let expected = json!({ "type": "inbound.survey" });
+        assert_eq!(chosen(&posted, &["fields", "fields.email", "type"]), expected);
     }
 }

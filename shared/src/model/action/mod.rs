@@ -5,12 +5,12 @@ mod planned;
 
 pub use planned::PlannedAction;
 
-use crate::id::{DestinationName, OwnerId, TicketId};
+use crate::id::{DestinationName, OwnerId, TicketId, WorkflowId};
 use crate::model::lead::{Lead, LeadTarget};
 use crate::model::ticket_part::TicketPart;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Number, Value};
+use serde_json::{Map, Number, Value};
 use strum::{IntoStaticStr, VariantNames};
 
 /// One action at Salestrekker, or a notice to another system. Workflows, stages and labels are given by the names that
@@ -121,10 +121,28 @@ pub enum Action {
         /// The destination, by the name of its secret.
         destination: DestinationName,
         /// The text. `{ticket}` is replaced by the ticket's name, which usually contains a client's name; without
-        /// `{ticket}` the message contains no personal data.
+        /// `{ticket}` the message contains no personal data. `{ticket_link}` and `{board_link}` are replaced by links.
         text: String,
         /// The ticket that the message is about.
         about: Option<TicketId>,
+        /// The workflow that it was in when this was decided, for links.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        workflow: Option<WorkflowId>,
+    },
+    /// Sends an event, with some of its fields and a link to its ticket, to a program of another system: signed JSON.
+    NotifyJson {
+        /// The destination, by the name of its secret.
+        destination: DestinationName,
+        /// The event's kind.
+        event: String,
+        /// The chosen fields, by their paths in the event's JSON. `ticket.name` is filled in when it is sent: it usually contains a
+        /// client's name.
+        fields: Map<String, Value>,
+        /// The ticket that the event is about.
+        about: Option<TicketId>,
+        /// The workflow that it was in, for the link.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        workflow: Option<WorkflowId>,
     },
     /// Sends a mutation of the handler's own, for which there is no other action.
     Mutate {
@@ -163,7 +181,8 @@ impl Action {
             | Self::MoveStage { .. }
             | Self::MoveWorkflow { .. }
             | Self::SetValue { .. }
-            | Self::Notify { .. } => OnUnknownOutcome::Retry,
+            | Self::Notify { .. }
+            | Self::NotifyJson { .. } => OnUnknownOutcome::Retry,
             Self::CreateTicket { on_unknown_outcome, .. }
             | Self::CreateLead { on_unknown_outcome, .. }
             | Self::Mutate { on_unknown_outcome, .. } => *on_unknown_outcome,
@@ -182,7 +201,7 @@ impl Action {
             | Self::CreateTicket { .. }
             | Self::CreateLead { .. }
             | Self::Mutate { .. } => true,
-            Self::Notify { .. } => false,
+            Self::Notify { .. } | Self::NotifyJson { .. } => false,
         }
     }
 
@@ -197,7 +216,7 @@ impl Action {
             | Self::SetValue { ticket, .. }
             | Self::Mutate { ticket, .. } => Some(ticket),
             Self::CreateTicket { beside, .. } => Some(beside),
-            Self::Notify { about, .. } => about.as_ref(),
+            Self::Notify { about, .. } | Self::NotifyJson { about, .. } => about.as_ref(),
             Self::CreateLead { .. } => None,
         }
     }
@@ -220,6 +239,7 @@ impl Action {
             | Self::SetValue { .. }
             | Self::CreateTicket { .. }
             | Self::Notify { .. }
+            | Self::NotifyJson { .. }
             | Self::Mutate { .. } => self.clone(),
         }
     }
@@ -227,8 +247,11 @@ impl Action {
     /// The same action as JSON for a log line: without personal data, and without an amount.
     pub fn for_log(&self) -> String {
         let mut action = serde_json::to_value(self.for_record()).unwrap_or_default();
-        if let (Self::SetValue { .. }, Some(fields)) = (self, action.as_object_mut()) {
-            fields.retain(|name, _| name != "value" && name != "seen");
+        if let (Self::SetValue { .. } | Self::NotifyJson { .. }, Some(own)) = (self, action.as_object_mut()) {
+            own.retain(|name, _| name != "value" && name != "seen");
+            if let Some(Value::Object(fields)) = own.get_mut("fields") {
+                fields.values_mut().for_each(|value| *value = "…".into());
+            }
         }
         action.to_string()
     }
@@ -269,6 +292,9 @@ mod tests {
         let action = Action::set_value(&testing::a_ticket().worth(450_000).ticket(), 460_000);
         assert_eq!(action.for_log(), r#"{"do":"set_value","ticket":"ticket-1"}"#);
         assert!(crate::json::to_json(&action.for_record()).contains("460000"), "the record has it");
+        let event = testing::stage_changed("Approved", "Settled");
+        let action = Action::notify_json(&event, &"crm".parse().unwrap(), &["ticket.value"]);
+        assert!(action.for_log().contains(r#""fields":{"ticket.value":"…"}"#), "{}", action.for_log());
         let other = Action::move_stage(&testing::ticket(), "Settled");
         assert!(other.for_log().contains("seen"), "{}", other.for_log());
     }

@@ -51,7 +51,7 @@ impl PlannedAction {
     pub fn message_group(&self) -> MessageGroup {
         let Self { organisation, event, action, .. } = self;
         match (action, action.ticket()) {
-            (Action::Notify { destination, .. }, _) => {
+            (Action::Notify { destination, .. } | Action::NotifyJson { destination, .. }, _) => {
                 MessageGroup::of_destination(organisation, destination)
             }
             (_, Some(ticket)) => MessageGroup::of_ticket(organisation, ticket),
@@ -95,6 +95,8 @@ mod tests {
         let team = DestinationName::parse("team").unwrap();
         let notice = group(Action::notify(&ticket, &team, "x"));
         assert_eq!(notice.as_str(), "north/destination/team");
+        let event = testing::stage_changed("a", "b");
+        assert_eq!(group(Action::notify_json(&event, &team, &["type"])), notice);
         assert!(group(lead).as_str().starts_with("north/event/"));
     }
 }
