@@ -76,7 +76,7 @@ async fn digests(context: &Context<'_>, lead: &Lead) -> Result<Vec<String>, Acti
     Ok(lead.identities().iter().filter_map(|identity| key.digest(identity)).collect())
 }
 
-/// The contact of an earlier lead, if Salestrekker still has it. A credential that may not read cannot tell.
+/// The contact of an earlier lead, if Salestrekker still has it. A credential that may not read cannot check it.
 async fn earlier_contact(
     context: &Context<'_>,
     digests: &[String],

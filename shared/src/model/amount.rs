@@ -13,7 +13,7 @@ pub(crate) fn in_one_form(amount: &Number) -> Number {
     whole.map_or_else(|| amount.clone(), Number::from)
 }
 
-/// The amount that somebody typed, such as `$500,000`; none if it is not one.
+/// The amount that a person typed, such as `$500,000`; none if it is not one.
 ///
 /// ```
 /// use automations::model::amount::typed;

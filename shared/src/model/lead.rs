@@ -65,7 +65,8 @@ impl Lead {
         Phone::read(self.phone.reveal(), &self.phone_code)
     }
 
-    /// What identifies the person: the e-mail address first, then the telephone number. What is neither identifies nobody.
+    /// What identifies the person: the e-mail address first, then the telephone number. None for what is
+    /// neither.
     pub fn identities(&self) -> Vec<Identity> {
         let email = self.email.reveal().trim().to_lowercase();
         let is_address =

@@ -90,7 +90,7 @@ impl From<PhoneCode> for String {
 }
 
 impl Phone {
-    /// The number that somebody typed. `code` is the country of one that does not say its own by `+` or `00`. What is not a
+    /// The number that a person typed. `code` is the country of one that does not say its own by `+` or `00`. What is not a
     /// telephone number stays as it was typed, and has no code.
     pub fn read(typed: &str, code: &PhoneCode) -> Self {
         let typed = typed.trim();
