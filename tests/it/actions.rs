@@ -5,10 +5,11 @@ use anyhow::{Context as _, Result, ensure};
 use automations::handler::Decide;
 use automations::id::OwnerId;
 use automations::model::lead::{Lead, LeadTarget};
+use automations::model::phone::PhoneCode;
 use automations::private::Private;
 use automations::store::Outcome;
 use automations::{Action, Event};
-use end_to_end::stack::{Organisation, Stack, eventually};
+use end_to_end::stack::{Organisation, OutputKind, Stack, eventually};
 use serde_json::json;
 
 /// Changes a ticket's stage and runs this handler on the event; returns the event.
@@ -61,14 +62,45 @@ async fn an_owner_is_set_and_a_label_removed_and_what_is_so_already_is_left() ->
     Ok(())
 }
 
+#[tokio::test]
+async fn a_ticket_moves_to_a_stage_of_another_workflow_and_gets_another_value() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("workflow-and-value").await?;
+    let ticket = known_ticket(&organisation, "Approved").await?;
+    let twice: Decide<()> = |event, ()| {
+        let Some(ticket) = event.ticket() else { return vec![] };
+        let both =
+            || [Action::move_workflow(ticket, "Annual reviews", "Due"), Action::set_value(ticket, 460_000)];
+        [both(), both()].concat()
+    };
+    let event = decide(&organisation, &ticket, twice, ()).await?;
+    let mut outcomes = Vec::new();
+    for position in 0..4 {
+        outcomes.push(outcome(&organisation, &event, position).await?);
+    }
+    assert_eq!(outcomes, [Outcome::Changed, Outcome::Changed, Outcome::NoOp, Outcome::NoOp]);
+    let updates = mutations(&organisation, "ticketUpdate", 2).await?;
+    assert_ne!(updates[0]["idWorkflow"], json!(event.ticket().context("no ticket")?.workflow.id));
+    assert_eq!(updates[1]["onceOff"].as_f64(), Some(460_000.0));
+    organisation.webhook("ticket-updated", &ticket).await?;
+    let ours = events(&organisation, &ticket, 5).await?;
+    for event in ours.iter().skip(2) {
+        ensure!(!event.chain().is_empty(), "{} is not recognised as ours", event.kind.name());
+    }
+    ensure!(stack.logged("action-worker", "460000").await?.is_empty(), "an amount is logged");
+    Ok(())
+}
+
 fn jane(event: &Event, into: &LeadTarget) -> Vec<Action> {
     if event.kind.name() != "ticket.stage_changed" {
         return vec![];
     }
-    let [first_name, family_name, email, phone_code, phone] =
-        ["Jane", "Citizen-of-leads", "jane@example.com", "+61", "491 570 006"]
+    let [first_name, family_name, email, phone] =
+        ["Jane", "Citizen-of-leads", "jane@example.com", "0491 570 006"]
             .map(|text| Private::new(text.to_owned()));
-    let lead = Lead { first_name, family_name, email, phone_code, phone };
+    let phone_code = PhoneCode::default();
+    let lead = Lead { first_name, family_name, email, phone_code, phone, ..Lead::default() };
     vec![Action::create_lead(lead, into, "{contact}, website")]
 }
 
@@ -87,10 +119,61 @@ async fn a_lead_whose_ticket_failed_at_first_has_one_contact() -> Result<()> {
     let tickets = mutations(&organisation, "ticketCreate", 1).await?;
     assert_eq!(tickets[0]["idClients"], json!([contact]));
     assert_eq!(tickets[0]["name"], "Jane Citizen-of-leads, website");
-    assert_eq!(mutations(&organisation, "contactCreate", 1).await?.len(), 1);
+    let contacts = mutations(&organisation, "contactCreate", 1).await?;
+    assert_eq!(contacts.len(), 1);
+    assert_eq!((&contacts[0]["primaryCode"], &contacts[0]["primary"]), (&json!("61"), &json!("491570006")));
     let done = organisation.done(&event, "tried", 0).await?.context("not done")?;
     ensure!(!automations::json::to_json(&done).contains("Jane"), "the record contains a person's data");
     ensure!(stack.logged("action-worker", "Citizen-of-leads").await?.is_empty(), "a person's name is logged");
+    Ok(())
+}
+
+/// A second lead of the same person, with what a form may say beyond name and address.
+#[tokio::test]
+async fn a_lead_of_a_known_person_has_their_contact_and_all_that_the_form_said() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("lead-reused").await?;
+    organisation.set_secret("lead-key", &json!({ "key": "a key of the test" })).await?;
+    let ticket = known_ticket(&organisation, "Approved").await?;
+    let twice: Decide<()> = |event, ()| {
+        let lead = |email: &str, phone: &str| {
+            let [email, phone, description] =
+                [email, phone, "purpose: canary-of-leads"].map(|text| Private::new(text.to_owned()));
+            let lead = Lead { email, phone, description, value: Some(500_000.into()), ..Lead::default() };
+            let lead = Lead {
+                labels: vec!["Client".to_owned(), "Refinance".to_owned()],
+                reuse_contact: true,
+                ..lead
+            };
+            Action::create_lead(lead, &LeadTarget::first_stage_of("Home loans"), "x")
+        };
+        if event.kind.name() != "ticket.stage_changed" {
+            return vec![];
+        }
+        vec![lead("jane@example.com", "0491 570 006"), lead("jane.citizen@example.com", "+61 491 570 006")]
+    };
+    let event = decide(&organisation, &ticket, twice, ()).await?;
+    let mut made = Vec::new();
+    for position in 0..2 {
+        let Outcome::LeadCreated { contact, ticket } = outcome(&organisation, &event, position).await? else {
+            anyhow::bail!("no lead")
+        };
+        let shown = organisation.ticket(ticket.as_str()).await?;
+        assert_eq!(shown["idLabels"].as_array().map(Vec::len), Some(2), "{shown}");
+        made.push(contact);
+    }
+    assert_eq!(made[0], made[1], "the number is the same");
+    assert_eq!(mutations(&organisation, "contactCreate", 1).await?.len(), 1);
+    for ticket in mutations(&organisation, "ticketCreate", 2).await? {
+        assert_eq!(ticket["description"], "purpose: canary-of-leads");
+        assert_eq!(ticket["onceOff"].as_f64(), Some(500_000.0));
+    }
+    let stored = stack.stored_texts().await?.into_iter().filter(|stored| stored.kind == OutputKind::Item);
+    let found: Vec<_> = stored
+        .filter(|stored| stored.text.contains("491570006") || stored.text.contains("canary-of-leads"))
+        .collect();
+    ensure!(found.is_empty(), "the table has a person's number, or their answers");
     Ok(())
 }
 

@@ -2,7 +2,8 @@
 
 use crate::support::{alone, dead_letters, known_ticket, mutations, rest};
 use anyhow::{Result, ensure};
-use automations::id::OrganisationId;
+use automations::clock;
+use automations::id::{ContactId, OrganisationId};
 use automations_cli::{Eraser, Subject};
 use end_to_end::stack::{Organisation, OutputKind, Stack};
 use serde_json::json;
@@ -28,6 +29,25 @@ async fn found_in(stack: &Stack, id: &str) -> Result<Vec<OutputKind>> {
     let texts = stack.stored_texts().await?.into_iter();
     let stored = texts.filter(|stored| kinds.contains(&stored.kind));
     Ok(stored.filter(|stored| stored.text.contains(id)).map(|stored| stored.kind).collect())
+}
+
+#[tokio::test]
+async fn the_digests_of_a_contacts_leads_are_erased_and_those_of_others_stay() -> Result<()> {
+    let _turn = alone().await;
+    let stack = Stack::found().await?;
+    let north = OrganisationId::parse("erased-leads")?;
+    let [jane, john] = ["contact-of-jane", "contact-of-john"].map(ContactId::parse);
+    let (jane, john, now) = (jane?, john?, clock::now());
+    let digests = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    stack.store().record_lead_contact(&north, &digests(&["email-1", "phone-1"]), &jane, now).await?;
+    stack.store().record_lead_contact(&north, &digests(&["email-2"]), &john, now).await?;
+    let eraser = eraser(&stack)?;
+    let found = eraser.find(&north, &Subject::Contact(jane.to_string())).await?;
+    assert_eq!((found.items, found.tickets.len()), (2, 0));
+    eraser.erase(&found).await?;
+    assert_eq!(stack.store().lead_contact(&north, &digests(&["email-1", "phone-1"]), now).await?, None);
+    assert_eq!(stack.store().lead_contact(&north, &digests(&["email-2"]), now).await?, Some(john));
+    Ok(())
 }
 
 #[tokio::test]

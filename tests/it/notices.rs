@@ -33,6 +33,53 @@ fn notify(event: &Event, team: &DestinationName) -> Vec<Action> {
     vec![Action::notify(ticket, team, "{ticket} is settled")]
 }
 
+fn notify_with_links(event: &Event, team: &DestinationName) -> Vec<Action> {
+    let Some(ticket) = event.entered_stage("Settled") else { return vec![] };
+    let fields = ["to.stage.name", "ticket.value", "ticket.name"];
+    vec![
+        Action::notify(ticket, team, "{ticket_link} {board_link}"),
+        Action::notify_json(event, team, &fields),
+    ]
+}
+
+#[tokio::test]
+async fn a_text_and_an_event_have_links_to_the_ticket() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("notices-links").await?;
+    let (url, received) = receiver().await?;
+    organisation.set_secret("destination-team", &json!({ "url": url, "secrets": ["whsec_AAAA"] })).await?;
+    let hosted = organisation.host("notifies", notify_with_links, DestinationName::parse("team")?).await?;
+    let ticket = known_ticket(&organisation, "Approved").await?;
+    organisation.change(&ticket, json!({ "stage": "Settled", "name": "Citizen-of-links" })).await?;
+    organisation.webhook("ticket-updated", &ticket).await?;
+    let event = events(&organisation, &ticket, 3)
+        .await?
+        .into_iter()
+        .find(|event| event.entered_stage("Settled").is_some());
+    let event = event.context("no event")?;
+    published(&organisation, &ticket).await?;
+    while hosted.work().await? > 0 {}
+    // The first request is rejected and sent again.
+    let requests = eventually("the notices", SOON, async || {
+        let received = received.lock().unwrap_or_else(PoisonError::into_inner);
+        ensure!(received.len() >= 3, "so far {}", received.len());
+        Ok(received.clone())
+    })
+    .await?;
+    let workflow = &event.ticket().context("no ticket")?.workflow.id;
+    let (text, json) = (&requests[1].1["data"]["text"], &requests[2].1);
+    let text = text.as_str().context("no text")?;
+    ensure!(text.contains(&format!("/deal/{workflow}/{ticket} https://")), "{text}");
+    ensure!(text.ends_with(&format!("/board/{workflow}")), "{text}");
+    assert_eq!(json["type"], "ticket.stage_changed");
+    assert_eq!(json["data"]["fields"]["to.stage.name"], "Settled");
+    assert_eq!(json["data"]["fields"]["ticket.name"], "Citizen-of-links");
+    ensure!(json["data"]["link"].as_str().is_some_and(|link| text.starts_with(link)), "{json}");
+    ensure!(stack.logged("action-worker", "Citizen-of-links").await?.is_empty(), "a name is logged");
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_notice_is_signed_and_keeps_its_id_when_it_is_sent_again() -> Result<()> {
     let _turn = among_others().await;

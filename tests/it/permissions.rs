@@ -86,6 +86,7 @@ fn table() -> BTreeMap<&'static str, BTreeSet<String>> {
                     format!("sqs:SendMessage {}", queue("actions-dead-letters.fifo")),
                     secret("GetSecretValue", "writer-token-?????? or api-token-??????"),
                     secret("GetSecretValue", "destination-*"),
+                    secret("GetSecretValue", "lead-key-??????"),
                 ])
                 .collect(),
         ),

@@ -6,6 +6,7 @@ use crate::metrics::check;
 use crate::support::{among_others, events, known_ticket, mutations, rest};
 use anyhow::{Result, ensure};
 use automations::model::lead::{Lead, LeadTarget};
+use automations::model::phone::PhoneCode;
 use automations::private::Private;
 use automations::{Action, Event};
 use end_to_end::stack::{Organisation, OutputKind, Stack};
@@ -13,8 +14,15 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 /// Invented words that occur nowhere else in the project.
-const CANARIES: [&str; 5] =
-    ["Zebulonica", "Quagglethwaite", "canary.of.privacy@example.net", "491 570 159", "Rua Inventada"];
+const CANARIES: [&str; 6] = [
+    "Zebulonica",
+    "Quagglethwaite",
+    "canary.of.privacy@example.net",
+    "491 570 159",
+    "Rua Inventada",
+    // The number as it is sent.
+    "491570159",
+];
 /// An amount: allowed in snapshots and events, because handlers may use it, but not in logs and attributes.
 const AMOUNT: f64 = 7_654_321.25;
 
@@ -61,8 +69,11 @@ fn lead(event: &Event, into: &LeadTarget) -> Vec<Action> {
         first_name: text(0),
         family_name: text(1),
         email: text(2),
-        phone_code: Private::new("+61".to_owned()),
+        phone_code: PhoneCode::default(),
         phone: text(3),
+        description: text(4),
+        source: text(1),
+        ..Lead::default()
     };
     if event.kind.name() == "ticket.stage_changed" {
         vec![Action::create_lead(lead, into, "{contact}")]

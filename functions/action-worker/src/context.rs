@@ -1,6 +1,7 @@
 //! What performing one action needs.
 
 use crate::progress::Progress;
+use automations::aws::secret::Secrets;
 use automations::clock::Timestamp;
 use automations::model::action::PlannedAction;
 use automations::notice::Notices;
@@ -14,6 +15,8 @@ pub(crate) struct Context<'a> {
     pub(crate) planned: &'a PlannedAction,
     /// What is recorded before and between its requests.
     pub(crate) progress: Progress<'a>,
+    /// The organisations' other secrets.
+    pub(crate) secrets: &'a Secrets,
     /// The other systems that notices go to.
     pub(crate) notices: &'a Notices,
     /// When the invocation ends.

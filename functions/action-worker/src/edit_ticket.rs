@@ -2,7 +2,7 @@
 
 use crate::context::Context;
 use crate::error::ActionError;
-use automations::id::{LabelId, OwnerId, TicketId};
+use automations::id::{LabelId, OwnerId, StageId, TicketId, WorkflowId};
 use automations::model::own_changes::ChangeMark;
 use automations::model::ticket_part::TicketPart;
 use automations::salestrekker::{Error, FullTicket};
@@ -90,6 +90,26 @@ pub(crate) async fn move_stage(
     .await
 }
 
+/// Moves it to the stage of this name in the workflow of this name.
+pub(crate) async fn move_workflow(
+    context: &mut Context<'_>,
+    id: &TicketId,
+    (workflow, stage): (&str, &str),
+    seen: Option<&TicketPart>,
+) -> Result<Outcome, ActionError> {
+    let workflow = context.session.workflow_named(workflow).await?.id.clone();
+    let stage = context.session.stage_named(&workflow, stage).await?.id;
+    let part = |ticket: &FullTicket| (ticket.id_stage.as_ref().map(ChangeMark::stage), stage_of(ticket));
+    edit(&mut Remote { context, id }, seen, part, async |ticket| Ok(put_into(ticket, &workflow, &stage)))
+        .await
+}
+
+/// Puts a ticket into a stage of a workflow; returns whether it was elsewhere.
+fn put_into(ticket: &mut FullTicket, workflow: &WorkflowId, stage: &StageId) -> bool {
+    let before = (ticket.id_workflow.replace(workflow.clone()), ticket.id_stage.replace(stage.clone()));
+    before != (Some(workflow.clone()), Some(stage.clone()))
+}
+
 fn has(ticket: &FullTicket, label: &LabelId) -> bool {
     ticket.id_labels.as_ref().is_some_and(|labels| labels.contains(label))
 }
@@ -109,10 +129,10 @@ fn is_in_another_workflow(ticket: &FullTicket, seen: Option<&TicketPart>) -> boo
 }
 
 /// A part of a ticket, and the mark that an action of ours would have left by making it so.
-type Part = (Option<ChangeMark>, TicketPart);
+pub(crate) type Part = (Option<ChangeMark>, TicketPart);
 
 /// One ticket, where it is read and written.
-trait Ticket {
+pub(crate) trait Ticket {
     async fn read(&self) -> Result<FullTicket, ActionError>;
     async fn write(&mut self, before: &FullTicket, after: FullTicket) -> Result<(), ActionError>;
     /// Whether an action of ours that comes before this one made this change after the decision saw the ticket.
@@ -120,9 +140,9 @@ trait Ticket {
 }
 
 /// A ticket at Salestrekker.
-struct Remote<'a, 'b> {
-    context: &'a mut Context<'b>,
-    id: &'a TicketId,
+pub(crate) struct Remote<'a, 'b> {
+    pub(crate) context: &'a mut Context<'b>,
+    pub(crate) id: &'a TicketId,
 }
 
 impl Ticket for Remote<'_, '_> {
@@ -145,7 +165,7 @@ impl Ticket for Remote<'_, '_> {
 /// saves at the same time undoes ours, and the API may drop a field without an error. `change` returns whether it changed
 /// anything. A ticket whose `part` is not as wanted, and not as the decision saw it either, was changed since, and that is not
 /// undone; unless an earlier action of ours did it, which this one is to follow.
-async fn edit(
+pub(crate) async fn edit(
     at: &mut impl Ticket,
     seen: Option<&TicketPart>,
     part: impl Fn(&FullTicket) -> Part,
@@ -182,7 +202,6 @@ async fn edit(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use automations::id::StageId;
 
     /// What becomes of a write, or happens after it.
     #[derive(Debug, Clone, Copy, PartialEq)]
@@ -330,5 +349,18 @@ mod tests {
         assert!(is_in_another_workflow(&ticket("w-2", "old"), Some(&seen)));
         assert!(!is_in_another_workflow(&ticket("w", "other"), Some(&seen)));
         assert!(!is_in_another_workflow(&ticket("w-2", "old"), None));
+    }
+
+    #[test]
+    fn a_ticket_is_in_another_workflow_with_its_stage_and_both_must_be_as_wanted() {
+        let [w, w2] = ["w", "w-2"].map(|id| WorkflowId::parse(id).unwrap());
+        let [old, new] = ["old", "new"].map(|id| StageId::parse(id).unwrap());
+        for (workflow, stage, is_change) in
+            [(&w, &old, false), (&w2, &new, true), (&w, &new, true), (&w2, &old, true)]
+        {
+            let mut moved = ticket("w", "old");
+            assert_eq!(put_into(&mut moved, workflow, stage), is_change, "{workflow} {stage}");
+            assert_eq!(moved, ticket(workflow.as_str(), stage.as_str()));
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Why an action was not performed, or perhaps not.
 
 use automations::aws::batch::MessageError;
+use automations::aws::secret;
 use automations::failure::Remedy;
 use automations::notice;
 use automations::salestrekker::Error;
@@ -34,6 +35,12 @@ impl From<Error> for ActionError {
 
 impl From<notice::Error> for ActionError {
     fn from(error: notice::Error) -> Self {
+        Self { error: error.into(), outcome_unknown: false }
+    }
+}
+
+impl From<secret::Error> for ActionError {
+    fn from(error: secret::Error) -> Self {
         Self { error: error.into(), outcome_unknown: false }
     }
 }

@@ -13,13 +13,13 @@ mod lead;
 mod notify;
 mod perform;
 mod progress;
+mod set_value;
 
 use automations::aws::batch::MessageError;
-use automations::aws::secret::{Access, Rehearsal};
+use automations::aws::secret::{Access, Rehearsal, Secrets};
 use automations::clock::{self, Timestamp};
 use automations::failure::Remedy;
 use automations::id::{ActionId, HintId, TicketId};
-use automations::json::to_json;
 use automations::model::action::{OnUnknownOutcome, PlannedAction};
 use automations::notice::Notices;
 use automations::reason::Reason;
@@ -40,6 +40,8 @@ pub struct Worker {
     pub client: Client,
     /// Claims and records of actions.
     pub store: Store,
+    /// The organisations' secrets, other than the API token.
+    pub secrets: Secrets,
     /// The other systems that notices go to.
     pub notices: Notices,
 }
@@ -133,8 +135,8 @@ impl Worker {
             }
         }
         let progress = Progress::new(&self.store, planned, claimant);
-        let mut context =
-            Context { session, planned, progress, notices: &self.notices, deadline: claimant.until };
+        let (secrets, notices, deadline) = (&self.secrets, &self.notices, claimant.until);
+        let mut context = Context { session, planned, progress, secrets, notices, deadline };
         let ActionError { error, outcome_unknown } = match perform(&mut context).await {
             Ok(outcome) => return Ok(outcome),
             Err(failed) => failed,
@@ -192,7 +194,7 @@ fn report(planned: &PlannedAction, outcome: Option<&Outcome>, metrics: &Metrics)
     let (text, parts) = match outcome {
         Some(Outcome::Superseded { expected, found }) => (
             "the action was not performed: what it changes was changed since its decision",
-            Some((to_json(expected), to_json(found))),
+            Some((expected.for_log(), found.for_log())),
         ),
         _ => ("the action was performed", None),
     };

@@ -7,7 +7,7 @@ use automations::aws_lambda_events::event::sqs::SqsEvent;
 use automations::clock::Timestamp;
 use automations::config::Reader;
 use automations::lambda_runtime::{self, Error, LambdaEvent, service_fn};
-use automations::notice::Notices;
+use automations::notice::{Links, Notices};
 use automations::salestrekker::{Client, Limits};
 use automations::store::Store;
 use automations::{aws, init};
@@ -19,6 +19,7 @@ struct Config {
     secrets: String,
     separate_writer: bool,
     limits: Limits,
+    links: Links,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -27,7 +28,8 @@ async fn main() -> Result<(), Error> {
     let secrets = |prefix| Secrets::new(aws::secrets_manager(&aws), prefix);
     let api_token = Kind::of_writer(config.separate_writer);
     let worker = &Worker {
-        notices: Notices::new(secrets(config.secrets.clone()))?,
+        secrets: secrets(config.secrets.clone()),
+        notices: Notices::new(secrets(config.secrets.clone()), config.links)?,
         client: Client::new(secrets(config.secrets).with_api_token(api_token), config.limits)?,
         store: Store::new(aws::dynamodb(&aws), config.table),
     };
@@ -52,6 +54,8 @@ fn read(env: &mut Reader) -> Option<Config> {
     let secrets = env.required("SECRETS_PREFIX");
     let separate_writer = env.or("SEPARATE_WRITER", false);
     let limits = env.json("API_LIMITS");
+    let ticket_link = env.required("TICKET_LINK");
+    let board_link = env.required("BOARD_LINK");
     Some(Config {
         actions: actions?,
         dead_letters: dead_letters?,
@@ -59,5 +63,6 @@ fn read(env: &mut Reader) -> Option<Config> {
         secrets: secrets?,
         separate_writer,
         limits: limits?,
+        links: Links { ticket: ticket_link?, board: board_link? },
     })
 }

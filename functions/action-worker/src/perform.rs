@@ -2,10 +2,11 @@
 
 use crate::context::Context;
 use crate::create_ticket::create_ticket;
-use crate::edit_ticket::{add_label, move_stage, remove_label, set_owner};
+use crate::edit_ticket::{add_label, move_stage, move_workflow, remove_label, set_owner};
 use crate::error::ActionError;
 use crate::lead::create_lead;
-use crate::notify::notify;
+use crate::notify::{About, notify, notify_json};
+use crate::set_value::set_value;
 use automations::model::action::{Action, OnUnknownOutcome};
 use automations::store::Outcome;
 
@@ -18,14 +19,23 @@ pub(crate) async fn perform(context: &mut Context<'_>) -> Result<Outcome, Action
         }
         Action::SetOwner { ticket, owner, seen } => set_owner(context, ticket, owner, seen.as_ref()).await,
         Action::MoveStage { ticket, stage, seen } => move_stage(context, ticket, stage, seen.as_ref()).await,
+        Action::MoveWorkflow { ticket, workflow, stage, seen } => {
+            move_workflow(context, ticket, (workflow, stage), seen.as_ref()).await
+        }
+        Action::SetValue { ticket, value, seen } => set_value(context, ticket, value, seen.as_ref()).await,
         Action::CreateTicket { beside, workflow, stage, name, on_unknown_outcome: _ } => {
             create_ticket(context, beside, (workflow, stage.as_deref()), name).await
         }
         Action::CreateLead { lead, into, name, on_unknown_outcome: _ } => {
             create_lead(context, lead, into, name).await
         }
-        Action::Notify { destination, text, about } => {
-            notify(context, destination, text, about.as_ref()).await
+        Action::Notify { destination, text, about, workflow } => {
+            let about = about.as_ref().map(|ticket| About { ticket, workflow: workflow.as_ref() });
+            notify(context, destination, text, about).await
+        }
+        Action::NotifyJson { destination, event, fields, about, workflow } => {
+            let about = about.as_ref().map(|ticket| About { ticket, workflow: workflow.as_ref() });
+            notify_json(context, destination, (event, fields), about).await
         }
         Action::Mutate { ticket: _, document, variables, on_unknown_outcome } => {
             context.progress.record_send_started().await?;

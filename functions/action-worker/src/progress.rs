@@ -2,7 +2,9 @@
 //! that are done, and the marks by which the enricher recognises our own changes.
 
 use automations::clock;
+use automations::id::TicketId;
 use automations::model::action::PlannedAction;
+use automations::model::amount::is_same;
 use automations::model::own_changes::{Attribution, ChangeMark};
 use automations::salestrekker::FullTicket;
 use automations::store::{Claimant, Error, Store};
@@ -43,6 +45,13 @@ impl<'a> Progress<'a> {
     pub(crate) async fn record_step(&self, step: &str, result: &str) -> Result<(), Error> {
         let PlannedAction { id, organisation, .. } = self.planned;
         self.store.record_step(organisation, id, self.claimant, step, result).await
+    }
+
+    /// Records that the action created a ticket, before the action is done: from now on, the ticket is ours.
+    pub(crate) async fn record_created(&self, ticket: &TicketId) -> Result<(), Error> {
+        let PlannedAction { organisation, .. } = self.planned;
+        let attribution = Attribution { chain: self.planned.chain_with_itself(), at: clock::now() };
+        self.store.record_change_marks(organisation, ticket, &[ChangeMark::created()], &attribution).await
     }
 
     /// Records the change that is about to be made to a ticket.
@@ -86,6 +95,11 @@ fn marks(before: &FullTicket, after: &FullTicket) -> Vec<ChangeMark> {
     if before.id_owner != after.id_owner {
         marks.push(ChangeMark::owner(after.id_owner.as_ref()));
     }
+    let amount = |ticket: &FullTicket| ticket.values.as_ref().and_then(|values| values.once_off.clone());
+    let (had, has) = (amount(before), amount(after));
+    if !is_same(had.as_ref(), has.as_ref()) {
+        marks.push(ChangeMark::value(has.as_ref()));
+    }
     let (had, has) = (set(before.id_labels.as_ref()), set(after.id_labels.as_ref()));
     marks.extend(has.difference(&had).map(|label| ChangeMark::label_added(label)));
     marks.extend(had.difference(&has).map(|label| ChangeMark::label_removed(label)));
@@ -102,7 +116,7 @@ fn set<T: Ord>(list: Option<&Vec<T>>) -> BTreeSet<&T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use automations::id::{LabelId, OwnerId, StageId};
+    use automations::id::{LabelId, OwnerId, StageId, WorkflowId};
 
     fn ticket(fields: &str) -> FullTicket {
         automations::json::from_json(format!("{{\"id\": \"t-1\", {fields}}}").as_bytes()).unwrap()
@@ -120,5 +134,17 @@ mod tests {
         ];
         assert_eq!(marks(&before, &after), expected);
         assert_eq!(marks(&before, &before), []);
+        let (before, after) =
+            (ticket(r#""values": {"onceOff": 450000}"#), ticket(r#""values": {"onceOff": 460000}"#));
+        assert_eq!(marks(&before, &after), [ChangeMark::value(Some(&460_000.into()))]);
+        let moved = (
+            ticket(r#""idWorkflow": "w-1", "idStage": "s-1""#),
+            ticket(r#""idWorkflow": "w-2", "idStage": "s-2""#),
+        );
+        let expected = [
+            ChangeMark::workflow(&WorkflowId::parse("w-2").unwrap()),
+            ChangeMark::stage(&StageId::parse("s-2").unwrap()),
+        ];
+        assert_eq!(marks(&moved.0, &moved.1), expected);
     }
 }

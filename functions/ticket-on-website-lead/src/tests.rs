@@ -2,8 +2,8 @@ use super::*;
 use automations::testing::{assert_decides, one_of_each, posted};
 
 fn settings() -> Settings {
-    let (name, phone_code) = ("{contact}, website".to_owned(), "+61".to_owned());
-    Settings { into: LeadTarget::first_stage_of("Home loans"), name, phone_code }
+    let text = r#"{"into": {"workflow": "Home loans"}, "name": "{contact}, website", "phone_code": "+64"}"#;
+    automations::json::from_json(text.as_bytes()).unwrap()
 }
 
 fn decided(fields: &[(&str, &str)]) -> Vec<Action> {
@@ -11,9 +11,13 @@ fn decided(fields: &[(&str, &str)]) -> Vec<Action> {
 }
 
 fn check(fields: &[(&str, &str)], [first, family, email, phone]: [&str; 4]) {
-    let [first_name, family_name, email, phone_code, phone] =
-        [first, family, email, "+61", phone].map(|text| Private::new(text.to_owned()));
-    let lead = Lead { first_name, family_name, email, phone_code, phone };
+    let [first_name, family_name, email, phone] =
+        [first, family, email, phone].map(|text| Private::new(text.to_owned()));
+    let phone_code = PhoneCode::parse("64").unwrap();
+    let lines: Vec<String> =
+        fields.iter().map(|(name, answer)| format!("{name}: {}", answer.trim())).collect();
+    let description = Private::new(lines.join("\n"));
+    let lead = Lead { first_name, family_name, email, phone_code, phone, description, ..Lead::default() };
     let into = LeadTarget::first_stage_of("Home loans");
     assert_decides(decided(fields), [Action::create_lead(lead, &into, "{contact}, website")]);
 }
@@ -51,4 +55,38 @@ fn nothing_else_does_anything() {
             assert_decides(decide(&event, &settings()), []);
         },
     );
+}
+
+#[test]
+fn a_phone_code_is_australias_if_none_is_set_and_one_that_is_none_fails_at_the_start() {
+    let settings = |code: &str| {
+        let text = format!(r#"{{"into": {{"workflow": "Home loans"}}, "name": "x"{code}}}"#);
+        automations::json::from_json::<Settings>(text.as_bytes())
+    };
+    assert_eq!(settings("").unwrap().phone_code, PhoneCode::default());
+    assert_eq!(settings(r#", "phone_code": "0061""#).unwrap().phone_code, PhoneCode::default());
+    assert!(settings(r#", "phone_code": "Australia""#).is_err());
+}
+
+#[test]
+fn the_ticket_gets_what_the_settings_and_the_form_say() {
+    let text = r#"{"into": {"workflow": "Home loans"}, "name": "x", "source": "Website", "labels": ["Lead"],
+                   "value_field": "amount", "reuse_contact": true}"#;
+    let settings: Settings = automations::json::from_json(text.as_bytes()).unwrap();
+    let lead = |amount: &str| {
+        let event =
+            posted("website-lead", &[("email", "jane@example.com"), ("amount", amount), ("website", "")]);
+        match decide(&event, &settings).remove(0) {
+            Action::CreateLead { lead, .. } => *lead,
+            other => panic!("{other:?}"),
+        }
+    };
+    let with = lead("$500,000");
+    assert_eq!(with.value, Some(500_000.into()));
+    assert_eq!(
+        with.full_description().unwrap().reveal(),
+        "Source: Website\nemail: jane@example.com\namount: $500,000"
+    );
+    assert_eq!((with.labels, with.reuse_contact), (vec!["Lead".to_owned()], true));
+    assert_eq!(lead("about half a million").value, None, "the answer is in the description all the same");
 }

@@ -60,7 +60,7 @@ impl<Settings, D: Decides<Settings>> Handler<Settings, D> {
         let count = planned.len();
         let Some(actions) = &self.actions else {
             for planned in &planned {
-                let action = json::to_json(&planned.action.for_record());
+                let action = planned.action.for_log();
                 tracing::info!(
                     event_name = EventName::ActionsDryRun.as_str(),
                     handler = self.name.as_str(),

@@ -9,6 +9,7 @@ use crate::model::ticket_part::TicketPart;
 enum Changed<'a> {
     Stage,
     Owner,
+    Value,
     Label(&'a str),
     /// A mutation of the handler's own: anything.
     Any,
@@ -29,7 +30,9 @@ impl Action {
         if let Self::AddLabel { seen, .. }
         | Self::RemoveLabel { seen, .. }
         | Self::SetOwner { seen, .. }
-        | Self::MoveStage { seen, .. } = &mut self
+        | Self::MoveStage { seen, .. }
+        | Self::MoveWorkflow { seen, .. }
+        | Self::SetValue { seen, .. } = &mut self
         {
             *seen = None;
         }
@@ -42,10 +45,13 @@ impl Action {
             Self::AddLabel { seen, .. }
             | Self::RemoveLabel { seen, .. }
             | Self::SetOwner { seen, .. }
-            | Self::MoveStage { seen, .. } => seen.as_ref(),
+            | Self::MoveStage { seen, .. }
+            | Self::MoveWorkflow { seen, .. }
+            | Self::SetValue { seen, .. } => seen.as_ref(),
             Self::CreateTicket { .. }
             | Self::CreateLead { .. }
             | Self::Notify { .. }
+            | Self::NotifyJson { .. }
             | Self::Mutate { .. } => None,
         }
     }
@@ -64,9 +70,15 @@ impl Action {
                 Some((ticket, Changed::Label(label)))
             }
             Self::SetOwner { ticket, .. } => Some((ticket, Changed::Owner)),
-            Self::MoveStage { ticket, .. } => Some((ticket, Changed::Stage)),
+            Self::MoveStage { ticket, .. } | Self::MoveWorkflow { ticket, .. } => {
+                Some((ticket, Changed::Stage))
+            }
+            Self::SetValue { ticket, .. } => Some((ticket, Changed::Value)),
             Self::Mutate { ticket, .. } => Some((ticket, Changed::Any)),
-            Self::CreateTicket { .. } | Self::CreateLead { .. } | Self::Notify { .. } => None,
+            Self::CreateTicket { .. }
+            | Self::CreateLead { .. }
+            | Self::Notify { .. }
+            | Self::NotifyJson { .. } => None,
         }
     }
 }
@@ -90,6 +102,8 @@ mod tests {
         assert_eq!(seen(Action::set_owner(&unowned, &owner)), r#"{"part":"owner","owner":null}"#);
         let stage = r#"{"part":"stage","workflow":"workflow-1","stage":"stage-approved"}"#;
         assert_eq!(seen(Action::move_stage(&ticket, "Settled")), stage);
+        assert_eq!(seen(Action::move_workflow(&ticket, "Retention", "Settled")), stage);
+        assert_eq!(seen(Action::set_value(&ticket, 460_000)), r#"{"part":"value","value":450000}"#);
         for action in testing::action_of_each_kind() {
             assert_eq!(action.regardless().seen(), None);
         }
@@ -118,6 +132,10 @@ mod tests {
         assert!(!changes(&adds, Action::set_owner(&ticket, &owner)), "another part");
         assert!(!changes(&adds, own.clone()), "a mutation of its own has no condition that could fail");
         assert!(changes(&Action::move_stage(&ticket, "a"), Action::move_stage(&ticket, "b")));
+        let elsewhere = Action::move_workflow(&ticket, "Retention", "b");
+        assert!(changes(&elsewhere, Action::move_stage(&ticket, "a")), "a stage is of a workflow");
+        assert!(changes(&Action::set_value(&ticket, 1), Action::set_value(&ticket, 2)));
+        assert!(!changes(&elsewhere, Action::set_value(&ticket, 1)));
         assert!(changes(&own, Action::move_stage(&ticket, "a")) && changes(&own, adds));
     }
 }

@@ -4,10 +4,12 @@
 use crate::digest::short_sha256;
 use crate::model::content_encoding::without_mark;
 use crate::model::multipart;
+use crate::model::ordered_map::OrderedMap;
 use crate::private::Private;
 use schemars::JsonSchema;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::time::Duration;
 
 /// The maximum size in bytes of an event's fields as JSON: with its envelope they must fit an event, which may have 256 KiB
@@ -22,7 +24,7 @@ const SAME_ID_FOR: Duration = Duration::from_hours(14 * 24);
 /// A request without an id and with the same body is a duplicate within this time: a second click, or a sender's retry.
 const SAME_BODY_FOR: Duration = Duration::from_mins(10);
 
-/// The fields of a form, or of a JSON object. Any of them may be personal data, so `Debug` does not print them.
+/// The fields of a form, or of a JSON object, in their order. Any of them may be personal data, so `Debug` does not print them.
 ///
 /// ```
 /// use automations::model::inbound::Fields;
@@ -34,7 +36,7 @@ const SAME_BODY_FOR: Duration = Duration::from_mins(10);
 /// ```
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
-pub struct Fields(Map<String, Value>);
+pub struct Fields(OrderedMap);
 
 /// Why a body cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -159,6 +161,11 @@ impl Fields {
     pub fn value(&self, name: &str) -> Option<Private<&Value>> {
         self.0.get(name).map(Private::new)
     }
+
+    /// All of them, for a text that stays private.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.0.iter()
+    }
 }
 
 impl std::fmt::Debug for Fields {
@@ -174,17 +181,17 @@ impl<'a> FromIterator<(&'a str, &'a str)> for Fields {
 }
 
 /// The fields of a form; none if it has none or is not text.
-fn form(body: &[u8]) -> Option<Map<String, Value>> {
+fn form(body: &[u8]) -> Option<OrderedMap> {
     std::str::from_utf8(body).ok()?;
     collected(form_urlencoded::parse(body).map(|(name, value)| (name.into_owned(), value.into())))
 }
 
 /// A form's fields by name; none if there are none. A name that was sent several times has a list.
-fn collected(values: impl Iterator<Item = (String, Value)>) -> Option<Map<String, Value>> {
-    let mut fields = Map::new();
+fn collected(values: impl Iterator<Item = (String, Value)>) -> Option<OrderedMap> {
+    let mut fields = OrderedMap::default();
     for (name, value) in values {
         match fields.get_mut(&name) {
-            None => drop(fields.insert(name, value)),
+            None => fields.insert(name, value),
             Some(Value::Array(values)) => values.push(value),
             Some(first) => *first = Value::Array(vec![first.take(), value]),
         }
@@ -193,18 +200,29 @@ fn collected(values: impl Iterator<Item = (String, Value)>) -> Option<Map<String
 }
 
 /// The object, or the objects of an array, each if it is one and not too deep.
-fn objects(body: &[u8]) -> Result<Vec<Option<Map<String, Value>>>, Unreadable> {
-    let values = match serde_json::from_slice(without_mark(body)) {
-        Ok(Value::Array(values)) if values.len() > MAX_EVENTS => return Err(Unreadable::TooLarge),
-        Ok(Value::Array(values)) if !values.is_empty() => values,
-        Ok(value) => vec![value],
-        Err(_) => return Err(Unreadable::NoFields),
+fn objects(body: &[u8]) -> Result<Vec<Option<OrderedMap>>, Unreadable> {
+    let body = without_mark(body);
+    let values = match serde_json::from_slice::<Vec<Element>>(body) {
+        Ok(values) if values.len() > MAX_EVENTS => return Err(Unreadable::TooLarge),
+        Ok(values) if !values.is_empty() => values,
+        Ok(_) | Err(_) => vec![serde_json::from_slice(body).map_err(|_error| Unreadable::NoFields)?],
     };
     let object = |value| match value {
-        Value::Object(fields) => fields.values().all(|value| is_shallow(value, MAX_DEPTH)).then_some(fields),
-        Value::Array(_) | Value::String(_) | Value::Number(_) | Value::Bool(_) | Value::Null => None,
+        Element::Object(fields) => {
+            let is_shallow = fields.iter().all(|(_, value)| is_shallow(value, MAX_DEPTH));
+            is_shallow.then_some(fields)
+        }
+        Element::Other(_) => None,
     };
     Ok(values.into_iter().map(object).collect())
+}
+
+/// An element of an array.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Element {
+    Object(OrderedMap),
+    Other(IgnoredAny),
 }
 
 fn is_shallow(value: &Value, levels: usize) -> bool {

@@ -1,6 +1,8 @@
 //! The pure part, without clock, network and AWS: the messages between the functions, and how changes and events are computed.
 
 pub mod action;
+pub mod amount;
+pub mod answers;
 pub mod check_schedule;
 mod condition;
 pub mod content_encoding;
@@ -12,7 +14,9 @@ pub mod kinds;
 pub mod lead;
 pub mod message_group;
 mod multipart;
+mod ordered_map;
 pub mod own_changes;
+pub mod phone;
 pub mod resent;
 pub mod stage_age;
 pub mod ticket;

@@ -4,9 +4,12 @@
 //! finds. If the two are equal, and the mark is younger than the last check, the change is our own.
 
 use crate::clock::Timestamp;
+use crate::digest::short_sha256;
 use crate::id::{ActionId, ContactId, LabelId, OwnerId, StageId, WorkflowId};
+use crate::model::amount;
 use crate::model::event::EventKind;
 use serde::{Deserialize, Serialize};
+use serde_json::Number;
 use std::collections::HashMap;
 
 /// One change of a ticket, by its kind and the id that it set; never an amount or a name.
@@ -44,6 +47,14 @@ impl ChangeMark {
         Self(format!("owner {}", owner.map(OwnerId::as_str).unwrap_or_default()))
     }
 
+    /// It has this amount. The mark has two digits of a digest: marks are kept, so that their number must be bounded. A person
+    /// who sets another amount at the same time is taken for ours once in 256 times.
+    pub fn value(value: Option<&Number>) -> Self {
+        let text = value.map(|value| amount::in_one_form(value).to_string()).unwrap_or_default();
+        let digits: String = short_sha256(&[text.as_bytes()]).chars().take(2).collect();
+        Self(format!("value {digits}"))
+    }
+
     /// This contact is one of its clients.
     pub fn client_added(client: &ContactId) -> Self {
         Self(format!("client_added {client}"))
@@ -65,8 +76,8 @@ impl ChangeMark {
             EventKind::LabelRemoved { label, .. } => Some(Self::label_removed(&label.id)),
             EventKind::ClientAdded { client, .. } => Some(Self::client_added(client)),
             EventKind::ClientRemoved { client, .. } => Some(Self::client_removed(client)),
+            EventKind::ValueChanged { to, .. } => Some(Self::value(to.as_ref())),
             EventKind::TicketFirstSeen { .. }
-            | EventKind::ValueChanged { .. }
             | EventKind::ActiveChanged { .. }
             | EventKind::Renamed { .. }
             | EventKind::StageAged { .. }
@@ -142,5 +153,14 @@ mod tests {
             testing::one_of_each().iter().filter_map(|event| ChangeMark::of(&event.kind)).collect();
         let distinct: std::collections::BTreeSet<_> = all.iter().collect();
         assert_eq!(distinct.len(), all.len(), "{all:?}");
+    }
+
+    #[test]
+    fn the_mark_of_an_amount_does_not_say_it_and_is_the_same_however_it_is_written() {
+        let mark = |text: &str| ChangeMark::value(Some(&text.parse().unwrap()));
+        assert_eq!(mark("450000"), mark("450000.0"));
+        assert_ne!(mark("450000"), mark("460000"));
+        assert_ne!(mark("450000"), ChangeMark::value(None));
+        assert_eq!(mark("450000").as_str().len(), "value 00".len());
     }
 }

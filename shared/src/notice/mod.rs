@@ -7,9 +7,12 @@
 //! post to it.
 
 mod body;
+mod links;
+mod response;
 mod signature;
 
 pub use body::Format;
+pub use links::{InvalidLinkPattern, LinkPattern, Links};
 
 use crate::aws::secret::{self, Secrets};
 use crate::clock::{self, Timestamp};
@@ -20,9 +23,10 @@ use crate::id::DestinationName;
 use crate::model::action::PlannedAction;
 use crate::private::Private;
 use crate::reason::Reason;
-use reqwest::{Response, StatusCode, header};
+use reqwest::header;
 use secrecy::SecretString;
 use serde::Deserialize;
+use serde_json::{Map, Value};
 use std::time::Duration;
 
 /// The time limit of a request to a destination.
@@ -34,6 +38,7 @@ const RESERVE: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub struct Notices {
     secrets: Secrets,
+    links: Links,
     http: reqwest::Client,
 }
 
@@ -44,8 +49,24 @@ pub struct Notice<'a> {
     pub planned: &'a PlannedAction,
     /// The destination's name.
     pub destination: &'a DestinationName,
-    /// The text. It holds a client's name if the handler put it there.
-    pub text: Private<String>,
+    /// What it says.
+    pub content: Content,
+}
+
+/// What a notice says.
+#[derive(Debug)]
+pub enum Content {
+    /// A text for people. It holds a client's name if the handler asked for it.
+    Text(Private<String>),
+    /// An event for a program.
+    Event {
+        /// The event's kind.
+        kind: String,
+        /// The chosen fields by their paths. They hold a client's name if the handler asked for it.
+        fields: Private<Map<String, Value>>,
+        /// A link to the ticket, if the event has one.
+        link: Option<String>,
+    },
 }
 
 #[derive(Debug, Deserialize)]
@@ -118,17 +139,22 @@ impl Failure for Error {
 }
 
 impl Notices {
-    /// A sender for the destinations in these secrets.
+    /// A sender for the destinations in these secrets, with these patterns of links.
     ///
     /// # Errors
     /// If TLS cannot be set up; fatal in init.
-    pub fn new(secrets: Secrets) -> Result<Self, reqwest::Error> {
+    pub fn new(secrets: Secrets, links: Links) -> Result<Self, reqwest::Error> {
         let http = http::client()
             .connect_timeout(Duration::from_secs(3))
             .timeout(TIMEOUT)
             .user_agent(concat!("salestrekker-automations/", env!("CARGO_PKG_VERSION")))
             .build()?;
-        Ok(Self { secrets, http })
+        Ok(Self { secrets, links, http })
+    }
+
+    /// The patterns of links into Salestrekker's web app.
+    pub fn links(&self) -> &Links {
+        &self.links
     }
 
     /// Sends a notice before `until`, the invocation's deadline. Sending it again is harmless: its id is the
@@ -158,22 +184,7 @@ impl Notices {
             request = request.header("webhook-signature", signatures);
         }
         let response = request.body(body).send().await;
-        check_status(&response.map_err(|error| send_error(&error))?, destination)
-    }
-}
-
-fn check_status(response: &Response, destination: &DestinationName) -> Result<(), Error> {
-    let status = response.status();
-    let after = || {
-        let text = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?;
-        text.parse().ok().map(Duration::from_secs)
-    };
-    match status {
-        _ if status.is_success() => Ok(()),
-        StatusCode::TOO_MANY_REQUESTS => Err(Error::Throttled { after: after() }),
-        StatusCode::REQUEST_TIMEOUT => Err(Error::Unavailable { why: "HTTP status 408" }),
-        _ if status.is_server_error() => Err(Error::Unavailable { why: "HTTP status 5xx" }),
-        _ => Err(Error::Rejected { destination: destination.clone(), status: status.as_u16() }),
+        response::check(response.map_err(|error| send_error(&error))?, format, destination).await
     }
 }
 
@@ -191,32 +202,6 @@ fn send_error(error: &reqwest::Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn checked(status: u16, after: Option<&str>) -> Result<(), Error> {
-        let mut response = lambda_http::http::Response::builder().status(status);
-        if let Some(after) = after {
-            response = response.header("retry-after", after);
-        }
-        check_status(&response.body("").unwrap().into(), &DestinationName::parse("team").unwrap())
-    }
-
-    #[test]
-    fn an_answer_says_whether_to_come_again() {
-        assert!(checked(200, None).is_ok() && checked(204, None).is_ok());
-        for status in [301, 400, 401, 404, 410] {
-            assert_eq!(checked(status, None).unwrap_err().remedy(), Remedy::DeadLetter, "{status}");
-        }
-        for status in [408, 500, 502, 503] {
-            assert_eq!(
-                checked(status, None).unwrap_err().remedy(),
-                Remedy::Retry { after: None },
-                "{status}"
-            );
-        }
-        let after = Some(Duration::from_secs(7));
-        assert_eq!(checked(429, Some("7")).unwrap_err().remedy(), Remedy::Wait { after });
-        assert_eq!(checked(429, Some("soon")).unwrap_err().remedy(), Remedy::Wait { after: None });
-    }
 
     #[test]
     fn a_destination_prints_neither_its_address_nor_its_secrets() {

@@ -57,7 +57,7 @@ pub struct TicketRole {
 }
 
 /// A ticket's amounts; the unit is not known, so they stay as received.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Values {
     /// The only amount ever observed.

@@ -167,6 +167,18 @@ impl Session<'_> {
         Ok((token.access, token.rehearsal))
     }
 
+    /// The host of the organisation's API, with its port if that is not the usual one. The web app has the same host
+    /// (salestrekker-facts.md, section 1).
+    ///
+    /// # Errors
+    /// If the secret cannot be read.
+    pub async fn host(&self) -> Result<String, Error> {
+        let endpoint = self.client.secrets.api_token(self.organisation).await?.endpoint;
+        let url = endpoint.url();
+        let host = url.host_str().unwrap_or_default();
+        Ok(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
+    }
+
     async fn another_token(&self, rejected: &ApiToken) -> Result<ApiToken, Error> {
         Ok(self.client.secrets.another_api_token(self.organisation, rejected).await?)
     }

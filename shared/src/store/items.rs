@@ -19,16 +19,17 @@ impl Store {
     /// # Errors
     /// [`Error`].
     pub async fn items_of(&self, organisation: &OrganisationId) -> Result<Vec<StoredItem>, Error> {
-        let (own, [tickets, actions, receipts]) = partitions_of(organisation);
+        let (own, [tickets, actions, receipts, leads]) = partitions_of(organisation);
         let request = self.client.scan().table_name(&self.table).consistent_read(true);
         let request = request
             .filter_expression(
-                "pk = :own OR begins_with(pk, :tickets) OR begins_with(pk, :actions) OR begins_with(pk, :receipts)",
+                "pk = :own OR begins_with(pk, :tickets) OR begins_with(pk, :actions) OR begins_with(pk, :receipts) OR begins_with(pk, :leads)",
             )
             .expression_attribute_values(":own", text(own))
             .expression_attribute_values(":tickets", text(tickets))
             .expression_attribute_values(":actions", text(actions))
-            .expression_attribute_values(":receipts", text(receipts));
+            .expression_attribute_values(":receipts", text(receipts))
+            .expression_attribute_values(":leads", text(leads));
         let mut pages = request.into_paginator().items().send();
         let mut items = Vec::new();
         while let Some(attributes) = pages.try_next().await.map_err(|error| unavailable(&error))? {
@@ -50,6 +51,7 @@ impl Store {
             ItemKind::Journal(..)
             | ItemKind::ChangeMarks(_)
             | ItemKind::InboundReceipt(..)
+            | ItemKind::LeadContact(_)
             | ItemKind::TokenUse(_)
             | ItemKind::Listing => 1,
             ItemKind::Snapshot(_) => 2,

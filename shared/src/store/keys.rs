@@ -8,6 +8,7 @@ use std::collections::HashMap;
 const TICKET: &str = "TICKET#";
 const ACTION: &str = "ACTION#";
 const INBOUND: &str = "INBOUND#";
+const LEAD: &str = "LEAD#";
 const ORGANISATION: &str = "ORGANISATION#";
 const SNAPSHOT: &str = "SNAPSHOT";
 const JOURNAL: &str = "JOURNAL#";
@@ -16,6 +17,7 @@ const MAX_VERSION: u64 = 9_999_999_999;
 const CHANGE_MARKS: &str = "CHANGE_MARKS";
 const RESULT: &str = "RESULT";
 const RECEIVED: &str = "RECEIVED";
+const CONTACT: &str = "CONTACT";
 const TOKEN: &str = "TOKEN#";
 /// The partition of the organisations whose list query is asked for.
 pub(super) const LISTINGS: &str = "ORGANISATIONS";
@@ -42,6 +44,8 @@ pub enum ItemKind {
     Action(ActionId),
     /// A request to an inbound webhook: its kind, and the digest of its id or its body.
     InboundReceipt(InboundKind, String),
+    /// The contact of an earlier lead: the keyed digest of its e-mail address or telephone number.
+    LeadContact(String),
     /// The last use of a version of the webhook token.
     TokenUse(String),
     /// When the organisation's list query was last asked for.
@@ -53,7 +57,11 @@ impl ItemKind {
     pub fn ticket(&self) -> Option<&TicketId> {
         match self {
             Self::Snapshot(ticket) | Self::Journal(ticket, _) | Self::ChangeMarks(ticket) => Some(ticket),
-            Self::Action(_) | Self::InboundReceipt(..) | Self::TokenUse(_) | Self::Listing => None,
+            Self::Action(_)
+            | Self::InboundReceipt(..)
+            | Self::LeadContact(_)
+            | Self::TokenUse(_)
+            | Self::Listing => None,
         }
     }
 }
@@ -80,6 +88,9 @@ impl ItemKey {
             let (organisation, rest) = rest.split_once('#')?;
             let (kind, digest) = rest.split_once('#')?;
             (organisation, ItemKind::InboundReceipt(InboundKind::parse(kind).ok()?, digest.to_owned()))
+        } else if let Some(rest) = pk.strip_prefix(LEAD).filter(|_| sk == CONTACT) {
+            let (organisation, digest) = rest.split_once('#')?;
+            (organisation, ItemKind::LeadContact(digest.to_owned()))
         } else if pk == LISTINGS {
             (sk, ItemKind::Listing)
         } else {
@@ -104,6 +115,7 @@ impl ItemKey {
             ItemKind::InboundReceipt(kind, digest) => {
                 (format!("{INBOUND}{organisation}#{kind}#{digest}"), RECEIVED.to_owned())
             }
+            ItemKind::LeadContact(digest) => (format!("{LEAD}{organisation}#{digest}"), CONTACT.to_owned()),
             ItemKind::Listing => (LISTINGS.to_owned(), organisation.to_string()),
             ItemKind::TokenUse(version) => {
                 (format!("{ORGANISATION}{organisation}"), format!("{TOKEN}{version}"))
@@ -150,10 +162,10 @@ pub(super) fn token_uses_of(organisation: &OrganisationId) -> (String, &'static 
     (format!("{ORGANISATION}{organisation}"), TOKEN)
 }
 
-/// The partition key of an organisation's own items, and the prefixes of its tickets, actions and receipts.
-pub(super) fn partitions_of(organisation: &OrganisationId) -> (String, [String; 3]) {
+/// The partition key of an organisation's own items, and the prefixes of its tickets, actions, receipts and leads.
+pub(super) fn partitions_of(organisation: &OrganisationId) -> (String, [String; 4]) {
     let of = |prefix: &str| format!("{prefix}{organisation}#");
-    (format!("{ORGANISATION}{organisation}"), [of(TICKET), of(ACTION), of(INBOUND)])
+    (format!("{ORGANISATION}{organisation}"), [of(TICKET), of(ACTION), of(INBOUND), of(LEAD)])
 }
 
 #[cfg(test)]
@@ -170,6 +182,7 @@ mod tests {
             ItemKind::ChangeMarks(ticket),
             ItemKind::Action(action),
             ItemKind::InboundReceipt(InboundKind::parse("inbound.survey").unwrap(), "d1".to_owned()),
+            ItemKind::LeadContact("d1".to_owned()),
             ItemKind::TokenUse("v-1".to_owned()),
             ItemKind::Listing,
         ];
@@ -194,6 +207,7 @@ mod tests {
         assert!(of(ItemKind::Snapshot(TicketId::parse("t-1").unwrap())));
         assert!(of(ItemKind::Action(ActionId::parse("e.h.0").unwrap())));
         assert!(of(ItemKind::InboundReceipt(InboundKind::parse("inbound.survey").unwrap(), "d".to_owned())));
+        assert!(of(ItemKind::LeadContact("d".to_owned())));
         assert!(of(ItemKind::TokenUse("v-1".to_owned())));
     }
 }

@@ -9,6 +9,8 @@
 //! | `ACTION#{organisation}#{action}` | `RESULT` | an action that is being performed, is done or is parked; see `actions.rs` |
 //! | `INBOUND#{organisation}#{kind}#{digest}` | `RECEIVED` | a request to an inbound webhook, so that it becomes one event; see `inbound_receipts.rs` |
 //! | | | (DynamoDB deletes it after `expires`) |
+//! | `LEAD#{organisation}#{digest}` | `CONTACT` | the contact of an earlier lead, by a keyed digest of its e-mail address or telephone number; see `lead_contacts.rs` |
+//! | | | (`expires` too) |
 //! | `ORGANISATION#{organisation}` | `TOKEN#{version}` | when this version of the webhook token was last used, to the minute |
 //! | | | (`expires` too; nothing else is deleted by itself, see docs/privacy.md) |
 //! | `ORGANISATIONS` | `{organisation}` | when the list query of this organisation was last asked for; see `listings.rs` |
@@ -23,6 +25,7 @@ mod items;
 mod journal;
 mod keys;
 mod known;
+mod lead_contacts;
 mod listings;
 mod salvage;
 mod snapshots;

@@ -59,9 +59,12 @@ pub fn action_of_each_kind() -> Vec<Action> {
         Action::remove_label(&ticket, "Client"),
         Action::set_owner(&ticket, &id("owner-2")),
         Action::move_stage(&ticket, "Settled"),
+        Action::move_workflow(&ticket, "Retention", "30 day call"),
+        Action::set_value(&ticket, 460_000),
         Action::create_ticket(&ticket, "Annual reviews", "Follow-up: {ticket}"),
         Action::create_lead(Lead::default(), &LeadTarget::first_stage_of("Home loans"), "{contact}"),
-        Action::notify(&ticket, &id("team"), "{ticket} has settled"),
+        Action::notify(&ticket, &id("team"), "{ticket} has settled: {ticket_link}"),
+        Action::notify_json(&stage_changed("Approved", "Settled"), &id("crm"), &["to.stage.name"]),
         Action::mutate(&ticket, "mutation { x }", json!({})),
     ]
 }

@@ -31,6 +31,8 @@ pub(super) enum Check {
     Order,
     /// The worker's first step of a website lead is retried; then there is one contact and one ticket.
     Lead,
+    /// A lead whose contact may be reused is retried; then there is one contact and one ticket.
+    ReusedContact,
     /// A notice is retried; then the destination has it.
     Notice,
     /// A message that must be dead-lettered stays in its queue; then it is dead-lettered.
@@ -54,6 +56,7 @@ pub(super) async fn perform(case: &Case<'_>, check: &Check) -> Result<String> {
         Check::Rebuild => history::rebuild(case).await,
         Check::Order => history::order(case).await,
         Check::Lead => flows::lead(case).await,
+        Check::ReusedContact => flows::reused_contact(case).await,
         Check::Notice => flows::notice(case).await,
         Check::DeadLetter => Box::pin(flows::dead_letter(case)).await,
         Check::Delay(action, resource) => Box::pin(flows::delay(case, (action, resource))).await,

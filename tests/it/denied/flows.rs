@@ -7,6 +7,8 @@ use crate::notices::receiver;
 use crate::support::{SOON, events, known_ticket, mutations, published, rest, set_variable};
 use anyhow::{Context as _, Result, bail, ensure};
 use automations::id::DestinationName;
+use automations::model::lead::{Lead, LeadTarget};
+use automations::private::Private;
 use automations::{Action, Event};
 use end_to_end::stack::{Organisation, eventually};
 use serde_json::{Value, json};
@@ -197,6 +199,32 @@ pub(super) async fn lead(case: &Case<'_>) -> Result<String> {
     ensure!(all == ["contactCreate", "ticketCreate"], "{all:?}");
     case.has_no_dead_letter(&event).await?;
     Ok("retried, table_rejected".to_owned())
+}
+
+fn jane(event: &Event, into: &LeadTarget) -> Vec<Action> {
+    let lead =
+        Lead { email: Private::new("jane@example.com".to_owned()), reuse_contact: true, ..Lead::default() };
+    let lead = Action::create_lead(lead, into, "{contact}");
+    event.ticket().map(|_| lead).into_iter().collect()
+}
+
+/// A handler of the test's own asks for a lead whose contact may be that of an earlier one.
+pub(super) async fn reused_contact(case: &Case<'_>) -> Result<String> {
+    let organisation = case.organisation().await?;
+    organisation.set_secret("lead-key", &json!({ "key": "a key" })).await?;
+    let hosted = organisation.host("leads", jane, LeadTarget::first_stage_of("Home loans")).await?;
+    case.take_away(None).await?;
+    let ticket = known_ticket(&organisation, "Approved").await?;
+    let event = events(&organisation, &ticket, 1).await?.remove(0).id.to_string();
+    while hosted.work().await? > 0 {}
+    fails(case, "action-worker", &event, "secret_access_denied", false).await?;
+    case.give_back().await?;
+    mutations(&organisation, "ticketCreate", 1).await?;
+    rest(case.stack).await?;
+    let all = organisation.mutations().await?;
+    let all: Vec<_> = all.iter().map(|mutation| mutation.mutation.as_str()).collect();
+    ensure!(all == ["contactCreate", "ticketCreate"], "{all:?}");
+    Ok("retried, secret_access_denied".to_owned())
 }
 
 fn notify(event: &Event, team: &DestinationName) -> Vec<Action> {

@@ -17,7 +17,7 @@ const HANDLER: &str = "Role";
 const ANY: &str = "";
 
 /// The beginning of a role's id, the action, the end of the resource, and the check. The first row that fits is the one.
-const ROWS: [(&str, &str, &str, Check); 47] = [
+const ROWS: [(&str, &str, &str, Check); 48] = [
     (ANY, "logs:CreateLogStream", ANY, Check::None(LOG)),
     (ANY, "logs:PutLogEvents", ANY, Check::None(LOG)),
     (ANY, "xray:PutTraceSegments", ANY, Check::None(TRACE)),
@@ -74,6 +74,7 @@ const ROWS: [(&str, &str, &str, Check); 47] = [
     (WORKER, "dynamodb:UpdateItem", "-store", Check::Work("table_rejected")),
     (WORKER, "secretsmanager:GetSecretValue", "/api-token-??????", Check::Work("secret_access_denied")),
     (WORKER, "secretsmanager:GetSecretValue", "/destination-*", Check::Notice),
+    (WORKER, "secretsmanager:GetSecretValue", "/lead-key-??????", Check::ReusedContact),
     (HANDLER, "secretsmanager:GetSecretValue", "/none-??????", Check::None(PLACEHOLDER)),
 ];
 

@@ -20,7 +20,7 @@ use serde::Serialize;
 use serde_json::json;
 use std::collections::BTreeSet;
 
-/// Permanently delete what is stored about a ticket or a contact: snapshots, journal, records of actions, dead letters
+/// Permanently delete what is stored about a ticket or a contact: snapshots, journal, records of actions, digests, dead letters
 #[derive(Debug, Args)]
 #[command(arg_required_else_help = true)]
 #[command(group = ArgGroup::new("subject").required(true))]
@@ -116,7 +116,8 @@ pub struct Eraser {
 pub struct StoredData {
     /// The tickets, by id.
     pub tickets: BTreeSet<String>,
-    /// The number of items in the table: snapshots, journal entries, change marks, records of actions.
+    /// The number of items in the table: snapshots, journal entries, change marks, records of actions, digests of
+    /// leads.
     pub items: usize,
     /// The number of dead letters.
     pub dead_letters: usize,
@@ -153,7 +154,9 @@ impl Eraser {
             let of_event = action.as_str().split('.').next().is_some_and(|event| events.contains(event));
             of_event || names(item, id) || found.tickets.iter().any(|ticket| names(item, ticket))
         };
-        let erased = items.iter().filter(|item| is_of_ticket(item) || is_record(item));
+        let is_lead =
+            |item: &StoredItem| matches!(item.key.kind, ItemKind::LeadContact(_)) && names(item, id);
+        let erased = items.iter().filter(|item| is_of_ticket(item) || is_record(item) || is_lead(item));
         found.keys = erased.map(|item| item.key.clone()).collect();
         found.items = found.keys.len();
         let mut wanted: BTreeSet<&str> = found.tickets.iter().map(String::as_str).collect();

@@ -10,15 +10,17 @@
 //!
 //! If action-worker signs in separately, there are also `writer-key` and `writer-token`, of the same form.
 //! Optional are `inbound-{name}` for each inbound webhook, `{"token"}` and what is declared of its sender (see
-//! `declaration.rs`), and `destination-{name}` (see `notice/mod.rs`).
+//! `declaration.rs`), `destination-{name}` (see `notice/mod.rs`), and `lead-key`, `{"key"}` (see [`LeadKey`]).
 
 mod declaration;
+mod lead_key;
 mod read;
 mod scheme;
 mod signature;
 mod webhook;
 
 pub use declaration::{Challenge, Declaration, SameBody};
+pub use lead_key::{LEAD_KEY, LeadKey};
 pub use read::Secrets;
 pub use scheme::{HeaderName, InvalidDeclaration, Scheme};
 pub use signature::{SignatureProblem, Verification};

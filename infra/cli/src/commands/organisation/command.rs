@@ -110,6 +110,15 @@ enum Command {
         #[arg(long)]
         remove: bool,
     },
+    /// Let leads reuse the contact that an earlier lead made: store the key by which the same person is recognised
+    #[command(after_help = "Example: automations organisation reuse-contacts north --profile prod")]
+    ReuseContacts {
+        /// The organisation
+        name: OrganisationId,
+        /// Delete the key: every lead makes a contact again, and no earlier lead is recognised any more
+        #[arg(long)]
+        remove: bool,
+    },
     /// Check whether it works: host, credential, days left, last webhook and its token
     #[command(after_help = "Example: automations organisation check --profile prod")]
     Check {
@@ -197,6 +206,7 @@ impl Command {
             | Self::Renew { name }
             | Self::Access { name, .. }
             | Self::Backfill { name, .. }
+            | Self::ReuseContacts { name, .. }
             | Self::Remove { name, .. } => Some(name),
         }
     }
@@ -270,6 +280,7 @@ pub async fn run(arguments: Arguments, account: &Account) -> Result<Exit> {
             organisations.remove_destination(&name, &destination).await?;
             say("the destination is deleted");
         }
+        Command::ReuseContacts { name, remove } => reuse_contacts(&organisations, &name, remove).await?,
         Command::Check { name } => return check(&organisations, name, json).await,
         Command::Key { name, writer } => {
             organisations.change_key(&name, writer, ask("API key")?).await?;
@@ -295,6 +306,18 @@ pub async fn run(arguments: Arguments, account: &Account) -> Result<Exit> {
         }
     }
     Ok(Exit::Done)
+}
+
+async fn reuse_contacts(organisations: &Organisations, name: &OrganisationId, remove: bool) -> Result<()> {
+    say(if remove {
+        organisations.forget_contacts(name).await?;
+        "the key is deleted; set reuse_contact to false in the handlers' settings"
+    } else if organisations.reuse_contacts(name).await? {
+        "the key is stored; handlers may set reuse_contact"
+    } else {
+        "there is a key already"
+    });
+    Ok(())
 }
 
 async fn check(organisations: &Organisations, name: Option<OrganisationId>, json: bool) -> Result<Exit> {

@@ -6,6 +6,7 @@ mod command;
 mod destination;
 mod inbound;
 mod prompt;
+mod reuse_contacts;
 mod sender;
 mod stack;
 mod urls;
@@ -23,7 +24,7 @@ use crate::account::Target;
 use crate::exit_code::Usage;
 use anyhow::{Context as _, Result, bail};
 use automations::aws;
-use automations::aws::secret::{Access, Credential, Kind, Login, Rehearsal};
+use automations::aws::secret::{Access, Credential, Kind, LEAD_KEY, Login, Rehearsal};
 use automations::id::OrganisationId;
 use automations::salestrekker::{Limits, Transport};
 use automations::store::Store;
@@ -247,7 +248,7 @@ impl Organisations {
         if !self.has_stack(organisation).await? {
             bail!("{organisation} has no stack {}; see `list`", self.stack_of(organisation));
         }
-        for kind in ["inbound-", "destination-"] {
+        for kind in ["inbound-", "destination-", LEAD_KEY] {
             self.delete_secrets(organisation, kind).await?;
         }
         let removed = self.store.remove_listing(organisation).await;

@@ -1,15 +1,16 @@
 //! An action: a plain value that a handler returns and the action worker performs.
 
-use crate::clock::Timestamp;
-use crate::id::{ActionId, DestinationName, EventId, HintId, OrganisationId, OwnerId, TicketId};
+mod constructors;
+mod planned;
+
+pub use planned::PlannedAction;
+
+use crate::id::{DestinationName, OwnerId, TicketId, WorkflowId};
 use crate::model::lead::{Lead, LeadTarget};
-use crate::model::message_group::MessageGroup;
-use crate::model::resent::Resent;
-use crate::model::ticket::Ticket;
 use crate::model::ticket_part::TicketPart;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Number, Value};
 use strum::{IntoStaticStr, VariantNames};
 
 /// One action at Salestrekker, or a notice to another system. Workflows, stages and labels are given by the names that
@@ -66,6 +67,28 @@ pub enum Action {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         seen: Option<TicketPart>,
     },
+    /// Moves a ticket to a stage of another workflow. Does nothing if it is in that stage already.
+    MoveWorkflow {
+        /// The ticket.
+        ticket: TicketId,
+        /// The workflow's name.
+        workflow: String,
+        /// The name of the stage in that workflow.
+        stage: String,
+        /// The workflow and the stage when this was decided; as for a label.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seen: Option<TicketPart>,
+    },
+    /// Sets the amount of a ticket. Does nothing if it is this amount already.
+    SetValue {
+        /// The ticket.
+        ticket: TicketId,
+        /// The amount, in the unit in which Salestrekker returns it.
+        value: Number,
+        /// The amount when this was decided; as for a label.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seen: Option<TicketPart>,
+    },
     /// Creates a ticket with the owner and the clients of another one.
     CreateTicket {
         /// The ticket from which owner and clients are copied.
@@ -80,10 +103,11 @@ pub enum Action {
         #[serde(default)]
         on_unknown_outcome: OnUnknownOutcome,
     },
-    /// Creates a contact and a ticket for it: two steps, each recorded, so that a retry does not create a second contact.
+    /// Creates a contact and a ticket for it, and sets the ticket's labels: each step is recorded, so that a retry does not create a
+    /// second contact or ticket.
     CreateLead {
-        /// The person. The data travels in encrypted queues and is in no record of performed actions.
-        lead: Lead,
+        /// The person and what they want. Personal data travels in encrypted queues and is in no record of performed actions.
+        lead: Box<Lead>,
         /// The workflow, stage and owner of the ticket.
         into: LeadTarget,
         /// The ticket's name. `{contact}` is replaced by the contact's name.
@@ -97,10 +121,28 @@ pub enum Action {
         /// The destination, by the name of its secret.
         destination: DestinationName,
         /// The text. `{ticket}` is replaced by the ticket's name, which usually contains a client's name; without
-        /// `{ticket}` the message contains no personal data.
+        /// `{ticket}` the message contains no personal data. `{ticket_link}` and `{board_link}` are replaced by links.
         text: String,
         /// The ticket that the message is about.
         about: Option<TicketId>,
+        /// The workflow that it was in when this was decided, for links.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        workflow: Option<WorkflowId>,
+    },
+    /// Sends an event, with some of its fields and a link to its ticket, to a program of another system: signed JSON.
+    NotifyJson {
+        /// The destination, by the name of its secret.
+        destination: DestinationName,
+        /// The event's kind.
+        event: String,
+        /// The chosen fields, by their paths in the event's JSON. `ticket.name` is filled in when it is sent: it usually contains a
+        /// client's name.
+        fields: Map<String, Value>,
+        /// The ticket that the event is about.
+        about: Option<TicketId>,
+        /// The workflow that it was in, for the link.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        workflow: Option<WorkflowId>,
     },
     /// Sends a mutation of the handler's own, for which there is no other action.
     Mutate {
@@ -129,96 +171,6 @@ pub enum OnUnknownOutcome {
 }
 
 impl Action {
-    /// Adds a label to this ticket, by the label's name.
-    pub fn add_label(ticket: &Ticket, label: &str) -> Self {
-        let seen = TicketPart::label_of(ticket, label);
-        Self::AddLabel { ticket: ticket.id.clone(), label: label.to_owned(), seen }
-    }
-
-    /// Removes a label from this ticket, by the label's name.
-    pub fn remove_label(ticket: &Ticket, label: &str) -> Self {
-        let seen = TicketPart::label_of(ticket, label);
-        Self::RemoveLabel { ticket: ticket.id.clone(), label: label.to_owned(), seen }
-    }
-
-    /// Makes this user the owner of this ticket.
-    pub fn set_owner(ticket: &Ticket, owner: &OwnerId) -> Self {
-        let seen = Some(TicketPart::owner_of(ticket));
-        Self::SetOwner { ticket: ticket.id.clone(), owner: owner.clone(), seen }
-    }
-
-    /// Sends a message about this ticket. `{ticket}` in `text` is replaced by the ticket's name, which usually contains a
-    /// client's. In a handler's `Settings`, declare the destination as a [`DestinationName`]: a wrong name then fails
-    /// when the function starts, not at the first event.
-    ///
-    /// ```
-    /// use automations::{Action, id::DestinationName, testing::ticket};
-    ///
-    /// let team = DestinationName::parse("team")?;
-    /// let action = Action::notify(&ticket(), &team, "{ticket} has settled");
-    /// assert_eq!(action.kind(), "notify");
-    /// # Ok::<(), automations::id::InvalidId>(())
-    /// ```
-    pub fn notify(ticket: &Ticket, destination: &DestinationName, text: &str) -> Self {
-        let (destination, text) = (destination.clone(), text.to_owned());
-        Self::Notify { destination, text, about: Some(ticket.id.clone()) }
-    }
-
-    /// Creates a contact and a ticket for it. `{contact}` in `name` is replaced by the contact's name.
-    pub fn create_lead(lead: Lead, into: &LeadTarget, name: &str) -> Self {
-        Self::CreateLead {
-            lead,
-            into: into.clone(),
-            name: name.to_owned(),
-            on_unknown_outcome: OnUnknownOutcome::DeadLetter,
-        }
-    }
-
-    /// Moves this ticket to a stage of its workflow, by the stage's name.
-    pub fn move_stage(ticket: &Ticket, stage: &str) -> Self {
-        let seen = Some(TicketPart::stage_of(ticket));
-        Self::MoveStage { ticket: ticket.id.clone(), stage: stage.to_owned(), seen }
-    }
-
-    /// Creates a ticket in the first stage of a workflow, with the owner and the clients of this one. `{ticket}` in `name`
-    /// is replaced by this ticket's name.
-    pub fn create_ticket(beside: &Ticket, workflow: &str, name: &str) -> Self {
-        Self::CreateTicket {
-            beside: beside.id.clone(),
-            workflow: workflow.to_owned(),
-            stage: None,
-            name: name.to_owned(),
-            on_unknown_outcome: OnUnknownOutcome::DeadLetter,
-        }
-    }
-
-    /// Sends a mutation of the handler's own, once: if no response comes, the action is dead-lettered.
-    ///
-    /// ```
-    /// use automations::{Action, testing, serde_json::json};
-    ///
-    /// let ticket = testing::ticket();
-    /// let document = "mutation Pause($id: ID!) { ticketPause(id: $id) }"; // include_str!("pause.graphql")
-    /// let action = Action::mutate(&ticket, document, json!({ "id": ticket.id }));
-    /// assert_eq!(action.kind(), "mutate");
-    /// ```
-    pub fn mutate(ticket: &Ticket, document: &str, variables: Value) -> Self {
-        let (ticket, document) = (ticket.id.clone(), document.to_owned());
-        Self::Mutate { ticket, document, variables, on_unknown_outcome: OnUnknownOutcome::DeadLetter }
-    }
-
-    /// The same action, performed again if its outcome is unknown: for one that does no harm twice.
-    #[must_use]
-    pub fn retry_if_unknown(mut self) -> Self {
-        if let Self::CreateTicket { on_unknown_outcome, .. }
-        | Self::CreateLead { on_unknown_outcome, .. }
-        | Self::Mutate { on_unknown_outcome, .. } = &mut self
-        {
-            *on_unknown_outcome = OnUnknownOutcome::Retry;
-        }
-        self
-    }
-
     /// What to do with it if its outcome is unknown. A ticket is read before and after it is changed, and a notice has an id
     /// by which its receiver recognises a repetition, so these are always retried.
     pub fn on_unknown_outcome(&self) -> OnUnknownOutcome {
@@ -227,7 +179,10 @@ impl Action {
             | Self::RemoveLabel { .. }
             | Self::SetOwner { .. }
             | Self::MoveStage { .. }
-            | Self::Notify { .. } => OnUnknownOutcome::Retry,
+            | Self::MoveWorkflow { .. }
+            | Self::SetValue { .. }
+            | Self::Notify { .. }
+            | Self::NotifyJson { .. } => OnUnknownOutcome::Retry,
             Self::CreateTicket { on_unknown_outcome, .. }
             | Self::CreateLead { on_unknown_outcome, .. }
             | Self::Mutate { on_unknown_outcome, .. } => *on_unknown_outcome,
@@ -241,10 +196,12 @@ impl Action {
             | Self::RemoveLabel { .. }
             | Self::SetOwner { .. }
             | Self::MoveStage { .. }
+            | Self::MoveWorkflow { .. }
+            | Self::SetValue { .. }
             | Self::CreateTicket { .. }
             | Self::CreateLead { .. }
             | Self::Mutate { .. } => true,
-            Self::Notify { .. } => false,
+            Self::Notify { .. } | Self::NotifyJson { .. } => false,
         }
     }
 
@@ -255,9 +212,11 @@ impl Action {
             | Self::RemoveLabel { ticket, .. }
             | Self::SetOwner { ticket, .. }
             | Self::MoveStage { ticket, .. }
+            | Self::MoveWorkflow { ticket, .. }
+            | Self::SetValue { ticket, .. }
             | Self::Mutate { ticket, .. } => Some(ticket),
             Self::CreateTicket { beside, .. } => Some(beside),
-            Self::Notify { about, .. } => about.as_ref(),
+            Self::Notify { about, .. } | Self::NotifyJson { about, .. } => about.as_ref(),
             Self::CreateLead { .. } => None,
         }
     }
@@ -266,8 +225,8 @@ impl Action {
     #[must_use]
     pub fn for_record(&self) -> Self {
         match self {
-            Self::CreateLead { lead: _, into, name, on_unknown_outcome } => Self::CreateLead {
-                lead: Lead::default(),
+            Self::CreateLead { lead, into, name, on_unknown_outcome } => Self::CreateLead {
+                lead: Box::new(lead.for_record()),
                 into: into.clone(),
                 name: name.clone(),
                 on_unknown_outcome: *on_unknown_outcome,
@@ -276,67 +235,30 @@ impl Action {
             | Self::RemoveLabel { .. }
             | Self::SetOwner { .. }
             | Self::MoveStage { .. }
+            | Self::MoveWorkflow { .. }
+            | Self::SetValue { .. }
             | Self::CreateTicket { .. }
             | Self::Notify { .. }
+            | Self::NotifyJson { .. }
             | Self::Mutate { .. } => self.clone(),
         }
+    }
+
+    /// The same action as JSON for a log line: without personal data, and without an amount.
+    pub fn for_log(&self) -> String {
+        let mut action = serde_json::to_value(self.for_record()).unwrap_or_default();
+        if let (Self::SetValue { .. } | Self::NotifyJson { .. }, Some(own)) = (self, action.as_object_mut()) {
+            own.retain(|name, _| name != "value" && name != "seen");
+            if let Some(Value::Object(fields)) = own.get_mut("fields") {
+                fields.values_mut().for_each(|value| *value = "…".into());
+            }
+        }
+        action.to_string()
     }
 
     /// The kind, for logs and records: the same as `do` in JSON.
     pub fn kind(&self) -> &'static str {
         self.into()
-    }
-}
-
-/// An action on its way to the worker.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct PlannedAction {
-    /// Deterministic: the idempotency key.
-    pub id: ActionId,
-    /// The brokerage.
-    pub organisation: OrganisationId,
-    /// The event that the handler decided on.
-    pub event: EventId,
-    /// The hint that led to the event: the correlation id of one webhook in all logs.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hint: Option<HintId>,
-    /// The actions that led to that event, oldest first; empty if a person's change did.
-    #[serde(default)]
-    pub chain: Vec<ActionId>,
-    /// The ticket's version in that event; absent if the event has no ticket. Its journal says what came after.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ticket_version: Option<u64>,
-    /// The handler that decided it.
-    pub handler: String,
-    /// When the handler decided it.
-    pub decided_at: Timestamp,
-    /// Delivery attempt of the event to the handler, starting at 1.
-    pub attempt: u32,
-    /// Set if it, or its event, was sent again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub resent: Option<Resent>,
-    /// The action.
-    pub action: Action,
-}
-
-impl PlannedAction {
-    /// The actions that lead to the change that this one makes, oldest first: its chain, and itself.
-    pub fn chain_with_itself(&self) -> Vec<ActionId> {
-        self.chain.iter().chain([&self.id]).cloned().collect()
-    }
-
-    /// The FIFO message group. Actions of one ticket are performed one at a time, as two writers would overwrite each
-    /// other's labels. Notices are grouped by destination, so that one that is down delays no other. A lead has no ticket
-    /// yet, and a group of its own.
-    pub fn message_group(&self) -> MessageGroup {
-        let Self { organisation, event, action, .. } = self;
-        match (action, action.ticket()) {
-            (Action::Notify { destination, .. }, _) => {
-                MessageGroup::of_destination(organisation, destination)
-            }
-            (_, Some(ticket)) => MessageGroup::of_ticket(organisation, ticket),
-            (_, None) => MessageGroup::of_event(organisation, event),
-        }
     }
 }
 
@@ -346,39 +268,9 @@ mod tests {
     use crate::private::Private;
     use crate::testing;
 
-    fn planned(action: Action) -> PlannedAction {
-        let event = testing::stage_changed("Approved", "Settled");
-        PlannedAction {
-            id: ActionId::of(&event.id, "h", 0).unwrap(),
-            organisation: event.organisation.clone(),
-            event: event.id.clone(),
-            hint: None,
-            chain: Vec::new(),
-            ticket_version: Some(2),
-            handler: "h".to_owned(),
-            decided_at: event.observed_at,
-            attempt: 1,
-            resent: None,
-            action,
-        }
-    }
-
     fn lead() -> Action {
         let lead = Lead { first_name: Private::new("Jane".to_owned()), ..Lead::default() };
         Action::create_lead(lead, &LeadTarget::first_stage_of("Home loans"), "{contact}")
-    }
-
-    #[test]
-    fn notices_are_grouped_by_where_they_go_and_the_rest_by_ticket() {
-        let ticket = testing::ticket();
-        let group = |action| planned(action).message_group();
-        let label = group(Action::add_label(&ticket, "x"));
-        assert_eq!(label, group(Action::set_owner(&ticket, &OwnerId::parse("o").unwrap())));
-        assert_eq!(label, testing::stage_changed("a", "b").message_group(), "that of the ticket's events");
-        let team = DestinationName::parse("team").unwrap();
-        let notice = group(Action::notify(&ticket, &team, "x"));
-        assert_eq!(notice.as_str(), "north/destination/team");
-        assert!(group(lead()).as_str().starts_with("north/event/"));
     }
 
     #[test]
@@ -394,5 +286,16 @@ mod tests {
         for action in testing::action_of_each_kind() {
             assert_eq!(serde_json::to_value(&action).unwrap()["do"], action.kind());
         }
+    }
+    #[test]
+    fn a_log_line_of_an_action_has_no_amount() {
+        let action = Action::set_value(&testing::a_ticket().worth(450_000).ticket(), 460_000);
+        assert_eq!(action.for_log(), r#"{"do":"set_value","ticket":"ticket-1"}"#);
+        assert!(crate::json::to_json(&action.for_record()).contains("460000"), "the record has it");
+        let event = testing::stage_changed("Approved", "Settled");
+        let action = Action::notify_json(&event, &"crm".parse().unwrap(), &["ticket.value"]);
+        assert!(action.for_log().contains(r#""fields":{"ticket.value":"…"}"#), "{}", action.for_log());
+        let other = Action::move_stage(&testing::ticket(), "Settled");
+        assert!(other.for_log().contains("seen"), "{}", other.for_log());
     }
 }
