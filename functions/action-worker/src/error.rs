@@ -60,7 +60,11 @@ mod tests {
     fn what_has_no_answer_is_tried_again_where_it_is_not_parked() {
         let unknown = ActionError::from(Error::OutcomeUnknown);
         assert!(unknown.outcome_unknown && unknown.error.remedy == Remedy::Retry { after: None });
-        let rejected = ActionError::from(Error::Rejected { messages: Private::default(), lines: Vec::new() });
+        let rejected = ActionError::from(Error::Rejected {
+            messages: Private::default(),
+            lines: Vec::new(),
+            is_final: true,
+        });
         assert!(!rejected.outcome_unknown && rejected.error.remedy == Remedy::DeadLetter);
     }
 }

@@ -30,13 +30,16 @@ pub enum Error {
     /// The credential could not be read.
     #[error("the organisation's credential could not be read")]
     Credential(#[from] secret::Error),
-    /// The API understood the request and rejected it; the same request would be rejected again.
+    /// The API rejected the request. The same request would be rejected again if the API says so, or if it is a mutation, which is
+    /// not repeated. An error of a query without a code that is known to be final may be a passing one.
     #[error("Salestrekker rejects the request ({} messages, not shown as they may hold personal data)", .messages.reveal().len())]
     Rejected {
         /// The vendor's messages; they may quote personal data.
         messages: Private<Vec<String>>,
         /// The lines of the document that they are about, starting at 1.
         lines: Vec<usize>,
+        /// Whether the same request would be rejected again.
+        is_final: bool,
     },
     /// Something that the request names does not exist.
     #[error("Salestrekker has no such {what}")]
@@ -76,7 +79,8 @@ impl Failure for Error {
             Self::Unavailable { .. } => Remedy::Retry { after: None },
             Self::CredentialRefused => Remedy::RefreshCredential,
             Self::Credential(error) => error.remedy(),
-            Self::Rejected { .. }
+            Self::Rejected { is_final: false, .. } => Remedy::Retry { after: None },
+            Self::Rejected { is_final: true, .. }
             | Self::NotFound { .. }
             | Self::AmbiguousName { .. }
             | Self::OutcomeUnknown

@@ -55,7 +55,7 @@ pub(super) fn without(text: &str, fields: &BTreeSet<String>) -> String {
 
 /// The inferred fields of a text that an error names, by its line or by its words.
 pub(super) fn rejected_fields(text: &str, error: &Error) -> Vec<String> {
-    let Error::Rejected { messages, lines } = error else { return Vec::new() };
+    let Error::Rejected { messages, lines, .. } = error else { return Vec::new() };
     let is_word = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
     let words: BTreeSet<&str> =
         messages.reveal().iter().flat_map(|text| text.split(|letter| !is_word(letter))).collect();
@@ -80,7 +80,11 @@ mod tests {
     use apollo_compiler::{ExecutableDocument, Schema};
 
     fn rejected(message: &str, lines: &[usize]) -> Error {
-        Error::Rejected { messages: Private::new(vec![message.to_owned()]), lines: lines.to_vec() }
+        Error::Rejected {
+            messages: Private::new(vec![message.to_owned()]),
+            lines: lines.to_vec(),
+            is_final: false,
+        }
     }
 
     const TEXT: &str = "query {\n  id\n  isActive  # inferred\n  company { name }  # inferred\n  name\n}\n";

@@ -196,8 +196,9 @@ fn graphql_error(errors: Vec<GraphQlError>, effect: Effect) -> Error {
         effect.error_without_response("an internal error of the API")
     } else {
         let lines = errors.iter().flat_map(|error| &error.locations).map(|location| location.line).collect();
+        let is_final = effect != Effect::ReadOnly || errors.iter().any(GraphQlError::is_final);
         let messages = errors.into_iter().map(|error| error.message.reveal().clone()).collect();
-        Error::Rejected { messages: Private::new(messages), lines }
+        Error::Rejected { messages: Private::new(messages), lines, is_final }
     }
 }
 
@@ -217,6 +218,20 @@ impl GraphQlError {
             ]
             .iter()
             .any(|words| message.contains(words))
+    }
+
+    /// Whether its code says that the same query would fail again: these are common among GraphQL servers.
+    fn is_final(&self) -> bool {
+        let codes = [
+            "BAD_REQUEST",
+            "BAD_USER_INPUT",
+            "FORBIDDEN",
+            "GRAPHQL_PARSE_FAILED",
+            "GRAPHQL_VALIDATION_FAILED",
+            "NOT_FOUND",
+            "PERSISTED_QUERY_NOT_SUPPORTED",
+        ];
+        codes.contains(&self.code())
     }
 
     fn is_not_found(&self) -> bool {
@@ -382,6 +397,31 @@ mod tests {
             matches!(create, Error::Unavailable { .. }),
             "a mutation that was not received was not performed"
         );
+    }
+
+    /// F1 of the field faults: found by a chaos run, in which the hint of a ticket's last change was dead-lettered at once.
+    #[test]
+    fn an_error_of_a_query_is_final_only_if_its_code_says_so_and_a_mutation_is_never_repeated() {
+        use crate::failure::Remedy;
+        let remedy = |error: Value, effect: Effect| {
+            let body = json!({ "data": { "result": null }, "errors": [error] });
+            response(&body, effect).unwrap().single::<String>(effect).unwrap_err().remedy()
+        };
+        let retry = Remedy::Retry { after: None };
+        assert_eq!(
+            remedy(json!({ "message": "a field failed", "path": ["result"] }), Effect::ReadOnly),
+            retry
+        );
+        assert_eq!(remedy(json!({ "extensions": { "code": "SOMETHING" } }), Effect::ReadOnly), retry);
+        for code in ["BAD_USER_INPUT", "FORBIDDEN", "GRAPHQL_VALIDATION_FAILED"] {
+            assert_eq!(
+                remedy(json!({ "extensions": { "code": code } }), Effect::ReadOnly),
+                Remedy::DeadLetter
+            );
+        }
+        for effect in [Effect::Idempotent, Effect::NonIdempotent] {
+            assert_eq!(remedy(json!({ "message": "no" }), effect), Remedy::DeadLetter);
+        }
     }
 
     /// F24 of the field faults.
