@@ -36,7 +36,7 @@ async fn an_action_that_was_refused_is_done_when_it_is_sent_back_and_only_once()
     let _turn = alone().await;
     let stack = Stack::found().await?;
     let organisation = stack.organisation("sent-back").await?;
-    let refused = json!({ "status": { "code": 400 } });
+    let refused = json!({ "errors": { "message": "refused" } });
     let ticket = settle_with(&organisation, "ticketCreate", refused).await?;
     let (selection, reason) = dead_letter_of(&stack, &ticket).await?;
     assert_eq!(reason, "salestrekker_rejected");

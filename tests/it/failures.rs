@@ -144,7 +144,7 @@ async fn an_action_that_can_never_work_is_parked_and_the_next_one_is_done() -> R
     let stack = Stack::found().await?;
     let organisation = stack.organisation("parked").await?;
     let ticket = known_ticket(&organisation, "Approved").await?;
-    let fault = json!([{ "organisation": "parked", "on": "ticketUpdate", "times": 9, "is": { "status": { "code": 400 } } }]);
+    let fault = json!([{ "organisation": "parked", "on": "ticketUpdate", "times": 9, "is": { "errors": { "message": "refused" } } }]);
     stack.control(reqwest::Method::POST, "faults", &fault).await?;
     organisation.change(&ticket, json!({ "stage": "Settled" })).await?;
     organisation.webhook("ticket-updated", &ticket).await?;

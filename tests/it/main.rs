@@ -35,6 +35,7 @@ mod permissions;
 mod privacy;
 mod reading;
 mod reconciled;
+mod rehearsed;
 mod replayed;
 mod rotation;
 mod same_code;

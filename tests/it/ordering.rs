@@ -123,7 +123,7 @@ async fn an_action_that_is_dead_lettered_lets_the_next_one_go_on() -> Result<()>
     let stack = Stack::found().await?;
     let organisation = stack.organisation("goes-on").await?;
     let ticket = known_ticket(&organisation, "Approved").await?;
-    let refused = json!({ "status": { "code": 400 } });
+    let refused = json!({ "errors": { "message": "refused" } });
     let fault = json!([{ "organisation": "goes-on", "on": "ticketUpdate", "times": 1, "is": refused }]);
     stack.control(Method::POST, "faults", &fault).await?;
     let moves = move_through(&organisation, &ticket, &["Settled"]).await?;

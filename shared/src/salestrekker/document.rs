@@ -150,4 +150,21 @@ mod tests {
             assert_eq!(document.text().matches("\n  result: ").count(), 1, "{name}");
         }
     }
+
+    /// A client drops one after the other if each error names one only.
+    #[test]
+    fn every_document_is_valid_against_a_schema_without_any_of_its_inferred_fields() {
+        let sdl = include_str!("../../schema/salestrekker.graphql");
+        let schema = Schema::parse_and_validate(sdl, "salestrekker.graphql").unwrap();
+        for (document, number) in [(TICKET, 1), (CONTACT, 13), (TICKET_EXTRAS, 3)] {
+            let document = document.batch(2);
+            let fields: BTreeSet<String> =
+                document.text().lines().filter_map(inferred::inferred).map(str::to_owned).collect();
+            assert_eq!(fields.len(), number, "{fields:?}");
+            for drop in fields.iter().map(|field| BTreeSet::from([field.clone()])).chain([fields.clone()]) {
+                let left = inferred::without(document.text(), &drop);
+                check(&schema, &format!("without {drop:?}"), &Document::of_handler(left));
+            }
+        }
+    }
 }

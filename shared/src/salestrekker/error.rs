@@ -76,10 +76,11 @@ impl Failure for Error {
     fn remedy(&self) -> Remedy {
         match self {
             Self::Throttled { retry_after } => Remedy::Wait { after: *retry_after },
-            Self::Unavailable { .. } => Remedy::Retry { after: None },
+            Self::Unavailable { .. } | Self::Rejected { is_final: false, .. } => {
+                Remedy::Retry { after: None }
+            }
             Self::CredentialRefused => Remedy::RefreshCredential,
             Self::Credential(error) => error.remedy(),
-            Self::Rejected { is_final: false, .. } => Remedy::Retry { after: None },
             Self::Rejected { is_final: true, .. }
             | Self::NotFound { .. }
             | Self::AmbiguousName { .. }

@@ -34,6 +34,7 @@ pub use model::{
 };
 #[doc(hidden)]
 pub use mutation::inline_variables;
+pub use mutation::update_fields;
 pub use probe::{Answer, Probe};
 #[doc(hidden)]
 pub use response::read_any_response;

@@ -155,6 +155,15 @@ fn is_id(name: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with(|next: char| next.is_ascii_uppercase()))
 }
 
+/// The fields of a ticket that an update sends.
+pub fn update_fields() -> BTreeSet<&'static str> {
+    let Some((head, body)) = split(include_str!("documents/ticket_update.graphql")) else {
+        return BTreeSet::new();
+    };
+    let used = body.split('$').skip(1).filter_map(|after| after.split(|letter| !is_name(letter)).next());
+    declared(head).into_iter().map(|(name, _)| name).chain(used).collect()
+}
+
 /// The names of a document's variables that its operation does not declare.
 #[doc(hidden)]
 pub fn inline_variables(text: &str) -> BTreeSet<&str> {

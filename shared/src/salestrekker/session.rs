@@ -147,7 +147,9 @@ impl Session<'_> {
                 return Err(error);
             }
             let is_query = request.effect == Effect::ReadOnly;
-            if is_query && self.client.dropped_fields.learn(self.organisation, &request.document, &error) {
+            if is_query
+                && self.client.dropped_fields.learn(self.organisation, request.document.text(), &error)
+            {
                 continue;
             }
             let may_retry = request.effect.may_retry_after(&error);

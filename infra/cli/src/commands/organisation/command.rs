@@ -1,6 +1,7 @@
 //! The arguments of `automations organisation`, and what is printed.
 
 use super::prompt::{ask, confirm_removal};
+use super::rehearse;
 use super::{Destination, Format, New, Organisations, Report, Sender, Urls, inbound_action, ticket_ids};
 use crate::account::Account;
 use crate::exit_code::{Exit, Usage};
@@ -125,6 +126,13 @@ enum Command {
         /// The organisation [default: all]
         name: Option<OrganisationId>,
     },
+    /// Learn on a test deal how the API behaves when a ticket is changed; until that has passed, nothing is written
+    #[command(
+        after_help = "Example: automations organisation rehearse north --ticket 0b5e9c1a-… --report rehearsal.json --profile prod\n\n\
+                      Use a deal made for this, with every field filled in: it is changed and written back, and if updates clear \
+                      what they do not send, that is lost on this deal."
+    )]
+    Rehearse(rehearse::Arguments),
     /// Store another API key (from a prompt or standard input) after trying it
     #[command(after_help = "Example: automations organisation key north --profile prod")]
     Key {
@@ -206,6 +214,7 @@ impl Command {
             | Self::Renew { name }
             | Self::Access { name, .. }
             | Self::Backfill { name, .. }
+            | Self::Rehearse(rehearse::Arguments { name, .. })
             | Self::ReuseContacts { name, .. }
             | Self::Remove { name, .. } => Some(name),
         }
@@ -296,6 +305,7 @@ pub async fn run(arguments: Arguments, account: &Account) -> Result<Exit> {
             organisations.set_access(&name, access.into()).await?;
             say("the functions use it within five minutes");
         }
+        Command::Rehearse(arguments) => return rehearse::run(&organisations, arguments, json).await,
         Command::Backfill { name, tickets, limits } => {
             return backfill(&organisations, &name, &tickets, &limits, json).await;
         }

@@ -6,6 +6,7 @@ mod command;
 mod destination;
 mod inbound;
 mod prompt;
+mod rehearse;
 mod reuse_contacts;
 mod sender;
 mod stack;
@@ -17,6 +18,7 @@ pub use check::Report;
 pub use command::{Arguments, run};
 pub use destination::{Destination, Format};
 pub use inbound::inbound_action;
+pub use rehearse::{Answered, Finding, Person, Rehearsed};
 pub use sender::{Answer, Sender};
 pub use urls::Urls;
 

@@ -1,5 +1,6 @@
 //! What the operator types: secrets, and a name once more.
 
+use super::Person;
 use crate::exit_code::Usage;
 use crate::report::say;
 use anyhow::Result;
@@ -43,6 +44,24 @@ pub(super) fn confirm_removal(name: &OrganisationId, yes: Option<String>) -> Res
     }
     Err(Usage(format!("nothing was deleted: the second name is not {name}; type it, or add --yes {name}"))
         .into())
+}
+
+/// The person at the terminal; nobody, if standard input is none.
+pub(super) struct Terminal;
+
+impl Person for Terminal {
+    fn hears(&mut self, text: &str) {
+        say(&format!("… {text}"));
+    }
+
+    fn confirms(&mut self, question: &str) -> bool {
+        if !std::io::stdin().is_terminal() {
+            return false;
+        }
+        say(&format!("{question} [y/N]"));
+        let mut line = String::new();
+        std::io::stdin().read_line(&mut line).is_ok() && matches!(line.trim(), "y" | "Y" | "yes")
+    }
 }
 
 #[cfg(test)]
