@@ -5,6 +5,7 @@ mod check;
 mod command;
 mod destination;
 mod inbound;
+mod names;
 mod prompt;
 mod reuse_contacts;
 mod sender;
@@ -17,6 +18,7 @@ pub use check::Report;
 pub use command::{Arguments, run};
 pub use destination::{Destination, Format};
 pub use inbound::inbound_action;
+pub use names::{Comparison, Finding, Thing, Verdict};
 pub use sender::{Answer, Sender};
 pub use urls::Urls;
 
@@ -38,7 +40,9 @@ use std::collections::BTreeSet;
 #[derive(Debug)]
 pub struct Organisations {
     cloudformation: aws_sdk_cloudformation::Client,
+    lambda: aws_sdk_lambda::Client,
     secrets: aws_sdk_secretsmanager::Client,
+    sns: aws_sdk_sns::Client,
     store: Store,
     transport: Transport,
     stack: String,
@@ -75,7 +79,9 @@ impl Organisations {
     pub fn new(config: &SdkConfig, stack: String, local: Option<String>) -> Result<Self> {
         Ok(Self {
             cloudformation: aws_sdk_cloudformation::Client::new(config),
+            lambda: aws_sdk_lambda::Client::new(config),
             secrets: aws::secrets_manager(config),
+            sns: aws::sns(config),
             store: Store::new(aws::dynamodb(config), format!("{stack}-store")),
             transport: Transport::new(Limits::default())?,
             stack,
