@@ -191,7 +191,10 @@ fn shown(thing: Thing, text: String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::filter_policy::FilterPolicy;
+    use crate::handler_entries::Entry;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
 
     fn finding(thing: Thing, name: &str, verdict: Verdict) -> Finding {
         Finding {
@@ -257,5 +260,17 @@ mod tests {
             assert_eq!(of(Thing::Owner, person), "[not an id]");
         }
         assert_eq!(of(Thing::Label, "Do not call"), "Do not call");
+    }
+
+    proptest! {
+        #[test]
+        fn any_settings_and_any_policy_are_names_or_a_sentence(settings in ".*", policy in ".*") {
+            let is_json = settings.trim().is_empty() || serde_json::from_str::<Value>(&settings).is_ok();
+            let is_policy = FilterPolicy::parse(&policy).is_ok();
+            let entry = Entry { name: "a".to_owned(), settings, policies: vec![policy] };
+            let found = mention::of_entry(&entry, &OrganisationId::parse("north").unwrap());
+            let unreadable = [is_json, is_policy].into_iter().filter(|is_readable| !is_readable).count();
+            prop_assert_eq!(found.unreadable.len(), unreadable);
+        }
     }
 }
