@@ -10,7 +10,8 @@ use automations::model::resent::Resent;
 use automations::store::Outcome;
 use automations::{EventKind, aws, clock};
 use automations_cli::Replay;
-use automations_cli::organisation::{New, Organisations, Urls};
+use automations_cli::handler_entries::{Entries, Entry, Source};
+use automations_cli::organisation::{Finding, New, Organisations, Urls, Verdict};
 use end_to_end::stack::{Stack, eventually};
 use reqwest::Method;
 use secrecy::SecretString;
@@ -83,6 +84,42 @@ async fn an_organisation_is_added_by_its_key_and_its_webhook_token_is_replaced_w
     assert_eq!((report.days_left, report.access), (Some(13), Access::ReadWrite));
     all.remove(&name).await?;
     assert!(!all.list().await?.contains(&name));
+    Ok(())
+}
+
+/// F22 of the field faults.
+#[tokio::test]
+async fn names_that_the_deployed_entries_give_wrongly_are_found_before_an_event_needs_them() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    stack.organisation("names").await?;
+    let (all, name) = (organisations(&stack)?, OrganisationId::parse("names")?);
+    let deployed = all.deployed_entries().await;
+    let good = all.compare(&name, &deployed).await?;
+    assert!(!good.has_problem() && good.names_checked > 5, "{good:?}");
+    let unlisted = good.names.iter().all(|finding| finding.verdict == Verdict::NotVerifiable);
+    assert!(unlisted && good.missing_fields.is_empty(), "only the owners of owner-on-new-ticket: {good:?}");
+
+    stack.control(Method::POST, "duplicates/names", &json!({ "label": "Post-settlement" })).await?;
+    stack.control(Method::PUT, "vendor/names", &json!({ "missing": ["Ticket.isActive"] })).await?;
+    let found = all.compare(&name, &deployed).await?;
+    assert_eq!(found.missing_fields, ["isActive"]);
+    let is_of_two =
+        |finding: &&Finding| matches!(&finding.verdict, Verdict::AmbiguousName { ids } if ids.len() == 2);
+    let twice: Vec<_> = found.names.iter().filter(is_of_two).collect();
+    let at: Vec<_> = twice.iter().map(|finding| (finding.handler.as_str(), finding.at.as_str())).collect();
+    assert_eq!((at, found.has_problem()), (vec![(HANDLER, "Settings.label")], true));
+
+    let known = stack.control(Method::POST, "organisations", &json!({ "name": "names" })).await?;
+    let settings = json!({ "stage": "Setled", "label": known["labels"][2]["id"], "follow_up_workflow": "Annual reviews" });
+    let policy = r#"{"type": ["ticket.stage_changed"], "to": {"stage": {"name": ["Aproved"]}}}"#.to_owned();
+    let entry = Entry { name: "mine".to_owned(), settings: settings.to_string(), policies: vec![policy] };
+    let entries = Entries { source: Source::Template, all: Ok(vec![entry]) };
+    let found = all.compare(&name, &entries).await?.names;
+    let found: Vec<_> = found.iter().map(|finding| (finding.at.as_str(), finding.verdict.clone())).collect();
+    let nearest = |name: &str| Verdict::NotFound { nearest: Some(name.to_owned()) };
+    let expected = [("Filter.to.stage.name", nearest("Approved")), ("Settings.stage", nearest("Settled"))];
+    assert_eq!(found, expected, "an id is as good as a name");
     Ok(())
 }
 

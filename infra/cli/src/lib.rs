@@ -5,6 +5,8 @@ mod checkout;
 pub mod commands;
 pub mod exit_code;
 pub mod filter_policy;
+pub mod handler_entries;
+pub mod nearest;
 pub mod report;
 mod stack_resources;
 pub mod template_table;

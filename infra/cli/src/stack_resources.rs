@@ -26,3 +26,10 @@ pub(crate) async fn of_type(cloudformation: &Client, stack: &str, wanted: &str) 
     found.sort();
     Ok(found)
 }
+
+/// The ARN of a stack's topic of events.
+pub(crate) async fn topic(cloudformation: &Client, stack: &str) -> Result<String> {
+    let topics = of_type(cloudformation, stack, "AWS::SNS::Topic").await?;
+    let topic = topics.into_iter().find(|arn| arn.ends_with(&format!(":{stack}-events.fifo")));
+    topic.with_context(|| format!("the stack {stack} has no topic of events; check --stack"))
+}

@@ -3,12 +3,12 @@
 use crate::differ::different_types;
 use crate::documents::Document;
 use crate::mismatch::Mismatch;
-use crate::nearest::nearest;
 use crate::variables::{declare, different_inputs};
 use apollo_compiler::diagnostic::Diagnostic;
 use apollo_compiler::schema::{ExtendedType, FieldDefinition, InputValueDefinition};
 use apollo_compiler::validation::{DiagnosticData, Valid};
 use apollo_compiler::{ExecutableDocument, Name, Node, Schema};
+use automations_cli::nearest::nearest;
 
 /// The mismatches between these documents and `schema`. `known` is the schema that they were written for: a field that exists
 /// in both with different types is a mismatch too, because the code that reads the response expects the known type.

@@ -7,7 +7,6 @@ mod differ;
 mod documents;
 mod fetch;
 mod mismatch;
-mod nearest;
 mod read;
 mod variables;
 

@@ -2,13 +2,13 @@
 //! of their type does not matter, but its fields do.
 
 use crate::mismatch::Mismatch;
-use crate::nearest::nearest;
 use apollo_compiler::ast::{Type, Value};
 use apollo_compiler::executable::{Field, Selection, SelectionSet};
 use apollo_compiler::schema::{ExtendedType, InputObjectType};
 use apollo_compiler::validation::Valid;
 use apollo_compiler::{ExecutableDocument, Name, Schema};
 use automations::salestrekker::inline_variables;
+use automations_cli::nearest::nearest;
 use std::collections::BTreeMap;
 use std::path::Path;
 

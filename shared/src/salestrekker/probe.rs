@@ -1,7 +1,7 @@
 //! What `automations organisation rehearse` asks of an API that nobody has described: the shape of its answers, and everything
 //! that can be read of one ticket.
 
-use super::document::{Document, LABELS, TICKET, TICKET_UPDATE};
+use super::document::{CONTACT, Document, LABELS, TICKET, TICKET_UPDATE};
 use super::mutation::{Missing, fill};
 use super::transport::Transport;
 use super::{Error, FullTicket, Session};
@@ -12,11 +12,12 @@ use crate::private::Private;
 use futures::future::join_all;
 use secrecy::SecretString;
 use serde::Serialize;
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value, json};
 use std::fmt;
 use std::time::Duration;
 
-/// An id that no ticket and no stage has.
+/// An id that no ticket, no contact and no stage has.
 const NO_ID: &str = "00000000-0000-4000-8000-000000000000";
 
 /// A request whose answer is looked at, and not its data.
@@ -181,6 +182,17 @@ impl Session<'_> {
         let all =
             (0..queries).map(|_| transport.shape(&token.endpoint, &token.token, &LABELS, &variables, time));
         Ok(join_all(all).await)
+    }
+
+    /// The inferred fields that the API lacks: what one read of a ticket and of a contact that do not exist shows.
+    ///
+    /// # Errors
+    /// If a whole request fails.
+    pub async fn missing_fields(&self) -> Result<Vec<String>, Error> {
+        // The result of an id that nothing has is its own, whatever it is.
+        self.request_each::<IgnoredAny>(&TICKET, &[NO_ID]).await?;
+        self.request_each::<IgnoredAny>(&CONTACT, &[NO_ID]).await?;
+        Ok(self.dropped_fields())
     }
 
     /// The inferred fields that the API has shown not to have.

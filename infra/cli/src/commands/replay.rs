@@ -230,7 +230,10 @@ impl Replayer {
     /// If one is not accepted; those before it are, and sending them again is harmless.
     pub async fn play(&self, events: &[Event], handler: Option<&str>) -> Result<()> {
         let Some(handler) = handler else {
-            let topic = Topic::new(self.sns.clone(), self.topic().await?);
+            let topic = Topic::new(
+                self.sns.clone(),
+                stack_resources::topic(&self.cloudformation, &self.stack).await?,
+            );
             let published = topic.publish(&events.iter().collect::<Vec<_>>()).await;
             let published = published.into_iter().collect::<Result<Vec<()>, _>>();
             return published.map(drop).context("not all events were published; run the same command again");
@@ -243,13 +246,6 @@ impl Replayer {
         });
         let sent = queue.send(messages.collect()).await.into_iter().collect::<Result<Vec<()>, _>>();
         sent.map(drop).context("not all events were sent; run the same command again")
-    }
-
-    /// The ARN of the stack's topic.
-    async fn topic(&self) -> Result<String> {
-        let topics = stack_resources::of_type(&self.cloudformation, &self.stack, "AWS::SNS::Topic").await?;
-        let topic = topics.into_iter().find(|arn| arn.ends_with(&format!(":{}-events.fifo", self.stack)));
-        topic.with_context(|| format!("the stack {} has no topic of events; check --stack", self.stack))
     }
 
     async fn queue_url(&self, handler: &str) -> Result<String> {
@@ -274,7 +270,7 @@ impl Replayer {
             self.sqs.get_queue_attributes().queue_url(url).attribute_names(wanted.clone()).send().await?;
         let queue =
             response.attributes().and_then(|all| all.get(&wanted)).context("a queue without an ARN")?;
-        let topic = self.topic().await?;
+        let topic = stack_resources::topic(&self.cloudformation, &self.stack).await?;
         let request = self.sns.list_subscriptions_by_topic().topic_arn(&topic);
         let mut all = request.into_paginator().items().send();
         let mut policies = Vec::new();

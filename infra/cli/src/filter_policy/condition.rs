@@ -5,7 +5,7 @@ use serde_json::{Number, Value};
 
 /// One condition on a value.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Condition {
+pub(crate) enum Condition {
     /// The value is this one.
     Exactly(Value),
     /// The text begins so.
@@ -23,7 +23,7 @@ pub(super) enum Condition {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Comparison {
+pub(crate) enum Comparison {
     Equal,
     Less,
     AtMost,
@@ -88,7 +88,7 @@ impl Condition {
     }
 
     /// Whether it holds for a value; for a list, whether it holds for one in it.
-    pub(super) fn accepts(&self, value: Option<&Value>) -> bool {
+    pub(crate) fn accepts(&self, value: Option<&Value>) -> bool {
         let is_there = value.is_some_and(|value| match value {
             Value::Null => false,
             Value::String(text) => !text.is_empty(),

@@ -4,10 +4,10 @@
 mod condition;
 mod error;
 
+pub(crate) use condition::Condition;
 pub use error::InvalidPolicy;
 
 use automations::Event;
-use condition::Condition;
 use error::{MAX_COMBINATIONS, MAX_KEYS};
 use serde_json::{Map, Value};
 
@@ -49,6 +49,13 @@ impl FilterPolicy {
     pub fn accepts(&self, event: &Event) -> bool {
         serde_json::to_value(event).is_ok_and(|body| self.0.accepts(&body))
     }
+
+    /// Its conditions, each with the keys that lead to it.
+    pub(crate) fn conditions(&self) -> Vec<(Vec<&str>, &Condition)> {
+        let mut found = Vec::new();
+        self.0.conditions(&[], &mut found);
+        found
+    }
 }
 
 impl Object {
@@ -81,6 +88,16 @@ impl Object {
         sizes.fold((0, 1), |(keys, product), (more, factor)| {
             (keys.saturating_add(more), product.saturating_mul(factor.max(1)))
         })
+    }
+
+    fn conditions<'a>(&'a self, above: &[&'a str], found: &mut Vec<(Vec<&'a str>, &'a Condition)>) {
+        for (key, rule) in &self.0 {
+            let path = [above, &[key.as_str()]].concat();
+            match rule {
+                Rule::Any(conditions) => found.extend(conditions.iter().map(|one| (path.clone(), one))),
+                Rule::Nested(object) => object.conditions(&path, found),
+            }
+        }
     }
 
     fn accepts(&self, value: &Value) -> bool {

@@ -2,11 +2,10 @@
 
 use super::prompt::{ask, confirm_removal};
 use super::rehearse;
-use super::{Destination, Format, New, Organisations, Report, Sender, Urls, inbound_action, ticket_ids};
+use super::{Destination, Format, New, Organisations, Sender, Urls, check, inbound_action, ticket_ids};
 use crate::account::Account;
 use crate::exit_code::{Exit, Usage};
 use crate::report::{during, print, print_json, say};
-use crate::time::age;
 use anyhow::Result;
 use automations::aws::secret::{self, Access, Challenge, Credential, Rehearsal};
 use automations::clock;
@@ -120,11 +119,15 @@ enum Command {
         #[arg(long)]
         remove: bool,
     },
-    /// Check whether it works: host, credential, days left, last webhook and its token
+    /// Check whether it works: host, credential, days left, last webhook and its token; and whether every stage, workflow, label
+    /// and owner that the handlers' entries name is at Salestrekker
     #[command(after_help = "Example: automations organisation check --profile prod")]
     Check {
         /// The organisation [default: all]
         name: Option<OrganisationId>,
+        /// Compare the names in template.yaml of this checkout, before it is deployed [default: those of the deployed entries]
+        #[arg(long)]
+        template: bool,
     },
     /// Learn on a test deal how the API behaves when a ticket is changed; until that has passed, nothing is written
     #[command(
@@ -206,7 +209,7 @@ impl Command {
     fn existing(&self) -> Option<&OrganisationId> {
         match self {
             Self::Add { .. } | Self::List => None,
-            Self::Check { name } => name.as_ref(),
+            Self::Check { name, .. } => name.as_ref(),
             Self::Urls { name, .. }
             | Self::Inbound { name, .. }
             | Self::Destination { name, .. }
@@ -290,7 +293,7 @@ pub async fn run(arguments: Arguments, account: &Account) -> Result<Exit> {
             say("the destination is deleted");
         }
         Command::ReuseContacts { name, remove } => reuse_contacts(&organisations, &name, remove).await?,
-        Command::Check { name } => return check(&organisations, name, json).await,
+        Command::Check { name, template } => return check::run(&organisations, name, template, json).await,
         Command::Key { name, writer } => {
             organisations.change_key(&name, writer, ask("API key")?).await?;
             say("the key works and is stored, with a token that it gave");
@@ -328,23 +331,6 @@ async fn reuse_contacts(organisations: &Organisations, name: &OrganisationId, re
         "there is a key already"
     });
     Ok(())
-}
-
-async fn check(organisations: &Organisations, name: Option<OrganisationId>, json: bool) -> Result<Exit> {
-    let names = match name {
-        Some(name) => [name].into(),
-        None => organisations.list().await?,
-    };
-    if names.is_empty() {
-        say("there is no organisation yet; add one: automations organisation add NAME --endpoint URL");
-    }
-    let mut all_well = true;
-    for name in names {
-        let report = organisations.check(&name, clock::now()).await?;
-        all_well &= report.accepted;
-        if json { print_json(&report)? } else { print(&shown(&report))? }
-    }
-    Ok(Exit::problem_if(!all_well))
 }
 
 async fn backfill(
@@ -395,30 +381,4 @@ fn print_urls(urls: &Urls, json: bool) -> Result<()> {
         return print_json(urls);
     }
     urls.urls.iter().try_for_each(|(action, url)| print(&format!("{action:<16} {url}")))
-}
-
-fn shown(report: &Report) -> String {
-    let host = report.host.as_deref().unwrap_or("no host");
-    let responds = if report.responds { "responds" } else { "does not respond" };
-    let accepted = match (report.accepted, report.problem) {
-        (true, _) => "credential accepted".to_owned(),
-        (false, problem) => format!("credential not accepted ({})", problem.unwrap_or("unknown")),
-    };
-    let days =
-        report.days_left.map_or_else(|| "at an unknown time".to_owned(), |days| format!("in {days} days"));
-    let webhook = match (report.last_webhook_s, report.last_token) {
-        (Some(seconds), Some(token)) => format!("last webhook {} ago with the {token} token", age(seconds)),
-        _ => "no webhook yet".to_owned(),
-    };
-    let rehearsal = match report.rehearsal {
-        Rehearsal::Missing => {
-            ", nothing is written as no rehearsal has passed: `automations organisation rehearse`"
-        }
-        Rehearsal::Passed => "",
-        Rehearsal::Accepted => ", no rehearsal has passed and that is accepted",
-    };
-    format!(
-        "{}: {host} {responds}, {accepted}, token expires {days}, {webhook}{rehearsal}",
-        report.organisation
-    )
 }

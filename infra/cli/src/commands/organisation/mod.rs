@@ -5,6 +5,7 @@ mod check;
 mod command;
 mod destination;
 mod inbound;
+mod names;
 mod prompt;
 mod rehearse;
 mod reuse_contacts;
@@ -18,7 +19,8 @@ pub use check::Report;
 pub use command::{Arguments, run};
 pub use destination::{Destination, Format};
 pub use inbound::inbound_action;
-pub use rehearse::{Answered, Finding, Person, Rehearsed};
+pub use names::{Comparison, Finding, Thing, Verdict};
+pub use rehearse::{Answered, Person, Rehearsed};
 pub use sender::{Answer, Sender};
 pub use urls::Urls;
 
@@ -40,7 +42,9 @@ use std::collections::BTreeSet;
 #[derive(Debug)]
 pub struct Organisations {
     cloudformation: aws_sdk_cloudformation::Client,
+    lambda: aws_sdk_lambda::Client,
     secrets: aws_sdk_secretsmanager::Client,
+    sns: aws_sdk_sns::Client,
     store: Store,
     transport: Transport,
     stack: String,
@@ -77,7 +81,9 @@ impl Organisations {
     pub fn new(config: &SdkConfig, stack: String, local: Option<String>) -> Result<Self> {
         Ok(Self {
             cloudformation: aws_sdk_cloudformation::Client::new(config),
+            lambda: aws_sdk_lambda::Client::new(config),
             secrets: aws::secrets_manager(config),
+            sns: aws::sns(config),
             store: Store::new(aws::dynamodb(config), format!("{stack}-store")),
             transport: Transport::new(Limits::default())?,
             stack,

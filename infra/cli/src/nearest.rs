@@ -5,7 +5,7 @@ const MIN_SIMILARITY: f64 = 0.7;
 
 /// The most similar of these names, if one is similar enough. The parts of a name may be in another order: `idStage` is
 /// similar to `stageId`.
-pub(crate) fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let scored = names.into_iter().map(|other| (similarity(name, other), other));
     let best = scored.max_by(|left, right| left.0.total_cmp(&right.0))?;
     (best.0 >= MIN_SIMILARITY).then_some(best.1)
