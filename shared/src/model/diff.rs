@@ -2,10 +2,12 @@
 
 use crate::clock::Timestamp;
 use crate::digest::short_sha256;
+use crate::id::FieldName;
 use crate::model::event::EventKind;
+use crate::model::field_value::FieldValue;
 use crate::model::ticket::{Named, Ticket};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is stored of a ticket, for comparison at the next check.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,6 +24,9 @@ pub struct Snapshot {
     /// The highest threshold of days in that stage for which there was an event; see [`crate::model::stage_age`].
     #[serde(default)]
     pub aged: u16,
+    /// A digest of each private field that was read; see [`field_digest`].
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub private_fields: BTreeMap<FieldName, String>,
 }
 
 impl Snapshot {
@@ -44,6 +49,42 @@ pub struct Seen {
     pub ticket: Ticket,
     /// The digest of its name; see [`name_digest`].
     pub name_digest: String,
+    /// The digests of its private fields; see [`field_digest`].
+    pub private_fields: BTreeMap<FieldName, String>,
+    /// The fields that should have been read and were not, for example because the vendor's schema lacks them.
+    pub unread_fields: UnreadFields,
+}
+
+/// Fields of `TicketFields` of which a check learned nothing.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UnreadFields {
+    /// Those whose values are stored.
+    pub public: BTreeSet<FieldName>,
+    /// Those of which a digest is stored.
+    pub private: BTreeSet<FieldName>,
+}
+
+impl Seen {
+    /// A ticket that was read without fields of `TicketFields`.
+    pub fn without_fields(ticket: Ticket, name_digest: impl Into<String>) -> Self {
+        Self {
+            ticket,
+            name_digest: name_digest.into(),
+            private_fields: BTreeMap::new(),
+            unread_fields: UnreadFields::default(),
+        }
+    }
+
+    /// Adds what is known of the fields that were not read: not known is not a change.
+    fn with_earlier_fields(mut self, before: Option<&Snapshot>) -> Self {
+        let Some(before) = before else { return self };
+        let UnreadFields { public, private } = std::mem::take(&mut self.unread_fields);
+        let values = public.into_iter().filter_map(|field| before.ticket.fields.get_key_value(&field));
+        self.ticket.fields.extend(values.map(|(field, value)| (field.clone(), value.clone())));
+        let digests = private.into_iter().filter_map(|field| before.private_fields.get_key_value(&field));
+        self.private_fields.extend(digests.map(|(field, digest)| (field.clone(), digest.clone())));
+        self
+    }
 }
 
 /// A change: what to store, and what to publish.
@@ -51,7 +92,8 @@ pub struct Seen {
 pub struct Change {
     /// The snapshot that replaces the old one, its version one greater.
     pub snapshot: Snapshot,
-    /// What happened; never empty as [`change`] returns it.
+    /// What happened; empty if there is something to store although nothing happened, such as a field that was read for the
+    /// first time.
     pub kind: Vec<EventKind>,
 }
 
@@ -73,6 +115,12 @@ pub fn name_digest(ticket: &crate::id::TicketId, name: &str) -> String {
     short_sha256(&[ticket.as_str().as_bytes(), b"\n", name.as_bytes()])
 }
 
+/// A digest of a private field's value, by which a change is found: as [`name_digest`], with the field's name as part of it.
+pub fn field_digest(ticket: &crate::id::TicketId, field: &FieldName, value: &str) -> String {
+    let (ticket, field) = (ticket.as_str().as_bytes(), field.as_str().as_bytes());
+    short_sha256(&[ticket, b"\n", field, b"\n", value.as_bytes()])
+}
+
 /// What happened between the stored snapshot and now; `None` if nothing did. `is_new` says that a ticket without a snapshot
 /// was just created, rather than found late.
 pub fn change(before: Option<&Snapshot>, seen: Option<Seen>, is_new: bool) -> Option<Change> {
@@ -86,19 +134,31 @@ pub fn change(before: Option<&Snapshot>, seen: Option<Seen>, is_new: bool) -> Op
             Some(Change { snapshot, kind })
         }
         (before, Some(seen)) => {
+            let seen = seen.with_earlier_fields(before);
             // Not known is not a change: a schema without the field, for example.
             let active = seen.ticket.active.or_else(|| before.and_then(|before| before.ticket.active));
             let ticket = Ticket { version, active, ..seen.ticket };
             let stays = before.filter(|before| !before.gone && is_same_stage(&before.ticket, &ticket));
             let (stage_since, aged) = stays.map_or((None, 0), |before| (before.stage_since, before.aged));
-            let after = Snapshot { ticket, name_digest: seen.name_digest, gone: false, stage_since, aged };
+            let after = Snapshot {
+                ticket,
+                name_digest: seen.name_digest,
+                gone: false,
+                stage_since,
+                aged,
+                private_fields: seen.private_fields,
+            };
+            let has_other_fields = before.is_some_and(|before| {
+                (&before.ticket.fields, &before.private_fields)
+                    != (&after.ticket.fields, &after.private_fields)
+            });
             let kind = match before {
                 Some(before) if !before.gone => differences(before, &after),
                 _ => vec![EventKind::TicketFirstSeen { ticket: after.ticket.clone() }],
             };
             let change = Change { snapshot: after, kind };
             let change = if is_new { change.of_new_ticket() } else { change };
-            (!change.kind.is_empty()).then_some(change)
+            (has_other_fields || !change.kind.is_empty()).then_some(change)
         }
     }
 }
@@ -160,7 +220,25 @@ fn differences(before: &Snapshot, after: &Snapshot) -> Vec<EventKind> {
     if before.name_digest != after.name_digest {
         kind.push(EventKind::Renamed { ticket: ticket() });
     }
+    kind.extend(changed_fields(before, after));
     kind
+}
+
+/// The fields that were read at both checks, with other values.
+fn changed_fields(before: &Snapshot, after: &Snapshot) -> impl Iterator<Item = EventKind> {
+    let (old, new) = (&before.ticket, &after.ticket);
+    let changed = move |field: &FieldName, from: Option<FieldValue>, to: Option<FieldValue>| {
+        EventKind::FieldChanged { ticket: new.clone(), field: field.clone(), from, to }
+    };
+    let public = new.fields.iter().filter_map(move |(field, to)| {
+        let from = old.fields.get(field).filter(|from| *from != to)?;
+        Some(changed(field, from.clone(), to.clone()))
+    });
+    let private = after.private_fields.iter().filter_map(move |(field, to)| {
+        before.private_fields.get(field).filter(|from| *from != to)?;
+        Some(changed(field, None, None))
+    });
+    public.chain(private)
 }
 
 /// The elements of `left` whose id is not in `right`, each once. A label that was only renamed is in both.
@@ -178,13 +256,14 @@ mod tests {
     use crate::id::{ContactId, LabelId, OwnerId, StageId, WorkflowId};
     use crate::testing;
     use proptest::prelude::*;
+    use serde_json::{Value, json};
 
     fn kinds(change: Option<&Change>) -> Vec<&str> {
         change.map(|change| change.kind.iter().map(EventKind::name).collect()).unwrap_or_default()
     }
 
     fn seen() -> Seen {
-        Seen { ticket: testing::ticket(), name_digest: "d".into() }
+        Seen::without_fields(testing::ticket(), "d")
     }
 
     #[test]
@@ -275,6 +354,90 @@ mod tests {
                 seen.name_digest = name;
                 seen
             })
+    }
+
+    /// With these fields, and with digests of these private ones.
+    fn with_fields(fields: &[(&str, Value)], private: &[(&str, &str)]) -> Seen {
+        let name = |name: &str| FieldName::parse(name).unwrap();
+        let value = |value: &Value| (!value.is_null()).then(|| FieldValue::from(value.clone()));
+        let mut seen = seen();
+        seen.ticket.fields = fields.iter().map(|(field, of)| (name(field), value(of))).collect();
+        seen.private_fields =
+            private.iter().map(|(field, digest)| (name(field), (*digest).to_owned())).collect();
+        seen
+    }
+
+    fn snapshot(seen: Seen) -> Snapshot {
+        change(None, Some(seen), false).unwrap().snapshot
+    }
+
+    #[test]
+    fn a_field_that_has_another_value_is_an_event_with_both_values() {
+        let before = snapshot(with_fields(&[("due", json!("2026-12-01")), ("lender", json!("Bank"))], &[]));
+        let now = with_fields(&[("due", json!("2026-12-15")), ("lender", json!(null))], &[]);
+        let found = change(Some(&before), Some(now.clone()), false).unwrap();
+        let events: Vec<Value> = found.kind.iter().map(|kind| serde_json::to_value(kind).unwrap()).collect();
+        let values = |kind: &Value| (kind["field"].clone(), kind["from"].clone(), kind["to"].clone());
+        assert_eq!(values(&events[0]), (json!("due"), json!("2026-12-01"), json!("2026-12-15")));
+        assert_eq!(values(&events[1]), (json!("lender"), json!("Bank"), json!(null)));
+        assert_eq!(events.len(), 2);
+        let subjects: BTreeSet<_> = found.kind.iter().map(EventKind::subject).collect();
+        assert_eq!(subjects.len(), 2, "two ids");
+        assert_eq!(change(Some(&found.snapshot), Some(now), false), None, "once");
+    }
+
+    #[test]
+    fn a_private_field_that_changed_is_an_event_without_values() {
+        let before = snapshot(with_fields(&[], &[("notes", "digest-1")]));
+        let found = change(Some(&before), Some(with_fields(&[], &[("notes", "digest-2")])), false).unwrap();
+        assert_eq!(kinds(Some(&found)), ["ticket.field_changed"]);
+        let event = serde_json::to_value(&found.kind[0]).unwrap();
+        assert_eq!((&event["field"], event.get("from"), event.get("to")), (&json!("notes"), None, None));
+        assert!(!event.to_string().contains("digest"), "{event}");
+    }
+
+    /// As for a snapshot that was stored before the parameter named the field.
+    #[test]
+    fn a_field_that_is_read_for_the_first_time_is_stored_without_an_event() {
+        let before = snapshot(seen());
+        let now = with_fields(&[("due", json!("2026-12-01"))], &[("notes", "digest-1")]);
+        let found = change(Some(&before), Some(now.clone()), false).unwrap();
+        assert_eq!((kinds(Some(&found)), found.snapshot.ticket.version), (vec![], 2));
+        assert_eq!(found.snapshot.ticket.date("due"), "2026-12-01".parse().ok());
+        assert_eq!(change(Some(&found.snapshot), Some(now), false), None);
+    }
+
+    #[test]
+    fn a_field_that_was_not_read_keeps_its_value_and_one_that_is_not_named_loses_it() {
+        let before = snapshot(with_fields(&[("due", json!("2026-12-01"))], &[("notes", "digest-1")]));
+        let name = |name: &str| BTreeSet::from([FieldName::parse(name).unwrap()]);
+        let unread = UnreadFields { public: name("due"), private: name("notes") };
+        let now = Seen { unread_fields: unread, ..seen() };
+        assert_eq!(change(Some(&before), Some(now), false), None, "not known is not a change");
+        let found = change(Some(&before), Some(seen()), false).unwrap();
+        assert_eq!(kinds(Some(&found)), [""; 0]);
+        assert!(found.snapshot.ticket.fields.is_empty() && found.snapshot.private_fields.is_empty());
+        // It is private since the last check: its value is not kept.
+        let private = UnreadFields { private: name("due"), ..UnreadFields::default() };
+        let found = change(Some(&before), Some(Seen { unread_fields: private, ..seen() }), false).unwrap();
+        assert!(found.snapshot.ticket.fields.is_empty());
+    }
+
+    #[test]
+    fn a_snapshot_and_an_event_of_before_there_were_fields_are_read_and_written_as_they_were() {
+        let snapshot = serde_json::to_value(snapshot(seen())).unwrap();
+        assert_eq!((snapshot["ticket"].get("fields"), snapshot.get("private_fields")), (None, None));
+        assert_eq!(serde_json::from_value::<Snapshot>(snapshot).unwrap().ticket.fields.len(), 0);
+    }
+
+    #[test]
+    fn equal_values_of_two_tickets_or_two_fields_have_different_digests() {
+        let digest = |ticket: &str, field: &str| {
+            field_digest(&ticket.parse().unwrap(), &field.parse().unwrap(), "Jane Citizen")
+        };
+        assert_eq!(digest("t-1", "notes"), digest("t-1", "notes"));
+        assert_ne!(digest("t-1", "notes"), digest("t-2", "notes"));
+        assert_ne!(digest("t-1", "notes"), digest("t-1", "broker"));
     }
 
     proptest! {

@@ -14,6 +14,7 @@ mod model;
 mod mutation;
 mod name_cache;
 mod operations;
+mod own_fields;
 mod probe;
 mod rate_limit;
 mod response;

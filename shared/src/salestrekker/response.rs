@@ -11,6 +11,9 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use std::time::Duration;
 
+/// Why there is no usable response if the API says that it failed.
+pub(super) const INTERNAL_ERROR: &str = "an internal error of the API";
+
 /// The effect of a request at Salestrekker, which decides what is safe after an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Effect {
@@ -193,7 +196,7 @@ fn graphql_error(errors: Vec<GraphQlError>, effect: Effect) -> Error {
     if any(&["THROTTLED", "RATE_LIMITED", "TOO_MANY_REQUESTS"]) {
         Error::Throttled { retry_after: None }
     } else if any(&["INTERNAL_SERVER_ERROR", "SERVICE_UNAVAILABLE"]) {
-        effect.error_without_response("an internal error of the API")
+        effect.error_without_response(INTERNAL_ERROR)
     } else {
         let lines = errors.iter().flat_map(|error| &error.locations).map(|location| location.line).collect();
         let messages = errors.into_iter().map(|error| error.message.reveal().clone()).collect();

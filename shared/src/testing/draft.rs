@@ -1,9 +1,11 @@
 //! A builder of tickets and of events about them.
 
 use super::fixtures::{event, id, named, ticket};
-use crate::id::{LabelId, OwnerId, StageId, TicketId, WorkflowId};
+use crate::id::{FieldName, LabelId, OwnerId, StageId, TicketId, WorkflowId};
 use crate::model::event::{Event, EventKind};
+use crate::model::field_value::FieldValue;
 use crate::model::ticket::Ticket;
+use serde_json::Value;
 
 /// A ticket that is described step by step. The last method makes an event of it.
 ///
@@ -80,6 +82,13 @@ impl Draft {
         self
     }
 
+    /// With this value of the field of this name in `TicketFields`. A text of the form `YYYY-MM-DD` is a date.
+    #[must_use]
+    pub fn with_field(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.0.fields.insert(id::<FieldName>(name), Some(FieldValue::from(value.into())));
+        self
+    }
+
     /// Switched off.
     #[must_use]
     pub fn switched_off(mut self) -> Self {
@@ -134,6 +143,13 @@ impl Draft {
         let from = self.0.value.clone();
         let ticket = self.changed().worth(value).0;
         event(EventKind::ValueChanged { from, to: ticket.value.clone(), ticket })
+    }
+
+    /// A field gets another value.
+    pub fn field_becomes(self, name: &str, value: impl Into<Value>) -> Event {
+        let from = self.0.field(name).cloned();
+        let ticket = self.changed().with_field(name, value).0;
+        event(EventKind::FieldChanged { field: id(name), from, to: ticket.field(name).cloned(), ticket })
     }
 
     /// It has been in its stage for this many days.
