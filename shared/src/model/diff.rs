@@ -4,7 +4,7 @@ use crate::clock::Timestamp;
 use crate::digest::short_sha256;
 use crate::id::FieldName;
 use crate::model::event::EventKind;
-use crate::model::field_value::FieldValue;
+use crate::model::field_changes::{self, UnreadFields};
 use crate::model::ticket::{Named, Ticket};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,7 +24,7 @@ pub struct Snapshot {
     /// The highest threshold of days in that stage for which there was an event; see [`crate::model::stage_age`].
     #[serde(default)]
     pub aged: u16,
-    /// A digest of each private field that was read; see [`field_digest`].
+    /// A digest of each private field that was read; see [`field_changes::digest`].
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub private_fields: BTreeMap<FieldName, String>,
 }
@@ -49,19 +49,10 @@ pub struct Seen {
     pub ticket: Ticket,
     /// The digest of its name; see [`name_digest`].
     pub name_digest: String,
-    /// The digests of its private fields; see [`field_digest`].
+    /// The digests of its private fields; see [`field_changes::digest`].
     pub private_fields: BTreeMap<FieldName, String>,
     /// The fields that should have been read and were not, for example because the vendor's schema lacks them.
     pub unread_fields: UnreadFields,
-}
-
-/// Fields of `TicketFields` of which a check learned nothing.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct UnreadFields {
-    /// Those whose values are stored.
-    pub public: BTreeSet<FieldName>,
-    /// Those of which a digest is stored.
-    pub private: BTreeSet<FieldName>,
 }
 
 impl Seen {
@@ -73,17 +64,6 @@ impl Seen {
             private_fields: BTreeMap::new(),
             unread_fields: UnreadFields::default(),
         }
-    }
-
-    /// Adds what is known of the fields that were not read: not known is not a change.
-    fn with_earlier_fields(mut self, before: Option<&Snapshot>) -> Self {
-        let Some(before) = before else { return self };
-        let UnreadFields { public, private } = std::mem::take(&mut self.unread_fields);
-        let values = public.into_iter().filter_map(|field| before.ticket.fields.get_key_value(&field));
-        self.ticket.fields.extend(values.map(|(field, value)| (field.clone(), value.clone())));
-        let digests = private.into_iter().filter_map(|field| before.private_fields.get_key_value(&field));
-        self.private_fields.extend(digests.map(|(field, digest)| (field.clone(), digest.clone())));
-        self
     }
 }
 
@@ -115,12 +95,6 @@ pub fn name_digest(ticket: &crate::id::TicketId, name: &str) -> String {
     short_sha256(&[ticket.as_str().as_bytes(), b"\n", name.as_bytes()])
 }
 
-/// A digest of a private field's value, by which a change is found: as [`name_digest`], with the field's name as part of it.
-pub fn field_digest(ticket: &crate::id::TicketId, field: &FieldName, value: &str) -> String {
-    let (ticket, field) = (ticket.as_str().as_bytes(), field.as_str().as_bytes());
-    short_sha256(&[ticket, b"\n", field, b"\n", value.as_bytes()])
-}
-
 /// What happened between the stored snapshot and now; `None` if nothing did. `is_new` says that a ticket without a snapshot
 /// was just created, rather than found late.
 pub fn change(before: Option<&Snapshot>, seen: Option<Seen>, is_new: bool) -> Option<Change> {
@@ -134,7 +108,7 @@ pub fn change(before: Option<&Snapshot>, seen: Option<Seen>, is_new: bool) -> Op
             Some(Change { snapshot, kind })
         }
         (before, Some(seen)) => {
-            let seen = seen.with_earlier_fields(before);
+            let seen = field_changes::with_earlier(seen, before);
             // Not known is not a change: a schema without the field, for example.
             let active = seen.ticket.active.or_else(|| before.and_then(|before| before.ticket.active));
             let ticket = Ticket { version, active, ..seen.ticket };
@@ -148,10 +122,7 @@ pub fn change(before: Option<&Snapshot>, seen: Option<Seen>, is_new: bool) -> Op
                 aged,
                 private_fields: seen.private_fields,
             };
-            let has_other_fields = before.is_some_and(|before| {
-                (&before.ticket.fields, &before.private_fields)
-                    != (&after.ticket.fields, &after.private_fields)
-            });
+            let has_other_fields = before.is_some_and(|before| field_changes::has_others(before, &after));
             let kind = match before {
                 Some(before) if !before.gone => differences(before, &after),
                 _ => vec![EventKind::TicketFirstSeen { ticket: after.ticket.clone() }],
@@ -220,25 +191,8 @@ fn differences(before: &Snapshot, after: &Snapshot) -> Vec<EventKind> {
     if before.name_digest != after.name_digest {
         kind.push(EventKind::Renamed { ticket: ticket() });
     }
-    kind.extend(changed_fields(before, after));
+    kind.extend(field_changes::events(before, after));
     kind
-}
-
-/// The fields that were read at both checks, with other values.
-fn changed_fields(before: &Snapshot, after: &Snapshot) -> impl Iterator<Item = EventKind> {
-    let (old, new) = (&before.ticket, &after.ticket);
-    let changed = move |field: &FieldName, from: Option<FieldValue>, to: Option<FieldValue>| {
-        EventKind::FieldChanged { ticket: new.clone(), field: field.clone(), from, to }
-    };
-    let public = new.fields.iter().filter_map(move |(field, to)| {
-        let from = old.fields.get(field).filter(|from| *from != to)?;
-        Some(changed(field, from.clone(), to.clone()))
-    });
-    let private = after.private_fields.iter().filter_map(move |(field, to)| {
-        before.private_fields.get(field).filter(|from| *from != to)?;
-        Some(changed(field, None, None))
-    });
-    public.chain(private)
 }
 
 /// The elements of `left` whose id is not in `right`, each once. A label that was only renamed is in both.
@@ -256,7 +210,6 @@ mod tests {
     use crate::id::{ContactId, LabelId, OwnerId, StageId, WorkflowId};
     use crate::testing;
     use proptest::prelude::*;
-    use serde_json::{Value, json};
 
     fn kinds(change: Option<&Change>) -> Vec<&str> {
         change.map(|change| change.kind.iter().map(EventKind::name).collect()).unwrap_or_default()
@@ -354,90 +307,6 @@ mod tests {
                 seen.name_digest = name;
                 seen
             })
-    }
-
-    /// With these fields, and with digests of these private ones.
-    fn with_fields(fields: &[(&str, Value)], private: &[(&str, &str)]) -> Seen {
-        let name = |name: &str| FieldName::parse(name).unwrap();
-        let value = |value: &Value| (!value.is_null()).then(|| FieldValue::from(value.clone()));
-        let mut seen = seen();
-        seen.ticket.fields = fields.iter().map(|(field, of)| (name(field), value(of))).collect();
-        seen.private_fields =
-            private.iter().map(|(field, digest)| (name(field), (*digest).to_owned())).collect();
-        seen
-    }
-
-    fn snapshot(seen: Seen) -> Snapshot {
-        change(None, Some(seen), false).unwrap().snapshot
-    }
-
-    #[test]
-    fn a_field_that_has_another_value_is_an_event_with_both_values() {
-        let before = snapshot(with_fields(&[("due", json!("2026-12-01")), ("lender", json!("Bank"))], &[]));
-        let now = with_fields(&[("due", json!("2026-12-15")), ("lender", json!(null))], &[]);
-        let found = change(Some(&before), Some(now.clone()), false).unwrap();
-        let events: Vec<Value> = found.kind.iter().map(|kind| serde_json::to_value(kind).unwrap()).collect();
-        let values = |kind: &Value| (kind["field"].clone(), kind["from"].clone(), kind["to"].clone());
-        assert_eq!(values(&events[0]), (json!("due"), json!("2026-12-01"), json!("2026-12-15")));
-        assert_eq!(values(&events[1]), (json!("lender"), json!("Bank"), json!(null)));
-        assert_eq!(events.len(), 2);
-        let subjects: BTreeSet<_> = found.kind.iter().map(EventKind::subject).collect();
-        assert_eq!(subjects.len(), 2, "two ids");
-        assert_eq!(change(Some(&found.snapshot), Some(now), false), None, "once");
-    }
-
-    #[test]
-    fn a_private_field_that_changed_is_an_event_without_values() {
-        let before = snapshot(with_fields(&[], &[("notes", "digest-1")]));
-        let found = change(Some(&before), Some(with_fields(&[], &[("notes", "digest-2")])), false).unwrap();
-        assert_eq!(kinds(Some(&found)), ["ticket.field_changed"]);
-        let event = serde_json::to_value(&found.kind[0]).unwrap();
-        assert_eq!((&event["field"], event.get("from"), event.get("to")), (&json!("notes"), None, None));
-        assert!(!event.to_string().contains("digest"), "{event}");
-    }
-
-    /// As for a snapshot that was stored before the parameter named the field.
-    #[test]
-    fn a_field_that_is_read_for_the_first_time_is_stored_without_an_event() {
-        let before = snapshot(seen());
-        let now = with_fields(&[("due", json!("2026-12-01"))], &[("notes", "digest-1")]);
-        let found = change(Some(&before), Some(now.clone()), false).unwrap();
-        assert_eq!((kinds(Some(&found)), found.snapshot.ticket.version), (vec![], 2));
-        assert_eq!(found.snapshot.ticket.date("due"), "2026-12-01".parse().ok());
-        assert_eq!(change(Some(&found.snapshot), Some(now), false), None);
-    }
-
-    #[test]
-    fn a_field_that_was_not_read_keeps_its_value_and_one_that_is_not_named_loses_it() {
-        let before = snapshot(with_fields(&[("due", json!("2026-12-01"))], &[("notes", "digest-1")]));
-        let name = |name: &str| BTreeSet::from([FieldName::parse(name).unwrap()]);
-        let unread = UnreadFields { public: name("due"), private: name("notes") };
-        let now = Seen { unread_fields: unread, ..seen() };
-        assert_eq!(change(Some(&before), Some(now), false), None, "not known is not a change");
-        let found = change(Some(&before), Some(seen()), false).unwrap();
-        assert_eq!(kinds(Some(&found)), [""; 0]);
-        assert!(found.snapshot.ticket.fields.is_empty() && found.snapshot.private_fields.is_empty());
-        // It is private since the last check: its value is not kept.
-        let private = UnreadFields { private: name("due"), ..UnreadFields::default() };
-        let found = change(Some(&before), Some(Seen { unread_fields: private, ..seen() }), false).unwrap();
-        assert!(found.snapshot.ticket.fields.is_empty());
-    }
-
-    #[test]
-    fn a_snapshot_and_an_event_of_before_there_were_fields_are_read_and_written_as_they_were() {
-        let snapshot = serde_json::to_value(snapshot(seen())).unwrap();
-        assert_eq!((snapshot["ticket"].get("fields"), snapshot.get("private_fields")), (None, None));
-        assert_eq!(serde_json::from_value::<Snapshot>(snapshot).unwrap().ticket.fields.len(), 0);
-    }
-
-    #[test]
-    fn equal_values_of_two_tickets_or_two_fields_have_different_digests() {
-        let digest = |ticket: &str, field: &str| {
-            field_digest(&ticket.parse().unwrap(), &field.parse().unwrap(), "Jane Citizen")
-        };
-        assert_eq!(digest("t-1", "notes"), digest("t-1", "notes"));
-        assert_ne!(digest("t-1", "notes"), digest("t-2", "notes"));
-        assert_ne!(digest("t-1", "notes"), digest("t-1", "broker"));
     }
 
     proptest! {

@@ -9,6 +9,7 @@ pub mod content_encoding;
 pub mod date;
 pub mod diff;
 pub mod event;
+pub mod field_changes;
 pub mod field_value;
 pub mod hint;
 pub mod inbound;

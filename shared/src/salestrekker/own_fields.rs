@@ -6,7 +6,7 @@ use super::response::INTERNAL_ERROR;
 use super::{Error, FullTicket, Lookup};
 use crate::id::{FieldName, OrganisationId, TicketId};
 use crate::model::date::Date;
-use crate::model::diff::{UnreadFields, field_digest};
+use crate::model::field_changes::{self, UnreadFields};
 use crate::model::field_value::FieldValue;
 use crate::model::ticket_fields::{FieldKind, TicketField, TicketFields};
 use crate::telemetry::EventName;
@@ -45,7 +45,7 @@ impl OwnFields {
             }
             if field.is_private {
                 let text = value.map(Value::from).unwrap_or_default().to_string();
-                all.private.insert(name, field_digest(&ticket.id, &field.name, &text));
+                all.private.insert(name, field_changes::digest(&ticket.id, &field.name, &text));
             } else {
                 all.values.insert(name, value);
             }
@@ -164,8 +164,8 @@ mod tests {
         serde_json::from_value(ticket).unwrap()
     }
 
-    fn read(parameter: &str, rest: Value) -> (Value, OwnFields) {
-        let fields = OwnFields::of(&ticket(&rest), &parameter.parse().unwrap());
+    fn read(parameter: &str, rest: &Value) -> (Value, OwnFields) {
+        let fields = OwnFields::of(&ticket(rest), &parameter.parse().unwrap());
         (serde_json::to_value(&fields.values).unwrap(), fields)
     }
 
@@ -176,7 +176,7 @@ mod tests {
         let rest = json!({
             "field_settlement": { "onceOffDueDate": 1_795_564_800 }, "field_color": "red", "field_notes": "Jane Citizen",
         });
-        let (values, fields) = read(PARAMETER, rest);
+        let (values, fields) = read(PARAMETER, &rest);
         assert_eq!(values, json!({ "settlement": "2026-11-25", "color": "red" }));
         assert_eq!(fields.unread, UnreadFields::default());
         assert!(!format!("{fields:?}").contains("Jane"), "{fields:?}");
@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn an_empty_field_is_null_and_one_that_the_response_lacks_was_not_read() {
-        let (values, fields) = read(PARAMETER, json!({ "field_settlement": null, "field_color": " " }));
+        let (values, fields) = read(PARAMETER, &json!({ "field_settlement": null, "field_color": " " }));
         assert_eq!(values, json!({ "settlement": null, "color": null }));
         assert_eq!(fields.unread.private.len(), 1);
         assert!(fields.unread.public.is_empty() && fields.unreadable.is_empty());
@@ -206,16 +206,16 @@ mod tests {
             ("x=a:private", json!(long), true),
             ("x=a:private", json!([long]), false),
         ] {
-            let (_, fields) = read(parameter, json!({ "field_x": value }));
+            let (_, fields) = read(parameter, &json!({ "field_x": value }));
             assert_eq!(fields.unreadable.is_empty(), is_readable, "{parameter} {value}");
         }
-        let (values, _) = read("x=a", json!({ "field_x": [1] }));
+        let (values, _) = read("x=a", &json!({ "field_x": [1] }));
         assert_eq!(values, json!({ "x": { "unreadable": true } }));
     }
 
     #[test]
     fn two_values_of_a_private_field_have_two_digests() {
-        let digest = |value: Value| read("x=a:private", json!({ "field_x": value })).1.private;
+        let digest = |value: Value| read("x=a:private", &json!({ "field_x": value })).1.private;
         assert_ne!(digest(json!("one")), digest(json!("two")));
         assert_ne!(digest(json!("1")), digest(json!(1)));
         assert_eq!(digest(json!(1)), digest(json!(1.0)));

@@ -82,10 +82,12 @@ impl Draft {
         self
     }
 
-    /// With this value of the field of this name in `TicketFields`. A text of the form `YYYY-MM-DD` is a date.
+    /// With this value of the field of this name in `TicketFields`. A text of the form `YYYY-MM-DD` is a date; with null, the
+    /// field is empty.
     #[must_use]
     pub fn with_field(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.0.fields.insert(id::<FieldName>(name), Some(FieldValue::from(value.into())));
+        let value = Some(value.into()).filter(|value| !value.is_null()).map(FieldValue::from);
+        self.0.fields.insert(id::<FieldName>(name), value);
         self
     }
 
@@ -184,6 +186,14 @@ mod tests {
         assert_eq!(lost.ticket().unwrap().labels, [named("label", "VIP")]);
         let worth = start().worth(1).becomes_worth(2);
         assert_eq!(worth.ticket().unwrap().value, Some(2.into()));
+    }
+
+    #[test]
+    fn a_field_that_becomes_empty_has_no_new_value() {
+        let emptied = a_ticket().with_field("lender", "Bank").field_becomes("lender", Value::Null);
+        assert!(emptied.changed_field("lender").is_some_and(|ticket| ticket.field("lender").is_none()));
+        let EventKind::FieldChanged { from, to, .. } = emptied.kind else { panic!("{:?}", emptied.kind) };
+        assert_eq!((from.and_then(|from| from.text()).as_deref(), to), (Some("Bank"), None));
     }
 
     #[test]
