@@ -14,6 +14,7 @@
 
 use std::any::type_name;
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::str::FromStr;
 
 /// Reads variables and collects all problems.
@@ -73,6 +74,21 @@ impl Reader {
         }
     }
 
+    /// The value of a text with a grammar of its own, its default if the text is empty or not set, or a problem with what its
+    /// error says. The error must not quote the value.
+    pub fn explained<T: FromStr<Err: Display> + Default>(&mut self, name: &str) -> Option<T> {
+        match self.variables.get(name).map_or("", String::as_str) {
+            "" => Some(T::default()),
+            text => match text.parse() {
+                Ok(value) => Some(value),
+                Err(error) => {
+                    self.problems.push(format!("{name} is not valid: {error}"));
+                    None
+                }
+            },
+        }
+    }
+
     /// The configuration that `build` creates from the values.
     ///
     /// # Errors
@@ -114,6 +130,18 @@ mod tests {
         for part in ["LIMIT is not a valid u64", "EMPTY is not set", "ABSENT is not set"] {
             assert!(error.contains(part), "{error}");
         }
+        assert!(!error.contains("secret-looking"), "{error}");
+    }
+
+    #[test]
+    fn a_text_with_a_grammar_is_told_with_its_fault() {
+        use crate::model::ticket_fields::TicketFields;
+        let mut env = Reader::of([("FIELDS".to_owned(), "lender, due:secret-looking".to_owned())]);
+        let (fields, absent) =
+            (env.explained::<TicketFields>("FIELDS"), env.explained::<TicketFields>("ABSENT"));
+        assert_eq!(absent, Some(TicketFields::default()));
+        let error = env.finish(|| fields).unwrap_err().to_string();
+        assert!(error.contains("FIELDS is not valid: entry 2: what follows a colon is neither"), "{error}");
         assert!(!error.contains("secret-looking"), "{error}");
     }
 

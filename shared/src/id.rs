@@ -125,6 +125,9 @@ ids! {
     /// A destination of notices, the last part of its secret's name after `destination-`; the same rule as
     /// [`OrganisationId`].
     DestinationName: slug_problem;
+    /// A field of a ticket that the template's parameter `TicketFields` names: 1 to 40 of `A-Z`, `a-z`, `0-9`
+    /// and `_`, not first a digit or `_`.
+    FieldName: field_problem;
     /// The kind of event of an inbound webhook: `inbound.` and the webhook's name, as in
     /// `inbound.website-lead`; see [`WebhookAction::inbound`].
     InboundKind: inbound_problem;
@@ -141,6 +144,7 @@ ids! {
 const MAX_KEY: usize = 128;
 const MAX_OPAQUE: usize = 64;
 const MAX_SLUG: usize = 48;
+const MAX_FIELD_NAME: usize = 40;
 
 fn opaque_problem(text: &str) -> Option<&'static str> {
     if text.is_empty() {
@@ -161,6 +165,18 @@ fn key_problem(text: &str) -> Option<&'static str> {
         Some("it is longer than 128 characters")
     } else if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
         Some("it holds a character that is not visible ASCII")
+    } else {
+        None
+    }
+}
+
+fn field_problem(text: &str) -> Option<&'static str> {
+    if !text.starts_with(|first: char| first.is_ascii_alphabetic()) {
+        Some("it does not begin with A-Z or a-z")
+    } else if text.len() > MAX_FIELD_NAME {
+        Some("it is longer than 40 characters")
+    } else if !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+        Some("it holds a character other than A-Z, a-z, 0-9 and _")
     } else {
         None
     }

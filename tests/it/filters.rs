@@ -128,6 +128,25 @@ fn the_filter_of_an_age_accepts_one_threshold_in_one_stage() -> Result<()> {
 }
 
 #[test]
+fn the_filter_of_a_field_accepts_one_field_and_one_month() -> Result<()> {
+    let guide = guide()?;
+    let filter = guide
+        .split("With `Events: [ticket.field_changed]`, `")
+        .nth(1)
+        .and_then(|rest| rest.split('`').next());
+    let policy = FilterPolicy::parse(&policy(&["ticket.field_changed"], filter.context("no filter")?))?;
+    for (field, date, is_accepted) in [
+        ("settlement", "2026-12-15", true),
+        ("settlement", "2027-01-15", false),
+        ("due", "2026-12-15", false),
+    ] {
+        let event = a_ticket().field_becomes(field, date);
+        ensure!(policy.accepts(&event) == is_accepted, "{field} {date}");
+    }
+    Ok(())
+}
+
+#[test]
 fn a_filter_that_names_another_value_accepts_nothing() -> Result<()> {
     for filter in [
         r#""ticket": {"workflow": {"name": ["Car loans"]}}"#,

@@ -19,6 +19,7 @@ mod deployed;
 mod dry_run;
 mod erased;
 mod failures;
+mod fields;
 mod filters;
 mod flood;
 mod in_flight;

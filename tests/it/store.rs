@@ -58,7 +58,7 @@ fn first_seen(name: &str, count: usize) -> Result<Vec<Snapshot>> {
     let seen = (0..count).map(|number| {
         let id = TicketId::parse(format!("{name}-{number:03}"))?;
         let ticket = automations::Ticket { id, ..testing::ticket() };
-        let found = change(None, Some(Seen { ticket, name_digest: "d".into() }), false);
+        let found = change(None, Some(Seen::without_fields(ticket, "d")), false);
         found.map(|change| change.snapshot).context("no change")
     });
     seen.collect()

@@ -180,6 +180,7 @@ mod tests {
     use automations::aws::topic::Topic;
     use automations::json::from_json;
     use automations::model::stage_age::StageAgeThresholds;
+    use automations::model::ticket_fields::TicketFields;
     use automations::salestrekker::Client;
     use automations::store::Store;
 
@@ -193,6 +194,7 @@ mod tests {
             topic: Topic::new(aws::sns(&aws), "arn".to_owned()),
             list_query: None,
             thresholds: StageAgeThresholds::default(),
+            fields: TicketFields::default(),
         }
     }
 

@@ -4,6 +4,7 @@ use automations::aws::batch::MessageError;
 use automations::aws::topic::Topic;
 use automations::model::event::Cause;
 use automations::model::stage_age::StageAgeThresholds;
+use automations::model::ticket_fields::TicketFields;
 use automations::salestrekker::Client;
 use automations::store::Store;
 
@@ -20,6 +21,8 @@ pub struct Enricher {
     pub list_query: Option<String>,
     /// The numbers of days in a stage for which there is an event.
     pub thresholds: StageAgeThresholds,
+    /// The fields of a ticket that are read beside the typed ones.
+    pub fields: TicketFields,
 }
 
 pub(crate) type Result<T> = std::result::Result<T, MessageError>;

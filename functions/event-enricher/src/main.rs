@@ -8,6 +8,7 @@ use automations::clock::{self, Timestamp};
 use automations::config::Reader;
 use automations::lambda_runtime::{self, Error, LambdaEvent, service_fn};
 use automations::model::stage_age::StageAgeThresholds;
+use automations::model::ticket_fields::TicketFields;
 use automations::salestrekker::{Client, Limits};
 use automations::store::Store;
 use automations::{aws, init};
@@ -22,6 +23,7 @@ struct Config {
     limits: Limits,
     list_query: Option<String>,
     thresholds: StageAgeThresholds,
+    fields: TicketFields,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -33,6 +35,7 @@ async fn main() -> Result<(), Error> {
         topic: Topic::new(aws::sns(&aws), config.topic),
         list_query: config.list_query,
         thresholds: config.thresholds,
+        fields: config.fields,
     };
     let name = env!("CARGO_PKG_NAME").to_owned();
     let source = &SourceQueue::new(aws::sqs(&aws), name, config.hints, config.dead_letters);
@@ -57,6 +60,7 @@ fn read(env: &mut Reader) -> Option<Config> {
     let limits = env.json("API_LIMITS");
     let list_query = env.or("LIST_QUERY", String::new());
     let thresholds = env.or("STAGE_AGE_DAYS", StageAgeThresholds::default());
+    let fields = env.explained("TICKET_FIELDS");
     Some(Config {
         hints: hints?,
         dead_letters: dead_letters?,
@@ -66,5 +70,6 @@ fn read(env: &mut Reader) -> Option<Config> {
         limits: limits?,
         list_query: Some(list_query).filter(|query| !query.is_empty()),
         thresholds,
+        fields: fields?,
     })
 }

@@ -113,7 +113,7 @@ mod tests {
 
     fn seen(stage: &str) -> Seen {
         let event = testing::stage_changed("Lead", stage);
-        Seen { ticket: event.ticket().unwrap().clone(), name_digest: "d".into() }
+        Seen::without_fields(event.ticket().unwrap().clone(), "d")
     }
 
     fn known(stage: &str, outbox: Vec<Event>) -> Known {

@@ -35,7 +35,7 @@ impl Enricher {
             return Ok(ids.into_iter().map(|id| (id, Ok(FetchOutcome::Hidden))).collect());
         }
         let Stored { mut known, mut rebuilds, mut failed } = self.stored(organisation, &ids, now).await?;
-        let seen = session.fetch(&ids).await?;
+        let seen = session.fetch(&ids, &self.fields).await?;
         let found = tickets.iter().zip(seen).map(|((id, requested), seen)| {
             let before = known.get(id).map(|known| &known.snapshot);
             let found = seen.map(|seen| change(before, seen, requested.is_new)).map_err(MessageError::from);

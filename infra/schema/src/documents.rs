@@ -36,3 +36,13 @@ pub fn documents(root: &Path) -> Result<Vec<Document>> {
     }
     Ok(documents)
 }
+
+/// Whether it is one of the system's own, which adoption may rewrite.
+pub(crate) fn is_of_system(document: &Document) -> bool {
+    document.file.starts_with("shared/src/salestrekker") && name_of(document) != "introspection.graphql"
+}
+
+/// The name of its file.
+pub(crate) fn name_of(document: &Document) -> &str {
+    document.file.file_name().and_then(|name| name.to_str()).unwrap_or_default()
+}

@@ -3,6 +3,7 @@
 
 mod adopt;
 mod check;
+mod common_fields;
 mod differ;
 mod documents;
 mod fetch;

@@ -62,7 +62,7 @@ mod tests {
 
     fn snapshot(active: bool) -> Snapshot {
         let ticket = crate::Ticket { active: Some(active), ..testing::ticket() };
-        change(None, Some(Seen { ticket, name_digest: "d".into() }), false).unwrap().snapshot
+        change(None, Some(Seen::without_fields(ticket, "d")), false).unwrap().snapshot
     }
 
     #[test]

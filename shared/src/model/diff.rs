@@ -2,10 +2,12 @@
 
 use crate::clock::Timestamp;
 use crate::digest::short_sha256;
+use crate::id::FieldName;
 use crate::model::event::EventKind;
+use crate::model::field_changes::{self, UnreadFields};
 use crate::model::ticket::{Named, Ticket};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is stored of a ticket, for comparison at the next check.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,6 +24,9 @@ pub struct Snapshot {
     /// The highest threshold of days in that stage for which there was an event; see [`crate::model::stage_age`].
     #[serde(default)]
     pub aged: u16,
+    /// A digest of each private field that was read; see [`field_changes::digest`].
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub private_fields: BTreeMap<FieldName, String>,
 }
 
 impl Snapshot {
@@ -44,6 +49,22 @@ pub struct Seen {
     pub ticket: Ticket,
     /// The digest of its name; see [`name_digest`].
     pub name_digest: String,
+    /// The digests of its private fields; see [`field_changes::digest`].
+    pub private_fields: BTreeMap<FieldName, String>,
+    /// The fields that should have been read and were not, for example because the vendor's schema lacks them.
+    pub unread_fields: UnreadFields,
+}
+
+impl Seen {
+    /// A ticket that was read without fields of `TicketFields`.
+    pub fn without_fields(ticket: Ticket, name_digest: impl Into<String>) -> Self {
+        Self {
+            ticket,
+            name_digest: name_digest.into(),
+            private_fields: BTreeMap::new(),
+            unread_fields: UnreadFields::default(),
+        }
+    }
 }
 
 /// A change: what to store, and what to publish.
@@ -51,7 +72,8 @@ pub struct Seen {
 pub struct Change {
     /// The snapshot that replaces the old one, its version one greater.
     pub snapshot: Snapshot,
-    /// What happened; never empty as [`change`] returns it.
+    /// What happened; empty if there is something to store although nothing happened, such as a field that was read for the
+    /// first time.
     pub kind: Vec<EventKind>,
 }
 
@@ -86,19 +108,28 @@ pub fn change(before: Option<&Snapshot>, seen: Option<Seen>, is_new: bool) -> Op
             Some(Change { snapshot, kind })
         }
         (before, Some(seen)) => {
+            let seen = field_changes::with_earlier(seen, before);
             // Not known is not a change: a schema without the field, for example.
             let active = seen.ticket.active.or_else(|| before.and_then(|before| before.ticket.active));
             let ticket = Ticket { version, active, ..seen.ticket };
             let stays = before.filter(|before| !before.gone && is_same_stage(&before.ticket, &ticket));
             let (stage_since, aged) = stays.map_or((None, 0), |before| (before.stage_since, before.aged));
-            let after = Snapshot { ticket, name_digest: seen.name_digest, gone: false, stage_since, aged };
+            let after = Snapshot {
+                ticket,
+                name_digest: seen.name_digest,
+                gone: false,
+                stage_since,
+                aged,
+                private_fields: seen.private_fields,
+            };
+            let has_other_fields = before.is_some_and(|before| field_changes::has_others(before, &after));
             let kind = match before {
                 Some(before) if !before.gone => differences(before, &after),
                 _ => vec![EventKind::TicketFirstSeen { ticket: after.ticket.clone() }],
             };
             let change = Change { snapshot: after, kind };
             let change = if is_new { change.of_new_ticket() } else { change };
-            (!change.kind.is_empty()).then_some(change)
+            (has_other_fields || !change.kind.is_empty()).then_some(change)
         }
     }
 }
@@ -160,6 +191,7 @@ fn differences(before: &Snapshot, after: &Snapshot) -> Vec<EventKind> {
     if before.name_digest != after.name_digest {
         kind.push(EventKind::Renamed { ticket: ticket() });
     }
+    kind.extend(field_changes::events(before, after));
     kind
 }
 
@@ -184,7 +216,7 @@ mod tests {
     }
 
     fn seen() -> Seen {
-        Seen { ticket: testing::ticket(), name_digest: "d".into() }
+        Seen::without_fields(testing::ticket(), "d")
     }
 
     #[test]

@@ -80,6 +80,7 @@ impl ChangeMark {
             EventKind::TicketFirstSeen { .. }
             | EventKind::ActiveChanged { .. }
             | EventKind::Renamed { .. }
+            | EventKind::FieldChanged { .. }
             | EventKind::StageAged { .. }
             | EventKind::Vanished { .. }
             | EventKind::Inbound { .. }

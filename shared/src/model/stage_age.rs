@@ -100,7 +100,7 @@ mod tests {
     ) -> Vec<u16> {
         let draft = a_ticket().in_stage(stage);
         let ticket = if active { draft } else { draft.switched_off() }.ticket();
-        let seen = Seen { ticket, name_digest: "d".to_owned() };
+        let seen = Seen::without_fields(ticket, "d");
         let found = change(before.as_ref(), Some(seen), false);
         let Some(change) = thresholds.apply(before.as_ref(), found, Timestamp::from_millis(at)) else {
             return Vec::new();
@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn a_snapshot_that_does_not_know_since_when_begins_now_and_without_marks_nothing_is_stored() {
         let thresholds: StageAgeThresholds = "3".parse().unwrap();
-        let old = change(None, Some(Seen { ticket: a_ticket().ticket(), name_digest: "d".into() }), false);
+        let old = change(None, Some(Seen::without_fields(a_ticket().ticket(), "d")), false);
         let old = old.unwrap().snapshot;
         assert_eq!(StageAgeThresholds::default().apply(Some(&old), None, Timestamp::from_millis(1)), None);
         let begun = thresholds.apply(Some(&old), None, Timestamp::from_millis(5)).unwrap();

@@ -2,9 +2,12 @@
 //! name of a contact and no name of a ticket, which usually contains one.
 
 use crate::digest::sha256;
-use crate::id::{ContactId, LabelId, OwnerId, StageId, TicketId, WorkflowId};
+use crate::id::{ContactId, FieldName, LabelId, OwnerId, StageId, TicketId, WorkflowId};
+use crate::model::date::Date;
+use crate::model::field_value::FieldValue;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// A ticket as it was when it was last read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -27,6 +30,10 @@ pub struct Ticket {
     pub value: Option<serde_json::Number>,
     /// `isActive` as received.
     pub active: Option<bool>,
+    /// The fields that the template's parameter `TicketFields` names, except private ones; null if the field is empty. A field
+    /// that was never read is absent.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: BTreeMap<FieldName, Option<FieldValue>>,
 }
 
 /// A workflow, stage or label: its id, and the name that people gave it.
@@ -65,6 +72,32 @@ impl Ticket {
     /// ```
     pub fn amount(&self) -> Option<f64> {
         self.value.as_ref().and_then(serde_json::Number::as_f64)
+    }
+
+    /// The value of the field of this name in the template's parameter `TicketFields`; none if it is empty, private or was never
+    /// read.
+    ///
+    /// ```
+    /// use automations::testing::a_ticket;
+    ///
+    /// let ticket = a_ticket().with_field("lender", "Bank").ticket();
+    /// assert_eq!(ticket.field("lender").and_then(|value| value.text()).as_deref(), Some("Bank"));
+    /// assert!(ticket.field("settlement").is_none());
+    /// ```
+    pub fn field(&self, name: &str) -> Option<&FieldValue> {
+        self.fields.iter().find(|(own, _)| own.as_str() == name)?.1.as_ref()
+    }
+
+    /// The date in the field of this name, if it has one.
+    ///
+    /// ```
+    /// use automations::testing::a_ticket;
+    ///
+    /// let ticket = a_ticket().with_field("settlement", "2026-12-01").ticket();
+    /// assert_eq!(ticket.date("settlement"), "2026-12-01".parse().ok());
+    /// ```
+    pub fn date(&self, name: &str) -> Option<Date> {
+        self.field(name)?.date()
     }
 
     /// The workflow and stage that it is in.

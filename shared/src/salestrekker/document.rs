@@ -2,7 +2,8 @@
 //! spells a name differently, only that file changes: every document calls its one field `result` and takes
 //! each input as a variable, which `mutation.rs` writes into the text if the document does not declare it.
 
-use super::inferred;
+use super::{inferred, own_fields};
+use crate::model::ticket_fields::TicketFields;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -58,6 +59,11 @@ impl Document {
     /// Whether it has any of these inferred fields.
     pub(super) fn has_any_of(&self, fields: &BTreeSet<String>) -> bool {
         !fields.is_empty() && inferred::without(&self.0, fields).len() < self.0.len()
+    }
+
+    /// The same query of tickets, which reads these fields too.
+    pub(super) fn with_fields(&self, fields: &TicketFields) -> Self {
+        Self(Cow::Owned(own_fields::with_lines(&self.0, fields)))
     }
 
     /// The same query for `count` ids: aliases `a0` to `a{n-1}` for the variables `id0` to `id{n-1}`. In the

@@ -1,24 +1,37 @@
 //! Fetching tickets: the part of the API's response that we store, with names for ids.
 
 use super::model::required_field;
-use super::{Error, FullTicket, Label, Lookup, Session, Workflow};
+use super::own_fields::{self, OwnFields};
+use super::{Error, FullTicket, Label, Session, Workflow};
 use crate::id::{LabelId, TicketId, WorkflowId};
 use crate::model::diff::{Seen, name_digest};
 use crate::model::ticket::{Named, Ticket};
+use crate::model::ticket_fields::TicketFields;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 impl Session<'_> {
     /// Fetches these tickets: one request for each 25 ids, and none for cached names. The results are in the
-    /// order of `ids`; `None` if the API has no such ticket.
+    /// order of `ids`; `None` if the API has no such ticket. These fields are read too, if the API lets them be read.
     ///
     /// # Errors
     /// If a whole request fails. The error of one ticket is its own result.
-    pub async fn fetch(&self, ids: &[TicketId]) -> Result<Vec<Result<Option<Seen>, Error>>, Error> {
-        let found = self.tickets(ids).await?;
+    pub async fn fetch(
+        &self,
+        ids: &[TicketId],
+        fields: &TicketFields,
+    ) -> Result<Vec<Result<Option<Seen>, Error>>, Error> {
+        let found = self.tickets_with(ids, fields).await?;
         let tickets: Vec<&FullTicket> = found.iter().flatten().flatten().collect();
+        let own: Vec<OwnFields> = tickets.iter().map(|ticket| OwnFields::of(ticket, fields)).collect();
+        own_fields::report(self.organisation, &own);
         let (workflows, labels) = futures::try_join!(self.workflows_of(&tickets), self.labels_of(&tickets))?;
-        Ok(ids.iter().zip(found).map(|(id, found)| seen(id, found, &workflows, &labels)).collect())
+        let mut own = own.into_iter();
+        let seen = ids.iter().zip(found).map(|(id, found)| {
+            let Some(ticket) = found? else { return Ok(None) };
+            seen(id, ticket, own.next().unwrap_or_default(), &workflows, &labels).map(Some)
+        });
+        Ok(seen.collect())
     }
 
     async fn workflows_of(
@@ -51,11 +64,11 @@ impl Session<'_> {
 
 fn seen(
     requested: &TicketId,
-    found: Lookup<FullTicket>,
+    ticket: FullTicket,
+    own: OwnFields,
     workflows: &HashMap<WorkflowId, Arc<Workflow>>,
     labels: &[Label],
-) -> Result<Option<Seen>, Error> {
-    let Some(ticket) = found? else { return Ok(None) };
+) -> Result<Seen, Error> {
     // The snapshot was read under the requested id; a response about another ticket must not be stored there.
     if &ticket.id != requested {
         return Err(Error::InvalidResponse { at: "ticket.id".to_owned() });
@@ -69,7 +82,7 @@ fn seen(
     let name = ticket.name.unwrap_or_default();
     let clients: BTreeSet<_> = ticket.id_clients.unwrap_or_default().into_iter().collect();
     let own_labels: BTreeSet<_> = ticket.id_labels.unwrap_or_default().into_iter().collect();
-    Ok(Some(Seen {
+    Ok(Seen {
         name_digest: name_digest(&ticket.id, name.reveal()),
         ticket: Ticket {
             id: ticket.id,
@@ -81,6 +94,9 @@ fn seen(
             clients: clients.into_iter().collect(),
             value: ticket.values.and_then(|values| values.once_off),
             active: ticket.is_active,
+            fields: own.values,
         },
-    }))
+        private_fields: own.private,
+        unread_fields: own.unread,
+    })
 }

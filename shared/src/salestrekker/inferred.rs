@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 
 /// The comment that ends the line of an inferred field.
-const MARK: &str = "# inferred";
+pub(super) const MARK: &str = "# inferred";
 
 /// The lines that each organisation's API rejected, for the life of this process: the hosts of aggregators may differ.
 #[derive(Debug, Default)]
@@ -27,10 +27,17 @@ impl DroppedFields {
     /// again without them.
     pub(super) fn learn(&self, organisation: &OrganisationId, document: &str, error: &Error) -> bool {
         let rejected = rejected_fields(document, error);
+        // Another request may have learned it meanwhile.
+        self.drop(organisation, &rejected);
+        !rejected.is_empty()
+    }
+
+    /// Remembers these fields.
+    pub(super) fn drop(&self, organisation: &OrganisationId, fields: &[String]) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = all.entry(organisation.clone()).or_default();
         let is_new = |field: &&String| !known.contains(*field);
-        let new: Vec<String> = rejected.iter().filter(is_new).cloned().collect();
+        let new: Vec<String> = fields.iter().filter(is_new).cloned().collect();
         for field in &new {
             metric::record(Metric::FieldsDropped, 1);
             tracing::warn!(
@@ -41,8 +48,6 @@ impl DroppedFields {
             );
         }
         known.extend(new);
-        // Another request may have learned it meanwhile.
-        !rejected.is_empty()
     }
 }
 
@@ -52,18 +57,26 @@ pub(super) fn without(text: &str, fields: &BTreeSet<String>) -> String {
     text.lines().filter(stays).flat_map(|line| [line, "\n"]).collect()
 }
 
-/// The inferred fields of a text that an error names, by its line or by its words.
+/// The inferred fields of a text that an error names: by its lines, or if it has none of theirs, by its words, which may be
+/// common ones such as `type`.
 pub(super) fn rejected_fields(text: &str, error: &Error) -> Vec<String> {
     let Error::Rejected { messages, lines, .. } = error else { return Vec::new() };
-    let is_word = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let words: BTreeSet<&str> =
-        messages.reveal().iter().flat_map(|text| text.split(|letter| !is_word(letter))).collect();
-    let is_named = |(number, field): &(usize, &str)| {
-        lines.contains(number)
-            || field.split(|letter| !is_word(letter)).any(|word| words.contains(word) && !word.is_empty())
-    };
+        messages.reveal().iter().flat_map(|text| text.split(|c| !is_word(c))).collect();
+    let has_word =
+        |field: &str| field.split(|c| !is_word(c)).any(|word| words.contains(word) && !word.is_empty());
     let fields = (1..).zip(text.lines()).filter_map(|(number, line)| Some((number, inferred(line)?)));
-    fields.filter(is_named).map(|(_, field)| field.to_owned()).collect()
+    let fields: Vec<(usize, &str)> = fields.collect();
+    let by_line: Vec<String> = fields
+        .iter()
+        .filter(|(number, _)| lines.contains(number))
+        .map(|(_, field)| (*field).to_owned())
+        .collect();
+    if !by_line.is_empty() {
+        return by_line;
+    }
+    fields.into_iter().filter(|(_, field)| has_word(field)).map(|(_, field)| field.to_owned()).collect()
 }
 
 /// The field of a line that ends with the mark, with its parts.
@@ -93,6 +106,7 @@ mod tests {
         assert_eq!(of("Unknown field 'company' on type 'Contact'", &[]), ["company { name }"]);
         assert_eq!(of("Cannot query field \"name\" on type \"Company\".", &[]), ["company { name }"]);
         assert_eq!(of("Feld unbekannt", &[3]), ["isActive"]);
+        assert_eq!(of("Cannot query field \"isActive\" on a company", &[3]), ["isActive"]);
         assert_eq!(of("isActive, company", &[]), ["isActive", "company { name }"]);
         for other in ["Cannot query field \"id\" on type \"Ticket\".", "isActiveAgain", "", "id isActive2"] {
             assert_eq!(of(other, &[1, 2]), [""; 0], "{other}");

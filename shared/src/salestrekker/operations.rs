@@ -5,11 +5,13 @@ use super::contact::{Contact, NewContact, Who};
 use super::document as documents;
 use super::model::{FullTicket, Membership, NewTicket, TicketExtras, Workflow, WorkflowName, required_field};
 use super::mutation::{Missing, fill};
+use super::own_fields;
 use super::response::Effect;
 use super::session::Lookup;
 use super::transport::Request;
 use super::{Error, Label, Session};
 use crate::id::{ContactId, TicketId, WorkflowId};
+use crate::model::ticket_fields::TicketFields;
 use crate::private::Private;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -23,6 +25,29 @@ impl Session<'_> {
     pub async fn tickets(&self, ids: &[TicketId]) -> Result<Vec<Lookup<FullTicket>>, Error> {
         let ids: Vec<&str> = ids.iter().map(TicketId::as_str).collect();
         self.request_each(&documents::TICKET, &ids).await
+    }
+
+    /// The same with the fields of `TicketFields`, and without them if that is why a ticket cannot be read.
+    ///
+    /// # Errors
+    /// As [`Session::tickets`].
+    pub(super) async fn tickets_with(
+        &self,
+        ids: &[TicketId],
+        fields: &TicketFields,
+    ) -> Result<Vec<Lookup<FullTicket>>, Error> {
+        if fields.is_empty() {
+            return self.tickets(ids).await;
+        }
+        let texts: Vec<&str> = ids.iter().map(TicketId::as_str).collect();
+        let found = self.request_each(&documents::TICKET.with_fields(fields), &texts).await;
+        let without = async |ids: Vec<TicketId>| self.tickets(&ids).await;
+        let (found, is_rejected) = own_fields::or_without(ids, found, without).await?;
+        if is_rejected {
+            let lines: Vec<String> = fields.iter().map(own_fields::line).collect();
+            self.client.dropped_fields.drop(self.organisation, &lines);
+        }
+        Ok(found)
     }
 
     /// One ticket.

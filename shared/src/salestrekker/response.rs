@@ -2,14 +2,18 @@
 
 use super::Error;
 use super::depth::depth;
+use super::graphql_error::GraphQlError;
 use crate::clock::{self, Timestamp};
 use crate::json;
 use crate::private::Private;
 use reqwest::StatusCode;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use std::time::Duration;
+
+/// Why there is no usable response if the API says that it failed.
+pub(super) const INTERNAL_ERROR: &str = "an internal error of the API";
 
 /// The effect of a request at Salestrekker, which decides what is safe after an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,32 +52,6 @@ impl Effect {
 pub(super) struct GraphQlResponse {
     pub(super) data: Value,
     pub(super) errors: Vec<GraphQlError>,
-}
-
-/// One element of a response's `errors` (GraphQL specification, section 7.1.2).
-#[derive(Debug, Clone, Deserialize)]
-pub(super) struct GraphQlError {
-    #[serde(default)]
-    message: Private<String>,
-    #[serde(default)]
-    path: Option<Vec<Value>>,
-    #[serde(default, deserialize_with = "readable_locations")]
-    locations: Vec<Location>,
-    #[serde(default)]
-    extensions: Option<Value>,
-}
-
-/// A place in the document that an error is about.
-#[derive(Debug, Clone, Deserialize)]
-struct Location {
-    line: usize,
-}
-
-/// Of a list, what is a location: they are a help, and must not make an error unreadable.
-fn readable_locations<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<Location>, D::Error> {
-    let list = Option::<Value>::deserialize(value)?;
-    let list = list.as_ref().and_then(Value::as_array).into_iter().flatten();
-    Ok(list.filter_map(|location| Location::deserialize(location).ok()).collect())
 }
 
 #[derive(Deserialize)]
@@ -193,58 +171,12 @@ fn graphql_error(errors: Vec<GraphQlError>, effect: Effect) -> Error {
     if any(&["THROTTLED", "RATE_LIMITED", "TOO_MANY_REQUESTS"]) {
         Error::Throttled { retry_after: None }
     } else if any(&["INTERNAL_SERVER_ERROR", "SERVICE_UNAVAILABLE"]) {
-        effect.error_without_response("an internal error of the API")
+        effect.error_without_response(INTERNAL_ERROR)
     } else {
-        let lines = errors.iter().flat_map(|error| &error.locations).map(|location| location.line).collect();
+        let lines = errors.iter().flat_map(GraphQlError::lines).collect();
         let is_final = effect != Effect::ReadOnly || errors.iter().any(GraphQlError::is_final);
-        let messages = errors.into_iter().map(|error| error.message.reveal().clone()).collect();
+        let messages = errors.into_iter().map(|error| error.message().to_owned()).collect();
         Error::Rejected { messages: Private::new(messages), lines, is_final }
-    }
-}
-
-impl GraphQlError {
-    fn rejects_credential(&self) -> bool {
-        // The vendor's response to an invalid token is not known (salestrekker-facts.md, section 2): these codes and
-        // messages are common among GraphQL servers.
-        let message = self.message.reveal().to_ascii_lowercase();
-        matches!(self.code(), "UNAUTHENTICATED" | "UNAUTHORIZED" | "INVALID_TOKEN" | "TOKEN_EXPIRED")
-            || [
-                "unauthenticated",
-                "unauthorized",
-                "unauthorised",
-                "invalid token",
-                "token expired",
-                "jwt expired",
-            ]
-            .iter()
-            .any(|words| message.contains(words))
-    }
-
-    /// Whether its code says that the same query would fail again: these are common among GraphQL servers.
-    fn is_final(&self) -> bool {
-        let codes = [
-            "BAD_REQUEST",
-            "BAD_USER_INPUT",
-            "FORBIDDEN",
-            "GRAPHQL_PARSE_FAILED",
-            "GRAPHQL_VALIDATION_FAILED",
-            "NOT_FOUND",
-            "PERSISTED_QUERY_NOT_SUPPORTED",
-        ];
-        codes.contains(&self.code())
-    }
-
-    fn is_not_found(&self) -> bool {
-        self.code() == "NOT_FOUND"
-    }
-
-    /// The alias or field that the error belongs to, if its path names one.
-    fn alias(&self) -> Option<&str> {
-        self.path.as_ref()?.first()?.as_str()
-    }
-
-    fn code(&self) -> &str {
-        self.extensions.as_ref().and_then(|all| all.get("code")).and_then(Value::as_str).unwrap_or_default()
     }
 }
 

@@ -142,7 +142,7 @@ mod tests {
 
     fn snapshot() -> Snapshot {
         let event = stage_changed("Lead", "Approved");
-        let seen = Seen { ticket: event.ticket().unwrap().clone(), name_digest: "d".into() };
+        let seen = Seen::without_fields(event.ticket().unwrap().clone(), "d");
         change(None, Some(seen), false).unwrap().snapshot
     }
 

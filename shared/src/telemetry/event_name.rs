@@ -47,6 +47,9 @@ pub enum EventName {
     /// The API's schema lacks a field that was inferred, so that it is left out.
     #[strum(serialize = "salestrekker.field_dropped")]
     FieldDropped,
+    /// A field that the template's parameter `TicketFields` names has a value of another kind.
+    #[strum(serialize = "salestrekker.field_unreadable")]
+    FieldUnreadable,
     /// A ticket's snapshot could not be read, and was rebuilt from the API.
     #[strum(serialize = "snapshot.rebuilt")]
     SnapshotRebuilt,

@@ -1,9 +1,11 @@
 //! A builder of tickets and of events about them.
 
 use super::fixtures::{event, id, named, ticket};
-use crate::id::{LabelId, OwnerId, StageId, TicketId, WorkflowId};
+use crate::id::{FieldName, LabelId, OwnerId, StageId, TicketId, WorkflowId};
 use crate::model::event::{Event, EventKind};
+use crate::model::field_value::FieldValue;
 use crate::model::ticket::Ticket;
+use serde_json::Value;
 
 /// A ticket that is described step by step. The last method makes an event of it.
 ///
@@ -80,6 +82,15 @@ impl Draft {
         self
     }
 
+    /// With this value of the field of this name in `TicketFields`. A text of the form `YYYY-MM-DD` is a date; with null, the
+    /// field is empty.
+    #[must_use]
+    pub fn with_field(mut self, name: &str, value: impl Into<Value>) -> Self {
+        let value = Some(value.into()).filter(|value| !value.is_null()).map(FieldValue::from);
+        self.0.fields.insert(id::<FieldName>(name), value);
+        self
+    }
+
     /// Switched off.
     #[must_use]
     pub fn switched_off(mut self) -> Self {
@@ -136,6 +147,13 @@ impl Draft {
         event(EventKind::ValueChanged { from, to: ticket.value.clone(), ticket })
     }
 
+    /// A field gets another value.
+    pub fn field_becomes(self, name: &str, value: impl Into<Value>) -> Event {
+        let from = self.0.field(name).cloned();
+        let ticket = self.changed().with_field(name, value).0;
+        event(EventKind::FieldChanged { field: id(name), from, to: ticket.field(name).cloned(), ticket })
+    }
+
     /// It has been in its stage for this many days.
     pub fn stays_for(self, days: u16) -> Event {
         let ticket = self.changed().0;
@@ -168,6 +186,14 @@ mod tests {
         assert_eq!(lost.ticket().unwrap().labels, [named("label", "VIP")]);
         let worth = start().worth(1).becomes_worth(2);
         assert_eq!(worth.ticket().unwrap().value, Some(2.into()));
+    }
+
+    #[test]
+    fn a_field_that_becomes_empty_has_no_new_value() {
+        let emptied = a_ticket().with_field("lender", "Bank").field_becomes("lender", Value::Null);
+        assert!(emptied.changed_field("lender").is_some_and(|ticket| ticket.field("lender").is_none()));
+        let EventKind::FieldChanged { from, to, .. } = emptied.kind else { panic!("{:?}", emptied.kind) };
+        assert_eq!((from.and_then(|from| from.text()).as_deref(), to), (Some("Bank"), None));
     }
 
     #[test]

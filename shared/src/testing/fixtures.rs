@@ -4,6 +4,7 @@ use crate::clock::Timestamp;
 use crate::id::{HintId, OrganisationId, WebhookAction};
 use crate::model::event::{Cause, Event, EventKind};
 use crate::model::ticket::{Named, Ticket, WorkflowStage};
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::str::FromStr;
 
@@ -19,6 +20,7 @@ pub fn ticket() -> Ticket {
         clients: vec![id("contact-1")],
         value: Some(450_000.into()),
         active: Some(true),
+        fields: BTreeMap::new(),
     }
 }
 

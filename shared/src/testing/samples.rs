@@ -1,5 +1,6 @@
 //! One event and one action of each kind, and other common ones.
 
+use super::draft::a_ticket;
 use super::fixtures::{event, id, stage, ticket};
 use crate::id::{ContactId, OwnerId};
 use crate::model::action::Action;
@@ -38,6 +39,7 @@ pub fn one_of_each() -> Vec<Event> {
         EventKind::ValueChanged { ticket: ticket.clone(), from: None, to: ticket.value.clone() },
         EventKind::ActiveChanged { ticket: ticket.clone(), from: None, to: Some(true) },
         EventKind::Renamed { ticket: ticket.clone() },
+        a_ticket().with_field("settlement", "2026-12-01").field_becomes("settlement", "2026-12-15").kind,
         EventKind::StageAged { ticket: ticket.clone(), stage: ticket.stage.clone(), days: 14 },
         EventKind::Vanished { ticket },
         posted("website-lead", &[("name", "Jane Citizen"), ("email", "jane@example.com")]).kind,

@@ -139,6 +139,10 @@ fn what(kind: &EventKind) -> String {
         EventKind::ActiveChanged { from, to, .. } => {
             format!("{name} {} → {}", shown(from.as_ref()), shown(to.as_ref()))
         }
+        // Of a text, only that it is one.
+        EventKind::FieldChanged { field, from, to, .. } => {
+            format!("{name} {field} {} → {}", shown(from.as_ref()), shown(to.as_ref()))
+        }
         EventKind::StageAged { stage: aged, days, .. } => format!("{name} {days} d in {}", stage(aged)),
         _ => name.to_owned(),
     }

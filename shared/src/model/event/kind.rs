@@ -1,6 +1,7 @@
 //! What an event says happened, by kind.
 
-use crate::id::{ContactId, InboundKind, LabelId, OwnerId, StageId, WebhookAction, WorkflowId};
+use crate::id::{ContactId, FieldName, InboundKind, LabelId, OwnerId, StageId, WebhookAction, WorkflowId};
+use crate::model::field_value::FieldValue;
 use crate::model::inbound::Fields;
 use crate::model::ticket::{Named, Ticket, WorkflowStage};
 use schemars::JsonSchema;
@@ -129,6 +130,21 @@ pub enum EventKind {
         /// The ticket afterwards.
         ticket: Ticket,
     },
+    /// A field that the template's parameter `TicketFields` names has another value. A private field's values are not in the event.
+    #[serde(rename = "ticket.field_changed")]
+    #[strum(serialize = "ticket.field_changed")]
+    FieldChanged {
+        /// The ticket afterwards.
+        ticket: Ticket,
+        /// The field's name.
+        field: FieldName,
+        /// The value before; absent if the field was empty or is private.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<FieldValue>,
+        /// The value now; absent if the field is empty or private.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to: Option<FieldValue>,
+    },
     /// The ticket has been in its stage for this many days since it was first seen there: one of the thresholds in the template.
     #[serde(rename = "ticket.stage_aged")]
     #[strum(serialize = "ticket.stage_aged")]
@@ -193,6 +209,7 @@ impl EventKind {
         match self {
             Self::LabelAdded { label, .. } | Self::LabelRemoved { label, .. } => label.id.as_str().into(),
             Self::ClientAdded { client, .. } | Self::ClientRemoved { client, .. } => client.as_str().into(),
+            Self::FieldChanged { field, .. } => field.as_str().into(),
             Self::StageAged { days, .. } => days.to_string().into(),
             Self::TicketCreated { .. }
             | Self::TicketFirstSeen { .. }
@@ -223,6 +240,7 @@ impl EventKind {
             | Self::ValueChanged { ticket, .. }
             | Self::ActiveChanged { ticket, .. }
             | Self::Renamed { ticket }
+            | Self::FieldChanged { ticket, .. }
             | Self::StageAged { ticket, .. }
             | Self::Vanished { ticket } => Some(ticket),
             Self::Inbound { .. } | Self::WebhookUnrecognised { .. } => None,

@@ -110,6 +110,19 @@ impl Event {
         }
     }
 
+    /// The ticket, if this field has another value.
+    ///
+    /// ```
+    /// let event = automations::testing::a_ticket().field_becomes("settlement", "2026-12-15");
+    /// assert!(event.changed_field("settlement").is_some() && event.changed_field("lender").is_none());
+    /// ```
+    pub fn changed_field(&self, name: &str) -> Option<&Ticket> {
+        match &self.kind {
+            EventKind::FieldChanged { ticket, field, .. } if field.as_str() == name => Some(ticket),
+            _ => None,
+        }
+    }
+
     /// The event of a change of a ticket; none if `kind` has no ticket.
     pub fn of_change(
         organisation: &OrganisationId,

@@ -8,6 +8,7 @@ use automations::clock;
 use automations::failure::chain;
 use automations::id::{OrganisationId, TicketId};
 use automations::model::diff::{Snapshot, change};
+use automations::model::ticket_fields::TicketFields;
 use automations::salestrekker::{Client, Limits};
 use automations::store::{Error as StoreError, Version};
 use serde::Serialize;
@@ -56,7 +57,8 @@ impl Organisations {
             let new: Vec<TicketId> = group.iter().filter(|id| !known.contains_key(*id)).cloned().collect();
             count(&mut progress.known, known.len());
             let session = client.session(organisation, clock::now().later(LONGEST));
-            let fetched = session.fetch(&new).await;
+            // Fields of `TicketFields` are stored at the first check, without an event.
+            let fetched = session.fetch(&new, &TicketFields::default()).await;
             let fetched = fetched
                 .map_err(|error| anyhow::anyhow!("the tickets cannot be fetched: {}", chain(&error)))?;
             for seen in fetched {

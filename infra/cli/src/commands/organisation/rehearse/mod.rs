@@ -6,7 +6,8 @@ mod finding;
 mod steps;
 
 pub(super) use command::{Arguments, run};
-pub use finding::{Answered, Finding, Rehearsed};
+use finding::Finding;
+pub use finding::{Answered, Rehearsed};
 pub use steps::Person;
 
 use super::Organisations;
