@@ -143,7 +143,8 @@ async fn a_compressed_body_is_read_and_a_bomb_is_too_large() -> Result<()> {
     let organisation = stack.organisation("compressed").await?;
     let url = organisation.webhook_url("ticket-updated");
     let send = async |encoding: &str, body: Vec<u8>| {
-        let headers = [("content-type", "application/json"), ("content-encoding", encoding)];
+        // Not as JSON, which the local engine hands to a function as text: that breaks what is compressed.
+        let headers = [("content-type", "application/octet-stream"), ("content-encoding", encoding)];
         post_with(&url, &headers, body).await
     };
     let ticket = organisation.new_ticket(json!({})).await?;

@@ -12,7 +12,7 @@ use automations::{Action, Event, Ticket, clock};
 use automations_cli::{Consent, DeadLetter, Outcome as AfterRedrive, Selection};
 use end_to_end::stack::{Organisation, Stack, eventually};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::time::Duration;
 
 const HANDLER: &str = "moves";
@@ -57,11 +57,11 @@ pub(crate) async fn send(stack: &Stack, planned: &[PlannedAction]) -> Result<()>
     Ok(())
 }
 
-/// Every update of a ticket of the organisation fails; none if `code` is absent.
-async fn outage(organisation: &Organisation<'_>, code: Option<u16>) -> Result<()> {
-    let fault = code.map(|code| {
-        json!({ "organisation": organisation.name, "on": "ticketUpdate", "times": 100_000, "is": { "status": { "code": code } } })
-    });
+/// Every update of a ticket of the organisation has this fault; none if it is absent.
+async fn outage(organisation: &Organisation<'_>, is: Option<Value>) -> Result<()> {
+    let fault = is.map(
+        |is| json!({ "organisation": organisation.name, "on": "ticketUpdate", "times": 100_000, "is": is }),
+    );
     organisation.stack.control(Method::PUT, "faults", &json!(fault.as_slice())).await?;
     Ok(())
 }
@@ -122,7 +122,7 @@ async fn an_outage_in_which_a_person_changes_the_ticket_ends_with_what_the_perso
         Action::set_owner(&ticket, &other).regardless(),
     ];
     let planned = planned(&event, decided)?;
-    outage(&organisation, Some(503)).await?;
+    outage(&organisation, Some(json!({ "status": { "code": 503 } }))).await?;
     send(&stack, &planned).await?;
     logged(&stack, "message.retried", &planned[0]).await?;
     let by_hand = organisation.change(&id, json!({ "stage": "Application", "labels": [] })).await?;
@@ -200,7 +200,7 @@ async fn dead_letter(stack: &Stack, planned: &PlannedAction) -> Result<Option<(D
 /// An action that Salestrekker rejects, as its dead letter.
 async fn rejected(organisation: &Organisation<'_>, planned: &PlannedAction) -> Result<Selection> {
     let stack = organisation.stack;
-    outage(organisation, Some(400)).await?;
+    outage(organisation, Some(json!({ "errors": { "message": "refused" } }))).await?;
     send(stack, std::slice::from_ref(planned)).await?;
     let (found, _) = eventually("the dead letter", SOON, async || {
         dead_letter(stack, planned).await?.context("not dead-lettered yet")

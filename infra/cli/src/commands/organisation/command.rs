@@ -131,7 +131,7 @@ enum Command {
     },
     /// Learn on a test deal how the API behaves when a ticket is changed; until that has passed, nothing is written
     #[command(
-        after_help = "Example: automations organisation rehearse north --ticket 0b5e9c1a-… --report rehearsal.json --profile prod\n\n\
+        after_help = "Example: automations organisation rehearse north --ticket 0b5e9c1a-5f0e-4c55-9f0a-2b0f1d1e7a11 --report rehearsal.json --profile prod\n\n\
                       Use a deal made for this, with every field filled in: it is changed and written back, and if updates clear \
                       what they do not send, that is lost on this deal."
     )]
