@@ -9,7 +9,7 @@ use automations::clock::Timestamp;
 use automations::id::{ActionId, OrganisationId, TicketId};
 use automations::json::to_json;
 use automations::model::check_schedule::CheckSchedule;
-use automations::model::diff::Snapshot;
+use automations::model::snapshot::Snapshot;
 use automations::store::{Done, ItemKey, ItemKind, Known};
 use aws_sdk_dynamodb::types::AttributeValue;
 use reqwest::{Method, Response};

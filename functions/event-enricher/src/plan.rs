@@ -4,9 +4,10 @@ use crate::enricher::RequestedTicket;
 use automations::clock::Timestamp;
 use automations::id::OrganisationId;
 use automations::model::check_schedule::CheckSchedule;
-use automations::model::diff::{Change, Snapshot};
+use automations::model::diff::Change;
 use automations::model::event::Cause;
 use automations::model::own_changes::OwnChanges;
+use automations::model::snapshot::Snapshot;
 use automations::model::stage_age::StageAgeThresholds;
 use automations::store::{Known, Rebuild};
 use automations::{Event, EventKind};
@@ -93,9 +94,10 @@ fn cause_of(kind: &EventKind, own: &OwnChanges, last_checked: Timestamp, check: 
 mod tests {
     use super::*;
     use automations::id::ActionId;
-    use automations::model::diff::{Seen, change};
+    use automations::model::diff::change;
     use automations::model::own_changes::{Attribution, ChangeMark};
     use automations::model::resent::Resent;
+    use automations::model::snapshot::Seen;
     use automations::testing;
     use std::time::Duration;
 

@@ -2,7 +2,7 @@
 //! while nothing changes.
 
 use crate::clock::Timestamp;
-use crate::model::diff::Snapshot;
+use crate::model::snapshot::Snapshot;
 use crate::model::stage_age::StageAgeThresholds;
 use std::time::Duration;
 
@@ -57,7 +57,8 @@ impl CheckSchedule {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::diff::{Seen, change};
+    use crate::model::diff::change;
+    use crate::model::snapshot::Seen;
     use crate::testing;
 
     fn snapshot(active: bool) -> Snapshot {

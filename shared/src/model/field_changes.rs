@@ -2,19 +2,9 @@
 
 use crate::digest::short_sha256;
 use crate::id::{FieldName, TicketId};
-use crate::model::diff::{Seen, Snapshot};
 use crate::model::event::EventKind;
 use crate::model::field_value::FieldValue;
-use std::collections::BTreeSet;
-
-/// Fields of `TicketFields` of which a check learned nothing.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct UnreadFields {
-    /// Those whose values are stored.
-    pub public: BTreeSet<FieldName>,
-    /// Those of which a digest is stored.
-    pub private: BTreeSet<FieldName>,
-}
+use crate::model::snapshot::{Seen, Snapshot, UnreadFields};
 
 /// A digest of a private field's value, by which a change is found: as [`super::diff::name_digest`], with the field's name as part of it.
 pub fn digest(ticket: &TicketId, field: &FieldName, value: &str) -> String {
@@ -61,6 +51,7 @@ mod tests {
     use crate::model::diff::{Change, change};
     use crate::testing;
     use serde_json::{Value, json};
+    use std::collections::BTreeSet;
 
     fn kinds(change: Option<&Change>) -> Vec<&str> {
         change.map(|change| change.kind.iter().map(EventKind::name).collect()).unwrap_or_default()

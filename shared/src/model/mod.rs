@@ -21,6 +21,7 @@ mod ordered_map;
 pub mod own_changes;
 pub mod phone;
 pub mod resent;
+pub mod snapshot;
 pub mod stage_age;
 pub mod ticket;
 pub mod ticket_fields;

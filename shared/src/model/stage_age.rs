@@ -1,8 +1,9 @@
 //! How long a ticket has been in its stage, and which thresholds of days it passed there: pure, the time is an argument.
 
 use crate::clock::Timestamp;
-use crate::model::diff::{Change, Snapshot};
+use crate::model::diff::Change;
 use crate::model::event::EventKind;
+use crate::model::snapshot::Snapshot;
 use std::collections::BTreeSet;
 use std::str::FromStr;
 use std::time::Duration;
@@ -83,7 +84,8 @@ fn after(since: Timestamp, days: u16) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::diff::{Seen, change};
+    use crate::model::diff::change;
+    use crate::model::snapshot::Seen;
     use crate::testing::a_ticket;
     use proptest::prelude::*;
 

@@ -4,9 +4,9 @@ use super::due_index::{schedule, unpublished_count};
 use super::{Error, Item, decode, key_text, unusable};
 use crate::id::TicketId;
 use crate::model::check_schedule::CheckSchedule;
-use crate::model::diff::Snapshot;
 use crate::model::event::Event;
 use crate::model::kinds::has_unknown_kind;
+use crate::model::snapshot::Snapshot;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 /// What the table knows of a ticket.

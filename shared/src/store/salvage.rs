@@ -9,8 +9,8 @@ use super::{Error, Store, number, text, unless_condition_failed};
 use crate::clock::Timestamp;
 use crate::id::{OrganisationId, TicketId};
 use crate::model::check_schedule::CheckSchedule;
-use crate::model::diff::Snapshot;
 use crate::model::event::Event;
+use crate::model::snapshot::Snapshot;
 use aws_sdk_dynamodb::types::AttributeValue;
 use std::time::Duration;
 
@@ -132,7 +132,8 @@ mod tests {
     use super::*;
     use crate::aws;
     use crate::json::to_json;
-    use crate::model::diff::{Seen, change};
+    use crate::model::diff::change;
+    use crate::model::snapshot::Seen;
     use crate::store::known::known;
     use crate::store::{Item, report_unreadable};
     use crate::testing::stage_changed;
