@@ -15,7 +15,7 @@ use end_to_end::stack::{Stack, eventually};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// Nobody at the terminal, or a person who says yes.
+/// A terminal without a person, or with one who says yes.
 struct Terminal {
     says_yes: bool,
 }

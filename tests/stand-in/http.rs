@@ -94,7 +94,7 @@ async fn graphql(
     let received_at = clock::now().as_millis();
     let dropped = Dropped(fault.as_ref().map(Kind::dropped).unwrap_or_default().to_vec());
     let response = schema.execute(request.data(Caller(caller)).data(dropped)).await;
-    let response = vendor.told(json!(response));
+    let response = vendor.in_its_words(json!(response));
     for Field { name: mutation, key } in fields.into_iter().filter(|_| is_mutation) {
         let result = response.get("data").and_then(|data| data.get(key)).cloned().unwrap_or_default();
         let header = |name| text(&headers, name).unwrap_or_default().to_owned();

@@ -185,7 +185,7 @@ impl Vendor {
     }
 
     /// A response in the words of this variant.
-    pub(super) fn told(&self, mut response: Value) -> Value {
+    pub(super) fn in_its_words(&self, mut response: Value) -> Value {
         if self.int_amounts {
             whole_numbers(&mut response);
         }

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 pub type AsReceived = Value;
 
 /// A ticket with everything that its document reads. An update may replace the whole object: that is not known
-/// (salestrekker-second-reading.md, section 2). So whoever changes one field reads the rest first, and sends all of it back.
+/// (salestrekker-second-reading.md, section 2). So what changes one field reads the rest first, and sends all of it back.
 /// Observed, except `is_active`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

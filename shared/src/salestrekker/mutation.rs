@@ -42,7 +42,7 @@ pub(super) fn fill(
     let mut rest = body;
     while let Some((before, after)) = rest.split_once('$') {
         text.push_str(before);
-        let length = after.find(|letter: char| !is_name(letter)).unwrap_or(after.len());
+        let length = after.find(|c: char| !is_name(c)).unwrap_or(after.len());
         let (name, after) = after.split_at(length);
         if declared.iter().any(|(known, _)| *known == name) {
             let _ = write!(text, "${name}");
@@ -87,8 +87,8 @@ fn declared(head: &str) -> Vec<(&str, &str)> {
     pairs.collect()
 }
 
-fn is_name(letter: char) -> bool {
-    letter.is_ascii_alphanumeric() || letter == '_'
+fn is_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_'
 }
 
 fn invalid(name: &str) -> Error {
@@ -160,7 +160,7 @@ pub fn update_fields() -> BTreeSet<&'static str> {
     let Some((head, body)) = split(include_str!("documents/ticket_update.graphql")) else {
         return BTreeSet::new();
     };
-    let used = body.split('$').skip(1).filter_map(|after| after.split(|letter| !is_name(letter)).next());
+    let used = body.split('$').skip(1).filter_map(|after| after.split(|c| !is_name(c)).next());
     declared(head).into_iter().map(|(name, _)| name).chain(used).collect()
 }
 
@@ -169,10 +169,7 @@ pub fn update_fields() -> BTreeSet<&'static str> {
 pub fn inline_variables(text: &str) -> BTreeSet<&str> {
     let Some((head, body)) = split(text) else { return BTreeSet::new() };
     let known: BTreeSet<&str> = declared(head).into_iter().map(|(name, _)| name).collect();
-    let used = body
-        .split('$')
-        .skip(1)
-        .map(|after| after.split(|letter| !is_name(letter)).next().unwrap_or_default());
+    let used = body.split('$').skip(1).map(|after| after.split(|c| !is_name(c)).next().unwrap_or_default());
     used.filter(|name| !known.contains(name)).collect()
 }
 

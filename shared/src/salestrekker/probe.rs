@@ -1,4 +1,4 @@
-//! What `automations organisation rehearse` asks of an API that nobody has described: the shape of its answers, and everything
+//! What `automations organisation rehearse` asks of an API that has no description: the shape of its answers, and everything
 //! that can be read of one ticket.
 
 use super::document::{CONTACT, Document, LABELS, TICKET, TICKET_UPDATE};
@@ -74,10 +74,7 @@ impl Answer {
         let errors = body.as_ref().and_then(|body| body.get("errors")).and_then(Value::as_array);
         let data = body.as_ref().and_then(|body| body.get("data"));
         let is_code = |code: &&str| {
-            code.len() <= 60
-                && code
-                    .chars()
-                    .all(|letter| letter.is_ascii_uppercase() || letter.is_ascii_digit() || letter == '_')
+            code.len() <= 60 && code.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
         };
         let code =
             |error: &Value| error.pointer("/extensions/code")?.as_str().filter(is_code).map(str::to_owned);

@@ -317,8 +317,8 @@ mod tests {
         let more =
             MoreBehind { queue: "a-actions-dead-letters.fifo".to_owned(), in_front: vec!["m-1".to_owned()] };
         let hidden = summary(&Redriven { more_behind: vec![more], ..Redriven::default() }, None);
-        let told = "0 sent back\nmore may be behind the first messages of 1 message group (a-actions-dead-letters.fifo)";
-        assert!(hidden.starts_with(told) && hidden.contains("--id m-1"), "{hidden}");
+        let printed = "0 sent back\nmore may be behind the first messages of 1 message group (a-actions-dead-letters.fifo)";
+        assert!(hidden.starts_with(printed) && hidden.contains("--id m-1"), "{hidden}");
         assert!(text.contains("--out-of-order") && text.contains("--retry-unknown"), "{text}");
     }
 

@@ -21,7 +21,7 @@ const QUEUES: &str = "<ListStackResourcesResponse><ListStackResourcesResult><Sta
     </member></StackResourceSummaries></ListStackResourcesResult></ListStackResourcesResponse>";
 
 #[derive(Debug, Clone)]
-struct Letter {
+struct Waiting {
     id: String,
     group: String,
     reason: &'static str,
@@ -34,7 +34,7 @@ struct Account(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
-    letters: Vec<Letter>,
+    messages: Vec<Waiting>,
     /// The seconds that have passed.
     now: u64,
     /// The operations, and how many seconds each takes.
@@ -52,8 +52,8 @@ struct State {
 impl Account {
     /// Dead letters by group: how many, and their reason.
     fn with(groups: &[(&str, usize, &'static str)], seconds: &[(&'static str, u64)]) -> Self {
-        let letters = groups.iter().flat_map(|&(group, number, reason)| {
-            (0..number).map(move |at| Letter {
+        let messages = groups.iter().flat_map(|&(group, number, reason)| {
+            (0..number).map(move |at| Waiting {
                 id: format!("{group}-{reason}-{at}"),
                 group: group.to_owned(),
                 reason,
@@ -62,7 +62,7 @@ impl Account {
             })
         });
         let seconds = seconds.iter().copied().collect();
-        let state = State { letters: letters.collect(), seconds, ..State::default() };
+        let state = State { messages: messages.collect(), seconds, ..State::default() };
         Self(Arc::new(Mutex::new(state)))
     }
 
@@ -98,15 +98,17 @@ impl State {
         let seconds = self.seconds.get(operation).copied().unwrap_or_default();
         self.now = self.now.saturating_add(seconds);
         let now = self.now;
-        let held = |letter: &Letter| now < letter.held_until;
+        let held = |message: &Waiting| now < message.held_until;
         let receipt = request["ReceiptHandle"].as_str().unwrap_or_default();
-        let position = self.letters.iter().position(|letter| {
-            held(letter) && receipt == format!("{}/{}", letter.id, letter.receives) && !self.deletes_nothing
+        let position = self.messages.iter().position(|message| {
+            held(message)
+                && receipt == format!("{}/{}", message.id, message.receives)
+                && !self.deletes_nothing
         });
         match operation {
             "GetQueueAttributes" => {
-                let held = self.letters.iter().filter(|letter| held(letter)).count();
-                let visible = self.letters.len().saturating_sub(held).saturating_add(self.counted_late);
+                let held = self.messages.iter().filter(|message| held(message)).count();
+                let visible = self.messages.len().saturating_sub(held).saturating_add(self.counted_late);
                 Ok(json!({ "Attributes": {
                     "ApproximateNumberOfMessages": visible.to_string(),
                     "ApproximateNumberOfMessagesNotVisible": held.to_string(),
@@ -114,23 +116,23 @@ impl State {
             }
             "ReceiveMessage" => {
                 let blocked: BTreeSet<String> =
-                    self.letters.iter().filter(|letter| held(letter)).map(|it| it.group.clone()).collect();
-                let free = self.letters.iter_mut().filter(|letter| !blocked.contains(&letter.group));
+                    self.messages.iter().filter(|message| held(message)).map(|it| it.group.clone()).collect();
+                let free = self.messages.iter_mut().filter(|message| !blocked.contains(&message.group));
                 let until = now.saturating_add(request["VisibilityTimeout"].as_u64().unwrap());
-                let messages = free.take(10).map(|letter| {
-                    letter.receives = letter.receives.saturating_add(1);
-                    letter.held_until = until;
-                    message(letter)
+                let messages = free.take(10).map(|message| {
+                    message.receives = message.receives.saturating_add(1);
+                    message.held_until = until;
+                    as_json(message)
                 });
                 Ok(json!({ "Messages": messages.collect::<Vec<_>>() }))
             }
             "DeleteMessage" | "ChangeMessageVisibility" => match (position, operation) {
                 (Some(at), "DeleteMessage") => {
-                    self.letters.remove(at);
+                    self.messages.remove(at);
                     Ok(json!({}))
                 }
                 (Some(at), _) => {
-                    self.letters[at].held_until = 0;
+                    self.messages[at].held_until = 0;
                     Ok(json!({}))
                 }
                 (None, _) => {
@@ -150,8 +152,8 @@ impl State {
     }
 }
 
-fn message(letter: &Letter) -> Value {
-    let Letter { id, group, reason, receives, .. } = letter;
+fn as_json(message: &Waiting) -> Value {
+    let Waiting { id, group, reason, receives, .. } = message;
     let body = json!({
         "id": format!("e{id}.h.0"), "organisation": "north", "event": format!("e{id}"), "handler": "h", "attempt": 1,
         "ticket_version": 1, "decided_at": "2026-09-21T14:13:20.000Z",
@@ -211,7 +213,7 @@ async fn a_redrive_that_outlasts_the_hold_goes_on_and_sends_nothing_twice() {
         let redriven = account.queues().redrive(&Selection::default(), Consent::default()).await.unwrap();
         assert_eq!((redriven.redriven, redriven.not_deleted), (number, 0));
         let state = account.state();
-        assert!(state.refused > 0 && state.letters.is_empty(), "{} refused", state.refused);
+        assert!(state.refused > 0 && state.messages.is_empty(), "{} refused", state.refused);
         assert_eq!((state.sent.len(), BTreeSet::from_iter(&state.sent).len()), (number, number));
     }
 }
@@ -222,7 +224,7 @@ async fn what_is_never_deleted_is_counted_and_ends_the_command() {
     account.state().deletes_nothing = true;
     let redriven = account.queues().redrive(&Selection::default(), Consent::default()).await.unwrap();
     assert_eq!((redriven.redriven, redriven.not_deleted), (3, 3));
-    account.state().letters.iter_mut().for_each(|letter| letter.held_until = 0);
+    account.state().messages.iter_mut().for_each(|message| message.held_until = 0);
     assert_eq!(account.queues().drop(&Selection::default()).await.unwrap(), 0);
 }
 

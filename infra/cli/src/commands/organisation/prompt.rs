@@ -46,7 +46,7 @@ pub(super) fn confirm_removal(name: &OrganisationId, yes: Option<String>) -> Res
         .into())
 }
 
-/// The person at the terminal; nobody, if standard input is none.
+/// The person at the terminal, if standard input is one.
 pub(super) struct Terminal;
 
 impl Person for Terminal {

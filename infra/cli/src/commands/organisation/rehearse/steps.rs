@@ -17,7 +17,7 @@ const BURST: usize = 20;
 pub trait Person {
     /// Says what happens now.
     fn hears(&mut self, text: &str);
-    /// Whether they say yes to this question; no if nobody is there.
+    /// Whether they say yes to this question; no if there is no person.
     fn confirms(&mut self, question: &str) -> bool;
 }
 
