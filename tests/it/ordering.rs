@@ -72,7 +72,7 @@ async fn the_second_event_of_a_ticket_is_decided_after_the_first_which_failed_tw
     let ticket = known_ticket(&organisation, "Approved").await?;
     let hosted =
         organisation.host_any("fails", Reads::new(fails_twice, client(&stack)?), Calls::default()).await?;
-    move_through(&organisation, &ticket, &["Settled", "Approved", "Archived"]).await?;
+    move_through(&organisation, &ticket, &["Application", "Approved", "Archived"]).await?;
     eventually("every decision", SOON, async || {
         hosted.work().await?;
         let calls = hosted.settings().all();
