@@ -75,6 +75,8 @@ impl Environment {
             // The rate limit that protects the vendor would dominate the measurement.
             ("API_LIMITS", json!({ "requests_per_second": 100_000, "burst": 100_000 }).to_string()),
             ("TICKETS_PER_RUN", "200".to_owned()),
+            ("TICKET_LINK", "https://{host}/deal/{workflow}/{ticket}".to_owned()),
+            ("BOARD_LINK", "https://{host}/board/{workflow}".to_owned()),
             ("HANDLER", "follow-up-on-settlement".to_owned()),
             ("AWS_LAMBDA_LOG_LEVEL", "INFO".to_owned()),
             ("METRICS_NAMESPACE", "bench".to_owned()),
