@@ -2,7 +2,7 @@
 //! and without what does not exist and is not needed.
 
 use crate::check::check;
-use crate::common_fields::CommonFields;
+use crate::common_fields::{CommonFields, root_field};
 use crate::documents::{Document, is_of_system, name_of};
 use crate::mismatch::Mismatch;
 use crate::variables;
@@ -165,12 +165,7 @@ fn disables(file: &str) -> &'static str {
 
 /// The text with its fragment on the type that the query returns.
 fn with_real_fragment_type(schema: &Schema, text: &str) -> String {
-    let Some(field) = text.lines().find_map(|line| line.trim_start().strip_prefix("result: ")) else {
-        return text.to_owned();
-    };
-    let field = field.split(['(', ' ']).next().unwrap_or_default();
-    let query = schema.schema_definition.query.as_ref().map(|root| root.name.as_str()).unwrap_or_default();
-    let Ok(definition) = schema.type_field(query, field) else { return text.to_owned() };
+    let Some(definition) = root_field(schema, text) else { return text.to_owned() };
     let real = definition.ty.inner_named_type();
     let lines = text.lines().map(|line| {
         match line.strip_prefix("fragment ").and_then(|rest| rest.split_once(" on ")) {

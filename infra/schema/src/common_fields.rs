@@ -1,8 +1,9 @@
 //! The fields that a ticket and its update both have, so that a change can send them back.
 
 use crate::documents::{Document, is_of_system, name_of};
+use crate::variables;
 use apollo_compiler::ast::Type;
-use apollo_compiler::schema::{ExtendedType, FieldDefinition, InputObjectType};
+use apollo_compiler::schema::FieldDefinition;
 use apollo_compiler::validation::Valid;
 use apollo_compiler::{Name, Node, Schema};
 use std::collections::BTreeMap;
@@ -29,7 +30,7 @@ impl CommonFields {
         let output = root_field(schema, &ticket.text)?.ty.inner_named_type().clone();
         let input = root_field(schema, &update.text)?.arguments.first()?.ty.clone();
         let mut common = Self { fields: BTreeMap::new(), added: vec![], not_readable: vec![] };
-        for (name, field) in &input_object(schema, &input)?.fields {
+        for (name, field) in &variables::input(schema, &input)?.fields {
             match common_selection(schema, &output, name, &field.ty, MAX_DEPTH) {
                 Some(selection) => {
                     let line =
@@ -106,19 +107,12 @@ fn has_field(text: &str, name: &str) -> bool {
 }
 
 /// The field whose value a document calls `result`.
-fn root_field<'a>(schema: &'a Schema, text: &str) -> Option<&'a Node<FieldDefinition>> {
+pub(crate) fn root_field<'a>(schema: &'a Schema, text: &str) -> Option<&'a Node<FieldDefinition>> {
     let is_mutation = text.lines().any(|line| line.starts_with("mutation "));
     let root = if is_mutation { &schema.schema_definition.mutation } else { &schema.schema_definition.query };
     let field = text.lines().find_map(|line| line.trim_start().strip_prefix("result: "))?;
     let field = field.split(['(', ' ']).next()?;
     schema.type_field(root.as_ref()?.name.as_str(), field).ok().map(|component| &component.node)
-}
-
-fn input_object<'a>(schema: &'a Schema, kind: &Type) -> Option<&'a InputObjectType> {
-    match schema.types.get(kind.inner_named_type())? {
-        ExtendedType::InputObject(input) => Some(input),
-        _ => None,
-    }
 }
 
 /// How a field of the output is selected so that its value fits the input; `None` if it does not fit.
@@ -138,7 +132,7 @@ fn common_selection(
     }
     let output = output.inner_named_type();
     let is_leaf = schema.types.get(output)?.is_leaf();
-    let Some(object) = input_object(schema, input) else { return is_leaf.then(String::new) };
+    let Some(object) = variables::input(schema, input) else { return is_leaf.then(String::new) };
     if is_leaf || depth == 0 {
         return None;
     }

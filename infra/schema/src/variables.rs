@@ -74,7 +74,8 @@ fn of_value(schema: &Schema, value: &Value, kind: &Type, types: &mut BTreeMap<Na
     }
 }
 
-fn input<'a>(schema: &'a Schema, kind: &Type) -> Option<&'a InputObjectType> {
+/// The input object that a type is, or is a list of.
+pub(crate) fn input<'a>(schema: &'a Schema, kind: &Type) -> Option<&'a InputObjectType> {
     match schema.types.get(kind.inner_named_type())? {
         ExtendedType::InputObject(input) => Some(input),
         _ => None,

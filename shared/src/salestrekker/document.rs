@@ -56,11 +56,6 @@ impl Document {
         Self(Cow::Owned(inferred::without(&self.0, fields)))
     }
 
-    /// Whether it has any of these inferred fields.
-    pub(super) fn has_any_of(&self, fields: &BTreeSet<String>) -> bool {
-        !fields.is_empty() && inferred::without(&self.0, fields).len() < self.0.len()
-    }
-
     /// The same query of tickets, which reads these fields too.
     pub(super) fn with_fields(&self, fields: &TicketFields) -> Self {
         Self(Cow::Owned(own_fields::with_lines(&self.0, fields)))

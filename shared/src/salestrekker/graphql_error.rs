@@ -4,6 +4,9 @@ use crate::private::Private;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+/// Codes by which servers ask for fewer requests.
+pub(super) const THROTTLING_CODES: [&str; 3] = ["THROTTLED", "RATE_LIMITED", "TOO_MANY_REQUESTS"];
+
 /// One element of a response's `errors` (GraphQL specification, section 7.1.2).
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct GraphQlError {

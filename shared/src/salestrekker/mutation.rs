@@ -5,7 +5,7 @@
 //! variables of built-in types, and `automations schema adopt` declares all of them once the real types are known.
 
 use super::Error;
-use super::document::Document;
+use super::document::{Document, TICKET_UPDATE};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -156,12 +156,14 @@ fn is_id(name: &str) -> bool {
 }
 
 /// The fields of a ticket that an update sends.
-pub fn update_fields() -> BTreeSet<&'static str> {
-    let Some((head, body)) = split(include_str!("documents/ticket_update.graphql")) else {
-        return BTreeSet::new();
-    };
-    let used = body.split('$').skip(1).filter_map(|after| after.split(|c| !is_name(c)).next());
-    declared(head).into_iter().map(|(name, _)| name).chain(used).collect()
+pub fn update_fields() -> BTreeSet<String> {
+    let document = TICKET_UPDATE;
+    split(document.text()).map(|(_, body)| used(body).map(str::to_owned).collect()).unwrap_or_default()
+}
+
+/// The names of the variables in an operation's body.
+fn used(body: &str) -> impl Iterator<Item = &str> {
+    body.split('$').skip(1).filter_map(|after| after.split(|c| !is_name(c)).next())
 }
 
 /// The names of a document's variables that its operation does not declare.
@@ -169,14 +171,13 @@ pub fn update_fields() -> BTreeSet<&'static str> {
 pub fn inline_variables(text: &str) -> BTreeSet<&str> {
     let Some((head, body)) = split(text) else { return BTreeSet::new() };
     let known: BTreeSet<&str> = declared(head).into_iter().map(|(name, _)| name).collect();
-    let used = body.split('$').skip(1).map(|after| after.split(|c| !is_name(c)).next().unwrap_or_default());
-    used.filter(|name| !known.contains(name)).collect()
+    used(body).filter(|name| !known.contains(name)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::salestrekker::document::{TICKET_CREATE, TICKET_UPDATE};
+    use crate::salestrekker::document::TICKET_CREATE;
     use apollo_compiler::ast;
     use proptest::prelude::*;
     use serde_json::json;

@@ -4,7 +4,7 @@
 use super::contact::{Contact, NewContact, Who};
 use super::document as documents;
 use super::model::{FullTicket, Membership, NewTicket, TicketExtras, Workflow, WorkflowName, required_field};
-use super::mutation::{Missing, fill};
+use super::mutation::{Filled, Missing, fill};
 use super::own_fields;
 use super::response::Effect;
 use super::session::Lookup;
@@ -192,11 +192,8 @@ impl Session<'_> {
     /// # Errors
     /// [`Error::InvalidResponse`] if the ticket lacks a field that an update must send; else the request's
     /// error.
-    pub async fn update_ticket(&self, mut ticket: FullTicket) -> Result<(), Error> {
-        // An amount that the API did not return cannot be sent back.
-        required_field(ticket.values.as_ref().and_then(|values| values.once_off.as_ref()), "values.onceOff")?;
-        ticket.ticket_client_types.get_or_insert_default();
-        let filled = fill(&documents::TICKET_UPDATE, &fields(&ticket)?, Missing::Refused)?;
+    pub async fn update_ticket(&self, ticket: FullTicket) -> Result<(), Error> {
+        let filled = ticket_update(ticket)?;
         let _: Value = self.request(filled.document, filled.variables, Effect::NonIdempotent).await?;
         Ok(())
     }
@@ -234,6 +231,14 @@ impl Session<'_> {
         let list: Option<Vec<T>> = self.request(document, variables, Effect::ReadOnly).await?;
         Ok(list.unwrap_or_default())
     }
+}
+
+/// The mutation that replaces a ticket by this one.
+pub(super) fn ticket_update(mut ticket: FullTicket) -> Result<Filled, Error> {
+    // An amount that the API did not return cannot be sent back.
+    required_field(ticket.values.as_ref().and_then(|values| values.once_off.as_ref()), "values.onceOff")?;
+    ticket.ticket_client_types.get_or_insert_default();
+    fill(&documents::TICKET_UPDATE, &fields(&ticket)?, Missing::Refused)
 }
 
 /// The fields of an input, by the names of the variables of its document.

@@ -1,8 +1,9 @@
 //! What `automations organisation rehearse` asks of an API that has no description: the shape of its answers, and everything
 //! that can be read of one ticket.
 
-use super::document::{CONTACT, Document, LABELS, TICKET, TICKET_UPDATE};
-use super::mutation::{Missing, fill};
+use super::document::{CONTACT, Document, LABELS, TICKET};
+use super::graphql_error::THROTTLING_CODES;
+use super::operations::ticket_update;
 use super::transport::Transport;
 use super::{Error, FullTicket, Session};
 use crate::endpoint::Endpoint;
@@ -13,7 +14,7 @@ use futures::future::join_all;
 use secrecy::SecretString;
 use serde::Serialize;
 use serde::de::IgnoredAny;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::fmt;
 use std::time::Duration;
 
@@ -65,8 +66,7 @@ pub enum Content {
 impl Answer {
     /// Whether the API asks for fewer requests.
     pub fn is_throttled(&self) -> bool {
-        let codes = ["THROTTLED", "RATE_LIMITED", "TOO_MANY_REQUESTS"];
-        self.status == Some(429) || self.codes.iter().any(|code| codes.contains(&code.as_str()))
+        self.status == Some(429) || self.codes.iter().any(|code| THROTTLING_CODES.contains(&code.as_str()))
     }
 
     fn of(status: Option<u16>, has_retry_after: bool, body: &[u8]) -> Self {
@@ -150,12 +150,7 @@ impl Session<'_> {
             Probe::BadValue(before) => {
                 let mut bad = FullTicket::clone(before);
                 bad.id_stage = StageId::parse(NO_ID).ok();
-                bad.ticket_client_types.get_or_insert_default();
-                let fields: Map<String, Value> = match serde_json::to_value(bad) {
-                    Ok(Value::Object(fields)) => fields,
-                    Ok(_) | Err(_) => Map::new(),
-                };
-                let filled = fill(&TICKET_UPDATE, &fields, Missing::Refused)?;
+                let filled = ticket_update(bad)?;
                 (filled.document, filled.variables)
             }
         };

@@ -2,7 +2,7 @@
 
 use super::Error;
 use super::depth::depth;
-use super::graphql_error::GraphQlError;
+use super::graphql_error::{GraphQlError, THROTTLING_CODES};
 use crate::clock::{self, Timestamp};
 use crate::json;
 use crate::private::Private;
@@ -168,7 +168,7 @@ fn decode<T: DeserializeOwned>(value: Value, at: &str) -> Result<T, Error> {
 /// like is not known (salestrekker-facts.md, section 7): these codes are common among GraphQL servers.
 fn graphql_error(errors: Vec<GraphQlError>, effect: Effect) -> Error {
     let any = |codes: &[&str]| errors.iter().any(|error| codes.contains(&error.code()));
-    if any(&["THROTTLED", "RATE_LIMITED", "TOO_MANY_REQUESTS"]) {
+    if any(&THROTTLING_CODES) {
         Error::Throttled { retry_after: None }
     } else if any(&["INTERNAL_SERVER_ERROR", "SERVICE_UNAVAILABLE"]) {
         effect.error_without_response(INTERNAL_ERROR)

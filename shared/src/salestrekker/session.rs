@@ -122,7 +122,7 @@ impl Session<'_> {
         let mut request = Cow::Borrowed(request);
         loop {
             let dropped = self.client.dropped_fields.of(self.organisation);
-            if request.document.has_any_of(&dropped) {
+            if !dropped.is_empty() {
                 request.to_mut().document = request.document.without(&dropped);
             }
             let left = end.saturating_duration_since(Instant::now());

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use automations::failure::Failure as _;
 use automations::id::TicketId;
 use automations::private::Private;
-use automations::salestrekker::{Answer, Error, FullTicket, Probe, Session};
+use automations::salestrekker::{Answer, Error, FullTicket, Probe, Session, update_fields};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -29,6 +29,8 @@ struct Rehearsing<'a, P> {
     schema: Option<Value>,
     before: FullTicket,
     view_before: Private<Value>,
+    /// The fields that the unchanged write cleared.
+    cleared: BTreeSet<String>,
     found: Rehearsed,
     person: &'a mut P,
 }
@@ -62,7 +64,8 @@ pub(super) async fn rehearse(
     let lacks = if dropped.is_empty() { "none".to_owned() } else { dropped.join(", ") };
     found.add("fields that the schema lacks", Answered::Note, lacks);
     let schema = schema.ok();
-    let mut rehearsing = Rehearsing { session, ticket, schema, before, view_before, found, person };
+    let mut rehearsing =
+        Rehearsing { session, ticket, schema, before, view_before, cleared: BTreeSet::new(), found, person };
     let asked = rehearsing.questions(foreign).await;
     rehearsing.restore().await;
     asked?;
@@ -117,7 +120,7 @@ impl<P: Person> Rehearsing<'_, P> {
             return Ok(false);
         }
         let changed = self.changed().await?;
-        let sent: BTreeSet<String> = sent_fields();
+        let sent = update_fields();
         // That a ticket stays active says nothing of what people typed.
         let is_evidence = |field: &String| !sent.contains(field) && field != "isActive";
         let view = fields_with_values(self.view_before.reveal());
@@ -132,6 +135,7 @@ impl<P: Person> Rehearsing<'_, P> {
             self.found.add("an unchanged write", Answered::Bad, format!("changes {}", listed(&other)));
         }
         self.omitted(&lost, &omitted);
+        self.cleared = lost;
         Ok(true)
     }
 
@@ -186,8 +190,7 @@ impl<P: Person> Rehearsing<'_, P> {
         let is_there = after.id_labels.as_ref().is_some_and(|labels| labels.contains(&label.id));
         changed.remove("idLabels");
         // What the unchanged write cleared is reported there.
-        let known: BTreeSet<String> = self.lost_before();
-        changed.retain(|path| !known.contains(path));
+        changed.retain(|path| !self.cleared.contains(path));
         match (is_there, changed.is_empty()) {
             (true, true) => self.found.add(question, Answered::Good, "changes only the labels"),
             (false, _) => self.found.add(question, Answered::Bad, "is accepted and has no effect"),
@@ -221,13 +224,6 @@ impl<P: Person> Rehearsing<'_, P> {
         Ok(difference(self.view_before.reveal(), view.reveal()))
     }
 
-    /// The fields that the unchanged write cleared.
-    fn lost_before(&self) -> BTreeSet<String> {
-        let lost = self.found.findings.iter().find(|finding| finding.answer.starts_with("are cleared: "));
-        let names = lost.and_then(|finding| finding.answer.strip_prefix("are cleared: ")?.split(';').next());
-        names.into_iter().flat_map(|names| names.split(", ")).map(str::to_owned).collect()
-    }
-
     /// Writes the ticket back as it was, if it is not.
     async fn restore(&mut self) {
         let question = "the test deal afterwards";
@@ -242,11 +238,6 @@ impl<P: Person> Rehearsing<'_, P> {
         };
         self.found.add(question, Answered::Note, text);
     }
-}
-
-/// The fields that an update sends.
-fn sent_fields() -> BTreeSet<String> {
-    automations::salestrekker::update_fields().into_iter().map(str::to_owned).collect()
 }
 
 fn refused(error: &Error) -> String {
