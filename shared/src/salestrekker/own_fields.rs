@@ -60,7 +60,8 @@ pub(super) fn with_lines(document: &str, fields: &TicketFields) -> String {
     let mut text = String::new();
     for line in document.lines() {
         text.extend([line, "\n"]);
-        if line.starts_with("fragment ") && line.contains(" on Ticket ") {
+        // Whatever the type is called: `automations schema adopt` writes the real name.
+        if line.starts_with("fragment TicketFields on ") {
             text.extend(fields.iter().map(|field| format!("  {}  {MARK}\n", self::line(field))));
         }
     }
@@ -168,6 +169,18 @@ mod tests {
     fn read(parameter: &str, rest: &Value) -> (Value, OwnFields) {
         let fields = OwnFields::of(&ticket(rest), &parameter.parse().unwrap());
         (serde_json::to_value(&fields.values).unwrap(), fields)
+    }
+
+    #[test]
+    fn the_fields_are_read_too_if_the_vendors_type_of_a_ticket_has_another_name() {
+        let fields = "color".parse().unwrap();
+        let adopted = TICKET.text().replace(" on Ticket {", " on Deal {");
+        for document in [TICKET.text(), adopted.as_str()] {
+            assert_eq!(
+                with_lines(document, &fields).matches("  field_color: color  # inferred\n").count(),
+                1
+            );
+        }
     }
 
     const PARAMETER: &str = "settlement=values.onceOffDueDate:date, color, notes=description:private";
