@@ -1,11 +1,10 @@
 //! The symmetric signature, `v1`, of the Standard Webhooks specification
 //! (<https://www.standardwebhooks.com>).
 
+use crate::digest::hmac_sha256;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use secrecy::{ExposeSecret as _, SecretString};
-use sha2::Sha256;
 
 /// The prefix of a signing secret, before its base 64.
 const PREFIX: &str = "whsec_";
@@ -21,9 +20,8 @@ fn signature(secret: &SecretString, id: &str, timestamp: u64, body: &str) -> Opt
     #[expect(clippy::disallowed_methods, reason = "this is where the secret signs")]
     let secret = secret.expose_secret();
     let key = STANDARD.decode(secret.strip_prefix(PREFIX).unwrap_or(secret)).ok()?;
-    let mut mac = Hmac::<Sha256>::new_from_slice(&key).ok()?;
-    mac.update(format!("{id}.{timestamp}.{body}").as_bytes());
-    Some(format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes())))
+    let mac = hmac_sha256(&key, &[format!("{id}.{timestamp}.{body}").as_bytes()])?;
+    Some(format!("v1,{}", STANDARD.encode(mac)))
 }
 
 #[cfg(test)]

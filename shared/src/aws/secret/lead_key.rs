@@ -1,13 +1,11 @@
 //! The key of the digests by which an earlier lead of the same person is recognised.
 
 use super::{Error, Secrets};
+use crate::digest::{hmac_sha256, short_hex};
 use crate::id::OrganisationId;
 use crate::model::lead::Identity;
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
-use sha2::Sha256;
-use std::fmt::Write as _;
 
 /// The last part of the secret's name.
 pub const LEAD_KEY: &str = "lead-key";
@@ -27,16 +25,9 @@ impl LeadKey {
         if key.is_empty() {
             return None;
         }
-        let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).ok()?;
         let (kind, text) = identity.parts();
-        mac.update(kind.as_bytes());
-        mac.update(&[0]);
-        mac.update(text.reveal().as_bytes());
-        let digest = mac.finalize().into_bytes();
-        Some(digest.iter().take(16).fold(String::with_capacity(32), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        }))
+        let parts = [kind.as_bytes(), &[0], text.reveal().as_bytes()];
+        hmac_sha256(key.as_bytes(), &parts).map(short_hex)
     }
 }
 

@@ -2,11 +2,10 @@
 
 use super::scheme::{HeaderName, InvalidDeclaration, Scheme};
 use crate::clock::Timestamp;
+use crate::digest::hmac_sha256;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
-use sha2::Sha256;
 use std::time::Duration;
 use subtle::{Choice, ConstantTimeEq as _};
 
@@ -131,11 +130,7 @@ impl SigningSecret {
         #[expect(clippy::disallowed_methods, reason = "this is where the secret signs")]
         let secret = self.0.expose_secret();
         // HMAC takes a key of any length, so there always is one.
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret) else { return Vec::new() };
-        for part in parts {
-            mac.update(part);
-        }
-        mac.finalize().into_bytes().to_vec()
+        hmac_sha256(secret, parts).map_or_else(Vec::new, Vec::from)
     }
 }
 
