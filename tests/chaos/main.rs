@@ -126,7 +126,7 @@ async fn main() -> Result<ExitCode> {
     Ok(if verdict.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Fewer than `TicketsPerRun`: what is over it stays due for the next minute's run, which nobody starts here.
+/// Fewer than `TicketsPerRun`: what is over it stays due for the next minute's run, which is not started here.
 const RECONCILED_AT_ONCE: usize = 100;
 
 /// Creates tickets that the system has seen, each with the index of its organisation.

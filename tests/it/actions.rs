@@ -1,6 +1,6 @@
 //! The effect of each action, planned by a test's own handlers and performed by the worker.
 
-use crate::support::{SOON, among_others, events, known_ticket, mutations, published, rest};
+use crate::support::{SOON, among_others, decided, events, known_ticket, mutations, rest};
 use anyhow::{Context as _, Result, ensure};
 use automations::handler::Decide;
 use automations::id::OwnerId;
@@ -23,8 +23,7 @@ pub(crate) async fn decide<Settings>(
     organisation.change(ticket, json!({ "stage": "Archived" })).await?;
     organisation.webhook("ticket-updated", ticket).await?;
     let event = events(organisation, ticket, 2).await?.remove(1);
-    published(organisation, ticket).await?;
-    while hosted.work().await? > 0 {}
+    decided(&hosted, organisation, ticket).await?;
     Ok(event)
 }
 

@@ -1,6 +1,6 @@
 //! A notice is signed, and is sent again with the same id if the destination did not accept it.
 
-use crate::support::{SOON, among_others, events, known_ticket, published};
+use crate::support::{SOON, among_others, decided, events, known_ticket};
 use anyhow::{Context as _, Result, ensure};
 use automations::id::DestinationName;
 use automations::{Action, Event};
@@ -58,8 +58,7 @@ async fn a_text_and_an_event_have_links_to_the_ticket() -> Result<()> {
         .into_iter()
         .find(|event| event.entered_stage("Settled").is_some());
     let event = event.context("no event")?;
-    published(&organisation, &ticket).await?;
-    while hosted.work().await? > 0 {}
+    decided(&hosted, &organisation, &ticket).await?;
     // The first request is rejected and sent again.
     let requests = eventually("the notices", SOON, async || {
         let received = received.lock().unwrap_or_else(PoisonError::into_inner);
@@ -93,8 +92,7 @@ async fn a_notice_is_signed_and_keeps_its_id_when_it_is_sent_again() -> Result<(
     organisation.change(&ticket, json!({ "stage": "Settled", "name": "Citizen" })).await?;
     organisation.webhook("ticket-updated", &ticket).await?;
     events(&organisation, &ticket, 3).await?;
-    published(&organisation, &ticket).await?;
-    while hosted.work().await? > 0 {}
+    decided(&hosted, &organisation, &ticket).await?;
     let requests = eventually("the second attempt", SOON, async || {
         let received = received.lock().unwrap_or_else(PoisonError::into_inner);
         ensure!(received.len() >= 2, "so far {}", received.len());

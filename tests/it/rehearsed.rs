@@ -2,7 +2,7 @@
 
 use crate::client_fixture::ClientFixture;
 use crate::organisations::organisations;
-use crate::support::{SOON, among_others, events, known_ticket, mutations, rest};
+use crate::support::{SOON, among_others, decided, events, known_ticket, mutations, rest};
 use anyhow::{Context as _, Result, ensure};
 use automations::aws::secret::{ApiToken, Kind, Rehearsal, parse};
 use automations::handler::Decide;
@@ -148,7 +148,7 @@ async fn an_action_changes_nothing_else_of_a_ticket_whatever_the_vendor_does() -
         let seen = events(&organisation, &ticket, 2).await?;
         let moved =
             seen.iter().find(|event| event.kind.name() == "ticket.stage_changed").context("no move")?;
-        while hosted.work().await? > 0 {}
+        decided(&hosted, &organisation, &ticket).await?;
         for position in 0..4 {
             let done = eventually("the action", SOON, async || {
                 organisation.done(moved, "all-changes", position).await?.context("not done yet")

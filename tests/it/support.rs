@@ -1,10 +1,11 @@
 //! Common support of the tests.
 
 use anyhow::{Context as _, Result, ensure};
+use automations::handler::Decides;
 use automations::{Event, EventKind, aws, clock};
 use automations_cli::DeadLetterQueues;
 use aws_sdk_lambda::types::Environment;
-use end_to_end::stack::{Organisation, Stack, StackAddresses, eventually};
+use end_to_end::stack::{Hosted, Organisation, Stack, StackAddresses, eventually};
 use end_to_end::stand_in::Payload;
 use serde_json::{Value, json};
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -51,6 +52,17 @@ pub(crate) async fn published(organisation: &Organisation<'_>, ticket: &str) -> 
         Ok(())
     })
     .await
+}
+
+/// Waits until a ticket's events are published, and then has this handler decide on all that it has received.
+pub(crate) async fn decided<Settings, D: Decides<Settings>>(
+    hosted: &Hosted<'_, Settings, D>,
+    organisation: &Organisation<'_>,
+    ticket: &str,
+) -> Result<()> {
+    published(organisation, ticket).await?;
+    while hosted.work().await? > 0 {}
+    Ok(())
 }
 
 /// Waits until the ticket has this many events, and returns them all.
