@@ -37,6 +37,7 @@ mod privacy;
 mod reading;
 mod reconciled;
 mod rehearsed;
+mod rehearsed_webhooks;
 mod replayed;
 mod rotation;
 mod same_code;

@@ -39,7 +39,7 @@ fn table() -> BTreeMap<&'static str, BTreeSet<String>> {
                     // A5 of the AWS facts: what IAM judges if there is no such secret.
                     secret("GetSecretValue", "webhook-token"),
                     secret("GetSecretValue", "inbound-*"),
-                    format!("dynamodb:PutItem {store} if ForAllValues:StringLike"),
+                    format!("dynamodb:UpdateItem {store} if ForAllValues:StringLike"),
                 ])
                 .collect(),
         ),

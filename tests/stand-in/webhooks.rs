@@ -67,6 +67,8 @@ pub(super) struct Webhooks {
     reorder: bool,
     /// Milliseconds between the change and the webhook.
     delay_ms: u64,
+    /// The number of times that a webhook is sent again after a response with status 5xx.
+    retries: u32,
     /// Whether a change through the API sends webhooks too.
     pub(super) on_api_changes: bool,
     #[serde(skip)]
@@ -81,6 +83,7 @@ struct Delivery {
     body: String,
     delay: Duration,
     reorder: bool,
+    retries: u32,
 }
 
 /// A webhook that was due, whether sent or lost.
@@ -136,8 +139,9 @@ impl Webhooks {
             });
             if !lost {
                 let (content_type, body) = self.payload.body(action, ticket);
-                let (url, delay, reorder) = (url.clone(), Duration::from_millis(self.delay_ms), self.reorder);
-                sender.enqueue(Delivery { url, content_type, body, delay, reorder });
+                let (url, delay) = (url.clone(), Duration::from_millis(self.delay_ms));
+                let (reorder, retries) = (self.reorder, self.retries);
+                sender.enqueue(Delivery { url, content_type, body, delay, reorder, retries });
             }
         }
         due
@@ -180,9 +184,15 @@ async fn deliver(mut queue: UnboundedReceiver<Delivery>, pending: Arc<AtomicUsiz
 }
 
 async fn send(http: &reqwest::Client, delivery: Delivery) {
-    let Delivery { url, content_type, body, delay, .. } = delivery;
-    #[expect(clippy::disallowed_methods, reason = "the delay is an option of the webhooks")]
-    tokio::time::sleep(delay).await;
-    // It is unknown whether the vendor evaluates the response.
-    let _ = http.post(url).header("content-type", content_type).body(body).send().await;
+    let Delivery { url, content_type, body, delay, retries, .. } = delivery;
+    for _ in 0..=retries {
+        #[expect(clippy::disallowed_methods, reason = "the delay is an option of the webhooks")]
+        tokio::time::sleep(delay).await;
+        let request = http.post(&url).header("content-type", content_type).body(body.clone());
+        // It is unknown whether the vendor evaluates the response.
+        let response = request.send().await;
+        if response.is_ok_and(|response| !response.status().is_server_error()) {
+            return;
+        }
+    }
 }

@@ -12,6 +12,7 @@ mod check;
 mod headers;
 mod hints;
 mod inbound;
+mod observed;
 mod reply;
 mod token_use;
 
@@ -20,6 +21,7 @@ pub use body::MAX_BODY;
 pub use token_use::TokenUseRecorder;
 
 use crate::challenge::Answer;
+use crate::observed::Shape;
 use crate::reply::Note;
 use automations::aws::queue::{OutgoingMessage, Place, Queue};
 use automations::aws::secret::{SameBody, Secrets};
@@ -30,6 +32,7 @@ use automations::id::HintId;
 use automations::lambda_http::http::Method;
 use automations::lambda_http::{Body, Request, Response};
 use automations::model::hint::Hint;
+use automations::store::Store;
 use automations::telemetry::EventName;
 use automations::telemetry::metric::{self, Metric, RejectionReason};
 use automations::{json, tracing};
@@ -43,6 +46,8 @@ pub struct Ingest {
     pub hints: Queue,
     /// The record of which tokens are in use.
     pub token_uses: TokenUseRecorder,
+    /// The table, for a rehearsal that watches webhooks.
+    pub store: Store,
 }
 
 impl Ingest {
@@ -105,11 +110,10 @@ impl Ingest {
         });
         // Only Salestrekker's token is rotated while both versions are in use, so only its use must be known.
         let recorded = async {
-            if address.action.inbound().is_none() {
-                self.token_uses.record(&address.organisation, &sender.version, now).await;
-            }
+            address.action.inbound().is_none()
+                && self.token_uses.record(&address.organisation, &sender.version, now).await
         };
-        let (sent, ()) = join(self.hints.send(messages.collect()), recorded).await;
+        let (sent, is_watched) = join(self.hints.send(messages.collect()), recorded).await;
         let sent: Result<(), _> = sent.into_iter().collect();
         sent.map_err(|error| {
             let (event_name, reason) = (EventName::WebhookEnqueueFailed.as_str(), error.reason().as_str());
@@ -136,6 +140,9 @@ impl Ingest {
         let note = note(&hints, declaration.same_body);
         if note == Note::NoTicketId {
             metric::record(Metric::WebhooksWithoutTicket, 1);
+        }
+        if is_watched && self.observe(&address, Shape::of(&request, &body), &hints, (request_id, now)).await {
+            return Ok(reply::rehearsed_failure(request_id));
         }
         Ok(reply::accepted(first.as_ref(), count, note))
     }

@@ -57,6 +57,12 @@ pub(crate) fn accepted(first: Option<&HintId>, hints: usize, note: Note) -> Resp
     json(StatusCode::ACCEPTED, None, &fields)
 }
 
+/// 500 to a webhook that was accepted, as a rehearsal wants to know what the sender does then.
+pub(crate) fn rehearsed_failure(request_id: &str) -> Response<Body> {
+    let fields = [("error", "rehearsal"), ("request", request_id)];
+    json(StatusCode::INTERNAL_SERVER_ERROR, None, &BTreeMap::from(fields))
+}
+
 /// 200 to a sender that asks whether the URL is ours: its challenge, in the form that it expects.
 pub(crate) fn challenge(answer: &Answer) -> Response<Body> {
     let mut response = match answer {

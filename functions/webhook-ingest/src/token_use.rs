@@ -21,7 +21,8 @@ const MAX_REMEMBERED: usize = 1_000;
 #[derive(Debug)]
 pub struct TokenUseRecorder {
     store: Store,
-    recent: TtlCache<(OrganisationId, String), ()>,
+    /// Until when the webhooks with this version are watched, if they are.
+    recent: TtlCache<(OrganisationId, String), Option<Timestamp>>,
 }
 
 impl TokenUseRecorder {
@@ -30,20 +31,26 @@ impl TokenUseRecorder {
         Self { store, recent: TtlCache::new(MAX_REMEMBERED) }
     }
 
-    /// Records that a webhook had this version of the token. A failure is only logged: it must not reject the webhook.
-    pub(crate) async fn record(&self, organisation: &OrganisationId, version: &str, now: Timestamp) {
+    /// Records that a webhook had this version of the token, and returns whether a rehearsal watches the webhooks with it. A
+    /// failure is only logged: it must not reject the webhook.
+    pub(crate) async fn record(&self, organisation: &OrganisationId, version: &str, now: Timestamp) -> bool {
         let key = (organisation.clone(), version.to_owned());
-        if self.recent.get(&key).is_some() {
-            return;
+        let is_watched = |until: Option<Timestamp>| until.is_some_and(|until| now < until);
+        if let Some(until) = self.recent.get(&key) {
+            return is_watched(until);
         }
-        self.recent.put(key, (), INTERVAL);
+        self.recent.put(key.clone(), None, INTERVAL);
         let record = self.store.record_token_use(organisation, version, now);
         let reason = match tokio::time::timeout(TIMEOUT, record).await {
-            Ok(Ok(())) => return,
+            Ok(Ok(until)) => {
+                self.recent.put(key, until, INTERVAL);
+                return is_watched(until);
+            }
             Ok(Err(error)) => error.reason(),
             Err(_) => Reason::TimedOut,
         };
         let event_name = EventName::WebhookTokenUseNotRecorded.as_str();
         tracing::warn!(event_name, reason = reason.as_str(), "the use of the webhook token was not recorded");
+        false
     }
 }

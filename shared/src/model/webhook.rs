@@ -68,7 +68,7 @@ pub fn ticket_ids(body: &[u8], content_type: Option<&str>) -> Vec<TicketId> {
 }
 
 /// The fields of a form; arbitrary text is a form with one strange name.
-fn form(body: &[u8], content_type: Option<&str>) -> Vec<(String, String)> {
+pub(super) fn form(body: &[u8], content_type: Option<&str>) -> Vec<(String, String)> {
     match multipart::parts(body, content_type) {
         Some(parts) => parts.unwrap_or_default().into_iter().filter_map(multipart::Part::text).collect(),
         None => form_urlencoded::parse(body).map(|(name, value)| (name.into(), value.into())).collect(),

@@ -53,6 +53,8 @@ impl Store {
             | ItemKind::InboundReceipt(..)
             | ItemKind::LeadContact(_)
             | ItemKind::TokenUse(_)
+            | ItemKind::ObservedWebhook(_)
+            | ItemKind::WebhookFailure
             | ItemKind::Listing => 1,
             ItemKind::Snapshot(_) => 2,
         };

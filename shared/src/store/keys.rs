@@ -19,6 +19,8 @@ const RESULT: &str = "RESULT";
 const RECEIVED: &str = "RECEIVED";
 const CONTACT: &str = "CONTACT";
 const TOKEN: &str = "TOKEN#";
+const OBSERVED: &str = "OBSERVED#";
+const WEBHOOK_FAILURE: &str = "WEBHOOK_FAILURE";
 /// The partition of the organisations whose list query is asked for.
 pub(super) const LISTINGS: &str = "ORGANISATIONS";
 
@@ -48,6 +50,10 @@ pub enum ItemKind {
     LeadContact(String),
     /// The last use of a version of the webhook token.
     TokenUse(String),
+    /// A webhook that a rehearsal observed: its time and the id of its request.
+    ObservedWebhook(String),
+    /// That a rehearsal wants a webhook answered with 500.
+    WebhookFailure,
     /// When the organisation's list query was last asked for.
     Listing,
 }
@@ -61,6 +67,8 @@ impl ItemKind {
             | Self::InboundReceipt(..)
             | Self::LeadContact(_)
             | Self::TokenUse(_)
+            | Self::ObservedWebhook(_)
+            | Self::WebhookFailure
             | Self::Listing => None,
         }
     }
@@ -94,8 +102,7 @@ impl ItemKey {
         } else if pk == LISTINGS {
             (sk, ItemKind::Listing)
         } else {
-            let version = sk.strip_prefix(TOKEN)?;
-            (pk.strip_prefix(ORGANISATION)?, ItemKind::TokenUse(version.to_owned()))
+            (pk.strip_prefix(ORGANISATION)?, organisation_item(sk)?)
         };
         Some(Self { organisation: OrganisationId::parse(organisation).ok()?, kind })
     }
@@ -117,9 +124,9 @@ impl ItemKey {
             }
             ItemKind::LeadContact(digest) => (format!("{LEAD}{organisation}#{digest}"), CONTACT.to_owned()),
             ItemKind::Listing => (LISTINGS.to_owned(), organisation.to_string()),
-            ItemKind::TokenUse(version) => {
-                (format!("{ORGANISATION}{organisation}"), format!("{TOKEN}{version}"))
-            }
+            ItemKind::TokenUse(version) => (own_partition(organisation), format!("{TOKEN}{version}")),
+            ItemKind::ObservedWebhook(id) => (own_partition(organisation), format!("{OBSERVED}{id}")),
+            ItemKind::WebhookFailure => (own_partition(organisation), WEBHOOK_FAILURE.to_owned()),
         };
         HashMap::from([("pk".to_owned(), AttributeValue::S(pk)), ("sk".to_owned(), AttributeValue::S(sk))])
     }
@@ -131,6 +138,16 @@ fn ticket_item(ticket: TicketId, sk: &str) -> Option<ItemKind> {
         CHANGE_MARKS => Some(ItemKind::ChangeMarks(ticket)),
         _ => Some(ItemKind::Journal(ticket, sk.strip_prefix(JOURNAL)?.parse().ok()?)),
     }
+}
+
+fn organisation_item(sk: &str) -> Option<ItemKind> {
+    if sk == WEBHOOK_FAILURE {
+        return Some(ItemKind::WebhookFailure);
+    }
+    if let Some(id) = sk.strip_prefix(OBSERVED) {
+        return Some(ItemKind::ObservedWebhook(id.to_owned()));
+    }
+    Some(ItemKind::TokenUse(sk.strip_prefix(TOKEN)?.to_owned()))
 }
 
 fn ticket_partition(organisation: &OrganisationId, ticket: &TicketId) -> String {
@@ -159,13 +176,22 @@ fn journal_entry(version: u64) -> String {
 
 /// The partition key of an organisation's token uses, and the prefix of their sort keys.
 pub(super) fn token_uses_of(organisation: &OrganisationId) -> (String, &'static str) {
-    (format!("{ORGANISATION}{organisation}"), TOKEN)
+    (own_partition(organisation), TOKEN)
+}
+
+/// The partition key of an organisation's observed webhooks, the prefix of their sort keys, and the end of all of them.
+pub(super) fn observed_webhooks_of(organisation: &OrganisationId) -> (String, &'static str, &'static str) {
+    (own_partition(organisation), OBSERVED, "OBSERVED$")
+}
+
+fn own_partition(organisation: &OrganisationId) -> String {
+    format!("{ORGANISATION}{organisation}")
 }
 
 /// The partition key of an organisation's own items, and the prefixes of its tickets, actions, receipts and leads.
 pub(super) fn partitions_of(organisation: &OrganisationId) -> (String, [String; 4]) {
     let of = |prefix: &str| format!("{prefix}{organisation}#");
-    (format!("{ORGANISATION}{organisation}"), [of(TICKET), of(ACTION), of(INBOUND), of(LEAD)])
+    (own_partition(organisation), [of(TICKET), of(ACTION), of(INBOUND), of(LEAD)])
 }
 
 #[cfg(test)]
@@ -184,6 +210,8 @@ mod tests {
             ItemKind::InboundReceipt(InboundKind::parse("inbound.survey").unwrap(), "d1".to_owned()),
             ItemKind::LeadContact("d1".to_owned()),
             ItemKind::TokenUse("v-1".to_owned()),
+            ItemKind::ObservedWebhook("1#r".to_owned()),
+            ItemKind::WebhookFailure,
             ItemKind::Listing,
         ];
         let organisation = OrganisationId::parse("north").unwrap();
@@ -209,5 +237,6 @@ mod tests {
         assert!(of(ItemKind::InboundReceipt(InboundKind::parse("inbound.survey").unwrap(), "d".to_owned())));
         assert!(of(ItemKind::LeadContact("d".to_owned())));
         assert!(of(ItemKind::TokenUse("v-1".to_owned())));
+        assert!(of(ItemKind::ObservedWebhook("1#r".to_owned())) && of(ItemKind::WebhookFailure));
     }
 }

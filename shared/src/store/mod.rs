@@ -12,6 +12,9 @@
 //! | `LEAD#{organisation}#{digest}` | `CONTACT` | the contact of an earlier lead, by a keyed digest of its e-mail address or telephone number; see `lead_contacts.rs` |
 //! | | | (`expires` too) |
 //! | `ORGANISATION#{organisation}` | `TOKEN#{version}` | when this version of the webhook token was last used, to the minute |
+//! | | | (`watched_until`: until when a rehearsal observes its webhooks; `expires` too) |
+//! | the same | `OBSERVED#{time}#{request}` | the shape of a webhook during a rehearsal; see `observed_webhooks.rs` (`expires` too) |
+//! | the same | `WEBHOOK_FAILURE` | that a rehearsal wants one webhook answered with 500 |
 //! | | | (`expires` too; nothing else is deleted by itself, see docs/privacy.md) |
 //! | `ORGANISATIONS` | `{organisation}` | when the list query of this organisation was last asked for; see `listings.rs` |
 //!
@@ -27,6 +30,7 @@ mod keys;
 mod known;
 mod lead_contacts;
 mod listings;
+mod observed_webhooks;
 mod outcome;
 mod salvage;
 mod snapshots;
@@ -42,6 +46,7 @@ pub use journal::Journal;
 pub use keys::{ItemKey, ItemKind};
 pub use known::{Damaged, Known};
 pub use listings::Listing;
+pub use observed_webhooks::ObservedWebhook;
 pub use outcome::Outcome;
 pub use salvage::{Rebuild, Salvaged};
 pub use snapshots::Version;

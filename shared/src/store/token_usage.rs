@@ -1,10 +1,10 @@
 //! When each version of a webhook token was last used: the old one may be removed only when it is no longer in use.
 
 use super::keys::{ItemKind, key, token_uses_of};
-use super::{Error, Store, number, text, unavailable, unusable};
+use super::{Error, Item, Store, number, text, unavailable, unusable};
 use crate::clock::Timestamp;
 use crate::id::OrganisationId;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 
 /// The last use of a version of an organisation's webhook token.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,9 +17,12 @@ pub struct TokenUse {
 
 /// Seconds after which the record of a use is deleted. A rotation ends long before that.
 const KEPT_FOR: u64 = 90 * 24 * 60 * 60;
+/// The attribute with the end of a watch.
+const WATCHED_UNTIL: &str = "watched_until";
 
 impl Store {
-    /// Records that a webhook with this version of the token was accepted.
+    /// Records that a webhook with this version of the token was accepted, and returns until when the webhooks with it are watched,
+    /// if a rehearsal has asked for that.
     ///
     /// # Errors
     /// [`Error`].
@@ -28,16 +31,48 @@ impl Store {
         organisation: &OrganisationId,
         version: &str,
         at: Timestamp,
-    ) -> Result<(), Error> {
-        let mut item = key(organisation, ItemKind::TokenUse(version.to_owned()));
-        item.insert("version".to_owned(), text(version));
-        item.insert("at".to_owned(), number(at.as_millis()));
-        item.insert("expires".to_owned(), number(at.as_seconds().saturating_add(KEPT_FOR)));
-        let request = self.client.put_item().table_name(&self.table).set_item(Some(item));
-        request.send().await.map(drop).map_err(|error| unavailable(&error))
+    ) -> Result<Option<Timestamp>, Error> {
+        let use_of = self.update_token_use(organisation, version, "at", at, at).await?;
+        let until =
+            use_of.get(WATCHED_UNTIL).and_then(|until| AttributeValue::as_n(until).ok()?.parse().ok());
+        Ok(until.map(Timestamp::from_millis))
     }
 
-    /// The last use of each version of the token.
+    /// Has the webhooks with this version of the token watched. The functions know it a minute later at the latest.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn watch_webhooks(
+        &self,
+        organisation: &OrganisationId,
+        version: &str,
+        (now, until): (Timestamp, Timestamp),
+    ) -> Result<(), Error> {
+        self.update_token_use(organisation, version, WATCHED_UNTIL, until, now).await.map(drop)
+    }
+
+    async fn update_token_use(
+        &self,
+        organisation: &OrganisationId,
+        version: &str,
+        attribute: &str,
+        is: Timestamp,
+        now: Timestamp,
+    ) -> Result<Item, Error> {
+        let request = self.client.update_item().table_name(&self.table);
+        let request = request
+            .set_key(Some(key(organisation, ItemKind::TokenUse(version.to_owned()))))
+            .update_expression("SET version = :version, #attribute = :is, expires = :expires")
+            .expression_attribute_names("#attribute", attribute)
+            .expression_attribute_values(":version", text(version))
+            .expression_attribute_values(":is", number(is.as_millis()))
+            .expression_attribute_values(":expires", number(now.as_seconds().saturating_add(KEPT_FOR)))
+            .return_values(ReturnValue::AllNew);
+        let response = request.send().await.map_err(|error| unavailable(&error))?;
+        Ok(response.attributes.unwrap_or_default())
+    }
+
+    /// The last use of each version of the token that was used.
     ///
     /// # Errors
     /// [`Error`].
@@ -51,7 +86,8 @@ impl Store {
             .send()
             .await
             .map_err(|error| unavailable(&error))?;
-        let uses = response.items().iter().map(|item| {
+        let items = response.items().iter().filter(|item| item.contains_key("at"));
+        let uses = items.map(|item| {
             let version = item.get("version").and_then(|value| value.as_s().ok());
             let at = item.get("at").and_then(|at| AttributeValue::as_n(at).ok()?.parse().ok());
             match (version, at) {

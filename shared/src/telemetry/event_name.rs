@@ -26,6 +26,9 @@ pub enum EventName {
     /// The use of a webhook token could not be recorded.
     #[strum(serialize = "webhook.token_use_not_recorded")]
     WebhookTokenUseNotRecorded,
+    /// A webhook of a rehearsal could not be observed.
+    #[strum(serialize = "webhook.not_observed")]
+    WebhookNotObserved,
     /// A webhook named no ticket that exists.
     #[strum(serialize = "webhook.unrecognised")]
     WebhookUnrecognised,

@@ -39,7 +39,7 @@ const ROWS: [(&str, &str, &str, Check); 48] = [
     ),
     ("Roles.WebhookIngest", "secretsmanager:GetSecretValue", "/webhook-token", Check::UnknownOrganisation),
     ("Roles.WebhookIngest", "secretsmanager:GetSecretValue", "/inbound-*", Check::InboundWebhook),
-    ("Roles.WebhookIngest", "dynamodb:PutItem", "-store", Check::TokenUse),
+    ("Roles.WebhookIngest", "dynamodb:UpdateItem", "-store", Check::TokenUse),
     ("Roles.Reconciler", "dynamodb:Query", "/index/due", Check::Reconciler("table_rejected")),
     ("Roles.Reconciler", "dynamodb:Query", "-store", Check::Listing),
     ("Roles.Reconciler", "dynamodb:UpdateItem", "-store", Check::Listing),

@@ -20,7 +20,7 @@ pub use command::{Arguments, run};
 pub use destination::{Destination, Format};
 pub use inbound::inbound_action;
 pub use names::{Comparison, Finding, Thing, Verdict};
-pub use rehearse::{Answered, Person, Rehearsed};
+pub use rehearse::{Answered, Patience, Person, Rehearsed};
 pub use sender::{Answer, Sender};
 pub use urls::Urls;
 

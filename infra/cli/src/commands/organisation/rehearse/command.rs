@@ -1,6 +1,6 @@
 //! The arguments of `automations organisation rehearse`, and what is printed.
 
-use super::Rehearsed;
+use super::{Patience, Rehearsed};
 use crate::commands::organisation::Organisations;
 use crate::commands::organisation::prompt::Terminal;
 use crate::exit_code::{Exit, Usage};
@@ -47,7 +47,9 @@ pub(in crate::commands::organisation) async fn run(
         );
         return Ok(Exit::Done);
     };
-    let found = organisations.rehearse(&name, &ticket, foreign_ticket.as_ref(), &mut Terminal).await?;
+    let found = organisations
+        .rehearse(&name, &ticket, foreign_ticket.as_ref(), &mut Terminal, Patience::default())
+        .await?;
     if let Some(path) = report {
         let text = serde_json::to_string_pretty(&found)?;
         std::fs::write(&path, text)
