@@ -282,6 +282,18 @@ impl ActionId {
     ) -> Result<Self, InvalidId> {
         Self::parse(format!("{event}.{handler}.{position}.{}", at.as_seconds()))
     }
+
+    /// Whether both were decided at once, and the other one is performed before this one.
+    pub fn is_after(&self, other: &Self) -> bool {
+        let parts = |id: &'_ Self| {
+            let mut parts = id.0.split('.').map(str::to_owned);
+            let decision = (parts.next(), parts.next());
+            let position = parts.next().and_then(|position| position.parse::<usize>().ok());
+            (decision, position, parts.next())
+        };
+        let ((decision, own, at), (its_decision, its, its_at)) = (parts(self), parts(other));
+        decision == its_decision && at == its_at && own.is_some() && its.is_some() && its < own
+    }
 }
 
 fn name_based(parts: &[&str]) -> String {
@@ -319,6 +331,20 @@ mod tests {
         let organisation = OrganisationId::parse("north").unwrap();
         let event = EventId::of_change(&organisation, &TicketId::parse("t").unwrap(), u64::MAX, "k", "");
         assert!(ActionId::of(&event, &"h".repeat(64), 9_999).is_ok());
+    }
+
+    #[test]
+    fn an_action_is_after_the_earlier_ones_of_its_decision_alone() {
+        let id = |text: &str| ActionId::parse(text).unwrap();
+        for earlier in ["e.h.1", "e.h.0"] {
+            assert!(id("e.h.2").is_after(&id(earlier)), "{earlier}");
+        }
+        assert!(id("e.h.10").is_after(&id("e.h.9")), "positions are numbers");
+        assert!(id("e.h.1.77").is_after(&id("e.h.0.77")));
+        for other in ["e.h.2", "e.h.3", "e.g.1", "f.h.1", "e.h.1.77", "e.h.x", "e.h"] {
+            assert!(!id("e.h.2").is_after(&id(other)), "{other}");
+        }
+        assert!(!id("own").is_after(&id("own")));
     }
 
     proptest! {

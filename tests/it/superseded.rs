@@ -317,6 +317,30 @@ async fn an_action_follows_an_earlier_one_of_ours_that_its_decision_could_not_se
     Ok(())
 }
 
+/// The second of two moves follows the first one, and is not performed if a person was there before it.
+#[tokio::test]
+async fn the_second_of_two_moves_of_a_decision_moves_no_ticket_that_a_person_has_moved_since() -> Result<()> {
+    let _turn = alone().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("two-moves").await?;
+    for is_moved_by_a_person in [false, true] {
+        let id = known_ticket(&organisation, "New lead").await?;
+        let (event, ticket) = last(&organisation, &id, 1).await?;
+        let both = [Action::move_stage(&ticket, "Application"), Action::move_stage(&ticket, "Archived")];
+        let both = planned(&event, both)?;
+        if is_moved_by_a_person {
+            organisation.change(&id, json!({ "stage": "Approved" })).await?;
+        }
+        send(&stack, &both).await?;
+        for action in &both {
+            let outcome = done(&stack, action).await?.outcome;
+            let is_superseded = matches!(outcome, Outcome::Superseded { .. });
+            ensure!(is_superseded == is_moved_by_a_person, "{is_moved_by_a_person}: {outcome:?}");
+        }
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_person_who_repeats_what_an_action_of_ours_did_long_ago_is_not_taken_for_it() -> Result<()> {
     let _turn = alone().await;

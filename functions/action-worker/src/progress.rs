@@ -66,14 +66,18 @@ impl<'a> Progress<'a> {
         self.store.record_change_marks(organisation, &after.id, &self.marks, &attribution).await
     }
 
-    /// Whether an action of ours that was decided on an earlier version made this change of the ticket, after the version that
-    /// this one was decided on was read: its decision could not see the change, and comes after it.
+    /// Whether an earlier action of the same decision made this change of the ticket, or an action of ours that was decided on an
+    /// earlier version made it, after the version that this one was decided on was read: its decision could not see the change,
+    /// and comes after it.
     pub(crate) async fn is_of_earlier_action(&self, mark: &ChangeMark) -> Result<bool, Error> {
         let PlannedAction { organisation, action, ticket_version, .. } = self.planned;
         let (Some(ticket), Some(version)) = (action.ticket(), *ticket_version) else { return Ok(false) };
         let marks = self.store.change_marks(organisation, std::slice::from_ref(ticket)).await?;
         let by = marks.get(ticket).and_then(|own| own.0.get(mark));
         let Some((by, maker)) = by.and_then(|by| Some((by, by.chain.last()?))) else { return Ok(false) };
+        if self.planned.id.is_after(maker) {
+            return Ok(true);
+        }
         let made_on = self.store.version_of_other(organisation, maker).await?;
         if made_on.is_none_or(|made_on| made_on >= version) {
             return Ok(false);

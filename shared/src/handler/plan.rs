@@ -54,13 +54,13 @@ pub(super) fn planned(
     planned.collect()
 }
 
-/// The actions of one decision, performed one after the other: what an earlier one changes is not as the decision saw it when a
-/// later one is performed, so that has no condition.
+/// The actions of one decision, performed one after the other. A later one of the same part finds what an earlier one made of it, which is
+/// recognised as ours; where it cannot be, the later one has no condition.
 fn in_sequence(actions: Vec<Action>) -> Vec<Action> {
     let mut in_sequence: Vec<Action> = Vec::with_capacity(actions.len());
     for action in actions {
-        let is_later = in_sequence.iter().any(|earlier| earlier.may_change_the_part_of(&action));
-        in_sequence.push(if is_later { action.regardless() } else { action });
+        let is_hidden = in_sequence.iter().any(|earlier| earlier.hides_the_part_of(&action));
+        in_sequence.push(if is_hidden { action.regardless() } else { action });
     }
     in_sequence
 }
@@ -93,16 +93,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_the_first_action_on_a_part_of_a_ticket_depends_on_what_the_decision_saw() {
+    async fn every_action_on_a_part_of_a_ticket_depends_on_what_the_decision_saw_unless_that_is_hidden() {
         let decide: Decide<()> = |event, ()| {
             let ticket = event.ticket().unwrap();
             let label = |name: &str| [Action::add_label(ticket, name), Action::remove_label(ticket, name)];
             let moves = ["Application", "Settled"].map(|stage| Action::move_stage(ticket, stage));
-            [label("a"), label("b"), moves].concat()
+            let elsewhere = Action::move_workflow(ticket, "Retention", "Due");
+            let hidden = [elsewhere, Action::move_stage(ticket, "Done")];
+            [label("a"), label("b"), moves, hidden].concat()
         };
         let planned = decided(decide, &testing::stage_changed("Approved", "Settled")).await.unwrap();
         let conditional: Vec<bool> = planned.iter().map(|planned| planned.action.seen().is_some()).collect();
-        assert_eq!(conditional, [true, false, true, false, true, false]);
+        assert_eq!(conditional, [true, true, true, true, true, true, true, false]);
         assert!(planned.iter().all(|planned| planned.ticket_version == Some(2)));
     }
 

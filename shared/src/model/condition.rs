@@ -1,19 +1,7 @@
 //! The condition of an action: the part of the ticket that it changes is still as the decision saw it.
 
-use crate::id::TicketId;
 use crate::model::action::Action;
 use crate::model::ticket_part::TicketPart;
-
-/// What an action of ours changes at a ticket.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Changed<'a> {
-    Stage,
-    Owner,
-    Value,
-    Label(&'a str),
-    /// A mutation of the handler's own: anything.
-    Any,
-}
 
 impl Action {
     /// The same action without its condition: performed even if a person has changed that part of the ticket since the
@@ -56,30 +44,24 @@ impl Action {
         }
     }
 
-    /// Whether it may change the part of a ticket that the other one changes.
-    pub(crate) fn may_change_the_part_of(&self, other: &Self) -> bool {
-        let (Some((ticket, own)), Some((its_ticket, its))) = (self.changed(), other.changed()) else {
-            return false;
-        };
-        ticket == its_ticket && (own == its || own == Changed::Any)
-    }
-
-    fn changed(&self) -> Option<(&TicketId, Changed<'_>)> {
-        match self {
-            Self::AddLabel { ticket, label, .. } | Self::RemoveLabel { ticket, label, .. } => {
-                Some((ticket, Changed::Label(label)))
-            }
-            Self::SetOwner { ticket, .. } => Some((ticket, Changed::Owner)),
-            Self::MoveStage { ticket, .. } | Self::MoveWorkflow { ticket, .. } => {
-                Some((ticket, Changed::Stage))
-            }
-            Self::SetValue { ticket, .. } => Some((ticket, Changed::Value)),
-            Self::Mutate { ticket, .. } => Some((ticket, Changed::Any)),
-            Self::CreateTicket { .. }
+    /// Whether, after it, the part of the ticket that the other one changes cannot be compared with what their decision saw: what a
+    /// mutation of the handler's own changes is not known, and each workflow has stages of its own. What any other action
+    /// changes is recognised by its mark.
+    pub(crate) fn hides_the_part_of(&self, other: &Self) -> bool {
+        let hides = match self {
+            Self::Mutate { .. } => other.seen().is_some(),
+            Self::MoveWorkflow { .. } => matches!(other, Self::MoveStage { .. }),
+            Self::AddLabel { .. }
+            | Self::RemoveLabel { .. }
+            | Self::SetOwner { .. }
+            | Self::MoveStage { .. }
+            | Self::SetValue { .. }
+            | Self::CreateTicket { .. }
             | Self::CreateLead { .. }
             | Self::Notify { .. }
-            | Self::NotifyJson { .. } => None,
-        }
+            | Self::NotifyJson { .. } => false,
+        };
+        hides && self.ticket() == other.ticket()
     }
 }
 
@@ -120,22 +102,19 @@ mod tests {
     }
 
     #[test]
-    fn two_actions_change_the_same_part_if_ticket_and_part_are_the_same() {
+    fn only_an_unknown_change_and_another_workflow_hide_what_the_decision_saw() {
         let (ticket, other) = (testing::ticket(), testing::a_ticket().with_id("ticket-2").ticket());
-        let owner = "owner-2".parse().unwrap();
         let own = Action::mutate(&ticket, "mutation { x }", serde_json::json!({}));
-        let changes = |one: &Action, other: Action| one.may_change_the_part_of(&other);
-        let adds = Action::add_label(&ticket, "VIP");
-        assert!(changes(&adds, Action::remove_label(&ticket, "VIP")));
-        assert!(!changes(&adds, Action::remove_label(&ticket, "Client")), "another label");
-        assert!(!changes(&adds, Action::remove_label(&other, "VIP")), "another ticket");
-        assert!(!changes(&adds, Action::set_owner(&ticket, &owner)), "another part");
-        assert!(!changes(&adds, own.clone()), "a mutation of its own has no condition that could fail");
-        assert!(changes(&Action::move_stage(&ticket, "a"), Action::move_stage(&ticket, "b")));
+        let hides = |one: &Action, other: Action| one.hides_the_part_of(&other);
+        assert!(hides(&own, Action::move_stage(&ticket, "a")) && hides(&own, Action::set_value(&ticket, 1)));
+        assert!(!hides(&own, Action::move_stage(&other, "a")), "another ticket");
+        assert!(!hides(&own, own.clone()), "it has no condition that could fail");
         let elsewhere = Action::move_workflow(&ticket, "Retention", "b");
-        assert!(changes(&elsewhere, Action::move_stage(&ticket, "a")), "a stage is of a workflow");
-        assert!(changes(&Action::set_value(&ticket, 1), Action::set_value(&ticket, 2)));
-        assert!(!changes(&elsewhere, Action::set_value(&ticket, 1)));
-        assert!(changes(&own, Action::move_stage(&ticket, "a")) && changes(&own, adds));
+        assert!(hides(&elsewhere, Action::move_stage(&ticket, "a")), "a stage is of a workflow");
+        assert!(!hides(&elsewhere, elsewhere.clone()) && !hides(&elsewhere, Action::set_value(&ticket, 1)));
+        for action in testing::action_of_each_kind() {
+            assert!(!hides(&Action::move_stage(&ticket, "a"), action.clone()));
+            assert!(!hides(&Action::add_label(&ticket, "VIP"), action));
+        }
     }
 }

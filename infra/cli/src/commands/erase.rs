@@ -64,13 +64,13 @@ pub async fn run(arguments: Arguments, account: &Account) -> Result<Exit> {
     };
     let found =
         during("reading the table and the dead letters", eraser.find(&arguments.organisation, &subject));
-    let found = found.await?;
+    let mut found = found.await?;
     if found.items == 0 && found.dead_letters == 0 {
         // Data may outlive its organisation; a name that has neither is a typing error.
         Organisations::of(&target)?.existing(&arguments.organisation).await?;
     }
     if arguments.yes {
-        during("deleting", eraser.erase(&found)).await?;
+        found.dead_letters = during("deleting", eraser.erase(&found)).await?;
     }
     if account.json {
         print_json(&json!({ "erased": arguments.yes, "found": found }))?;
@@ -119,12 +119,13 @@ pub struct StoredData {
     /// The number of items in the table: snapshots, journal entries, change marks, records of actions, digests of
     /// leads.
     pub items: usize,
-    /// The number of dead letters.
+    /// The number of dead letters; of a ticket with more than ten in one FIFO queue, the first ten.
     pub dead_letters: usize,
     #[serde(skip)]
     keys: Vec<ItemKey>,
+    /// The ids by which dead letters name it.
     #[serde(skip)]
-    dead_letter_ids: Vec<String>,
+    named_by: BTreeSet<String>,
 }
 
 impl Eraser {
@@ -159,31 +160,32 @@ impl Eraser {
         let erased = items.iter().filter(|item| is_of_ticket(item) || is_record(item) || is_lead(item));
         found.keys = erased.map(|item| item.key.clone()).collect();
         found.items = found.keys.len();
-        let mut wanted: BTreeSet<&str> = found.tickets.iter().map(String::as_str).collect();
-        wanted.insert(id);
-        for (dead_letter, body) in self.dead_letters.thorough().show(&Selection::default()).await? {
-            if wanted.iter().any(|id| says(&body, id)) {
-                found.dead_letter_ids.push(dead_letter.id);
-            }
-        }
-        found.dead_letters = found.dead_letter_ids.len();
+        found.named_by.clone_from(&found.tickets);
+        found.named_by.insert(id.clone());
+        let dead_letters = self.dead_letters.thorough().show(&Selection::default()).await?;
+        found.dead_letters = dead_letters.iter().filter(|(_, body)| found.is_named_in(body)).count();
         Ok(found)
     }
 
-    /// Permanently deletes it.
+    /// Permanently deletes it, and the dead letters that SQS shows only when others are deleted; returns the number of dead letters.
     ///
     /// # Errors
     /// If a request fails; run it again to delete the rest.
-    pub async fn erase(&self, found: &StoredData) -> Result<()> {
-        let dead_letters = self.dead_letters.thorough();
-        for id in &found.dead_letter_ids {
-            dead_letters.drop(&Selection { id: Some(id.clone()), ..Selection::default() }).await?;
-        }
-        self.store().delete(&found.keys).await.context("an item cannot be deleted; run the command again")
+    pub async fn erase(&self, found: &StoredData) -> Result<usize> {
+        let dead_letters = self.dead_letters.thorough().drop_where(|body| found.is_named_in(body)).await?;
+        let deleted = self.store().delete(&found.keys).await;
+        deleted.context("an item cannot be deleted; run the command again")?;
+        Ok(dead_letters)
     }
 
     fn store(&self) -> Store {
         Store::new(self.dynamodb.clone(), self.table.clone())
+    }
+}
+
+impl StoredData {
+    fn is_named_in(&self, body: &str) -> bool {
+        self.named_by.iter().any(|id| says(body, id))
     }
 }
 

@@ -246,14 +246,32 @@ impl DeadLetterQueues {
         Ok(self.drop_all(selection).await?.deleted)
     }
 
-    /// The same, with the message groups of which more may be there.
+    /// Deletes those whose body is such; returns their number.
+    ///
+    /// # Errors
+    /// If a request fails; some may be deleted.
+    pub async fn drop_where(&self, is_such: impl Fn(&str) -> bool) -> Result<usize> {
+        Ok(self.drop_those(&Selection::default(), |dead_letter| is_such(&dead_letter.body)).await?.deleted)
+    }
+
+    /// Deletes the selected ones, and says of which message groups more may be there.
     async fn drop_all(&self, selection: &Selection) -> Result<Dropped> {
+        self.drop_those(selection, |_| true).await
+    }
+
+    async fn drop_those(
+        &self,
+        selection: &Selection,
+        is_such: impl Fn(&DeadLetter) -> bool,
+    ) -> Result<Dropped> {
         let mut deleted: usize = 0;
         // A FIFO queue shows the rest of a group only after its first messages are deleted.
         loop {
             let before = deleted;
             let taken = self.select(selection).await?;
-            for dead_letter in &taken.dead_letters {
+            let (wanted, others): (Vec<_>, Vec<_>) = taken.dead_letters.into_iter().partition(&is_such);
+            self.put_back(&others).await?;
+            for dead_letter in &wanted {
                 deleted = deleted.saturating_add(usize::from(self.delete(dead_letter).await?));
             }
             if deleted == before {

@@ -259,6 +259,15 @@ async fn what_is_behind_the_first_ten_of_a_group_is_said() {
     assert_eq!((redriven.redriven, redriven.more_behind), (2, vec![]));
 }
 
+/// `automations erase`: what is behind the first ten of a ticket is a person's data too.
+#[tokio::test]
+async fn what_is_dropped_by_its_body_is_dropped_to_the_end_of_its_group_and_the_rest_is_put_back() {
+    let account = Account::with(&[("t-1", 25, "not_found"), ("t-2", 3, "not_found")], &[]);
+    let dropped = account.queues().drop_where(|body| body.contains("et-1-")).await.unwrap();
+    assert_eq!(dropped, 25);
+    assert_eq!(account.queues().drop(&Selection::default()).await.unwrap(), 3);
+}
+
 #[tokio::test]
 async fn more_is_said_to_be_behind_a_group_that_a_response_cut_off_and_behind_no_other() {
     let cut_off = Account::with(&[("t-1", 7, "not_found"), ("t-2", 5, "not_found")], &[]);
