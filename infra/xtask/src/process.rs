@@ -40,6 +40,11 @@ impl Started {
         Self { name: "xtask".to_owned(), pid, since: since(pid).unwrap_or_default() }
     }
 
+    /// Its process id.
+    pub(crate) fn id(&self) -> i32 {
+        self.pid
+    }
+
     /// Whether it still runs, and is the one that was started.
     pub(crate) fn runs(&self) -> bool {
         since(self.pid).is_some_and(|since| since == self.since)

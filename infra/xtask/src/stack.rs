@@ -9,7 +9,7 @@ use crate::steps::{log_path, say, step, until};
 use crate::template::Template;
 use crate::tools::{self, Tools};
 use crate::turn;
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fs;
@@ -161,6 +161,13 @@ impl Running {
     ) -> Result<Self> {
         let _turn = turn::take()?;
         if let Some(old) = Stack::load(name) {
+            if let Some(owner) = old.owner.as_ref().filter(|owner| owner.runs() && **owner != Started::this())
+            {
+                let id = owner.id();
+                bail!(
+                    "`cargo xtask {name}` runs here already (process {id}); wait for its end, or end it with `kill {id}`"
+                );
+            }
             old.stop(name)?;
         }
         // A port in use is reported before the minutes that a build may take; a free one is chosen after them.
