@@ -33,13 +33,18 @@ pub struct Damaged {
     pub(super) unpublished: usize,
 }
 
-/// The item of a ticket.
-pub(super) fn known(item: &Item, ticket: &TicketId) -> Result<Known, Box<Damaged>> {
+/// The version whose journal entry is the outbox of this item; none if the item has its outbox itself.
+pub(super) fn version_in_journal(item: &Item) -> Option<u64> {
+    (!item.contains_key("outbox") && item.contains_key("unpublished")).then(|| item_version(item)).flatten()
+}
+
+/// The item of a ticket, and the journal entry of [`version_in_journal`].
+pub(super) fn known(item: &Item, ticket: &TicketId, entry: Option<&Item>) -> Result<Known, Box<Damaged>> {
     let snapshot = decode(item, "snapshot").and_then(|snapshot: Snapshot| {
         let is_own = snapshot.ticket.id == *ticket && item_version(item) == Some(snapshot.ticket.version);
         if is_own { Ok(snapshot) } else { Err(unusable(item, "version", None)) }
     });
-    let (snapshot, outbox, schedule) = match (snapshot, outbox(item), schedule(item)) {
+    let (snapshot, outbox, schedule) = match (snapshot, outbox(item, entry), schedule(item)) {
         (Ok(snapshot), Ok(outbox), Ok(schedule)) => return Ok(Known { snapshot, outbox, schedule }),
         parts => parts,
     };
@@ -56,15 +61,72 @@ pub(super) fn known(item: &Item, ticket: &TicketId) -> Result<Known, Box<Damaged
     }))
 }
 
-fn outbox(item: &Item) -> Result<Vec<Event>, Error> {
-    let outbox = item.get("outbox").and_then(|outbox| outbox.as_s().ok());
-    if outbox.is_some_and(|outbox| has_unknown_kind(outbox.as_bytes())) {
+fn outbox(item: &Item, entry: Option<&Item>) -> Result<Vec<Event>, Error> {
+    let (holder, attribute) = match entry.filter(|_| version_in_journal(item).is_some()) {
+        Some(entry) => (entry, "events"),
+        None => (item, "outbox"),
+    };
+    let events = holder.get(attribute).and_then(|events| events.as_s().ok());
+    if events.is_some_and(|events| has_unknown_kind(events.as_bytes())) {
         return Err(Error::UnknownKind { key: key_text(item) });
     }
-    decode(item, "outbox")
+    decode(holder, attribute)
 }
 
 /// The version that the item has beside its JSON.
 fn item_version(item: &Item) -> Option<u64> {
     item.get("version")?.as_n().ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::to_json;
+    use crate::model::diff::change;
+    use crate::model::snapshot::Seen;
+    use crate::store::{number, text};
+    use crate::testing::stage_changed;
+    use serde_json::json;
+
+    fn item(attributes: &[(&str, AttributeValue)]) -> (Item, TicketId) {
+        let event = stage_changed("Lead", "Approved");
+        let seen = Seen::without_fields(event.ticket().unwrap().clone(), "d");
+        let snapshot = change(None, Some(seen), false).unwrap().snapshot;
+        let numbers = [("version", 1), ("last_checked", 1), ("next_check", 2), ("check_interval", 3)];
+        let mut item: Item = numbers.map(|(name, value)| (name.to_owned(), number(value))).into();
+        item.insert("snapshot".to_owned(), text(to_json(&snapshot)));
+        item.extend(attributes.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+        (item, snapshot.ticket.id)
+    }
+
+    fn entry(events: &str) -> Item {
+        Item::from([("events".to_owned(), text(events))])
+    }
+
+    /// Both forms are read: an outbox in the item, as every version wrote it, and one that is the journal entry.
+    #[test]
+    fn an_outbox_is_the_items_own_or_the_journal_entry_of_its_version() {
+        let (own, journalled) = (stage_changed("a", "b"), stage_changed("b", "c"));
+        let entry = entry(&to_json(&[&journalled]));
+        let outbox = |attributes: &[(&str, AttributeValue)]| {
+            let (item, ticket) = item(attributes);
+            (version_in_journal(&item), known(&item, &ticket, Some(&entry)).map(|known| known.outbox).ok())
+        };
+        let (copy, one) = (text(to_json(&[&own])), number(1));
+        assert_eq!(outbox(&[("unpublished", one.clone())]), (Some(1), Some(vec![journalled])));
+        assert_eq!(outbox(&[("outbox", copy), ("unpublished", one)]), (None, Some(vec![own])));
+        assert_eq!(outbox(&[("outbox", text("[]"))]), (None, Some(vec![])));
+        assert_eq!(outbox(&[]), (None, None), "neither form");
+    }
+
+    /// F13 of the field faults, in the journal entry.
+    #[test]
+    fn an_entry_that_cannot_be_read_is_not_taken_for_an_empty_outbox() {
+        let (item, ticket) = item(&[("unpublished", number(1))]);
+        let of = |entry: Option<&Item>| known(&item, &ticket, entry).map_err(|damaged| damaged.error);
+        assert!(matches!(of(None), Err(Error::Unusable { attribute: "outbox", .. })));
+        assert!(matches!(of(Some(&entry("[{"))), Err(Error::Unusable { attribute: "events", .. })));
+        let newer = json!([{ "id": "e", "organisation": "north", "type": "ticket.archived" }]).to_string();
+        assert!(matches!(of(Some(&entry(&newer))), Err(Error::UnknownKind { .. })));
+    }
 }

@@ -3,6 +3,7 @@
 //! | `pk` | `sk` | content |
 //! |---|---|---|
 //! | `TICKET#{organisation}#{ticket}` | `SNAPSHOT` | the ticket as it was last read, its version, its check schedule, and the outbox: events not yet published |
+//! | | | (without `outbox`, but with `unpublished`, the outbox is the journal entry of this version) |
 //! | | | (`due_shard` and `next_check` are the keys of the index `due`; `unpublished`, the number of events in the outbox, and `unpublished_since` exist if there are any) |
 //! | the same | `JOURNAL#{version}` | the events of that version, for ever (`journal_day` and `at` are the keys of the index `journal_by_day`) |
 //! | the same | `CHANGE_MARKS` | what our actions changed at the ticket; see `own_changes.rs` |

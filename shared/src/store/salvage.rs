@@ -163,7 +163,7 @@ mod tests {
     }
 
     fn read(item: &Item) -> Result<Known, Box<Damaged>> {
-        known(item, &snapshot().ticket.id)
+        known(item, &snapshot().ticket.id, None)
     }
 
     /// Salvages an item of a table whose journal has these events in version 4, and none in the earlier ones.

@@ -3,7 +3,7 @@
 use super::due_index::{schedule_attributes, shard, unpublished};
 use super::journal::journal_day;
 use super::keys::{ItemKey, ItemKind, key};
-use super::known::{Damaged, Known, known};
+use super::known::{Damaged, Known, known, version_in_journal};
 use super::transaction::{Unwritten, WriteUnit};
 use super::{Error, Item, KEYS_PER_REQUEST, Store, number, report_unreadable, text, unless_condition_failed};
 use crate::clock::Timestamp;
@@ -49,15 +49,36 @@ impl Store {
         tickets: &[TicketId],
     ) -> Result<HashMap<TicketId, Result<Known, Box<Damaged>>>, Error> {
         let items = self.items(organisation, tickets, ItemKind::Snapshot).await?;
+        let entries = self.unpublished_entries(organisation, &items).await?;
         let known = items.iter().filter_map(|item| {
             let ticket = ItemKey::of(item)?.kind.ticket()?.clone();
-            let known = known(item, &ticket);
+            let known = known(item, &ticket, entries.get(&ticket));
             if let Err(damaged) = &known {
                 report_unreadable(item, &damaged.error);
             }
             Some((ticket, known))
         });
         Ok(known.collect())
+    }
+
+    /// The journal entries that are the outboxes of these snapshots' items, by ticket: only after a crash, or while they are published.
+    async fn unpublished_entries(
+        &self,
+        organisation: &OrganisationId,
+        items: &[Item],
+    ) -> Result<HashMap<TicketId, Item>, Error> {
+        let keys = items.iter().filter_map(|item| {
+            let (version, ticket) = (version_in_journal(item)?, ItemKey::of(item)?.kind.ticket()?.clone());
+            Some(key(organisation, ItemKind::Journal(ticket, version)))
+        });
+        let keys: Vec<Item> = keys.collect();
+        let mut entries = HashMap::new();
+        for keys in keys.chunks(KEYS_PER_REQUEST) {
+            let read = self.get_all(keys.to_vec()).await?.into_iter();
+            entries
+                .extend(read.filter_map(|entry| Some((ItemKey::of(&entry)?.kind.ticket()?.clone(), entry))));
+        }
+        Ok(entries)
     }
 
     /// Stores new versions, each with its journal entry in one transaction, on condition that the version before it is the
@@ -104,7 +125,10 @@ impl Store {
         let mut current = key(organisation, ItemKind::Snapshot(ticket.id.clone()));
         current.insert("version".to_owned(), number(ticket.version));
         current.insert("snapshot".to_owned(), text(json::to_json(snapshot)));
-        current.insert("outbox".to_owned(), text(json::to_json(outbox)));
+        // The version's own events are in its journal entry, so that a copy would only make the item larger.
+        if outbox.is_empty() || !is_same(outbox, events) {
+            current.insert("outbox".to_owned(), text(json::to_json(outbox)));
+        }
         current.insert("due_shard".to_owned(), text(shard(&ticket.id)));
         for (name, value) in schedule_attributes(CheckSchedule::unpublished(at))
             .into_iter()
@@ -212,6 +236,11 @@ impl Store {
         }
         Ok(items)
     }
+}
+
+/// Whether these are the same events in the same order.
+fn is_same(outbox: &[Event], events: &[Event]) -> bool {
+    outbox.iter().map(|event| &event.id).eq(events.iter().map(|event| &event.id))
 }
 
 /// The condition that the version before this one is the stored one.
