@@ -50,8 +50,9 @@ struct Kept {
     delay: Duration,
 }
 
-/// Message groups that are worked on at the same time.
-const MAX_CONCURRENT_GROUPS: usize = 4;
+/// Message groups that are worked on at the same time: all of a batch, which is mostly waiting for the vendor. The client's
+/// own limit of requests in a second keeps its pace.
+const MAX_CONCURRENT_GROUPS: usize = 10;
 /// With less time than this before the deadline, no further message is started.
 const MIN_TIME: Duration = Duration::from_secs(2);
 /// How long the failures of a message are remembered.

@@ -104,6 +104,28 @@ const RETRY: Remedy = Remedy::Retry { after: None };
 const WAIT: Remedy = Remedy::Wait { after: None };
 
 /// B5 of the AWS facts: counts of a group go in step, as a receive takes as many messages of it as it can.
+/// Each message waits for all the others: the batch ends only if no group waits for another one.
+#[tokio::test]
+async fn all_groups_of_a_batch_are_worked_on_at_the_same_time() {
+    let together = tokio::sync::Barrier::new(10);
+    let mut event = SqsEvent::default();
+    event.records = (0..10)
+        .map(|number| {
+            let mut record = record(&number.to_string(), 1);
+            record.attributes.insert("MessageGroupId".to_owned(), format!("g{number}"));
+            record
+        })
+        .collect();
+    let instance = Instance::failing_with(Remedy::DeadLetter);
+    let work = async |_: &Message<String>, _: &Metrics| {
+        together.wait().await;
+        Ok(())
+    };
+    let until = clock::now().later(Duration::from_mins(1));
+    let batch = tokio::time::timeout(Duration::from_secs(9), instance.source.by_group(event, until, work));
+    assert_eq!(batch.await.unwrap().unwrap().batch_item_failures.len(), 0);
+}
+
 #[tokio::test]
 async fn a_group_whose_first_message_was_dead_lettered_goes_on_at_once() {
     let instance = Instance::failing_with(RETRY);
