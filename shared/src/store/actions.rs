@@ -404,8 +404,9 @@ mod tests {
                 operations.push("get");
                 return (200, json!({ "Item": { "state": { "S": "done" }, "result": { "S": stored } } }));
             }
+            let code = codes.get(operations.len());
             operations.push("put");
-            match codes.get(operations.len() - 1) {
+            match code {
                 Some(code) => (400, json!({ "__type": code })),
                 None => (200, json!({})),
             }
