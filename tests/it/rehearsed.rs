@@ -18,7 +18,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// Nobody moves the deal here; see `rehearsed_webhooks.rs`.
+/// The deal is not moved here; see `rehearsed_webhooks.rs`.
 const PATIENCE: Patience = Patience {
     watched: Duration::ZERO,
     own_change: Duration::ZERO,

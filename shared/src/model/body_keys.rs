@@ -1,4 +1,4 @@
-//! The names of the fields of a request's body, without any value: what may be shown of a body that nobody has documented.
+//! The names of the fields of a request's body, without any value: what may be shown of a body whose format is not documented.
 
 use crate::model::content_encoding::without_mark;
 use crate::model::webhook;

@@ -21,6 +21,7 @@
 //!
 //! An item that cannot be read fails alone, and is logged with its key. A snapshot is rebuilt: see `salvage.rs`.
 
+mod action_record;
 mod actions;
 mod change_marks;
 mod due_index;

@@ -56,7 +56,7 @@ impl<P: Person> Watching<'_, P> {
         let asked = "have the test deal open in the browser, to move it to another stage when this asks for it. It takes up to eight \
                      minutes, and one webhook is answered with status 500 though it is accepted. Ready?";
         if !self.person.confirms(asked) {
-            let text = "not asked: nobody was there to move the test deal; run this again at a terminal";
+            let text = "not asked: it needs a person who moves the test deal; run this again at a terminal";
             found.add(PERSON, Answered::Note, text);
             return Ok(());
         }
@@ -142,11 +142,11 @@ async fn wait(duration: Duration) {
 }
 
 fn arrival(webhooks: &[ObservedWebhook], moved_at: Option<Timestamp>, longest: Duration) -> String {
-    let minutes = longest.as_secs() / 60;
     match (webhooks.first(), moved_at) {
-        (None, None) => format!("the deal was not moved within {minutes} minutes"),
+        (None, None) => format!("the deal was not moved within {} s", longest.as_secs()),
         (None, Some(_)) => format!(
-            "none came within {minutes} minutes: are the URLs of `automations organisation urls` in Salestrekker's settings?"
+            "none came within {} s: are the URLs of `automations organisation urls` in Salestrekker's settings?",
+            longest.as_secs()
         ),
         (Some(first), None) => format!("{} (the API does not show the deal in another stage)", shape(first)),
         (Some(first), Some(moved)) => format!("after {}: {}", seconds(moved, first.at), shape(first)),
@@ -159,7 +159,7 @@ fn repetition(webhooks: &[ObservedWebhook], longest: Duration) -> String {
     match from_failed.find(|webhook| webhook.action == failed.action && webhook.body_keys == failed.body_keys)
     {
         Some(again) => format!("is sent again after {}", seconds(failed.at, again.at)),
-        None => format!("is not sent again within {} minutes", longest.as_secs() / 60),
+        None => format!("is not sent again within {} s", longest.as_secs()),
     }
 }
 
@@ -212,9 +212,9 @@ mod tests {
             "after 1.5 s: POST to ticket-updated, content type application/json, names the deal; body: id; headers: content-type"
         );
         assert_eq!(repetition(&all, longest), "is sent again after 60.0 s");
-        assert_eq!(repetition(&all[..1], longest), "is not sent again within 5 minutes");
+        assert_eq!(repetition(&all[..1], longest), "is not sent again within 300 s");
         assert_eq!(repetition(&all[1..], longest), "not asked: no webhook came");
-        assert_eq!(arrival(&[], None, longest), "the deal was not moved within 5 minutes");
+        assert_eq!(arrival(&[], None, longest), "the deal was not moved within 300 s");
         assert!(arrival(&[], moved, longest).contains("organisation urls"));
         assert!(arrival(&all, None, longest).contains("does not show"));
         let unnamed = ObservedWebhook { tickets: vec![], ..webhook(1_000, false) };

@@ -1,0 +1,144 @@
+//! The record of an action that was performed.
+
+use super::actions::{Claimant, Done, STILL_CLAIMED, action_key};
+use super::outcome::Outcome;
+use super::transaction::WriteUnit;
+use super::{Error, Item, Store, back_off, number, text, unavailable};
+use crate::json;
+use crate::model::action::PlannedAction;
+use crate::model::own_changes::Attribution;
+use aws_sdk_dynamodb::types::AttributeValue;
+
+/// A record is written at most this often while a transaction is changing its item.
+const MAX_TRIES: u32 = 5;
+
+impl Store {
+    /// Records that an action is done and, if it created a ticket, that the ticket is ours: then in one transaction. Without a
+    /// ticket it is a write of its own, which costs half as much.
+    ///
+    /// # Errors
+    /// [`Error::VersionConflict`] if another invocation holds the claim; else [`Error`].
+    pub async fn record(&self, done: &Done, claimant: Claimant<'_>) -> Result<(), Error> {
+        let PlannedAction { id, organisation, .. } = &done.planned;
+        let mut result = action_key(organisation, id);
+        result.insert("state".to_owned(), text("done"));
+        result.insert("result".to_owned(), text(json::to_json(done)));
+        result.insert("at".to_owned(), number(done.done_at.as_millis()));
+        if done.outcome.is_only_recorded() {
+            result.insert("only_recorded".to_owned(), AttributeValue::Bool(true));
+        }
+        match &done.outcome {
+            Outcome::Created { ticket } | Outcome::LeadCreated { ticket, .. } => {
+                let attribution = Attribution { chain: done.planned.chain_with_itself(), at: done.done_at };
+                let result = self
+                    .put(result)
+                    .condition_expression(STILL_CLAIMED)
+                    .expression_attribute_names("#state", "state")
+                    .expression_attribute_names("#owner", "owner")
+                    .expression_attribute_values(":claimed", text("claimed"))
+                    .expression_attribute_values(":owner", text(claimant.owner));
+                let result = WriteUnit::default().put(result);
+                let all = result.update(self.mark_created(organisation, ticket, &attribution));
+                Ok(self.transact(all).await?)
+            }
+            Outcome::Changed
+            | Outcome::NoOp
+            | Outcome::Superseded { .. }
+            | Outcome::DryRun
+            | Outcome::Unrehearsed
+            | Outcome::Sent => self.put_record(result, done, claimant).await,
+        }
+    }
+
+    /// Writes a record that belongs to no other item. After a lost response the condition fails for our own record, which is
+    /// recognised. A conflict with a transaction is retried: afterwards it would not be known whether the action was performed.
+    async fn put_record(&self, record: Item, done: &Done, claimant: Claimant<'_>) -> Result<(), Error> {
+        let PlannedAction { id, organisation, .. } = &done.planned;
+        let mut round = 0_u32;
+        loop {
+            let request = self.client.put_item().table_name(&self.table).set_item(Some(record.clone()));
+            let response = request
+                .condition_expression(STILL_CLAIMED)
+                .expression_attribute_names("#state", "state")
+                .expression_attribute_names("#owner", "owner")
+                .expression_attribute_values(":claimed", text("claimed"))
+                .expression_attribute_values(":owner", text(claimant.owner))
+                .send()
+                .await;
+            let Err(error) = response else { return Ok(()) };
+            round = round.saturating_add(1);
+            match error.as_service_error() {
+                Some(refusal) if refusal.is_conditional_check_failed_exception() => {
+                    let stored = self.action(organisation, id).await?;
+                    let is_ours = stored.is_some_and(|stored| stored.get("result") == record.get("result"));
+                    return if is_ours { Ok(()) } else { Err(Error::VersionConflict) };
+                }
+                Some(refusal) if refusal.is_transaction_conflict_exception() && round < MAX_TRIES => {
+                    back_off(round).await;
+                }
+                _ => return Err(unavailable(&error)),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws;
+    use crate::clock::Timestamp;
+    use serde_json::{Value, json};
+    use std::sync::{Arc, Mutex};
+
+    const PLANNED: &str = r#"{"id": "e.h.0", "organisation": "north", "event": "e", "handler": "h", "attempt": 1, "ticket_version": 1,
+        "decided_at": "2026-09-21T14:13:20.000Z", "action": {"do": "add_label", "ticket": "t-1", "label": "x"}}"#;
+
+    /// The result of recording an action in a table that answers the writes with these error codes in turn, and then accepts; its
+    /// record is the one that is written, or another one. And the operations.
+    async fn recorded(codes: &[&'static str], is_own: bool) -> (Result<(), Error>, Vec<&'static str>) {
+        let done = Done {
+            planned: json::from_json(PLANNED.as_bytes()).unwrap(),
+            outcome: Outcome::Changed,
+            done_at: Timestamp::from_millis(7),
+        };
+        let stored = if is_own { json::to_json(&done) } else { "{}".to_owned() };
+        let operations: Arc<Mutex<Vec<&'static str>>> = Arc::default();
+        let (seen, codes) = (Arc::clone(&operations), codes.to_vec());
+        let config = aws::stub::config_with_responses(move |request: &Value| {
+            let mut operations = seen.lock().unwrap();
+            if request.get("Item").is_none() {
+                operations.push("get");
+                return (200, json!({ "Item": { "state": { "S": "done" }, "result": { "S": stored } } }));
+            }
+            let code = codes.get(operations.len());
+            operations.push("put");
+            match code {
+                Some(code) => (400, json!({ "__type": code })),
+                None => (200, json!({})),
+            }
+        });
+        let store = Store::new(aws::dynamodb(&config), "t".to_owned());
+        let (now, until) = (Timestamp::from_millis(1), Timestamp::from_millis(9));
+        let result = store.record(&done, Claimant { owner: "i", now, until }).await;
+        let operations = operations.lock().unwrap().clone();
+        (result, operations)
+    }
+
+    #[tokio::test]
+    async fn a_record_that_created_no_ticket_is_one_write_and_its_lost_response_is_no_conflict() {
+        let failed = "ConditionalCheckFailedException";
+        assert_eq!(recorded(&[], true).await, (Ok(()), vec!["put"]));
+        assert_eq!(recorded(&[failed], true).await, (Ok(()), vec!["put", "get"]));
+        let other = recorded(&[failed], false).await;
+        assert_eq!(other, (Err(Error::VersionConflict), vec!["put", "get"]));
+    }
+
+    #[tokio::test]
+    async fn a_record_is_written_although_a_transaction_was_changing_its_item_and_not_for_ever() {
+        let conflict = "TransactionConflictException";
+        assert_eq!(recorded(&[conflict], true).await, (Ok(()), vec!["put", "put"]));
+        let (result, operations) = recorded(&[conflict; 9], true).await;
+        assert!(matches!(result, Err(Error::Refused { .. } | Error::Unavailable { .. })), "{result:?}");
+        assert_eq!(operations, ["put"; 5]);
+    }
+}
