@@ -5,6 +5,7 @@
 //! The fake of DynamoDB stores items and ignores conditions: there is no other writer.
 
 use crate::counts::Counts;
+use crate::units::write_units;
 use anyhow::Result;
 use axum::Router;
 use axum::body::Bytes;
@@ -25,7 +26,7 @@ use tokio::net::TcpListener;
 pub(crate) struct Aws {
     /// Number of calls, by operation.
     pub(crate) calls: Counts,
-    /// DynamoDB's read and write units, approximately: an item's size is that of its JSON.
+    /// DynamoDB's read and write units; a read item's size is that of its JSON.
     pub(crate) units: Counts,
     ms: Arc<AtomicU64>,
     items: Arc<Mutex<HashMap<(String, String), Value>>>,
@@ -82,26 +83,19 @@ impl Aws {
             } }),
             "Query" => json!({ "Items": [], "Count": 0 }),
             "PutItem" | "UpdateItem" => {
-                self.charge(self.write(request), 1);
+                self.write(request, false);
                 json!({})
             }
             "TransactWriteItems" => {
                 for item in request.get("TransactItems")?.as_array()?.iter().filter_map(Value::as_object) {
-                    // "Transactional write requests require two write request units" (DynamoDB pricing).
-                    item.values().for_each(|write| self.charge(self.write(write), 2));
+                    item.values().for_each(|write| {
+                        self.write(write, true);
+                    });
                 }
                 json!({})
             }
             _ => json!({}),
         })
-    }
-
-    /// Counts the units of a written item: one per KiB, and two because the entry of the index moves.
-    fn charge(&self, written: Option<Value>, times: u64) {
-        let Some(item) = written else { return };
-        let bytes = u64::try_from(item.to_string().len()).unwrap_or(u64::MAX);
-        let index = if item.get("due_shard").is_some() { 2 } else { 0 };
-        self.units.add("write", bytes.div_ceil(1_024).saturating_mul(times).saturating_add(index));
     }
 
     fn items(&self, wanted: &Value) -> Value {
@@ -117,29 +111,36 @@ impl Aws {
         item
     }
 
-    /// Performs a put, or an update of the form `SET a = :x, #b = :y REMOVE c`; returns the new item.
-    fn write(&self, request: &Value) -> Option<Value> {
+    /// Performs a put, or an update of the form `SET a = :x, #b = :y REMOVE c`, and counts its units.
+    fn write(&self, request: &Value, is_in_transaction: bool) -> Option<()> {
         let mut items = self.items.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(item) = request.get("Item") {
-            items.insert(primary_key(item)?, item.clone());
-            return Some(item.clone());
-        }
-        let key = request.get("Key")?;
-        let item = items.entry(primary_key(key)?).or_insert_with(|| key.clone());
-        let names = request.get("ExpressionAttributeNames");
-        let values = request.get("ExpressionAttributeValues")?;
-        let update = request.get("UpdateExpression")?.as_str()?.strip_prefix("SET ")?;
-        let (set, removed) = update.split_once(" REMOVE ").unwrap_or((update, ""));
-        for name in removed.split(", ") {
-            item.as_object_mut()?.remove(name);
-        }
-        for change in set.split(", ") {
-            let (name, value) = change.split_once(" = ")?;
-            let name = names.and_then(|names| names.get(name)?.as_str()).unwrap_or(name);
-            item.as_object_mut()?.insert(name.to_owned(), values.get(value)?.clone());
-        }
-        Some(item.clone())
+        let key = request.get("Item").or_else(|| request.get("Key"))?;
+        let (position, before) = (primary_key(key)?, items.get(&primary_key(key)?).cloned());
+        let after = match request.get("Item") {
+            Some(item) => item.clone(),
+            None => updated(before.as_ref().unwrap_or(key), request)?,
+        };
+        self.units.add("write", write_units(before.as_ref(), &after, is_in_transaction));
+        items.insert(position, after);
+        Some(())
     }
+}
+
+fn updated(before: &Value, request: &Value) -> Option<Value> {
+    let mut item = before.clone();
+    let names = request.get("ExpressionAttributeNames");
+    let values = request.get("ExpressionAttributeValues")?;
+    let update = request.get("UpdateExpression")?.as_str()?.strip_prefix("SET ")?;
+    let (set, removed) = update.split_once(" REMOVE ").unwrap_or((update, ""));
+    for name in removed.split(", ") {
+        item.as_object_mut()?.remove(name);
+    }
+    for change in set.split(", ") {
+        let (name, value) = change.split_once(" = ")?;
+        let name = names.and_then(|names| names.get(name)?.as_str()).unwrap_or(name);
+        item.as_object_mut()?.insert(name.to_owned(), values.get(value)?.clone());
+    }
+    Some(item)
 }
 
 fn primary_key(key: &Value) -> Option<(String, String)> {

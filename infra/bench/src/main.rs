@@ -13,6 +13,7 @@ mod pipeline;
 mod process;
 mod report;
 mod starts;
+mod units;
 mod vendor;
 
 use anyhow::Result;
