@@ -13,7 +13,7 @@
 //! | | | (`expires` too) |
 //! | `ORGANISATION#{organisation}` | `TOKEN#{version}` | when this version of the webhook token was last used, to the minute |
 //! | | | (`expires` too; nothing else is deleted by itself, see docs/privacy.md) |
-//! | `ORGANISATIONS` | `{organisation}` | when the list query of this organisation was last asked for; see `listings.rs` |
+//! | `ORGANISATIONS` | `{organisation}` | an organisation whose webhooks are accepted, its inbound webhooks, and when its list query was last asked for; see `listings.rs` |
 //!
 //! An item that cannot be read fails alone, and is logged with its key. A snapshot is rebuilt: see `salvage.rs`.
 
@@ -26,6 +26,7 @@ mod journal;
 mod keys;
 mod known;
 mod lead_contacts;
+mod listed_names;
 mod listings;
 mod outcome;
 mod salvage;
@@ -41,6 +42,7 @@ pub use items::StoredItem;
 pub use journal::Journal;
 pub use keys::{ItemKey, ItemKind};
 pub use known::{Damaged, Known};
+pub use listed_names::{ListedNames, REFRESH_INTERVAL};
 pub use listings::Listing;
 pub use outcome::Outcome;
 pub use salvage::{Rebuild, Salvaged};
