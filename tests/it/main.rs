@@ -46,6 +46,7 @@ mod senders;
 mod shipped;
 mod sixty_handlers;
 mod slow_neighbour;
+mod status;
 mod store;
 mod superseded;
 mod support;

@@ -39,6 +39,8 @@ fn table() -> BTreeMap<&'static str, BTreeSet<String>> {
                     // A5 of the AWS facts: what IAM judges if there is no such secret.
                     secret("GetSecretValue", "webhook-token"),
                     secret("GetSecretValue", "inbound-*"),
+                    // D1 of the AWS facts: the list of organisations.
+                    format!("dynamodb:Query {store} if ForAllValues:StringEquals"),
                     format!("dynamodb:UpdateItem {store} if ForAllValues:StringLike"),
                 ])
                 .collect(),

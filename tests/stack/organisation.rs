@@ -6,11 +6,11 @@ use anyhow::{Context as _, Result, bail};
 use automations::Event;
 use automations::aws::secret::{Kind, Rehearsal};
 use automations::clock::Timestamp;
-use automations::id::{ActionId, OrganisationId, TicketId};
+use automations::id::{ActionId, OrganisationId, TicketId, WebhookAction};
 use automations::json::to_json;
 use automations::model::check_schedule::CheckSchedule;
 use automations::model::snapshot::Snapshot;
-use automations::store::{Done, ItemKey, ItemKind, Known};
+use automations::store::{Done, ItemKey, ItemKind, Known, REFRESH_INTERVAL};
 use aws_sdk_dynamodb::types::AttributeValue;
 use reqwest::{Method, Response};
 use serde::Deserialize;
@@ -66,6 +66,8 @@ impl Stack {
         organisation.create_secret(Kind::ApiKey, &key).await?;
         let token = json!({ "endpoint": endpoint, "token": token, "rehearsal": accepted });
         organisation.create_secret(Kind::ApiToken, &token).await?;
+        let added = self.store().add_listing(&OrganisationId::parse(name)?).await?;
+        known_everywhere(added).await;
         Ok(organisation)
     }
 
@@ -285,6 +287,11 @@ impl Organisation<'_> {
         let name = format!("{}/{}/{last}", self.stack.addresses.stack, self.name);
         let request = self.stack.secrets.create_secret().name(name).secret_string(value.to_string());
         request.send().await.context("a secret cannot be created")?;
+        if last.starts_with("inbound-") {
+            let (organisation, action) =
+                (OrganisationId::parse(self.name.as_str())?, WebhookAction::parse(last)?);
+            known_everywhere(self.stack.store().add_inbound(&organisation, &action).await?).await;
+        }
         Ok(())
     }
 
@@ -292,5 +299,13 @@ impl Organisation<'_> {
         let request = self.stack.secrets.create_secret().name(self.secret_name(kind));
         request.secret_string(value.to_string()).send().await.context("a secret cannot be created")?;
         Ok(())
+    }
+}
+
+/// Waits until every instance of webhook-ingest has the name that was added to the list, if it is new.
+async fn known_everywhere(is_new: bool) {
+    if is_new {
+        #[expect(clippy::disallowed_methods, reason = "instances read the list at most this often")]
+        tokio::time::sleep(REFRESH_INTERVAL).await;
     }
 }

@@ -7,9 +7,11 @@ use automations::clock::Timestamp;
 use automations::failure::{Failure as _, chain};
 use automations::lambda_http::Request;
 use automations::lambda_http::http::HeaderValue;
+use automations::store::Error as StoreError;
 use automations::telemetry::EventName;
 use automations::telemetry::metric::RejectionReason;
 use automations::tracing;
+use std::time::Instant;
 
 /// The sender of a request with a valid token.
 #[derive(Debug)]
@@ -30,6 +32,11 @@ impl Ingest {
             let (stage, version) = tokens.which(address.token)?;
             Some(Sender { stage, version: version.to_owned(), declaration: tokens.declaration() })
         };
+        // A name that is not on the list costs no call of Secrets Manager.
+        let is_listed = self.listed.has(&address.organisation, &address.action, Instant::now()).await;
+        if !is_listed.map_err(|error| unlisted(&error))? {
+            return Err(RejectionReason::Unauthorised);
+        }
         let kind = TokenOf::action(&address.action);
         let known = self.secrets.webhook_tokens(&address.organisation, kind).await;
         let known = known.map_err(|error| rejection_of(&error))?;
@@ -92,6 +99,13 @@ fn is_signed(
     let checked =
         if body == received { checked } else { checked.or_else(|_| verification.check(header, body, now)) };
     checked.map_err(Into::into)
+}
+
+/// 503, as the organisation may be a new one: the sender tries again.
+fn unlisted(error: &StoreError) -> RejectionReason {
+    let (event_name, reason) = (EventName::WebhookListReadFailed.as_str(), error.reason().as_str());
+    tracing::error!(event_name, reason, error = chain(error), "the list of organisations could not be read");
+    RejectionReason::Unavailable
 }
 
 fn rejection_of(error: &SecretError) -> RejectionReason {

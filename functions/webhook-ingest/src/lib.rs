@@ -32,7 +32,7 @@ use automations::id::HintId;
 use automations::lambda_http::http::Method;
 use automations::lambda_http::{Body, Request, Response};
 use automations::model::hint::Hint;
-use automations::store::Store;
+use automations::store::{ListedNames, Store};
 use automations::telemetry::EventName;
 use automations::telemetry::metric::{self, Metric, RejectionReason};
 use automations::{json, tracing};
@@ -40,6 +40,8 @@ use automations::{json, tracing};
 /// The endpoint and its clients.
 #[derive(Debug)]
 pub struct Ingest {
+    /// The list of organisations and their inbound webhooks.
+    pub listed: ListedNames,
     /// The organisations' webhook tokens.
     pub secrets: Secrets,
     /// The `hints` queue.

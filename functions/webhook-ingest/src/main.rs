@@ -4,7 +4,7 @@ use automations::aws::queue::Queue;
 use automations::aws::secret::Secrets;
 use automations::config::Reader;
 use automations::lambda_http::{self, Request, RequestExt as _, service_fn};
-use automations::store::Store;
+use automations::store::{ListedNames, Store};
 use automations::{aws, clock, init};
 use webhook_ingest::{Ingest, TokenUseRecorder};
 
@@ -19,6 +19,7 @@ async fn main() -> Result<(), lambda_http::Error> {
     let (config, aws) = init::start(read)?;
     let store = Store::new(aws::dynamodb(&aws), config.table);
     let ingest = &Ingest {
+        listed: ListedNames::new(store.clone()),
         secrets: Secrets::new(aws::secrets_manager(&aws), config.secrets),
         hints: Queue::new(aws::sqs(&aws), config.hints),
         token_uses: TokenUseRecorder::new(store.clone()),

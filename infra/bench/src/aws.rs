@@ -81,6 +81,9 @@ impl Aws {
                 "ApproximateNumberOfMessagesNotVisible": "0",
                 "ApproximateNumberOfMessagesDelayed": "0",
             } }),
+            "Query" if request.pointer("/ExpressionAttributeValues/:pk/S")? == "ORGANISATIONS" => {
+                self.listed()
+            }
             "Query" => json!({ "Items": [], "Count": 0 }),
             "PutItem" | "UpdateItem" => {
                 self.write(request, false);
@@ -96,6 +99,23 @@ impl Aws {
             }
             _ => json!({}),
         })
+    }
+
+    /// The list of organisations: those with a webhook token, and their inbound webhooks. Their list query is not due.
+    fn listed(&self) -> Value {
+        let items = self.secrets.keys().filter_map(|name| {
+            let organisation = name.strip_suffix("/webhook-token")?;
+            let own = self.secrets.keys().filter_map(|it| it.strip_prefix(organisation)?.strip_prefix('/'));
+            let inbound: Vec<&str> = own.filter(|last| last.starts_with("inbound-")).collect();
+            let (_, organisation) = organisation.rsplit_once('/')?;
+            Some(json!({
+                "pk": { "S": "ORGANISATIONS" },
+                "sk": { "S": organisation },
+                "listed_at": { "N": "9999999999999" },
+                "inbound": { "SS": inbound },
+            }))
+        });
+        json!({ "Items": items.collect::<Vec<_>>() })
     }
 
     fn items(&self, wanted: &Value) -> Value {

@@ -7,6 +7,8 @@ mod counts;
 mod environment;
 mod events;
 mod growth;
+#[cfg(test)]
+mod guessed_names;
 mod lambda;
 mod metrics;
 mod pipeline;

@@ -21,4 +21,5 @@ pub use commands::erase::{Eraser, StoredData, Subject};
 pub use commands::organisation;
 pub use commands::replay::{Replay, Replayer};
 pub use commands::smoke::Smoke;
+pub use commands::status;
 pub use report::Check;

@@ -2,7 +2,7 @@
 
 use automations_cli::account::Account;
 use automations_cli::commands::{
-    dead_letters, dry_run, erase, events, graphql_schema, new_handler, organisation, replay, smoke,
+    dead_letters, dry_run, erase, events, graphql_schema, new_handler, organisation, replay, smoke, status,
 };
 use automations_cli::exit_code::{self, Exit};
 use automations_cli::report;
@@ -32,6 +32,7 @@ enum Command {
     Organisation(organisation::Arguments),
     Erase(erase::Arguments),
     Smoke(smoke::Arguments),
+    Status(status::Arguments),
     Events(events::Arguments),
     NewHandler(new_handler::Arguments),
     RemoveHandler(new_handler::RemoveArguments),
@@ -59,6 +60,7 @@ async fn main() -> ExitCode {
         Command::Organisation(arguments) => organisation::run(arguments, &account).await,
         Command::Erase(arguments) => erase::run(arguments, &account).await,
         Command::Smoke(arguments) => smoke::run(arguments, &account).await,
+        Command::Status(arguments) => status::run(&arguments, &account).await,
         Command::Events(arguments) => events::run(&arguments, &account),
         Command::NewHandler(arguments) => new_handler::run(&arguments),
         Command::RemoveHandler(arguments) => new_handler::run_remove(&arguments),

@@ -1,18 +1,24 @@
-//! When each organisation's list query was last asked for: an item for each organisation, so that it is once an hour, whatever
-//! minute the reconciler runs, and also for an organisation without a ticket.
+//! The list of organisations: an item for each, with the names of its inbound webhooks and the time when its list query was last
+//! asked for, so that it is once an hour, whatever minute the reconciler runs, and also for an organisation without a ticket.
 
 use super::keys::{ItemKey, ItemKind, LISTINGS, key};
 use super::{Error, Store, number, report_unreadable, text, unavailable, unless_condition_failed};
 use crate::clock::Timestamp;
-use crate::id::OrganisationId;
+use crate::id::{OrganisationId, WebhookAction};
+use aws_sdk_dynamodb::types::AttributeValue;
+use std::collections::BTreeSet;
 
-/// An organisation whose list query is asked for.
+const INBOUND: &str = "inbound";
+
+/// An organisation of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listing {
     /// The organisation.
     pub organisation: OrganisationId,
     /// When its list query was last asked for; none if it never was, or if that cannot be read.
     pub listed_at: Option<Timestamp>,
+    /// The actions of its inbound webhooks, as in their URLs.
+    pub inbound: BTreeSet<String>,
 }
 
 impl Store {
@@ -32,7 +38,10 @@ impl Store {
                 continue;
             };
             let listed_at = item.get("listed_at").and_then(|at| at.as_n().ok()?.parse().ok());
-            listings.push(Listing { organisation, listed_at: listed_at.map(Timestamp::from_millis) });
+            let listed_at = listed_at.map(Timestamp::from_millis);
+            let inbound = item.get(INBOUND).and_then(|inbound| inbound.as_ss().ok());
+            let inbound = inbound.into_iter().flatten().cloned().collect();
+            listings.push(Listing { organisation, listed_at, inbound });
         }
         Ok(listings)
     }
@@ -79,19 +88,64 @@ impl Store {
         unless_condition_failed(request.send().await).map(drop)
     }
 
-    /// Adds an organisation, so that its tickets are found by the list query from the next run on.
+    /// Adds an organisation, so that its webhooks are accepted (see [`super::ListedNames`]), and its tickets are found by the list
+    /// query from the next run on. The result is whether it is new.
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn add_listing(&self, organisation: &OrganisationId) -> Result<(), Error> {
+    pub async fn add_listing(&self, organisation: &OrganisationId) -> Result<bool, Error> {
         let request = self.client.put_item().table_name(&self.table);
         let request = request
             .set_item(Some(key(organisation, ItemKind::Listing)))
             .condition_expression("attribute_not_exists(pk)");
-        unless_condition_failed(request.send().await).map(drop)
+        unless_condition_failed(request.send().await).map(|added| added.is_some())
     }
 
-    /// Removes an organisation. The reconciler adds it again if one of its tickets is due.
+    /// Adds an inbound webhook of an organisation, and the organisation if the list lacks it. The result is whether it is new.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn add_inbound(
+        &self,
+        organisation: &OrganisationId,
+        action: &WebhookAction,
+    ) -> Result<bool, Error> {
+        let is_new = "attribute_not_exists(inbound) OR NOT contains(inbound, :name)";
+        self.update_inbound(organisation, action, "ADD inbound :names", is_new).await
+    }
+
+    /// Removes an inbound webhook of an organisation.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn remove_inbound(
+        &self,
+        organisation: &OrganisationId,
+        action: &WebhookAction,
+    ) -> Result<(), Error> {
+        let has_it = "contains(inbound, :name)";
+        self.update_inbound(organisation, action, "DELETE inbound :names", has_it).await.map(drop)
+    }
+
+    async fn update_inbound(
+        &self,
+        organisation: &OrganisationId,
+        action: &WebhookAction,
+        update: &str,
+        condition: &str,
+    ) -> Result<bool, Error> {
+        let names = AttributeValue::Ss(vec![action.to_string()]);
+        let request = self.client.update_item().table_name(&self.table);
+        let request = request
+            .set_key(Some(key(organisation, ItemKind::Listing)))
+            .update_expression(update)
+            .condition_expression(condition)
+            .expression_attribute_values(":names", names)
+            .expression_attribute_values(":name", text(action.as_str()));
+        unless_condition_failed(request.send().await).map(|updated| updated.is_some())
+    }
+
+    /// Removes an organisation: its webhooks are rejected. The reconciler adds it again if one of its tickets is due.
     ///
     /// # Errors
     /// [`Error`].
@@ -106,7 +160,6 @@ impl Store {
 mod tests {
     use super::*;
     use crate::aws;
-    use aws_sdk_dynamodb::types::AttributeValue;
     use serde_json::{Value, json};
 
     fn store(response: Value) -> Store {
@@ -124,6 +177,7 @@ mod tests {
             item("west", json!({ "N": "5" })),
         ];
         let listings = store(json!({ "Items": items })).listings().await.unwrap();
+        assert!(listings.iter().all(|listing| listing.inbound.is_empty()));
         let found: Vec<_> =
             listings.iter().map(|listing| (listing.organisation.as_str(), listing.listed_at)).collect();
         assert_eq!(found, [("east", None), ("west", Some(Timestamp::from_millis(5)))]);

@@ -17,7 +17,7 @@
 //! | the same | `OBSERVED#{time}#{request}` | the shape of a webhook during a rehearsal; see `observed_webhooks.rs` (`expires` too) |
 //! | the same | `WEBHOOK_FAILURE` | that a rehearsal wants one webhook answered with 500 |
 //! | | | (`expires` too; nothing else is deleted by itself, see docs/privacy.md) |
-//! | `ORGANISATIONS` | `{organisation}` | when the list query of this organisation was last asked for; see `listings.rs` |
+//! | `ORGANISATIONS` | `{organisation}` | an organisation whose webhooks are accepted, its inbound webhooks, and when its list query was last asked for; see `listings.rs` |
 //!
 //! An item that cannot be read fails alone, and is logged with its key. A snapshot is rebuilt: see `salvage.rs`.
 
@@ -31,6 +31,7 @@ mod journal;
 mod keys;
 mod known;
 mod lead_contacts;
+mod listed_names;
 mod listings;
 mod observed_webhooks;
 mod outcome;
@@ -47,6 +48,7 @@ pub use items::StoredItem;
 pub use journal::Journal;
 pub use keys::{ItemKey, ItemKind};
 pub use known::{Damaged, Known};
+pub use listed_names::{ListedNames, REFRESH_INTERVAL};
 pub use listings::Listing;
 pub use observed_webhooks::ObservedWebhook;
 pub use outcome::Outcome;

@@ -20,6 +20,9 @@ pub enum EventName {
     /// The hints of a request could not be queued.
     #[strum(serialize = "webhook.enqueue_failed")]
     WebhookEnqueueFailed,
+    /// The list of organisations could not be read, and the request's may be a new one.
+    #[strum(serialize = "webhook.list_read_failed")]
+    WebhookListReadFailed,
     /// The tokens of an organisation's webhooks could not be read.
     #[strum(serialize = "webhook.token_read_failed")]
     WebhookTokenReadFailed,

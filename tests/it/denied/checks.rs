@@ -11,8 +11,10 @@ pub(super) enum Check {
     None(&'static str),
     /// A webhook is refused, with this log event and reason; it is accepted when it is sent again.
     Webhook(&'static str, &'static str),
-    /// A webhook of an organisation that does not exist is refused with 503 instead of 401.
-    UnknownOrganisation,
+    /// A webhook of an organisation that is on the list and has no secrets is refused with 503 instead of 401.
+    WithoutSecrets,
+    /// A webhook of a name that is not known yet is refused with 503 instead of 401; known ones are accepted.
+    List,
     /// A post to an inbound webhook is refused, and accepted when it is sent again.
     InboundWebhook,
     /// A webhook is accepted, but the use of its token is not recorded.
@@ -46,7 +48,8 @@ pub(super) async fn perform(case: &Case<'_>, check: &Check) -> Result<String> {
     match *check {
         Check::None(why) => bail!("{why}"),
         Check::Webhook(event, reason) => intake::webhook(case, event, reason).await,
-        Check::UnknownOrganisation => intake::unknown_organisation(case).await,
+        Check::WithoutSecrets => intake::without_secrets(case).await,
+        Check::List => intake::unknown_name(case).await,
         Check::InboundWebhook => intake::inbound(case).await,
         Check::TokenUse => intake::token_use(case).await,
         Check::Reconciler(reason) => intake::reconciler(case, reason).await,

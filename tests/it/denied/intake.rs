@@ -42,24 +42,60 @@ pub(super) async fn webhook(case: &Case<'_>, event: &str, reason: &str) -> Resul
     Ok(format!("503, {reason}"))
 }
 
-pub(super) async fn unknown_organisation(case: &Case<'_>) -> Result<String> {
+pub(super) async fn without_secrets(case: &Case<'_>) -> Result<String> {
     let organisation = case.organisation().await?;
-    let unknown = format!("{}-unknown", case.name);
-    let url = organisation.webhook_url("ticket-updated").replace(&case.name, &unknown);
+    let listed = format!("{}-no-secrets", case.name);
+    let url = organisation.webhook_url("ticket-updated").replace(&case.name, &listed);
+    let (id, far_away) = (OrganisationId::parse(listed.as_str())?, "9999-01-01T10:00:00Z".parse()?);
+    // Claimed for ever, so that the deployed reconciler does not ask for its list query.
+    case.stack.store().claim_listing(&id, far_away, far_away).await?;
     case.take_away(None).await?;
-    let (status, body) = post(&organisation, &url, "{}").await?;
-    ensure!(status == 503, "the response is {status}: {body}");
     let expected =
         Expected { function: FUNCTION, event: "webhook.token_read_failed", reason: "secret_access_denied" };
-    case.says(expected, &unknown, 0).await?;
-    case.give_back().await?;
-    eventually("the refusal", SOON, async || {
+    eventually("the refusal for lack of the permission", SOON, async || {
         let (status, body) = post(&organisation, &url, "{}").await?;
-        ensure!(status == 401, "the response is {status}: {body}");
+        ensure!(status == 503, "the response is {status}: {body}");
         Ok(())
     })
     .await?;
+    case.says(expected, &listed, 0).await?;
+    case.give_back().await?;
+    refused(&organisation, &url).await?;
+    case.stack.store().remove_listing(&id).await?;
     Ok(format!("503, {}", expected.reason))
+}
+
+/// A name that may be a new one is not rejected for good, and those that are known are accepted as before.
+pub(super) async fn unknown_name(case: &Case<'_>) -> Result<String> {
+    let organisation = case.organisation().await?;
+    let ticket = organisation.new_ticket(json!({ "stage": "Approved" })).await?;
+    let unknown = format!("{}-unknown", case.name);
+    let url = organisation.webhook_url("ticket-updated").replace(&case.name, &unknown);
+    let expected =
+        Expected { function: FUNCTION, event: "webhook.list_read_failed", reason: "table_rejected" };
+    let before = case.lines(expected, "").await?.len();
+    case.take_away(None).await?;
+    eventually("the refusal for lack of the permission", SOON, async || {
+        let (status, body) = post(&organisation, &url, "{}").await?;
+        ensure!(status == 503, "the response is {status}: {body}");
+        Ok(())
+    })
+    .await?;
+    case.says(expected, "", before).await?;
+    case.give_back().await?;
+    refused(&organisation, &url).await?;
+    organisation.webhook("ticket-updated", &ticket).await?;
+    events(&organisation, &ticket, 1).await?;
+    Ok(format!("503, {}", expected.reason))
+}
+
+async fn refused(organisation: &Organisation<'_>, url: &str) -> Result<()> {
+    eventually("the refusal", SOON, async || {
+        let (status, body) = post(organisation, url, "{}").await?;
+        ensure!(status == 401, "the response is {status}: {body}");
+        Ok(())
+    })
+    .await
 }
 
 pub(super) async fn inbound(case: &Case<'_>) -> Result<String> {
@@ -131,6 +167,7 @@ pub(super) async fn listing(case: &Case<'_>) -> Result<String> {
     // Without a due ticket, so that the run knows of it from the table only.
     let listed = case.stack.organisation(&format!("{}-listed", case.name)).await?;
     let listed = OrganisationId::parse(listed.name)?;
+    case.stack.store().remove_listing(&listed).await?;
     let expected =
         Expected { function: "reconciler", event: "reconcile.list_failed", reason: "table_rejected" };
     let before = case.lines(expected, "").await?.len();

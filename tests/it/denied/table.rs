@@ -17,7 +17,7 @@ const HANDLER: &str = "Role";
 const ANY: &str = "";
 
 /// The beginning of a role's id, the action, the end of the resource, and the check. The first row that fits is the one.
-const ROWS: [(&str, &str, &str, Check); 48] = [
+const ROWS: [(&str, &str, &str, Check); 49] = [
     (ANY, "logs:CreateLogStream", ANY, Check::None(LOG)),
     (ANY, "logs:PutLogEvents", ANY, Check::None(LOG)),
     (ANY, "xray:PutTraceSegments", ANY, Check::None(TRACE)),
@@ -37,8 +37,9 @@ const ROWS: [(&str, &str, &str, Check); 48] = [
         "/webhook-token-??????",
         Check::Webhook("webhook.token_read_failed", "secret_access_denied"),
     ),
-    ("Roles.WebhookIngest", "secretsmanager:GetSecretValue", "/webhook-token", Check::UnknownOrganisation),
+    ("Roles.WebhookIngest", "secretsmanager:GetSecretValue", "/webhook-token", Check::WithoutSecrets),
     ("Roles.WebhookIngest", "secretsmanager:GetSecretValue", "/inbound-*", Check::InboundWebhook),
+    ("Roles.WebhookIngest", "dynamodb:Query", "-store", Check::List),
     ("Roles.WebhookIngest", "dynamodb:UpdateItem", "-store", Check::TokenUse),
     ("Roles.Reconciler", "dynamodb:Query", "/index/due", Check::Reconciler("table_rejected")),
     ("Roles.Reconciler", "dynamodb:Query", "-store", Check::Listing),

@@ -11,7 +11,20 @@ use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurat
 use aws_sdk_lambda::types::{LastUpdateStatus, State};
 
 /// The alias by which functions serve: template.yaml, `AutoPublishAlias`.
-const ALIAS: &str = "live";
+pub(crate) const ALIAS: &str = "live";
+
+/// A function, and what is wrong with it.
+#[derive(Debug)]
+pub(crate) struct Deployed {
+    /// Its name.
+    pub(crate) name: String,
+    /// The version that its alias points to; none if it has no alias.
+    pub(crate) version: Option<String>,
+    /// Its state, if it cannot be invoked or its last update failed.
+    pub(crate) not_ready: Option<String>,
+    /// The settings in which the version differs from what was deployed last.
+    pub(crate) different: Vec<&'static str>,
+}
 
 /// The functions of a stack.
 #[derive(Debug)]
@@ -33,29 +46,48 @@ impl AliasCheck {
     /// # Errors
     /// If a request fails.
     pub(crate) async fn check(&self) -> Result<Check> {
-        let functions =
-            stack_resources::of_type(&self.cloudformation, &self.stack, "AWS::Lambda::Function").await?;
-        let (mut problems, mut aliases) = (Vec::new(), 0_u32);
-        for name in &functions {
-            let request = self.lambda.get_function_configuration().function_name(name);
-            let deployed = request.clone().send().await.with_context(|| format!("the function {name}"))?;
-            problems.extend(not_ready(&deployed).map(|state| format!("{name} is {state}")));
-            let serves = match request.qualifier(ALIAS).send().await {
-                Ok(serves) => serves,
-                Err(error) if error.code() == Some("ResourceNotFoundException") => continue,
-                Err(error) => return Err(error).with_context(|| format!("the alias `{ALIAS}` of {name}")),
-            };
-            aliases = aliases.saturating_add(1);
-            let different = different(&deployed, &serves);
-            if !different.is_empty() {
-                let (version, different) = (serves.version().unwrap_or_default(), different.join(", "));
-                problems.push(format!("{name} serves version {version}, which differs in {different}"));
-            }
-        }
+        let functions = self.functions().await?;
+        let problems: Vec<String> = functions.iter().flat_map(Deployed::problems).collect();
         let good = problems.is_empty() && !functions.is_empty();
+        let aliases = functions.iter().filter(|function| function.version.is_some()).count();
         let seen = format!("{} functions, {aliases} of them with the alias `{ALIAS}`", functions.len());
         let seen = if problems.is_empty() { seen } else { problems.join("; ") };
         Ok(Check { name: "functions are ready and serve what was deployed", good, seen })
+    }
+
+    /// Each function of the stack.
+    ///
+    /// # Errors
+    /// If a request fails.
+    pub(crate) async fn functions(&self) -> Result<Vec<Deployed>> {
+        let names =
+            stack_resources::of_type(&self.cloudformation, &self.stack, "AWS::Lambda::Function").await?;
+        let mut functions = Vec::new();
+        for name in names {
+            let request = self.lambda.get_function_configuration().function_name(&name);
+            let deployed = request.clone().send().await.with_context(|| format!("the function {name}"))?;
+            let not_ready = not_ready(&deployed).map(str::to_owned);
+            let serves = match request.qualifier(ALIAS).send().await {
+                Ok(serves) => Some(serves),
+                Err(error) if error.code() == Some("ResourceNotFoundException") => None,
+                Err(error) => return Err(error).with_context(|| format!("the alias `{ALIAS}` of {name}")),
+            };
+            let different = serves.as_ref().map_or_else(Vec::new, |serves| different(&deployed, serves));
+            let version = serves.and_then(|serves| serves.version);
+            functions.push(Deployed { name, version, not_ready, different });
+        }
+        Ok(functions)
+    }
+}
+
+impl Deployed {
+    /// What is wrong with it, in sentences.
+    pub(crate) fn problems(&self) -> Vec<String> {
+        let name = &self.name;
+        let not_ready = self.not_ready.iter().map(|state| format!("{name} is {state}"));
+        let (version, different) = (self.version.as_deref().unwrap_or_default(), self.different.join(", "));
+        let differs = format!("{name} serves version {version}, which differs in {different}");
+        not_ready.chain((!self.different.is_empty()).then_some(differs)).collect()
     }
 }
 

@@ -99,12 +99,15 @@ impl Smoke {
         checks.push(self.functions.check().await?);
         let nowhere = (Method::GET, endpoint.clone(), StatusCode::NOT_FOUND);
         checks.push(responds(&http, "the ingest endpoint responds", nowhere).await);
-        // 401, and not 503, shows that Secrets Manager responded.
-        let unknown = (
-            Method::POST,
-            format!("{endpoint}hooks/smoke-unknown/ticket-updated/0"),
-            StatusCode::UNAUTHORIZED,
-        );
+        // 401, and not 503, shows that the list of organisations was read and, if there is an organisation, that Secrets Manager
+        // responded.
+        let some = match &self.organisation {
+            Some(organisation) => Some(organisation.clone()),
+            None => self.organisations.list().await?.into_iter().next(),
+        };
+        let some = some.as_ref().map_or("smoke-unknown", OrganisationId::as_str);
+        let unknown =
+            (Method::POST, format!("{endpoint}hooks/{some}/ticket-updated/0"), StatusCode::UNAUTHORIZED);
         checks.push(
             responds(&http, "unauthorised requests are rejected, and secrets can be read", unknown).await,
         );

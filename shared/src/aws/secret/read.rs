@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 /// How long a secret is cached.
 const CACHE_TIME: Duration = Duration::from_mins(5);
-/// How long it is cached that a secret does not exist: a caller who guesses names costs one request a name.
+/// How long it is cached that a secret does not exist. Names that nothing lists are not asked for: see `store/listed_names.rs`.
 const ABSENCE_CACHE_TIME: Duration = Duration::from_secs(30);
 /// How much longer a secret is used while Secrets Manager does not respond.
 const GRACE: Duration = Duration::from_hours(1);
@@ -191,9 +191,12 @@ impl Secrets {
         name: &str,
         has_fallback: bool,
     ) -> Result<(Option<WebhookTokens>, Duration), RefreshError<Error>> {
-        let [current, pending, previous] = TokenStage::ALL.map(|stage| self.fetch(name, stage, has_fallback));
-        let (current, pending, previous) = futures::join!(current, pending, previous);
-        let Some(current) = current? else { return Ok((None, ABSENCE_CACHE_TIME)) };
+        // The others only if the secret exists.
+        let current = self.fetch(name, TokenStage::Current, has_fallback).await?;
+        let Some(current) = current else { return Ok((None, ABSENCE_CACHE_TIME)) };
+        let others = [TokenStage::Pending, TokenStage::Previous];
+        let [pending, previous] = others.map(|stage| self.fetch(name, stage, has_fallback));
+        let (pending, previous) = futures::join!(pending, previous);
         let mut tokens = vec![
             version::<WebhookToken>(name, TokenStage::Current, current).map_err(RefreshError::Rejected)?,
         ];

@@ -166,6 +166,28 @@ impl Organisations {
         Ok(report)
     }
 
+    /// The reason code of the first token in use that cannot be used, and the whole days until one expires, if it says so. The API is not
+    /// asked.
+    ///
+    /// # Errors
+    /// If a request to AWS fails.
+    pub(crate) async fn token_state(
+        &self,
+        organisation: &OrganisationId,
+        now: Timestamp,
+    ) -> Result<(Option<&'static str>, Option<u64>)> {
+        let (mut problem, mut days_left) = (None, None);
+        for (kind, _) in self.tokens().await? {
+            let value = self.value(organisation, kind).await?;
+            match value.map(|value| secret::parse::<ApiToken>(&value)) {
+                Some(Ok(token)) => days_left = days_left.into_iter().chain(token.days_left(now)).min(),
+                Some(Err(_)) => problem = problem.or(Some(Reason::SecretInvalid.as_str())),
+                None => problem = problem.or(Some(Reason::SecretNotFound.as_str())),
+            }
+        }
+        Ok((problem, days_left))
+    }
+
     async fn try_token(&self, token: &ApiToken, now: Timestamp, report: &mut Report) {
         report.host = token.endpoint.url().host_str().map(str::to_owned);
         report.days_left = report.days_left.into_iter().chain(token.days_left(now)).min();

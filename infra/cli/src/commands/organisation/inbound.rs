@@ -87,6 +87,10 @@ impl Organisations {
     /// If it is not declared, or a request fails.
     pub async fn remove_inbound(&self, organisation: &OrganisationId, action: &WebhookAction) -> Result<()> {
         self.declared(organisation, action).await?;
+        let removed = self.store.remove_inbound(organisation, action).await;
+        removed.context(
+            "the list of organisations in the table cannot be written; run the same command again",
+        )?;
         self.delete_secret(&self.inbound_secret(organisation, action)).await
     }
 
@@ -222,6 +226,7 @@ impl Organisations {
         value: &SecretString,
     ) -> Result<Urls> {
         let token: WebhookToken = secret::parse(value).context("the webhook's secret is not usable")?;
+        self.put_on_list(organisation, Some(action)).await?;
         let base = self.outputs().await?.webhook_url;
         #[expect(clippy::disallowed_methods, reason = "the person who pastes the URL must see it")]
         let url = format!("{base}hooks/{organisation}/{action}/{}", token.token.expose_secret());

@@ -29,9 +29,9 @@ use crate::exit_code::Usage;
 use anyhow::{Context as _, Result, bail};
 use automations::aws;
 use automations::aws::secret::{Access, Credential, Kind, LEAD_KEY, Login, Rehearsal};
-use automations::id::OrganisationId;
+use automations::id::{OrganisationId, WebhookAction};
 use automations::salestrekker::{Limits, Transport};
-use automations::store::Store;
+use automations::store::{REFRESH_INTERVAL, Store};
 use aws_config::SdkConfig;
 use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType};
 use secrecy::SecretString;
@@ -126,13 +126,33 @@ impl Organisations {
             let fresh = values::webhook_token(&values::fresh_token()?);
             self.put(organisation, Kind::WebhookToken, &fresh).await?;
         }
-        let added = self.store.add_listing(organisation).await;
-        added.context("the organisation cannot be added to the table; run the same command again")?;
+        self.put_on_list(organisation, None).await?;
         // The first rotation starts with its schedule, and needs the API key; the local stack has no schedules.
         if self.local.is_none() {
             self.deploy(organisation, new.dedicated_kms_key, output.separate_writer, &output.rotator).await?;
         }
         self.urls(organisation).await
+    }
+
+    /// Adds the organisation to the list without which webhook-ingest rejects its webhooks, or one of its inbound webhooks; then
+    /// waits until every instance of webhook-ingest knows a new one. A URL is returned only after that.
+    async fn put_on_list(
+        &self,
+        organisation: &OrganisationId,
+        inbound: Option<&WebhookAction>,
+    ) -> Result<()> {
+        let added = match inbound {
+            None => self.store.add_listing(organisation).await,
+            Some(action) => self.store.add_inbound(organisation, action).await,
+        };
+        let is_new = added.context(
+            "the list of organisations in the table cannot be written; run the same command again",
+        )?;
+        if is_new {
+            #[expect(clippy::disallowed_methods, reason = "instances read the list at most this often")]
+            tokio::time::sleep(REFRESH_INTERVAL).await;
+        }
+        Ok(())
     }
 
     /// Fails if there is no such organisation.

@@ -52,6 +52,10 @@ struct State {
     removal: Removal,
     /// How many more values are stored before the command crashes.
     crash_after: Option<u32>,
+    /// What was added to the list of organisations, or removed from it: the organisation, the change, the webhook.
+    listed: Vec<[String; 3]>,
+    /// Whether the table refuses requests.
+    table_is_down: bool,
 }
 
 impl Account {
@@ -87,6 +91,24 @@ impl Account {
 }
 
 impl State {
+    /// The status of the response to a request to the table.
+    fn list(&mut self, request: &Value) -> u16 {
+        if self.table_is_down {
+            return 400;
+        }
+        let text = |pointer| request.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+        match (request.get("Item"), request.get("UpdateExpression")) {
+            (Some(_), _) => self.listed.push([text("/Item/sk/S"), "PUT".to_owned(), String::new()]),
+            (None, Some(update)) => {
+                let change = update.as_str().unwrap_or_default().split(' ').next().unwrap_or_default();
+                let name = text("/ExpressionAttributeValues/:names/SS/0");
+                self.listed.push([text("/Key/sk/S"), change.to_owned(), name]);
+            }
+            (None, None) => {}
+        }
+        200
+    }
+
     fn respond(&mut self, operation: &str, request: &Value) -> Option<Value> {
         let text = |field: &str| request[field].as_str().map(str::to_owned);
         let (removes_pending, removal) = (self.removes_pending, self.removal);
@@ -166,7 +188,8 @@ impl HttpConnector for Account {
         let (status, body) = match target.split_once('.') {
             None => (200, OUTPUTS.to_owned()),
             Some((service, _)) if service.starts_with("DynamoDB") => {
-                (200, json!({ "Items": [], "Count": 0 }).to_string())
+                let body: Value = serde_json::from_slice(request.body().bytes().unwrap()).unwrap();
+                (self.0.lock().unwrap().list(&body), json!({ "Items": [], "Count": 0 }).to_string())
             }
             Some((_, operation)) => {
                 let body: Value = serde_json::from_slice(request.body().bytes().unwrap()).unwrap();
@@ -257,6 +280,27 @@ async fn a_label_that_aws_removes_first_is_no_failure_and_one_that_stays_is() {
         assert_eq!(removed.is_ok(), succeeds, "{removal:?}");
         assert_eq!(account.labelled(Kind::ApiToken, PENDING).is_none(), succeeds, "{removal:?}");
     }
+}
+
+/// D1 of the AWS facts: webhook-ingest rejects what is not on the list, so a URL is given out only of what is.
+#[tokio::test]
+async fn a_url_is_given_out_only_of_what_is_on_the_list() {
+    let token = json!({ "token": "t" });
+    let organisation = Account::with(true, &[(Kind::WebhookToken, &[(token.clone(), &[CURRENT])])]);
+    organisation.organisations().urls(&north()).await.unwrap();
+    organisation.0.lock().unwrap().table_is_down = true;
+    let refused = organisation.organisations().urls(&north()).await.unwrap_err();
+    assert!(refused.to_string().contains("list of organisations"), "{refused:#}");
+
+    let (inbound, survey) = (inbound(token), inbound_action("survey").unwrap());
+    let all = inbound.organisations();
+    all.inbound(&north(), &survey, &Sender::default(), None).await.unwrap();
+    // The fake does not delete secrets.
+    all.remove_inbound(&north(), &survey).await.unwrap_err();
+    let listed = |account: &Account| account.0.lock().unwrap().listed.clone();
+    let of = |change: &str, name: &str| ["north", change, name].map(str::to_owned);
+    assert_eq!(listed(&organisation), [of("PUT", "")]);
+    assert_eq!(listed(&inbound), [of("ADD", "inbound-survey"), of("DELETE", "inbound-survey")]);
 }
 
 /// An account with an inbound webhook's secret, of this value.

@@ -1,0 +1,102 @@
+//! What of a status needs a person, and the next command.
+
+use super::{AlarmState, FunctionState, OrganisationState, Part, Status};
+use crate::commands::dead_letters::Summary;
+use crate::report::count;
+use serde::Serialize;
+
+/// Fewer days than this are left only if a rotation failed: tokens live for 14 days and are rotated every 7. As
+/// `TokenExpiresAlarm` in `infra/stacks/alarms.yaml`.
+const MIN_DAYS_LEFT: u64 = 4;
+
+/// Something that needs a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Attention {
+    /// What it is.
+    pub what: String,
+    /// What to do: a command, or a section of the runbook.
+    pub next: String,
+}
+
+impl Status {
+    /// Everything that needs a person, the most urgent first.
+    pub fn attention(&self) -> Vec<Attention> {
+        let mut all = Vec::new();
+        // A change that is in progress needs nobody.
+        if !self.state.ends_with("_COMPLETE") && !self.state.ends_with("_IN_PROGRESS") {
+            let what = format!("the stack is {}", or_missing(&self.state));
+            all.push(attention(what, "see its events in CloudFormation"));
+        }
+        all.extend(part("alarms", &self.alarms, of_alarm));
+        all.extend(part("organisations", &self.organisations, of_organisation));
+        all.extend(part("functions", &self.functions, of_function));
+        all.extend(part("dead letters", &self.dead_letters, of_dead_letters));
+        // Their alarms say whether they are too long.
+        all.extend(part("queues", &self.queues, |_| Vec::new()));
+        all.extend(self.ages_not_read.iter().map(|error| not_read("ages of queues", error)));
+        all
+    }
+}
+
+fn part<T>(name: &str, part: &Part<Vec<T>>, of: impl Fn(&T) -> Vec<Attention>) -> Vec<Attention> {
+    match part {
+        Part::Read(items) => items.iter().flat_map(of).collect(),
+        Part::NotRead(error) => vec![not_read(name, error)],
+    }
+}
+
+fn not_read(name: &str, error: &str) -> Attention {
+    let next = "check the profile's permissions: docs/deploy.md, \"Account and permissions\"";
+    attention(format!("not read: {name}: {error}"), next)
+}
+
+fn of_alarm(alarm: &AlarmState) -> Vec<Attention> {
+    let next = alarm
+        .section
+        .as_ref()
+        .map_or_else(|| "docs/runbook.md".to_owned(), |section| format!("docs/runbook.md, \"{section}\""));
+    vec![attention(format!("the alarm {} sounds", alarm.alarm), &next)]
+}
+
+fn of_organisation(state: &OrganisationState) -> Vec<Attention> {
+    let name = &state.organisation;
+    let mut all = Vec::new();
+    if !state.is_listed {
+        let what = format!("{name} is not on the list of organisations: its webhooks are rejected");
+        all.push(attention(what, &format!("automations organisation urls {name}")));
+    }
+    let renew = format!("automations organisation renew {name}");
+    match (state.token_problem, state.days_left) {
+        (Some(problem), _) => {
+            all.push(attention(format!("the token of {name} cannot be used: {problem}"), &renew));
+        }
+        (None, Some(days)) if days < MIN_DAYS_LEFT => {
+            let days = count(days, "day", "days");
+            all.push(attention(format!("the token of {name} has {days} left; its rotation fails"), &renew));
+        }
+        (None, _) => {}
+    }
+    all
+}
+
+fn of_function(function: &FunctionState) -> Vec<Attention> {
+    let next = "automations smoke; docs/runbook.md, \"Deployment not serving traffic\"";
+    function.problems.iter().map(|problem| attention(problem.clone(), next)).collect()
+}
+
+fn of_dead_letters(summary: &Summary) -> Vec<Attention> {
+    let number = summary.count.saturating_add(summary.held);
+    if number == 0 {
+        return Vec::new();
+    }
+    let what = format!("{} in {}", count(number, "dead letter", "dead letters"), summary.queue);
+    vec![attention(what, &format!("automations dlq show --queue {}", summary.queue))]
+}
+
+fn attention(what: impl Into<String>, next: &str) -> Attention {
+    Attention { what: what.into(), next: next.to_owned() }
+}
+
+fn or_missing(state: &str) -> &str {
+    if state.is_empty() { "not there" } else { state }
+}
