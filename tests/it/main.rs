@@ -21,6 +21,7 @@ mod erased;
 mod failures;
 mod fields;
 mod filters;
+mod first_deployment;
 mod flood;
 mod in_flight;
 mod inbound;
