@@ -40,8 +40,8 @@ impl Organisations {
         Ok(Outputs { rotator: output("RotatorArn")?, separate_writer: has_separate_writer(&stack) })
     }
 
-    /// The ingest endpoint, which ends in `/`: the function URL of webhook-ingest. It is no output of the stack, as AWS shows no
-    /// reference to what SAM makes beside `AWS::LanguageExtensions` (docs/decisions/0050).
+    /// The ingest endpoint, which ends in `/`: the function URL of webhook-ingest. The stack has no output with it, as AWS
+    /// shows no reference to what SAM makes beside `AWS::LanguageExtensions` (docs/decisions/0050).
     pub(super) async fn ingest_endpoint(&self) -> Result<String> {
         let function = format!("{}-webhook-ingest", self.stack);
         let request = self.lambda.get_function_url_config().function_name(&function).qualifier(ALIAS);
