@@ -10,7 +10,7 @@ mod written;
 pub use hosted::Hosted;
 pub use listener::Listener;
 pub use organisation::{Mutation, Organisation};
-pub use roles::{RolePolicy, one_or_more};
+pub use roles::{RolePolicy, one_or_more, with_batch_forms};
 pub use template::{every_resource_of, resources_of};
 pub use written::{OutputKind, StoredText};
 
