@@ -66,6 +66,24 @@ fn the_deployers_policies_allow_what_a_deployment_needs_and_no_other_application
     Ok(())
 }
 
+/// `.github/workflows/deploy.yml` runs the one after a deployment; the other is for before.
+#[test]
+fn the_deployers_policies_allow_smoke_and_preflight() -> Result<()> {
+    let mut deployer = DEV.statements(DEPLOYER, "Stacks")?;
+    deployer.extend(DEV.statements(DEPLOYER, "Services")?);
+    let mut seen = 0;
+    for needs in COMMANDS.iter().filter(|needs| ["smoke", "preflight"].contains(&needs.command)) {
+        for action in needs.actions.iter().copied().flatten() {
+            for resource in examples(action) {
+                ensure!(allows(&deployer, action, &resource), "{}: {action} on {resource}", needs.command);
+                seen += 1;
+            }
+        }
+    }
+    ensure!(seen > 15, "{seen}");
+    Ok(())
+}
+
 /// A2 of the AWS facts.
 #[test]
 fn the_table_has_every_type_of_resource_that_the_templates_make() -> Result<()> {
@@ -224,8 +242,8 @@ fn examples(action: &str) -> Vec<String> {
             _,
             "ListSecrets" | "ListQueues" | "ListTopics" | "GetAccountSettings" | "GetSubscriptionAttributes",
         )
-        | ("servicequotas" | "cloudwatch", _)
-        | ("logs", "DescribeLogGroups") => vec!["*".to_owned()],
+        | ("servicequotas" | "cloudwatch", _) => vec!["*".to_owned()],
+        ("logs", "DescribeLogGroups") => arn(service, "log-group:*"),
         ("cloudformation", "DescribeStacks" | "ListStackResources") => {
             let nested = arn(service, &format!("stack/{APPLICATION}-Store-ABC/0"));
             arn(service, &format!("stack/{APPLICATION}/0")).into_iter().chain(nested).collect()

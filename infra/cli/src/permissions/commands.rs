@@ -170,7 +170,16 @@ pub const COMMANDS: &[CommandNeeds] = &[
     // With --organisation, an operator may: its webhook token is read.
     reader(
         "smoke",
-        &[READ_STACK, READ_ENTRIES, READ_URL, &["sqs:GetQueueAttributes", "lambda:GetFunctionConfiguration"]],
+        &[
+            READ_STACK,
+            LIST_ORGANISATIONS,
+            READ_URL,
+            &[
+                "cloudformation:ListStackResources",
+                "sqs:GetQueueAttributes",
+                "lambda:GetFunctionConfiguration",
+            ],
+        ],
     ),
     reader(
         "preflight",
