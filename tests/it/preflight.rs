@@ -23,11 +23,11 @@ fn target(stack: &Stack) -> Result<Target> {
     Ok(Target { config: aws::load()?, local, stack: stack.addresses.stack.clone() })
 }
 
-fn plan() -> Result<Plan> {
+pub(crate) fn plan() -> Result<Plan> {
     Plan::of("local", &read("samconfig.toml")?, &read("template.yaml")?, &BTreeMap::new())
 }
 
-async fn findings(target: &Target, deployer: Option<&str>, plan: &Plan) -> Vec<Finding> {
+pub(crate) async fn findings(target: &Target, deployer: Option<&str>, plan: &Plan) -> Vec<Finding> {
     let reader = Reader::new(target, deployer.map(str::to_owned));
     all(plan, &reader.facts(plan, Tools::default()).await)
 }

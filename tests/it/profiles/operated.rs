@@ -2,6 +2,7 @@
 //! else. `table.rs` knows which command needs which.
 
 use super::session::{Session, session};
+use crate::preflight::{findings, plan};
 use crate::support::{SOON, alone, events, known_ticket, rest};
 use anyhow::{Context as _, Result, ensure};
 use automations::aws::secret::{self, Access, Credential, Login};
@@ -9,6 +10,8 @@ use automations::endpoint::Endpoint;
 use automations::id::{DestinationName, OrganisationId, TicketId};
 use automations::salestrekker::Limits;
 use automations::{Event, aws, clock};
+use automations_cli::account::Target;
+use automations_cli::commands::preflight::Level;
 use automations_cli::organisation::{
     Destination, Format, New, Organisations, Person, Sender, inbound_action,
 };
@@ -135,6 +138,13 @@ async fn a_reader_looks_at_everything_but_secrets_and_changes_nothing() -> Resul
     assert_eq!(found.len(), 1);
     ensure!(reader.organisations()?.list().await?.contains(&OrganisationId::parse("looked-at")?));
     reader.smoke(None).await?;
+    let (config, local) = (reader.by.config.clone(), Some(stack.addresses.aws_endpoint_url.clone()));
+    let target = Target { config, local, stack: stack.addresses.stack.clone() };
+    let report = findings(&target, None, &plan()?).await;
+    // Whose policies it may ask about is one role, and that one is not there.
+    let unchecked = report.iter().filter(|finding| finding.level == Level::Unchecked);
+    let unchecked: Vec<_> = unchecked.filter(|finding| finding.check != "permissions").collect();
+    ensure!(unchecked.is_empty(), "{unchecked:?}");
 
     // Not by `drop`, which would hold the dead letter for minutes.
     let url = stack.queue_url(&stack.addresses.hints_dead_letters_queue).await?;

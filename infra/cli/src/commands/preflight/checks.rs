@@ -1,6 +1,6 @@
 //! The checks: what was read, and what would be deployed, to findings. Nothing here calls anything.
 
-use super::facts::{Concurrency, Deployed, Facts, Read, Simulated, Used};
+use super::facts::{Concurrency, Deployed, Facts, Read, Simulated, Unread, Used};
 use super::finding::Finding;
 use super::plan::Plan;
 use super::{tools, trust};
@@ -32,17 +32,12 @@ pub fn all(plan: &Plan, facts: &Facts) -> Vec<Finding> {
 
 fn credentials(facts: &Facts) -> Finding {
     const CHECK: &str = "credentials";
-    match &facts.caller {
-        Ok(arn) => Finding::good(CHECK, arn),
-        Err(why) => {
-            let Finding { seen, .. } = Finding::unread(CHECK, why, "sts:GetCallerIdentity");
-            Finding::fix(
-                CHECK,
-                seen,
-                "sign in again (aws sso login --profile NAME), or name another --profile",
-            )
-        }
-    }
+    let why = match &facts.caller {
+        Ok(arn) => return Finding::good(CHECK, arn),
+        Err(Unread::Failed(error)) => format!("are not usable: {error}"),
+        Err(Unread::Denied | Unread::NotTried) => "are refused".to_owned(),
+    };
+    Finding::fix(CHECK, why, "sign in again (aws sso login --profile NAME), or name another --profile")
 }
 
 fn region(plan: &Plan, facts: &Facts) -> Finding {
@@ -196,7 +191,7 @@ fn maximum_concurrency(plan: &Plan, read: &Read<Concurrency>) -> Finding {
     }
 }
 
-fn quotas(plan: &Plan, facts: &Facts) -> [Finding; 3] {
+fn quotas(plan: &Plan, facts: &Facts) -> [Finding; 4] {
     let is_new = !matches!(&facts.stack, Ok(Some(_)));
     let quota = |check, read: &Read<Used>, default, needs: usize, action: &str| match read {
         Err(why) => Finding::unread(check, why, action),
@@ -227,6 +222,11 @@ fn quotas(plan: &Plan, facts: &Facts) -> [Finding; 3] {
             "sns:ListTopics and servicequotas:ListServiceQuotas",
         ),
         subscriptions,
+        // Amazon SQS Developer Guide, "Amazon SQS quotas": messages are limited, not the number of queues.
+        Finding::good(
+            "queues",
+            format!("{} of this stack; SQS does not limit their number", plan.queues().len()),
+        ),
         quota(
             "alarms",
             &facts.alarms,

@@ -1,7 +1,8 @@
 //! What was read of an account and of this machine; the checks are functions of it.
 
 use crate::permissions::Needed;
-use aws_sdk_lambda::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use automations::failure::chain;
+use aws_sdk_lambda::error::{ProvideErrorMetadata, SdkError};
 use std::collections::BTreeSet;
 
 /// The codes with which AWS says that the credentials do not permit a call.
@@ -39,7 +40,7 @@ impl Unread {
         let text = match (error.code(), error.message()) {
             (Some(code), Some(message)) => format!("{code}: {message}"),
             (Some(code), None) => code.to_owned(),
-            (None, _) => DisplayErrorContext(error).to_string(),
+            (None, _) => chain(error),
         };
         Self::Failed(text)
     }

@@ -67,14 +67,26 @@ pub async fn run(arguments: Arguments, account: &Account) -> Result<Exit> {
         })
         .collect();
     print(&table(["", "check", "found"], &rows))?;
-    for Finding { check, fix, .. } in findings.iter().filter(|finding| !finding.fix.is_empty()) {
-        print(&format!("\n{check}: {fix}"))?;
+    for (fix, checks) in fixes(&findings) {
+        print(&format!("\n{}: {fix}", checks.join(", ")))?;
     }
     if to_fix > 0 {
         let number = u64::try_from(to_fix).unwrap_or(u64::MAX);
         say_error(&format!("{} must be fixed before a deployment", count(number, "finding", "findings")));
     }
     Ok(Exit::problem_if(to_fix > 0))
+}
+
+/// What to do, each once, with the checks that ask for it.
+fn fixes(findings: &[Finding]) -> Vec<(&str, Vec<&'static str>)> {
+    let mut fixes: Vec<(&str, Vec<&'static str>)> = Vec::new();
+    for Finding { check, fix, .. } in findings.iter().filter(|finding| !finding.fix.is_empty()) {
+        match fixes.iter_mut().find(|(known, _)| known == fix) {
+            Some((_, checks)) => checks.push(check),
+            None => fixes.push((fix, vec![check])),
+        }
+    }
+    fixes
 }
 
 #[cfg(test)]

@@ -72,7 +72,7 @@ fn assert_one(plan: &Plan, facts: &Facts, check: &str, level: Level, says: &str)
 fn an_account_in_which_all_is_well_has_no_finding() {
     assert_eq!(found(&plan(), &facts()), []);
     let names: BTreeSet<_> = all(&plan(), &facts()).into_iter().map(|finding| finding.check).collect();
-    assert_eq!(names.len(), 14, "{names:?}");
+    assert_eq!(names.len(), 15, "{names:?}");
 }
 
 #[test]
@@ -93,10 +93,14 @@ fn another_region_than_samconfigs_is_found() {
 }
 
 #[test]
-fn a_missing_program_is_found() {
+fn a_missing_program_is_found_and_one_command_for_all_is_printed_once() {
     let mut facts = facts();
     facts.tools.zig = None;
     assert_one(&plan(), &facts, "zig", Level::Fix, "ziglang==0.17.1");
+    facts.tools.sam = None;
+    let findings = all(&plan(), &facts);
+    let fixes = fixes(&findings);
+    assert_eq!((fixes.len(), &fixes[0].1), (1, &vec!["SAM CLI", "zig"]));
 }
 
 /// A3 of the AWS facts: 100 must stay unreserved, and a new account has 10 in all.
