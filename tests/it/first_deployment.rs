@@ -42,6 +42,9 @@ fn no_environment_reserves_concurrency_that_a_new_account_does_not_have() -> Res
     let overrides: Vec<&str> =
         config.lines().filter(|line| line.starts_with("parameter_overrides")).collect();
     ensure!(overrides.len() >= 2 && overrides.iter().all(|line| !line.contains("IngestConcurrency")));
+    // A parameter that is not named keeps its value, and the first deployment's is false.
+    let prod = config.split("[prod.deploy.parameters]").nth(1).context("no prod")?;
+    ensure!(prod.contains("DeletionProtection=true"), "{prod}");
     Ok(())
 }
 
