@@ -29,9 +29,32 @@ const APPLICATION: &str = r#"{
         ],
         "KeySchema": [{ "AttributeName": "pk", "KeyType": "HASH" }, { "AttributeName": "sk", "KeyType": "RANGE" }]
       }
+    },
+    "Ingest": {
+      "Type": "AWS::Lambda::Function",
+      "Properties": {
+        "FunctionName": "two-keys-webhook-ingest",
+        "Runtime": "python3.12",
+        "Handler": "index.handler",
+        "Role": "arn:aws:iam::000000000000:role/none",
+        "Code": { "ZipFile": "def handler(event, context):\n    return {}\n" }
+      }
+    },
+    "Version": { "Type": "AWS::Lambda::Version", "Properties": { "FunctionName": { "Ref": "Ingest" } } },
+    "Live": {
+      "Type": "AWS::Lambda::Alias",
+      "Properties": {
+        "FunctionName": { "Ref": "Ingest" },
+        "FunctionVersion": { "Fn::GetAtt": ["Version", "Version"] },
+        "Name": "live"
+      }
+    },
+    "Url": {
+      "Type": "AWS::Lambda::Url",
+      "Properties": { "TargetFunctionArn": { "Ref": "Live" }, "AuthType": "NONE" }
     }
   },
-  "Outputs": { "WebhookUrl": { "Value": "http://127.0.0.1/" }, "RotatorArn": { "Value": "arn:none" } }
+  "Outputs": { "RotatorArn": { "Value": "arn:none" } }
 }"#;
 
 #[tokio::test]

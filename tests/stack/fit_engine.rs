@@ -2,8 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use automations::aws;
-use end_to_end::stack::{BATCH_FORMS, LOCAL_STACK, RolePolicy, every_resource_of, one_or_more};
-use serde_json::Value;
+use end_to_end::stack::{LOCAL_STACK, RolePolicy, every_resource_of, with_batch_forms};
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -17,24 +16,6 @@ async fn main() -> Result<()> {
         }
     }
     mark_fifo_topics(&cloudformation, &aws_sdk_sns::Client::new(&config)).await
-}
-
-/// Allows the batch form of an action wherever the single form is allowed. To AWS they are one action.
-fn with_batch_forms(mut document: Value) -> Value {
-    let statements = document.get_mut("Statement").and_then(Value::as_array_mut);
-    for statement in statements.into_iter().flatten().filter(|statement| statement["Effect"] == "Allow") {
-        let mut actions: Vec<Value> = one_or_more(&statement["Action"]).into_iter().cloned().collect();
-        let is_missing = |(single, batch): &&(&str, &str)| {
-            actions.iter().any(|action| action == single) && !actions.iter().any(|action| action == batch)
-        };
-        let missing: Vec<Value> =
-            BATCH_FORMS.iter().filter(is_missing).map(|(_, batch)| (*batch).into()).collect();
-        if !missing.is_empty() {
-            actions.extend(missing);
-            statement["Action"] = actions.into();
-        }
-    }
-    document
 }
 
 /// The engine forgets that CloudFormation made a topic with `FifoTopic`, and then drops groups and deduplication ids.

@@ -10,7 +10,7 @@ mod written;
 pub use hosted::Hosted;
 pub use listener::Listener;
 pub use organisation::{Mutation, Organisation};
-pub use roles::{RolePolicy, one_or_more};
+pub use roles::{RolePolicy, one_or_more, with_batch_forms};
 pub use template::{every_resource_of, resources_of};
 pub use written::{OutputKind, StoredText};
 
@@ -104,7 +104,8 @@ impl Stack {
     /// # Errors
     /// If the stack is not deployed.
     pub async fn seeded(organisation: &str) -> Result<Self> {
-        let cloudformation = aws_sdk_cloudformation::Client::new(&aws::load()?);
+        let config = aws::load()?;
+        let cloudformation = aws_sdk_cloudformation::Client::new(&config);
         let answer = cloudformation.describe_stacks().stack_name(LOCAL_STACK).send().await?;
         let stack = answer.stacks().first().context("the stack is not deployed")?;
         let output = |key: &str| {
@@ -113,8 +114,10 @@ impl Stack {
             value.with_context(|| format!("template.yaml has no output {key}"))
         };
         let queue = |key: &str| Ok::<_, anyhow::Error>(last_part(&output(key)?, '/'));
+        let lambda = aws_sdk_lambda::Client::new(&config);
+        let ingest = lambda.get_function_url_config().function_name(format!("{LOCAL_STACK}-webhook-ingest"));
         let addresses = StackAddresses {
-            webhook_url: output("WebhookUrl")?,
+            webhook_url: ingest.qualifier("live").send().await?.function_url,
             salestrekker_url: variable("SALESTREKKER_URL")?,
             aws_endpoint_url: variable("AWS_ENDPOINT_URL")?,
             region: variable("AWS_REGION")?,

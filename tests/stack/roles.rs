@@ -1,5 +1,6 @@
 //! The roles of a deployed stack, by their inline policies.
 
+use super::BATCH_FORMS;
 use super::template::every_resource_of;
 use anyhow::{Context as _, Result};
 use aws_sdk_cloudformation::Client as CloudFormation;
@@ -62,4 +63,22 @@ fn decoded(document: &str) -> Result<Value> {
 /// What may be one value or a list of them, as in `Action` and `Resource`.
 pub fn one_or_more(value: &Value) -> Vec<&Value> {
     value.as_array().map_or_else(|| vec![value], |values| values.iter().collect())
+}
+
+/// Allows the batch form of an action wherever the single form is allowed. To AWS they are one action.
+pub fn with_batch_forms(mut document: Value) -> Value {
+    let statements = document.get_mut("Statement").and_then(Value::as_array_mut);
+    for statement in statements.into_iter().flatten().filter(|statement| statement["Effect"] == "Allow") {
+        let mut actions: Vec<Value> = one_or_more(&statement["Action"]).into_iter().cloned().collect();
+        let is_missing = |(single, batch): &&(&str, &str)| {
+            actions.iter().any(|action| action == single) && !actions.iter().any(|action| action == batch)
+        };
+        let missing: Vec<Value> =
+            BATCH_FORMS.iter().filter(is_missing).map(|(_, batch)| (*batch).into()).collect();
+        if !missing.is_empty() {
+            actions.extend(missing);
+            statement["Action"] = actions.into();
+        }
+    }
+    document
 }

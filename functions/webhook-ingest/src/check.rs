@@ -145,4 +145,13 @@ mod tests {
         assert_eq!(signed(&hmac.replace("X-Signature", "X-Other"), BODY, BODY), Err("missing"));
         assert_eq!(signed("{}", b"anything", b"anything"), Ok(()), "no signature is declared");
     }
+
+    /// A5 of the AWS facts: AWS says that a secret does not exist only to a role that may read that name.
+    #[test]
+    fn a_secret_that_does_not_exist_is_a_wrong_token_and_one_that_may_not_be_read_is_a_failure_of_ours() {
+        let name = || "automations/unknown/webhook-token".to_owned();
+        let denied = SecretError::AccessDenied { name: name(), code: None };
+        assert_eq!(rejection_of(&SecretError::NotFound { name: name() }), RejectionReason::Unauthorised);
+        assert_eq!(rejection_of(&denied), RejectionReason::Unavailable);
+    }
 }

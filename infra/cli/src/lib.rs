@@ -7,6 +7,7 @@ pub mod exit_code;
 pub mod filter_policy;
 pub mod handler_entries;
 pub mod nearest;
+pub mod permissions;
 pub mod report;
 mod stack_resources;
 pub mod template_table;

@@ -2,7 +2,8 @@
 
 use automations_cli::account::Account;
 use automations_cli::commands::{
-    dead_letters, dry_run, erase, events, graphql_schema, new_handler, organisation, replay, smoke, status,
+    dead_letters, dry_run, erase, events, graphql_schema, new_handler, organisation, preflight, replay,
+    smoke, status,
 };
 use automations_cli::exit_code::{self, Exit};
 use automations_cli::report;
@@ -32,6 +33,7 @@ enum Command {
     Organisation(organisation::Arguments),
     Erase(erase::Arguments),
     Smoke(smoke::Arguments),
+    Preflight(preflight::Arguments),
     Status(status::Arguments),
     Events(events::Arguments),
     NewHandler(new_handler::Arguments),
@@ -60,6 +62,7 @@ async fn main() -> ExitCode {
         Command::Organisation(arguments) => organisation::run(arguments, &account).await,
         Command::Erase(arguments) => erase::run(arguments, &account).await,
         Command::Smoke(arguments) => smoke::run(arguments, &account).await,
+        Command::Preflight(arguments) => preflight::run(arguments, &account).await,
         Command::Status(arguments) => status::run(&arguments, &account).await,
         Command::Events(arguments) => events::run(&arguments, &account),
         Command::NewHandler(arguments) => new_handler::run(&arguments),
@@ -84,7 +87,9 @@ async fn main() -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use automations_cli::permissions::COMMANDS;
     use clap::Command;
+    use std::collections::BTreeSet;
 
     /// Every command below this one, itself included, with its whole name.
     fn all(command: &Command, name: &str) -> Vec<(String, Command)> {
@@ -119,6 +124,16 @@ mod tests {
                 assert!(after.contains(&example), "{name} has no example: {after}");
             }
         }
+    }
+
+    /// A2 of the AWS facts: infra/stacks/operators.yaml is compared with this table by tests/it/profiles.
+    #[test]
+    fn the_table_of_permissions_has_every_command() {
+        let leaves = all(&Cli::command(), "automations").into_iter();
+        let leaves = leaves.filter(|(_, command)| !command.has_subcommands());
+        let names: BTreeSet<_> = leaves.map(|(name, _)| name.replacen("automations ", "", 1)).collect();
+        let table = COMMANDS.iter().map(|needs| needs.command.to_owned());
+        assert_eq!(names, table.collect(), "infra/cli/src/permissions/commands.rs");
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub mod erase;
 pub mod graphql_schema;
 pub mod new_handler;
 pub mod organisation;
+pub mod preflight;
 pub mod replay;
 mod schemas;
 pub mod smoke;

@@ -227,7 +227,7 @@ impl Organisations {
     ) -> Result<Urls> {
         let token: WebhookToken = secret::parse(value).context("the webhook's secret is not usable")?;
         self.put_on_list(organisation, Some(action)).await?;
-        let base = self.outputs().await?.webhook_url;
+        let base = self.ingest_endpoint().await?;
         #[expect(clippy::disallowed_methods, reason = "the person who pastes the URL must see it")]
         let url = format!("{base}hooks/{organisation}/{action}/{}", token.token.expose_secret());
         Ok(Urls { urls: [(action.to_string(), url)].into() })

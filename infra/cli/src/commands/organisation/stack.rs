@@ -1,4 +1,4 @@
-//! The organisation's stack, by the API of CloudFormation; the template needs no build.
+//! The application's stack, and the organisation's by the API of CloudFormation; the template needs no build.
 
 use super::Organisations;
 use anyhow::{Context as _, Result, bail};
@@ -11,10 +11,12 @@ const TEMPLATE: &str = include_str!("../../../../stacks/organisation.yaml");
 /// How often a stack that changes is described, a second apart.
 const MAX_POLLS: u32 = 600;
 
+/// The alias whose function URL gets the webhooks: template.yaml, `AutoPublishAlias`.
+const ALIAS: &str = "live";
+
 /// The outputs and parameters of the application's stack.
 #[derive(Debug)]
 pub(super) struct Outputs {
-    pub(super) webhook_url: String,
     pub(super) rotator: String,
     /// Whether action-worker has a key of its own.
     pub(super) separate_writer: bool,
@@ -35,15 +37,23 @@ impl Organisations {
             let value = found.and_then(|output| output.output_value()).map(str::to_owned);
             value.with_context(|| format!("the stack {} has no output {key}; deploy it again", self.stack))
         };
-        let (mut webhook_url, rotator) = (output("WebhookUrl")?, output("RotatorArn")?);
-        if let Some(endpoint) = &self.local {
-            // Not every resolver knows the host that the engine gives.
-            let id =
-                webhook_url.split("//").last().and_then(|host| host.split('.').next()).unwrap_or_default();
-            webhook_url = format!("{endpoint}/_aws/lambda-url/{id}/");
-        }
-        let separate_writer = has_separate_writer(&stack);
-        Ok(Outputs { webhook_url, rotator, separate_writer })
+        Ok(Outputs { rotator: output("RotatorArn")?, separate_writer: has_separate_writer(&stack) })
+    }
+
+    /// The ingest endpoint, which ends in `/`: the function URL of webhook-ingest. The stack has no output with it, as AWS
+    /// shows no reference to what SAM makes beside `AWS::LanguageExtensions` (docs/decisions/0050).
+    pub(super) async fn ingest_endpoint(&self) -> Result<String> {
+        let function = format!("{}-webhook-ingest", self.stack);
+        let request = self.lambda.get_function_url_config().function_name(&function).qualifier(ALIAS);
+        let url = request.send().await.with_context(|| {
+            format!(
+                "the function URL of {function} cannot be read; check --profile, --region and --stack, and whether it is deployed"
+            )
+        })?;
+        let Some(endpoint) = &self.local else { return Ok(url.function_url) };
+        // Not every resolver knows the host that the engine gives.
+        let id = url.function_url.split("//").last().and_then(|host| host.split('.').next());
+        Ok(format!("{endpoint}/_aws/lambda-url/{}/", id.unwrap_or_default()))
     }
 
     /// The status of the application's stack in CloudFormation, and its ingest endpoint, which ends in `/`.
@@ -53,7 +63,7 @@ impl Organisations {
     pub async fn application(&self) -> Result<(String, String)> {
         let stack = self.described(&self.stack).await?;
         let status = stack.and_then(|stack| stack.stack_status).map(|status| status.as_str().to_owned());
-        Ok((status.unwrap_or_default(), self.outputs().await?.webhook_url))
+        Ok((status.unwrap_or_default(), self.ingest_endpoint().await?))
     }
 
     pub(super) async fn has_stack(&self, organisation: &OrganisationId) -> Result<bool> {

@@ -18,9 +18,10 @@ use std::sync::{Arc, Mutex};
 const CURRENT: &str = "AWSCURRENT";
 const PENDING: &str = "AWSPENDING";
 const PREVIOUS: &str = "AWSPREVIOUS";
+const FUNCTION_URL: &str = r#"{ "FunctionUrl": "https://a.example.com/", "FunctionArn": "arn:x", "AuthType": "NONE",
+    "CreationTime": "2026-11-25T09:30:00Z" }"#;
 const OUTPUTS: &str = "<DescribeStacksResponse><DescribeStacksResult><Stacks><member>\
     <StackStatus>CREATE_COMPLETE</StackStatus><Outputs>\
-    <member><OutputKey>WebhookUrl</OutputKey><OutputValue>https://a.example.com/</OutputValue></member>\
     <member><OutputKey>RotatorArn</OutputKey><OutputValue>arn:x</OutputValue></member>\
     </Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>";
 
@@ -186,6 +187,9 @@ impl HttpConnector for Account {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let target = request.headers().get("x-amz-target").unwrap_or_default().to_owned();
         let (status, body) = match target.split_once('.') {
+            None if request.uri().contains("/functions/a-webhook-ingest/url?Qualifier=live") => {
+                (200, FUNCTION_URL.to_owned())
+            }
             None => (200, OUTPUTS.to_owned()),
             Some((service, _)) if service.starts_with("DynamoDB") => {
                 let body: Value = serde_json::from_slice(request.body().bytes().unwrap()).unwrap();

@@ -103,7 +103,7 @@ impl Organisations {
     }
 
     async fn urls_with(&self, organisation: &OrganisationId, token: &WebhookToken) -> Result<Urls> {
-        let base = self.outputs().await?.webhook_url;
+        let base = self.ingest_endpoint().await?;
         self.put_on_list(organisation, None).await?;
         #[expect(clippy::disallowed_methods, reason = "the person who pastes the URL must see it")]
         let token = token.token.expose_secret();
