@@ -1,4 +1,4 @@
-//! What CloudWatch has of a stack: the alarms that sound, and the age of the oldest message of each queue.
+//! What `CloudWatch` has of a stack: the alarms that sound, and the age of the oldest message of each queue.
 
 use super::AlarmState;
 use crate::stack_resources;
@@ -14,7 +14,7 @@ use std::time::Duration;
 
 /// A message is retried at the latest after 15 minutes, so its age was reported in this time.
 const WINDOW: Duration = Duration::from_mins(20);
-/// `GetMetricData` takes this many queries (Amazon CloudWatch API Reference).
+/// `GetMetricData` takes this many queries (Amazon `CloudWatch` API Reference).
 const QUERIES: usize = 500;
 
 /// The stack's alarms that sound, by name. Others of the account are left out.
@@ -111,7 +111,7 @@ fn metric(namespace: &str, name: &str, (dimension, value): (&str, &str)) -> Metr
     Metric::builder().namespace(namespace).metric_name(name).dimensions(dimension).build()
 }
 
-/// The value of the latest time: CloudWatch lists it first.
+/// The value of the latest time: `CloudWatch` lists it first.
 fn last(result: &MetricDataResult) -> Option<u64> {
     result.values().first().and_then(|value| seconds(*value))
 }

@@ -37,7 +37,7 @@ pub struct Arguments {}
 pub async fn run(_: &Arguments, account: &Account) -> Result<Exit> {
     let target = account.target().await?;
     let source = Source::of(&target)?;
-    let status = during("reading the stack", source.read(clock::now())).await?;
+    let status = during("reading the stack", Box::pin(source.read(clock::now()))).await?;
     let attention = status.attention();
     if account.json {
         print_json(&Report { good: attention.is_empty(), attention: &attention, status: &status })?;
@@ -98,7 +98,7 @@ pub struct QueueState {
     pub waiting: u64,
     /// The number of messages that a function has, or that wait for their next attempt.
     pub in_flight: u64,
-    /// The age in seconds of the oldest message; none if CloudWatch has none.
+    /// The age in seconds of the oldest message; none if `CloudWatch` has none.
     pub oldest_s: Option<u64>,
 }
 

@@ -85,8 +85,8 @@ impl Source {
             stack_resources::of_type(&self.cloudformation, &self.target.stack, "AWS::SQS::Queue").await?;
         let named = urls.into_iter().filter_map(|url| Some((url.rsplit('/').next()?.to_owned(), url)));
         let named: Vec<_> = named.filter(|(name, _)| !name.contains("-dead-letters")).collect();
-        let names: Vec<String> = named.iter().map(|(name, _)| name.clone()).collect();
-        let oldest = alarms::oldest(&self.cloudwatch, &self.target.stack, &names, now);
+        let wanted: Vec<String> = named.iter().map(|(name, _)| name.clone()).collect();
+        let oldest = alarms::oldest(&self.cloudwatch, &self.target.stack, &wanted, now);
         let depths = try_join_all(named.iter().map(async |(queue, url)| self.depth(queue, url).await));
         let (oldest, depths) = join!(oldest, depths);
         let mut queues = depths?;

@@ -13,8 +13,8 @@ impl Status {
             head,
             block("queues", &self.queues, queues),
             block("dead letters", &self.dead_letters, dead_letters),
-            block("organisations", &self.organisations, |all| organisations(all)),
-            block("functions", &self.functions, |all| functions(all)),
+            block("organisations", &self.organisations, organisations),
+            block("functions", &self.functions, functions),
             block("alarms", &self.alarms, |all| alarms(all, self)),
             needed(attention),
         ];
