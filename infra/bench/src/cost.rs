@@ -9,9 +9,9 @@ use crate::pipeline::CostInputs;
 use crate::report::Table;
 
 /// List prices in US dollars, without free tiers. Written from memory in November 2026, so check them against
-/// aws.amazon.com/{lambda,sqs,dynamodb,sns,cloudwatch}/pricing before you rely on them. Lambda's price is the one
+/// aws.amazon.com/{lambda,sqs,dynamodb,sns,cloudwatch,secrets-manager,eventbridge,waf,kms}/pricing before you rely on them. Lambda's price is the one
 /// that `janritter/aws-lambda-live-tuner` on GitHub has for arm64 in ap-southeast-2.
-const PRICES: Prices = Prices {
+pub(crate) const PRICES: Prices = Prices {
     lambda_gb_second: 0.000_013_333_4,
     lambda_request: 0.20 / MILLION,
     sqs: 0.40 / MILLION,
@@ -21,26 +21,49 @@ const PRICES: Prices = Prices {
     published: 0.30 / MILLION,
     delivered: 0.01 / MILLION,
     log_gb: 0.67,
+    secret: 0.40,
+    secret_read: 0.05 / 10_000.0,
+    alarm: 0.10,
+    composite_alarm: 0.50,
+    metric: 0.30,
+    schedule: 1.00 / MILLION,
+    dashboard: 3.00,
+    web_acl: 5.00,
+    web_rule: 1.00,
+    key: 1.00,
 };
 const MILLION: f64 = 1_000_000.0;
 /// "At 1,769 MB, a function has the equivalent of one vCPU" (AWS Lambda Developer Guide, "Configure memory").
 const FULL_CPU_MB: f64 = 1_769.0;
 /// Bytes that Lambda itself logs per invocation: its START, END and REPORT lines.
-const LAMBDA_LOG_BYTES: f64 = 400.0;
+pub(crate) const LAMBDA_LOG_BYTES: f64 = 400.0;
 const MEMORY_MB: [f64; 4] = [128.0, 256.0, 512.0, 1_024.0];
 
-struct Prices {
-    lambda_gb_second: f64,
-    lambda_request: f64,
-    sqs: f64,
-    sqs_fifo: f64,
-    write_unit: f64,
-    read_unit: f64,
+pub(crate) struct Prices {
+    pub(crate) lambda_gb_second: f64,
+    pub(crate) lambda_request: f64,
+    pub(crate) sqs: f64,
+    pub(crate) sqs_fifo: f64,
+    pub(crate) write_unit: f64,
+    pub(crate) read_unit: f64,
     /// A message that is published on a FIFO topic.
     published: f64,
     /// A message that a FIFO topic delivers to a queue.
     delivered: f64,
-    log_gb: f64,
+    pub(crate) log_gb: f64,
+    /// A secret for a month; the next ones too, if they are not of a request.
+    pub(crate) secret: f64,
+    /// A request to Secrets Manager.
+    pub(crate) secret_read: f64,
+    pub(crate) alarm: f64,
+    pub(crate) composite_alarm: f64,
+    pub(crate) metric: f64,
+    /// An invocation by `EventBridge` Scheduler.
+    pub(crate) schedule: f64,
+    pub(crate) dashboard: f64,
+    pub(crate) web_acl: f64,
+    pub(crate) web_rule: f64,
+    pub(crate) key: f64,
 }
 
 /// A function of the pipeline in the cost model.

@@ -9,6 +9,7 @@ mod events;
 mod growth;
 #[cfg(test)]
 mod guessed_names;
+mod idle;
 mod lambda;
 mod metrics;
 mod pipeline;
@@ -40,20 +41,33 @@ struct Arguments {
     /// The largest number of hints in the growth measurement
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(100..=100_000))]
     hints: u32,
+    /// Print the bill of a month without webhooks, computed from the templates, as a table of Markdown; measures nothing
+    #[arg(long)]
+    idle_bill: bool,
     /// The folder with the functions' release builds
-    #[arg(long, hide = true)]
+    #[arg(long, hide = true, default_value = ".")]
     binaries: PathBuf,
     /// The path of the Salestrekker stand-in
-    #[arg(long, hide = true)]
+    #[arg(long, hide = true, default_value = ".")]
     stand_in: PathBuf,
     /// The folder for the functions' logs
-    #[arg(long, hide = true)]
+    #[arg(long, hide = true, default_value = ".")]
     logs: PathBuf,
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if arguments.idle_bill {
+        let printed = idle::markdown().and_then(|bill| Ok(write!(std::io::stdout(), "{bill}")?));
+        return printed.map_or_else(
+            |error| {
+                say(&format!("error: {error:#}"));
+                ExitCode::FAILURE
+            },
+            |()| ExitCode::SUCCESS,
+        );
+    }
     let done = measure(&arguments).await.and_then(|report| {
         let text = if arguments.json { serde_json::to_string_pretty(&report)? } else { report.text() };
         writeln!(std::io::stdout(), "{text}")?;

@@ -83,11 +83,11 @@ impl Source {
     async fn queues(&self, now: Timestamp) -> Result<(Vec<QueueState>, Option<String>)> {
         let urls =
             stack_resources::of_type(&self.cloudformation, &self.target.stack, "AWS::SQS::Queue").await?;
-        let all = urls.into_iter().filter_map(|url| Some((url.rsplit('/').next()?.to_owned(), url)));
-        let queues: Vec<_> = all.filter(|(name, _)| !name.contains("-dead-letters")).collect();
-        let names: Vec<String> = queues.iter().map(|(name, _)| name.clone()).collect();
-        let oldest = alarms::oldest(&self.cloudwatch, &self.target.stack, &names, now);
-        let depths = try_join_all(queues.iter().map(async |(queue, url)| self.depth(queue, url).await));
+        let named = urls.into_iter().filter_map(|url| Some((url.rsplit('/').next()?.to_owned(), url)));
+        let named: Vec<_> = named.filter(|(name, _)| !name.contains("-dead-letters")).collect();
+        let wanted: Vec<String> = named.iter().map(|(name, _)| name.clone()).collect();
+        let oldest = alarms::oldest(&self.cloudwatch, &self.target.stack, &wanted, now);
+        let depths = try_join_all(named.iter().map(async |(queue, url)| self.depth(queue, url).await));
         let (oldest, depths) = join!(oldest, depths);
         let mut queues = depths?;
         match oldest {

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 
 const DAY: u64 = 86_400;
 
+type Change = fn(&mut Status);
+
 /// A stack in which nothing is wrong.
 fn quiet() -> Status {
     let at = Timestamp::from_seconds(1_790_000_000);
@@ -123,18 +125,19 @@ needs a person:
     assert_eq!(status.screen(&attention), expected);
 }
 
+fn north(status: &mut Status) -> &mut OrganisationState {
+    let Part::Read(all) = &mut status.organisations else { panic!() };
+    &mut all[0]
+}
+
 #[test]
 fn each_problem_needs_a_person_and_what_is_in_progress_does_not() {
-    let with = |change: fn(&mut Status)| {
+    let with = |change: Change| {
         let mut status = quiet();
         change(&mut status);
         needed(&status)
     };
-    fn north(status: &mut Status) -> &mut OrganisationState {
-        let Part::Read(all) = &mut status.organisations else { panic!() };
-        &mut all[0]
-    }
-    let cases: [(fn(&mut Status), &str); 9] = [
+    let cases: [(Change, &str); 9] = [
         (|it| it.state = "UPDATE_ROLLBACK_FAILED".to_owned(), "the stack is UPDATE_ROLLBACK_FAILED"),
         (|it| north(it).is_listed = false, "automations organisation urls north"),
         (|it| north(it).days_left = Some(3), "has 3 days left"),
@@ -164,12 +167,13 @@ fn each_problem_needs_a_person_and_what_is_in_progress_does_not() {
         let needed = with(change);
         assert!(needed.len() == 1 && needed[0].contains(expected), "{expected}: {needed:?}");
     }
-    for change in [
-        (|it| it.state = "UPDATE_IN_PROGRESS".to_owned()) as fn(&mut Status),
+    let harmless: [Change; 4] = [
+        |it| it.state = "UPDATE_IN_PROGRESS".to_owned(),
         |it| north(it).days_left = Some(4),
         |it| north(it).days_left = None,
         |it| north(it).last_webhook_s = None,
-    ] {
+    ];
+    for change in harmless {
         assert_eq!(with(change), [""; 0]);
     }
 }
