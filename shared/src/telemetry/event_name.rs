@@ -41,6 +41,12 @@ pub enum EventName {
     /// A ticket's new version is stored, with its events.
     #[strum(serialize = "change.stored")]
     ChangeStored,
+    /// The reconciler found changes of an organisation of which no webhook came for an hour.
+    #[strum(serialize = "webhooks.silent")]
+    WebhooksSilent,
+    /// The time of an organisation's last webhook could not be read.
+    #[strum(serialize = "webhooks.silent_unknown")]
+    WebhooksSilentUnknown,
     /// SNS did not accept an event; it stays in its outbox or its hint, and is published again.
     #[strum(serialize = "event.not_published")]
     EventNotPublished,
