@@ -13,6 +13,7 @@
 //! | | | (`expires` too) |
 //! | `ORGANISATION#{organisation}` | `TOKEN#{version}` | when this version of the webhook token was last used, to the minute |
 //! | | | (`expires` too; nothing else is deleted by itself, see docs/privacy.md) |
+//! | `ALARMS` | `{problem}` | an alarm that sounds, or sounded within an hour, and what people were sent about it; see `problems.rs` |
 //! | `ORGANISATIONS` | `{organisation}` | when the list query of this organisation was last asked for; see `listings.rs` |
 //!
 //! An item that cannot be read fails alone, and is logged with its key. A snapshot is rebuilt: see `salvage.rs`.
@@ -28,6 +29,7 @@ mod known;
 mod lead_contacts;
 mod listings;
 mod outcome;
+mod problems;
 mod salvage;
 mod snapshots;
 mod steps;
@@ -43,6 +45,7 @@ pub use keys::{ItemKey, ItemKind};
 pub use known::{Damaged, Known};
 pub use listings::Listing;
 pub use outcome::Outcome;
+pub use problems::{NoticeKind, Problem, StoredProblem, UnsentNotice};
 pub use salvage::{Rebuild, Salvaged};
 pub use snapshots::Version;
 pub use token_usage::TokenUse;
