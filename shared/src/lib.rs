@@ -11,6 +11,7 @@
 //! The rest is for the system's own functions; docs/architecture.md describes each folder. A folder uses only those of a lower
 //! rank, which a test checks.
 
+pub mod alarm;
 pub mod aws;
 pub mod cache;
 pub mod clock;

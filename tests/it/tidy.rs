@@ -98,7 +98,7 @@ const RANKS: [&[&str]; 10] = [
     &["init"],
     &["salestrekker", "store", "notice"],
     &["aws"],
-    &["model"],
+    &["model", "alarm"],
     &["telemetry"],
     &["id", "config"],
     &["cache", "clock", "digest", "endpoint", "failure", "http", "json", "private"],

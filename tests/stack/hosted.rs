@@ -7,6 +7,7 @@ use automations::aws::queue::Queue;
 use automations::aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use automations::clock;
 use automations::handler::{Decide, Decides, Handler};
+use automations::telemetry::metric::SourceKind;
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName as System};
 use serde_json::json;
 use std::time::Duration;
@@ -54,7 +55,13 @@ impl Organisation<'_> {
             name: name.to_owned(),
             decide,
             settings,
-            source: SourceQueue::new(stack.sqs.clone(), name.to_owned(), queue.clone(), dead),
+            source: SourceQueue::new(
+                stack.sqs.clone(),
+                SourceKind::Events,
+                name.to_owned(),
+                queue.clone(),
+                dead,
+            ),
             actions: Some(Queue::new(
                 stack.sqs.clone(),
                 stack.queue_url(&stack.addresses.actions_queue).await?,

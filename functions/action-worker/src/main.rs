@@ -10,6 +10,7 @@ use automations::lambda_runtime::{self, Error, LambdaEvent, service_fn};
 use automations::notice::{Links, Notices};
 use automations::salestrekker::{Client, Limits};
 use automations::store::Store;
+use automations::telemetry::metric::SourceKind;
 use automations::{aws, init};
 
 struct Config {
@@ -34,7 +35,8 @@ async fn main() -> Result<(), Error> {
         store: Store::new(aws::dynamodb(&aws), config.table),
     };
     let name = env!("CARGO_PKG_NAME").to_owned();
-    let source = &SourceQueue::new(aws::sqs(&aws), name, config.actions, config.dead_letters);
+    let source =
+        &SourceQueue::new(aws::sqs(&aws), SourceKind::Actions, name, config.actions, config.dead_letters);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<SqsEvent>| async move {
         let until = Timestamp::from_millis(event.context.deadline);
         source

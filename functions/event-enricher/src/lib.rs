@@ -7,6 +7,7 @@
 mod batch;
 mod deadline;
 mod enricher;
+mod found_by;
 mod inbound;
 mod list;
 mod plan;

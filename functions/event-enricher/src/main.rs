@@ -11,6 +11,7 @@ use automations::model::stage_age::StageAgeThresholds;
 use automations::model::ticket_fields::TicketFields;
 use automations::salestrekker::{Client, Limits};
 use automations::store::Store;
+use automations::telemetry::metric::SourceKind;
 use automations::{aws, init};
 use event_enricher::Enricher;
 
@@ -38,7 +39,8 @@ async fn main() -> Result<(), Error> {
         fields: config.fields,
     };
     let name = env!("CARGO_PKG_NAME").to_owned();
-    let source = &SourceQueue::new(aws::sqs(&aws), name, config.hints, config.dead_letters);
+    let source =
+        &SourceQueue::new(aws::sqs(&aws), SourceKind::Hints, name, config.hints, config.dead_letters);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<SqsEvent>| async move {
         let until = Timestamp::from_millis(event.context.deadline);
         source

@@ -1,6 +1,7 @@
 //! Checks all tickets that a batch names in one organisation: each step is done for all of them together.
 
 use crate::enricher::{Enricher, FetchOutcome, RequestedTicket, Result};
+use crate::found_by::Found;
 use crate::plan::{Plan, plan};
 use crate::salvage::Stored;
 use automations::aws::batch::MessageError;
@@ -62,8 +63,9 @@ impl Enricher {
         }
         self.record_checks(organisation, &mut visits).await;
         self.rebuild(organisation, &mut visits, now).await;
-        self.store(organisation, &mut visits, now).await;
+        let found = self.store(organisation, &mut visits, now).await;
         self.publish(organisation, &mut visits, now, metrics).await;
+        self.record_found(organisation, found, now, metrics).await;
         let results = visits.into_iter().map(|(id, visit)| {
             (
                 id.clone(),
@@ -106,8 +108,9 @@ impl Enricher {
         }
     }
 
-    /// Stores the new versions.
-    async fn store(&self, organisation: &OrganisationId, visits: &mut [Visit<'_>], now: Timestamp) {
+    /// Stores the new versions; returns what found their changes.
+    async fn store(&self, organisation: &OrganisationId, visits: &mut [Visit<'_>], now: Timestamp) -> Found {
+        let mut found = Found::default();
         let mut positions = Vec::new();
         let mut versions = Vec::new();
         for (position, (_, visit)) in visits.iter().enumerate() {
@@ -119,6 +122,7 @@ impl Enricher {
         }
         let stored = self.store.write_each(organisation, &versions, now).await;
         for (version, _) in versions.iter().zip(&stored).filter(|(_, stored)| stored.is_ok()) {
+            found.add(version.events);
             for event in version.events {
                 tracing::info!(
                     event_name = EventName::ChangeStored.as_str(),
@@ -134,6 +138,7 @@ impl Enricher {
             }
         }
         fail(visits, positions.into_iter().zip(stored));
+        found
     }
 
     /// Publishes the outboxes of what is stored, and empties those whose events were all accepted.

@@ -19,6 +19,7 @@ fn each_organisation_is_listed_once_an_hour_also_a_new_one_and_one_without_due_t
     let listing = |name, at: Option<&str>| Listing {
         organisation: organisation(name),
         listed_at: at.map(|text| text.parse().unwrap()),
+        inbound: BTreeSet::new(),
     };
     let due = |name| Due {
         organisation: organisation(name),

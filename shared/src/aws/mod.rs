@@ -8,6 +8,7 @@ mod attribute;
 pub mod batch;
 pub(crate) mod batching;
 mod error_code;
+pub mod mail_topic;
 mod ordered;
 pub mod queue;
 pub mod rotation;

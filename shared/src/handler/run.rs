@@ -12,6 +12,7 @@ use crate::config::Reader;
 use crate::model::action::Action;
 use crate::model::event::Event;
 use crate::salestrekker::{Client, Limits};
+use crate::telemetry::metric::SourceKind;
 use crate::{aws, init, json};
 use aws_lambda_events::event::sqs::SqsEvent;
 use lambda_runtime::{LambdaEvent, service_fn};
@@ -118,7 +119,13 @@ async fn serve<Settings: DeserializeOwned, D: Decides<Settings>>(
         name: config.name.clone(),
         decide: make(Some(context))?,
         settings: config.settings,
-        source: SourceQueue::new(client.clone(), config.name, config.queue, config.dead_letters),
+        source: SourceQueue::new(
+            client.clone(),
+            SourceKind::Events,
+            config.name,
+            config.queue,
+            config.dead_letters,
+        ),
         actions: (!config.dry_run).then(|| Queue::new(client, config.actions)),
         max_chain: config.max_chain,
     };

@@ -1,6 +1,6 @@
 //! The body of a notice, in the destination's format.
 
-use super::{Content, Notice};
+use super::{Content, Notice, Report};
 use crate::json;
 use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
 use serde::Deserialize;
@@ -23,9 +23,30 @@ pub enum Format {
 impl Format {
     /// The body, as JSON.
     pub(super) fn body(self, notice: &Notice<'_>) -> String {
-        let value = match self {
+        json::to_json(&match self {
             Self::Standard => standard(notice),
-            Self::Slack => json!({ "text": escaped(&text(&notice.content)) }),
+            Self::Slack | Self::Teams => self.for_people(&text(&notice.content)),
+        })
+    }
+
+    /// The body of a message of the system, as JSON.
+    pub(super) fn report(self, report: &Report<'_>) -> String {
+        json::to_json(&match self {
+            Self::Standard => {
+                let mut data = report.data.clone();
+                if let Value::Object(data) = &mut data {
+                    data.insert("text".to_owned(), report.text.into());
+                }
+                json!({ "type": report.kind, "timestamp": report.at, "data": data })
+            }
+            Self::Slack | Self::Teams => self.for_people(report.text),
+        })
+    }
+
+    fn for_people(self, text: &str) -> Value {
+        match self {
+            Self::Standard => json!({ "text": text }),
+            Self::Slack => json!({ "text": escaped(text) }),
             Self::Teams => json!({
                 "type": "message",
                 "attachments": [{
@@ -34,12 +55,11 @@ impl Format {
                         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
                         "type": "AdaptiveCard",
                         "version": "1.4",
-                        "body": [{ "type": "TextBlock", "text": text(&notice.content), "wrap": true }],
+                        "body": [{ "type": "TextBlock", "text": text, "wrap": true }],
                     },
                 }],
             }),
-        };
-        json::to_json(&value)
+        }
     }
 }
 
@@ -135,6 +155,22 @@ mod tests {
         assert_eq!(body["data"]["ticket"], "ticket-1");
         assert_eq!(body["data"]["organisation"], "north");
         assert!(body["data"].get("text").is_none() && body["data"]["event"].is_string());
+    }
+
+    #[test]
+    fn a_message_of_the_system_is_a_text_for_people_and_json_for_a_program() {
+        let data = json!({ "alarm": "automations-outbox-backlog" });
+        let at = Timestamp::from_millis(1_790_000_000_000);
+        let report = Report { id: "a", kind: "alarm", at, text: "a & b", data: &data };
+        let body = |format: Format| serde_json::from_str::<Value>(&format.report(&report)).unwrap();
+        let standard = body(Format::Standard);
+        assert_eq!(
+            (&standard["type"], &standard["timestamp"]),
+            (&json!("alarm"), &json!("2026-09-21T14:13:20.000Z"))
+        );
+        assert_eq!(standard["data"], json!({ "alarm": "automations-outbox-backlog", "text": "a & b" }));
+        assert_eq!(body(Format::Slack), json!({ "text": "a &amp; b" }));
+        assert_eq!(body(Format::Teams)["attachments"][0]["content"]["body"][0]["text"], "a & b");
     }
 
     #[test]

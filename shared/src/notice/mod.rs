@@ -19,7 +19,7 @@ use crate::clock::{self, Timestamp};
 use crate::endpoint::Endpoint;
 use crate::failure::{Failure, Remedy};
 use crate::http;
-use crate::id::DestinationName;
+use crate::id::{DestinationName, OrganisationId};
 use crate::model::action::PlannedAction;
 use crate::private::Private;
 use crate::reason::Reason;
@@ -37,8 +37,14 @@ const RESERVE: Duration = Duration::from_millis(500);
 /// Sends notices. Create one per process: it holds the connections.
 #[derive(Debug)]
 pub struct Notices {
-    secrets: Secrets,
+    destinations: Destinations,
     links: Links,
+}
+
+/// Sends anything to destinations. Create one per process: it holds the connections.
+#[derive(Debug)]
+pub struct Destinations {
+    secrets: Secrets,
     http: reqwest::Client,
 }
 
@@ -51,6 +57,21 @@ pub struct Notice<'a> {
     pub destination: &'a DestinationName,
     /// What it says.
     pub content: Content,
+}
+
+/// A message of the system itself to its operators.
+#[derive(Debug)]
+pub struct Report<'a> {
+    /// Its id: letters, digits, `_` and `-`.
+    pub id: &'a str,
+    /// Its type in the standard format.
+    pub kind: &'static str,
+    /// The time of what it reports.
+    pub at: Timestamp,
+    /// The text for people.
+    pub text: &'a str,
+    /// The same for a program: an object.
+    pub data: &'a Value,
 }
 
 /// What a notice says.
@@ -144,12 +165,7 @@ impl Notices {
     /// # Errors
     /// If TLS cannot be set up; fatal in init.
     pub fn new(secrets: Secrets, links: Links) -> Result<Self, reqwest::Error> {
-        let http = http::client()
-            .connect_timeout(Duration::from_secs(3))
-            .timeout(TIMEOUT)
-            .user_agent(concat!("salestrekker-automations/", env!("CARGO_PKG_VERSION")))
-            .build()?;
-        Ok(Self { secrets, links, http })
+        Ok(Self { destinations: Destinations::new(secrets)?, links })
     }
 
     /// The patterns of links into Salestrekker's web app.
@@ -163,20 +179,58 @@ impl Notices {
     /// # Errors
     /// [`Error`].
     pub async fn send(&self, notice: &Notice<'_>, until: Timestamp) -> Result<(), Error> {
-        let Notice { planned, destination, .. } = notice;
+        // The specification joins id and time with a full stop, so an id must not contain one.
+        let id = format!("msg_{}", notice.planned.id.as_str().replace('.', "_"));
+        let to = (&notice.planned.organisation, notice.destination);
+        self.destinations.deliver(to, id, |format| format.body(notice), until).await
+    }
+}
+
+impl Destinations {
+    /// A sender for the destinations in these secrets.
+    ///
+    /// # Errors
+    /// If TLS cannot be set up; fatal in init.
+    pub fn new(secrets: Secrets) -> Result<Self, reqwest::Error> {
+        let http = http::client()
+            .connect_timeout(Duration::from_secs(3))
+            .timeout(TIMEOUT)
+            .user_agent(concat!("salestrekker-automations/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        Ok(Self { secrets, http })
+    }
+
+    /// Sends a message of the system to a destination of this organisation before `until`, the invocation's deadline.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn report(
+        &self,
+        to: (&OrganisationId, &DestinationName),
+        report: &Report<'_>,
+        until: Timestamp,
+    ) -> Result<(), Error> {
+        self.deliver(to, format!("msg_{}", report.id), |format| format.report(report), until).await
+    }
+
+    async fn deliver(
+        &self,
+        (organisation, destination): (&OrganisationId, &DestinationName),
+        id: String,
+        body: impl FnOnce(Format) -> String,
+        until: Timestamp,
+    ) -> Result<(), Error> {
         let last = format!("destination-{destination}");
-        let Destination { url, secrets, format } = self.secrets.named(&planned.organisation, &last).await?;
+        let Destination { url, secrets, format } = self.secrets.named(organisation, &last).await?;
         let now = clock::now();
         let time = until.since(now).saturating_sub(RESERVE).min(TIMEOUT);
         if time.is_zero() {
             return Err(Error::Unavailable { why: "no time is left in this invocation" });
         }
-        // The specification joins id and time with a full stop, so an id must not contain one.
-        let (id, timestamp) = (format!("msg_{}", planned.id.as_str().replace('.', "_")), now.as_seconds());
-        let body = format.body(notice);
+        let (timestamp, body) = (now.as_seconds(), body(format));
         let signatures = signature::signatures(&secrets, &id, timestamp, &body);
         let signatures =
-            signatures.ok_or_else(|| Error::InvalidSecret { destination: (*destination).clone() })?;
+            signatures.ok_or_else(|| Error::InvalidSecret { destination: destination.clone() })?;
         let mut request = self.http.post(url.reveal().url().clone()).timeout(time);
         request = request.header(header::CONTENT_TYPE, "application/json").header("webhook-id", id);
         request = request.header("webhook-timestamp", timestamp);

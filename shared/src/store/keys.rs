@@ -24,6 +24,9 @@ const WEBHOOK_FAILURE: &str = "WEBHOOK_FAILURE";
 /// The partition of the organisations whose list query is asked for.
 pub(super) const LISTINGS: &str = "ORGANISATIONS";
 
+/// The partition of the problems that alarms report. They are of no organisation.
+pub(super) const PROBLEMS: &str = "ALARMS";
+
 /// The key of an item: what the item is, and of what.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ItemKey {
@@ -130,6 +133,13 @@ impl ItemKey {
         };
         HashMap::from([("pk".to_owned(), AttributeValue::S(pk)), ("sk".to_owned(), AttributeValue::S(sk))])
     }
+}
+
+/// The key of a problem that alarms report.
+pub(super) fn problem_key(problem: &str) -> Item {
+    [("pk", PROBLEMS), ("sk", problem)]
+        .map(|(name, part)| (name.to_owned(), AttributeValue::S(part.to_owned())))
+        .into()
 }
 
 fn ticket_item(ticket: TicketId, sk: &str) -> Option<ItemKind> {

@@ -17,6 +17,7 @@
 //! | the same | `OBSERVED#{time}#{request}` | the shape of a webhook during a rehearsal; see `observed_webhooks.rs` (`expires` too) |
 //! | the same | `WEBHOOK_FAILURE` | that a rehearsal wants one webhook answered with 500 |
 //! | | | (`expires` too; nothing else is deleted by itself, see docs/privacy.md) |
+//! | `ALARMS` | `{problem}` | an alarm that sounds, or sounded within an hour, and what people were sent about it; see `problems.rs` |
 //! | `ORGANISATIONS` | `{organisation}` | an organisation whose webhooks are accepted, its inbound webhooks, and when its list query was last asked for; see `listings.rs` |
 //!
 //! An item that cannot be read fails alone, and is logged with its key. A snapshot is rebuilt: see `salvage.rs`.
@@ -35,6 +36,7 @@ mod listed_names;
 mod listings;
 mod observed_webhooks;
 mod outcome;
+mod problems;
 mod salvage;
 mod snapshots;
 mod steps;
@@ -52,6 +54,7 @@ pub use listed_names::{ListedNames, REFRESH_INTERVAL};
 pub use listings::Listing;
 pub use observed_webhooks::ObservedWebhook;
 pub use outcome::Outcome;
+pub use problems::{NoticeKind, Problem, StoredProblem, UnsentNotice};
 pub use salvage::{Rebuild, Salvaged};
 pub use snapshots::Version;
 pub use token_usage::TokenUse;

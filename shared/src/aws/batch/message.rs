@@ -8,6 +8,7 @@ use crate::reason::Reason;
 use aws_lambda_events::event::sqs::SqsMessage;
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
+use std::time::Duration;
 
 /// A received message, parsed.
 #[derive(Debug, Clone)]
@@ -29,6 +30,13 @@ pub(super) struct Envelope {
     pub(super) receives: u32,
     /// When it was sent; 1970 if SQS does not say.
     pub(super) sent: Timestamp,
+}
+
+impl Envelope {
+    /// The time since it was sent, if SQS says when that was.
+    pub(super) fn age(&self, now: Timestamp) -> Option<Duration> {
+        (self.sent > Timestamp::from_millis(0)).then(|| now.since(self.sent))
+    }
 }
 
 /// Why the work on a message did not succeed.

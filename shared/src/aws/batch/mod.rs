@@ -14,7 +14,7 @@ use crate::failure::Remedy;
 use crate::json;
 use crate::reason::Reason;
 use crate::telemetry::EventName;
-use crate::telemetry::metric::{Metric, Metrics};
+use crate::telemetry::metric::{Metric, Metrics, SourceKind};
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
@@ -29,6 +29,7 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct SourceQueue {
     client: Client,
+    kind: SourceKind,
     function: String,
     queue: String,
     dead_letters: String,
@@ -78,9 +79,15 @@ type Worked<T> = (Message<T>, Result<(), MessageError>);
 
 impl SourceQueue {
     /// A function's queue and its dead-letter queue by their URLs. `function` is its name.
-    pub fn new(client: Client, function: String, queue: String, dead_letters: String) -> Self {
+    pub fn new(
+        client: Client,
+        kind: SourceKind,
+        function: String,
+        queue: String,
+        dead_letters: String,
+    ) -> Self {
         let histories = TtlCache::new(10_000);
-        Self { client, function, queue, dead_letters, histories }
+        Self { client, kind, function, queue, dead_letters, histories }
     }
 
     /// Does `work` on all messages together. It returns a result for each message, and may record metrics.
@@ -160,8 +167,17 @@ impl SourceQueue {
         if error.remedy == Remedy::RefreshCredential {
             metrics.record(Metric::CredentialRefused, 1);
         }
-        let history = self.history(envelope, &error);
-        if let Some(delay) = delay(error.remedy, envelope, history.failures, clock::now()) {
+        match error.remedy {
+            Remedy::Retry { .. } | Remedy::RefreshCredential | Remedy::DeadLetter => {
+                metrics.record(Metric::MessagesFailed(self.kind), 1);
+            }
+            Remedy::Wait { .. } | Remedy::OtherVersion => {}
+        }
+        let (history, now) = (self.history(envelope, &error), clock::now());
+        if let Some(delay) = delay(error.remedy, envelope, history.failures, now) {
+            if let Some(age) = envelope.age(now) {
+                metrics.record_duration(Metric::RetriedMessageAge(self.kind), age);
+            }
             return Some(self.retry(envelope, &error, delay).await);
         }
         let Envelope { id, receives, .. } = envelope;

@@ -65,7 +65,8 @@ impl Instance {
     fn with(config: &SdkConfig, remedy: Remedy) -> Self {
         let queue = |name: &str| format!("http://127.0.0.1/{name}");
         let client = crate::aws::sqs(config);
-        let source = SourceQueue::new(client, "f".to_owned(), queue("q.fifo"), queue("d.fifo"));
+        let source =
+            SourceQueue::new(client, SourceKind::Actions, "f".to_owned(), queue("q.fifo"), queue("d.fifo"));
         Self { source, remedy, dead_lettered: Arc::default() }
     }
 
@@ -199,4 +200,30 @@ async fn a_message_that_cannot_be_dead_lettered_comes_back_with_those_behind_it(
     let (worked, kept) = instance.work(vec![record("a", 1), record("b", 1)]).await;
     assert_eq!((worked.join(""), kept.len()), ("a".to_owned(), 2));
     assert_eq!(*delays.lock().unwrap(), vec![json!(MAX_DELAY.as_secs()); 2], "in order again");
+}
+
+/// C1 of the AWS facts: after three receives, SQS's own metric of the oldest message leaves a message out.
+#[tokio::test]
+async fn the_age_of_a_message_that_is_received_again_is_recorded_on_every_receive() {
+    let instance = Instance::failing_with(RETRY);
+    let age = async |record: SqsMessage, remedy| {
+        let metrics = Metrics::default();
+        let error = MessageError { reason: Reason::TableUnavailable, remedy, text: "x".to_owned() };
+        instance.source.settle(&envelope(record).unwrap(), Err(error), &metrics).await;
+        let metric = |of: fn(SourceKind) -> Metric| metrics.of(of(SourceKind::Actions));
+        (metric(Metric::RetriedMessageAge), metric(Metric::MessagesFailed))
+    };
+    let sent = |minutes| {
+        let mut record = record("a", 9);
+        let sent = clock::now().earlier(Duration::from_mins(minutes)).as_millis().to_string();
+        record.attributes.insert("SentTimestamp".to_owned(), sent);
+        record
+    };
+    assert_eq!(age(sent(40), RETRY).await, (vec![2_400], vec![1]));
+    assert_eq!(age(sent(300), WAIT).await, (vec![18_000], vec![]), "what only waits has not failed");
+    assert_eq!(age(sent(1), Remedy::OtherVersion).await, (vec![60], vec![]));
+    assert_eq!(age(sent(40), Remedy::DeadLetter).await, (vec![], vec![1]), "it does not wait any longer");
+    let mut unknown = sent(1);
+    unknown.attributes.remove("SentTimestamp");
+    assert_eq!(age(unknown, RETRY).await, (vec![], vec![1]), "and not since 1970");
 }

@@ -48,6 +48,12 @@ impl Metrics {
         self.record(metric, u64::try_from(value).unwrap_or(u64::MAX));
     }
 
+    /// The values of a metric.
+    #[cfg(test)]
+    pub(crate) fn of(&self, metric: Metric) -> Vec<u64> {
+        self.0.lock().unwrap().get(&metric).cloned().unwrap_or_default()
+    }
+
     /// Writes all of them to the log, in as few lines as the embedded metric format permits.
     pub fn flush(self) {
         let Some(namespace) = NAMESPACE.get() else { return };

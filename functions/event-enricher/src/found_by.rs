@@ -1,0 +1,136 @@
+//! What found the changes of an organisation. If it is the reconciler alone for an hour, its webhooks are silent, and everything else
+//! looks healthy.
+
+use crate::enricher::Enricher;
+use automations::clock::Timestamp;
+use automations::failure::{Failure as _, chain};
+use automations::id::OrganisationId;
+use automations::model::event::Cause;
+use automations::store::TokenUse;
+use automations::telemetry::EventName;
+use automations::telemetry::metric::{FoundBy, Metric, Metrics};
+use automations::{Event, EventKind, tracing};
+use std::time::Duration;
+
+/// Without a webhook for this time, the changes that the reconciler finds are counted.
+const SILENCE: Duration = Duration::from_hours(1);
+
+/// Changes of one organisation, by what found them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Found {
+    webhook: u64,
+    reconciler: u64,
+}
+
+impl Found {
+    /// Adds the events of a version that was stored. Those that no webhook could announce are left out: a change of ours, and time
+    /// that has passed.
+    pub(crate) fn add(&mut self, events: &[Event]) {
+        for event in events.iter().filter(|event| !matches!(event.kind, EventKind::StageAged { .. })) {
+            match &event.cause {
+                Cause::Webhook { .. } => self.webhook = self.webhook.saturating_add(1),
+                Cause::Reconciler { .. } => self.reconciler = self.reconciler.saturating_add(1),
+                // Our own, or of a kind that is not known here.
+                _ => {}
+            }
+        }
+    }
+}
+
+impl Enricher {
+    /// Records what found the changes. Only if the reconciler found any, the table is asked for the last webhook: while webhooks
+    /// work, this costs nothing.
+    pub(crate) async fn record_found(
+        &self,
+        organisation: &OrganisationId,
+        found: Found,
+        now: Timestamp,
+        metrics: &Metrics,
+    ) {
+        let Found { webhook, reconciler } = found;
+        for (by, count) in [(FoundBy::Webhook, webhook), (FoundBy::Reconciler, reconciler)] {
+            if count > 0 {
+                metrics.record(Metric::ChangesFound(by), count);
+            }
+        }
+        if reconciler == 0 {
+            return;
+        }
+        match self.store.token_uses(organisation).await {
+            Ok(uses) => {
+                let Some(silence) = silence(&uses, now) else { return };
+                metrics.record(Metric::ChangesWithoutWebhook, reconciler);
+                tracing::warn!(
+                    event_name = EventName::WebhooksSilent.as_str(),
+                    organisation = organisation.as_str(),
+                    changes = reconciler,
+                    last_webhook_s = silence.last.map(|last| last.as_secs()),
+                    "the reconciler found changes of an organisation of which no webhook came for an hour"
+                );
+            }
+            // The changes are stored and published; the next ones are counted.
+            Err(error) => tracing::warn!(
+                event_name = EventName::WebhooksSilentUnknown.as_str(),
+                organisation = organisation.as_str(),
+                reason = error.reason().as_str(),
+                error = chain(&error),
+                "the time of the last webhook could not be read"
+            ),
+        }
+    }
+}
+
+/// That no webhook came for an hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Silence {
+    /// Time since the last one; none if there never was one.
+    last: Option<Duration>,
+}
+
+/// Whether webhooks are silent, from the uses of the organisation's tokens.
+fn silence(uses: &[TokenUse], now: Timestamp) -> Option<Silence> {
+    let last = uses.iter().map(|one| one.at).max().map(|at| now.since(at));
+    last.is_none_or(|last| last >= SILENCE).then_some(Silence { last })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use automations::id::HintId;
+    use automations::testing;
+
+    fn event(cause: Cause) -> Event {
+        Event { cause, ..testing::stage_changed("Approved", "Settled") }
+    }
+
+    fn by_reconciler() -> Cause {
+        Cause::Reconciler { hint: HintId::of("r", 0).unwrap(), asked_at: Timestamp::from_millis(1) }
+    }
+
+    /// F20 of the field faults.
+    #[test]
+    fn changes_are_counted_by_what_found_them_and_neither_ours_nor_the_age_of_a_stage_is() {
+        let webhook = testing::stage_changed("Approved", "Settled");
+        let ours = Cause::Action { hint: HintId::of("r", 1).unwrap(), chain: Vec::new() };
+        let mut aged = event(by_reconciler());
+        aged.kind = testing::one_of_each()
+            .into_iter()
+            .map(|event| event.kind)
+            .find(|kind| matches!(kind, EventKind::StageAged { .. }))
+            .unwrap();
+        let mut found = Found::default();
+        found.add(&[webhook.clone(), event(by_reconciler()), event(ours), aged]);
+        found.add(&[webhook]);
+        assert_eq!(found, Found { webhook: 2, reconciler: 1 });
+    }
+
+    #[test]
+    fn webhooks_are_silent_after_an_hour_without_one_and_if_there_never_was_one() {
+        let now = Timestamp::from_seconds(10_000);
+        let used = |seconds: u64| TokenUse { version: "v".to_owned(), at: Timestamp::from_seconds(seconds) };
+        assert_eq!(silence(&[used(1), used(10_000 - 3_599)], now), None, "the newest counts");
+        let hour = Duration::from_hours(1);
+        assert_eq!(silence(&[used(10_000 - 3_600)], now), Some(Silence { last: Some(hour) }));
+        assert_eq!(silence(&[], now), Some(Silence { last: None }));
+    }
+}
