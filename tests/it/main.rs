@@ -4,6 +4,7 @@
 #![expect(clippy::indexing_slicing, reason = "a test may panic")]
 
 mod actions;
+mod alarm_notices;
 mod alarm_table;
 mod alarms;
 mod api;

@@ -105,9 +105,25 @@ fn table() -> BTreeMap<&'static str, BTreeSet<String>> {
         ),
         (
             "Roles.Schedule",
-            BTreeSet::from([format!(
-                "lambda:InvokeFunction arn:${{AWS::Partition}}:lambda:{ACCOUNT}:function:${{AWS::StackName}}-reconciler"
-            )]),
+            ["reconciler", "alarm-notifier"]
+                .map(|function| {
+                    format!("lambda:InvokeFunction arn:${{AWS::Partition}}:lambda:{ACCOUNT}:function:${{AWS::StackName}}-{function}")
+                })
+                .into(),
+        ),
+        (
+            "Roles.AlarmNotifier",
+            logs_of("alarm-notifier")
+                .into_iter()
+                .chain(
+                    ["DeleteItem", "GetItem", "PutItem", "Query"]
+                        .map(|it| format!("dynamodb:{it} {store} if ForAllValues:StringEquals")),
+                )
+                .chain([
+                    secret("GetSecretValue", "").replace("/*/", "/${AlarmDestination}-??????"),
+                    own(r#"sns:Publish {"Ref":"AlarmMailTopic"}"#),
+                ])
+                .collect(),
         ),
         (
             "Roles.CredentialRotator",

@@ -51,7 +51,15 @@ fn sixty(resources: &Map<String, Value>) -> Result<Map<String, Value>> {
             }
             if let Some(properties) = own.get_mut("Properties").and_then(Value::as_object_mut) {
                 // Leave out references to parameters of the whole template, and long texts: a template has at most 51,200 bytes.
-                let of_whole = ["KmsMasterKeyId", "SqsManagedSseEnabled", "AlarmActions", "AlarmDescription"];
+                let of_whole = [
+                    "KmsMasterKeyId",
+                    "SqsManagedSseEnabled",
+                    "AlarmActions",
+                    "OKActions",
+                    "AlarmDescription",
+                    "AlarmName",
+                    "DatapointsToAlarm",
+                ];
                 properties.retain(|name, _| !of_whole.contains(&name.as_str()));
             }
             all.insert(format!("{part}H{number}"), own);

@@ -80,6 +80,7 @@ impl Environment {
             ("HANDLER", "follow-up-on-settlement".to_owned()),
             ("AWS_LAMBDA_LOG_LEVEL", "INFO".to_owned()),
             ("METRICS_NAMESPACE", "bench".to_owned()),
+            ("ALARM_DESTINATION", format!("{ORGANISATION}/destination-operators")),
             (
                 "SETTINGS",
                 json!({ "stage": "Settled", "label": "Post-settlement", "follow_up_workflow": "Annual reviews" })

@@ -322,7 +322,7 @@ pub static ALARMS: [Alarm; 26] = [
     canary("canary-failures", "Messages failed", "any in 2 of 5 minutes", "0", Unit::Messages),
 ];
 
-/// An alarm that CodeDeploy watches during a canary deployment.
+/// An alarm that `CodeDeploy` watches during a canary deployment.
 const fn canary(
     id: &'static str,
     title: &'static str,

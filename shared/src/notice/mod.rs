@@ -37,8 +37,14 @@ const RESERVE: Duration = Duration::from_millis(500);
 /// Sends notices. Create one per process: it holds the connections.
 #[derive(Debug)]
 pub struct Notices {
-    secrets: Secrets,
+    destinations: Destinations,
     links: Links,
+}
+
+/// Sends anything to destinations. Create one per process: it holds the connections.
+#[derive(Debug)]
+pub struct Destinations {
+    secrets: Secrets,
     http: reqwest::Client,
 }
 
@@ -159,12 +165,7 @@ impl Notices {
     /// # Errors
     /// If TLS cannot be set up; fatal in init.
     pub fn new(secrets: Secrets, links: Links) -> Result<Self, reqwest::Error> {
-        let http = http::client()
-            .connect_timeout(Duration::from_secs(3))
-            .timeout(TIMEOUT)
-            .user_agent(concat!("salestrekker-automations/", env!("CARGO_PKG_VERSION")))
-            .build()?;
-        Ok(Self { secrets, links, http })
+        Ok(Self { destinations: Destinations::new(secrets)?, links })
     }
 
     /// The patterns of links into Salestrekker's web app.
@@ -181,7 +182,22 @@ impl Notices {
         // The specification joins id and time with a full stop, so an id must not contain one.
         let id = format!("msg_{}", notice.planned.id.as_str().replace('.', "_"));
         let to = (&notice.planned.organisation, notice.destination);
-        self.deliver(to, id, |format| format.body(notice), until).await
+        self.destinations.deliver(to, id, |format| format.body(notice), until).await
+    }
+}
+
+impl Destinations {
+    /// A sender for the destinations in these secrets.
+    ///
+    /// # Errors
+    /// If TLS cannot be set up; fatal in init.
+    pub fn new(secrets: Secrets) -> Result<Self, reqwest::Error> {
+        let http = http::client()
+            .connect_timeout(Duration::from_secs(3))
+            .timeout(TIMEOUT)
+            .user_agent(concat!("salestrekker-automations/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        Ok(Self { secrets, http })
     }
 
     /// Sends a message of the system to a destination of this organisation before `until`, the invocation's deadline.

@@ -47,6 +47,15 @@ pub enum EventName {
     /// The time of an organisation's last webhook could not be read.
     #[strum(serialize = "webhooks.silent_unknown")]
     WebhooksSilentUnknown,
+    /// alarm-notifier sent a notice.
+    #[strum(serialize = "alarm.notice_sent")]
+    AlarmNoticeSent,
+    /// alarm-notifier could not send a notice.
+    #[strum(serialize = "alarm.notice_not_sent")]
+    AlarmNoticeNotSent,
+    /// A message of the topic of alarms is none of this application's alarms.
+    #[strum(serialize = "alarm.ignored")]
+    AlarmIgnored,
     /// SNS did not accept an event; it stays in its outbox or its hint, and is published again.
     #[strum(serialize = "event.not_published")]
     EventNotPublished,

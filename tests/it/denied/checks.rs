@@ -1,7 +1,7 @@
 //! The kinds of checks.
 
 use super::case::Case;
-use super::{flows, history, intake, rotation};
+use super::{alarm, flows, history, intake, rotation};
 use anyhow::{Result, bail};
 
 /// How the loss of a permission is seen.
@@ -23,6 +23,10 @@ pub(super) enum Check {
     Listing,
     /// A step of the rotation of the token whose name begins so fails; the rotation succeeds when it is done again.
     Rotation(&'static str),
+    /// A change of an alarm is not reported; it is when it is delivered again.
+    Alarm,
+    /// The schedule's run of alarm-notifier fails; the next one does not.
+    AlarmSchedule,
     /// The function's message is retried with this reason; then the work is done.
     Work(&'static str),
     /// The hint of a ticket with an unreadable snapshot is retried; then the snapshot is rebuilt.
@@ -52,6 +56,8 @@ pub(super) async fn perform(case: &Case<'_>, check: &Check) -> Result<String> {
         Check::Reconciler(reason) => intake::reconciler(case, reason).await,
         Check::Listing => intake::listing(case).await,
         Check::Rotation(token) => rotation::rotation(case, token).await,
+        Check::Alarm => alarm::change(case).await,
+        Check::AlarmSchedule => alarm::schedule(case).await,
         Check::Work(reason) => flows::work(case, reason, None).await,
         Check::Rebuild => history::rebuild(case).await,
         Check::Order => history::order(case).await,

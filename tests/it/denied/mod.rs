@@ -1,6 +1,7 @@
 //! Each permission of each deployed role, taken away: the function that needs it says so, nothing is lost, and the work is done
 //! when the permission is back. `cargo xtask permissions` runs it, as it must run alone.
 
+mod alarm;
 mod case;
 mod checks;
 mod flows;

@@ -9,6 +9,11 @@ const POLLER: &str = "not judged: the engine's poller of the queue does not use 
 const SCHEDULER: &str = "not judged: the engine's scheduler does not use the schedule's role";
 const PLACEHOLDER: &str = "grants nothing: no secret is called none";
 
+const ONE_DESTINATION: &str =
+    "not seen: alarms go to one destination, whose secret an instance caches for five minutes";
+const HOUR: &str = "not seen: what was over for an hour is deleted";
+
+const NOTIFIER: &str = "Roles.AlarmNotifier";
 const ENRICHER: &str = "Roles.EventEnricher";
 const WORKER: &str = "Roles.ActionWorker";
 const ROTATOR: &str = "Roles.CredentialRotator";
@@ -17,7 +22,7 @@ const HANDLER: &str = "Role";
 const ANY: &str = "";
 
 /// The beginning of a role's id, the action, the end of the resource, and the check. The first row that fits is the one.
-const ROWS: [(&str, &str, &str, Check); 48] = [
+const ROWS: [(&str, &str, &str, Check); 54] = [
     (ANY, "logs:CreateLogStream", ANY, Check::None(LOG)),
     (ANY, "logs:PutLogEvents", ANY, Check::None(LOG)),
     (ANY, "xray:PutTraceSegments", ANY, Check::None(TRACE)),
@@ -25,6 +30,12 @@ const ROWS: [(&str, &str, &str, Check); 48] = [
     (ANY, "sqs:ReceiveMessage", ANY, Check::None(POLLER)),
     (ANY, "sqs:DeleteMessage", ANY, Check::None(POLLER)),
     ("Roles.Schedule", "lambda:InvokeFunction", "-reconciler", Check::None(SCHEDULER)),
+    ("Roles.Schedule", "lambda:InvokeFunction", "-alarm-notifier", Check::None(SCHEDULER)),
+    (NOTIFIER, "dynamodb:GetItem", "-store", Check::Alarm),
+    (NOTIFIER, "dynamodb:PutItem", "-store", Check::Alarm),
+    (NOTIFIER, "dynamodb:Query", "-store", Check::AlarmSchedule),
+    (NOTIFIER, "dynamodb:DeleteItem", "-store", Check::None(HOUR)),
+    (NOTIFIER, "secretsmanager:GetSecretValue", "-??????", Check::None(ONE_DESTINATION)),
     (
         "Roles.WebhookIngest",
         "sqs:SendMessage",
