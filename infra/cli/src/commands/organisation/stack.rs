@@ -104,7 +104,10 @@ impl Organisations {
                 Err(error) => return Err(error).context("the organisation's stack cannot be updated"),
             }
         } else {
-            let request = self.cloudformation.create_stack().stack_name(&name).template_body(TEMPLATE);
+            // The application's tags, so that cost reports have the secrets too.
+            let tags = self.described(&self.stack).await?.and_then(|application| application.tags);
+            let request =
+                self.cloudformation.create_stack().stack_name(&name).template_body(TEMPLATE).set_tags(tags);
             let request = request.set_parameters(Some(parameters)).on_failure(OnFailure::Delete);
             request.send().await.context("the organisation's stack cannot be created")?;
         }
