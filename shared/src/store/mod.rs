@@ -17,6 +17,7 @@
 //!
 //! An item that cannot be read fails alone, and is logged with its key. A snapshot is rebuilt: see `salvage.rs`.
 
+mod action_records;
 mod actions;
 mod change_marks;
 mod due_index;
@@ -35,6 +36,7 @@ mod superseded;
 mod token_usage;
 mod transaction;
 
+pub use action_records::ActionRecord;
 pub use actions::{Claim, Claimant, Done};
 pub use due_index::{Due, SHARDS, Unpublished};
 pub use items::StoredItem;
