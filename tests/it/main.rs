@@ -50,6 +50,7 @@ mod superseded;
 mod support;
 mod swapped;
 mod tidy;
+mod timeline;
 mod tracing;
 mod unreadable;
 mod versions;

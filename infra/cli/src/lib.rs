@@ -3,14 +3,18 @@
 pub mod account;
 mod checkout;
 pub mod commands;
+mod event_text;
 pub mod exit_code;
 pub mod filter_policy;
 pub mod handler_entries;
 pub mod nearest;
 pub mod report;
 mod stack_resources;
+#[cfg(test)]
+mod stub;
 pub mod template_table;
 mod time;
+pub mod timeline;
 
 pub use commands::alias_check::AliasCheck;
 pub use commands::dead_letters::{

@@ -2,7 +2,7 @@
 
 use automations_cli::account::Account;
 use automations_cli::commands::{
-    dead_letters, dry_run, erase, events, graphql_schema, new_handler, organisation, replay, smoke,
+    dead_letters, dry_run, erase, events, graphql_schema, new_handler, organisation, replay, smoke, timeline,
 };
 use automations_cli::exit_code::{self, Exit};
 use automations_cli::report;
@@ -27,6 +27,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Dlq(dead_letters::Arguments),
+    Timeline(timeline::Arguments),
     Replay(replay::Arguments),
     DryRun(dry_run::Arguments),
     Organisation(organisation::Arguments),
@@ -54,6 +55,7 @@ async fn main() -> ExitCode {
     let Cli { account, command } = Cli::parse();
     let done = match command {
         Command::Dlq(arguments) => dead_letters::run(arguments, &account).await,
+        Command::Timeline(arguments) => timeline::run(arguments, &account).await,
         Command::Replay(arguments) => replay::run(arguments, &account).await,
         Command::DryRun(arguments) => dry_run::run(arguments, &account).await,
         Command::Organisation(arguments) => organisation::run(arguments, &account).await,

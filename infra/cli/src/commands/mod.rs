@@ -10,5 +10,6 @@ pub mod organisation;
 pub mod replay;
 mod schemas;
 pub mod smoke;
+pub mod timeline;
 
 pub use new_handler::events;
