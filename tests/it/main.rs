@@ -6,6 +6,7 @@
 mod actions;
 mod alarms;
 mod api;
+mod audit;
 mod built;
 mod chains;
 mod circles;

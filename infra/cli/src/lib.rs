@@ -1,6 +1,7 @@
 //! The operator's program `automations`, as a library: its commands, for `main.rs` and for the end-to-end tests.
 
 pub mod account;
+pub mod audit;
 mod checkout;
 pub mod commands;
 mod event_text;

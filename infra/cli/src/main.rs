@@ -2,7 +2,8 @@
 
 use automations_cli::account::Account;
 use automations_cli::commands::{
-    dead_letters, dry_run, erase, events, graphql_schema, new_handler, organisation, replay, smoke, timeline,
+    audit, dead_letters, dry_run, erase, events, graphql_schema, new_handler, organisation, replay, smoke,
+    timeline,
 };
 use automations_cli::exit_code::{self, Exit};
 use automations_cli::report;
@@ -33,6 +34,7 @@ enum Command {
     Organisation(organisation::Arguments),
     Erase(erase::Arguments),
     Smoke(smoke::Arguments),
+    Audit(audit::Arguments),
     Events(events::Arguments),
     NewHandler(new_handler::Arguments),
     RemoveHandler(new_handler::RemoveArguments),
@@ -60,6 +62,7 @@ async fn main() -> ExitCode {
         Command::DryRun(arguments) => dry_run::run(arguments, &account).await,
         Command::Organisation(arguments) => organisation::run(arguments, &account).await,
         Command::Erase(arguments) => erase::run(arguments, &account).await,
+        Command::Audit(arguments) => audit::run(arguments, &account).await,
         Command::Smoke(arguments) => smoke::run(arguments, &account).await,
         Command::Events(arguments) => events::run(&arguments, &account),
         Command::NewHandler(arguments) => new_handler::run(&arguments),

@@ -13,6 +13,7 @@
 //! | | | (`expires` too) |
 //! | `ORGANISATION#{organisation}` | `TOKEN#{version}` | when this version of the webhook token was last used, to the minute |
 //! | | | (`expires` too; nothing else is deleted by itself, see docs/privacy.md) |
+//! | `OPERATIONS` | `{milliseconds}#{id}` | a command of an operator that changed something; see `operations.rs` (`expires` too) |
 //! | `ORGANISATIONS` | `{organisation}` | when the list query of this organisation was last asked for; see `listings.rs` |
 //!
 //! An item that cannot be read fails alone, and is logged with its key. A snapshot is rebuilt: see `salvage.rs`.
@@ -28,6 +29,7 @@ mod keys;
 mod known;
 mod lead_contacts;
 mod listings;
+mod operations;
 mod outcome;
 mod salvage;
 mod snapshots;
@@ -44,6 +46,7 @@ pub use journal::Journal;
 pub use keys::{ItemKey, ItemKind};
 pub use known::{Damaged, Known};
 pub use listings::Listing;
+pub use operations::{Operation, OperationState};
 pub use outcome::Outcome;
 pub use salvage::{Rebuild, Salvaged};
 pub use snapshots::Version;

@@ -1,6 +1,7 @@
 //! `automations replay`: events of the journal, published again to every handler that subscribes to them, or to one.
 
 use crate::account::{Account, Target};
+use crate::audit::{Audit, Change, changed};
 use crate::event_text::line;
 use crate::exit_code::{Exit, Usage};
 use crate::filter_policy::FilterPolicy;
@@ -78,10 +79,23 @@ pub async fn run(arguments: Arguments, account: &Account) -> Result<Exit> {
     if replay.until <= replay.since {
         return Err(Usage(format!("--until {} is not after --since {}", replay.until, replay.since)).into());
     }
-    let replayer = Replayer::of(&account.target().await?);
+    let target = account.target().await?;
+    let replayer = Replayer::of(&target);
     let events = during("reading the journal", replayer.select(&replay)).await?;
     if !arguments.dry_run {
-        during("publishing", replayer.play(&events, replay.handler.as_deref())).await?;
+        let change = Change::by("replay")
+            .limited("since", Some(replay.since))
+            .limited("until", Some(replay.until))
+            .limited("ticket", replay.ticket.as_ref())
+            .limited("handler", replay.handler.as_ref())
+            .with("reprocess", arguments.reprocess)
+            .with("out-of-order", arguments.out_of_order)
+            .with("not-performed", arguments.not_performed);
+        let work = async {
+            let published = replayer.play(&events, replay.handler.as_deref()).await;
+            published.map(|()| ((), changed(events.len())))
+        };
+        during("publishing", Audit::of(&target).record(&change, work)).await?;
     }
     if account.json {
         let (published, reprocess) = (!arguments.dry_run, arguments.reprocess);
