@@ -145,7 +145,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
     use std::time::Duration;
 
-    /// An audit whose table refuses to store if told so, and what was put into it.
+    /// An audit whose table refuses to store if asked to, and what was put into it.
     fn audit(status: u16) -> (Audit, Arc<Mutex<Vec<Value>>>) {
         let items: Arc<Mutex<Vec<Value>>> = Arc::default();
         let table = Arc::clone(&items);

@@ -22,7 +22,7 @@ const CONTACT: &str = "CONTACT";
 const TOKEN: &str = "TOKEN#";
 /// The partition of the organisations whose list query is asked for.
 pub(super) const LISTINGS: &str = "ORGANISATIONS";
-/// The partition of what operators changed. It is no organisation's, so that erasing one leaves it.
+/// The partition of what operators changed. It belongs to the stack: erasing an organisation leaves it.
 pub(super) const OPERATIONS: &str = "OPERATIONS";
 
 /// The key of an item: what the item is, and of what.
