@@ -113,7 +113,12 @@ async fn names_that_the_deployed_entries_give_wrongly_are_found_before_an_event_
     let known = stack.control(Method::POST, "organisations", &json!({ "name": "names" })).await?;
     let settings = json!({ "stage": "Setled", "label": known["labels"][2]["id"], "follow_up_workflow": "Annual reviews" });
     let policy = r#"{"type": ["ticket.stage_changed"], "to": {"stage": {"name": ["Aproved"]}}}"#.to_owned();
-    let entry = Entry { name: "mine".to_owned(), settings: settings.to_string(), policies: vec![policy] };
+    let entry = Entry {
+        name: "mine".to_owned(),
+        settings: settings.to_string(),
+        policies: vec![policy],
+        dry_run: false,
+    };
     let entries = Entries { source: Source::Template, all: Ok(vec![entry]) };
     let found = all.compare(&name, &entries).await?.names;
     let found: Vec<_> = found.iter().map(|finding| (finding.at.as_str(), finding.verdict.clone())).collect();

@@ -4,6 +4,8 @@ use crate::stack_resources;
 use crate::template_table;
 use anyhow::{Context as _, Result, bail};
 use aws_sdk_lambda::types::EnvironmentResponse;
+use aws_sdk_sns::types::Subscription;
+use futures::future::try_join;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
@@ -20,6 +22,8 @@ pub struct Entry {
     pub settings: String,
     /// The filter policies of its subscriptions.
     pub policies: Vec<String>,
+    /// Whether it only logs what it would do.
+    pub dry_run: bool,
 }
 
 /// Where entries were read.
@@ -51,23 +55,30 @@ pub(crate) struct Clients<'a> {
 
 /// The deployed entries of a stack: what is deployed is what fails.
 pub(crate) async fn deployed(clients: &Clients<'_>, stack: &str) -> Result<Vec<Entry>> {
-    let functions = stack_resources::of_type(clients.cloudformation, stack, "AWS::Lambda::Function").await?;
-    let settings = stream::iter(&functions).map(|function| settings_of(clients.lambda, function));
-    let settings: Vec<Option<(String, String)>> = settings.buffered(AT_ONCE).try_collect().await?;
-    let handlers: BTreeMap<String, String> = settings.into_iter().flatten().collect();
-    let topic = stack_resources::topic(clients.cloudformation, stack).await?;
-    let subscriptions =
-        clients.sns.list_subscriptions_by_topic().topic_arn(topic).into_paginator().items().send();
-    let subscriptions = subscriptions.collect::<Result<Vec<_>, _>>().await;
-    let subscriptions = subscriptions.context("SNS does not list the subscriptions of the stack's topic")?;
+    let functions = async {
+        let functions =
+            stack_resources::of_type(clients.cloudformation, stack, "AWS::Lambda::Function").await?;
+        let entries = stream::iter(&functions).map(|function| entry_of(clients.lambda, function));
+        entries.buffered(AT_ONCE).try_collect::<Vec<Option<Entry>>>().await
+    };
+    let (functions, subscriptions) = try_join(functions, subscriptions(clients, stack)).await?;
+    let entries: BTreeMap<String, Entry> =
+        functions.into_iter().flatten().map(|entry| (entry.name.clone(), entry)).collect();
     let policies = subscriptions.iter().filter_map(|subscription| {
         let queue = subscription.endpoint()?.rsplit(':').next()?;
         // The topic may have subscriptions of others.
-        handlers.keys().find(|name| queue_of(stack, name) == queue)?;
+        entries.keys().find(|name| queue_of(stack, name) == queue)?;
         Some(policy_of(clients.sns, queue.to_owned(), subscription.subscription_arn()?))
     });
     let policies: Vec<_> = stream::iter(policies).buffered(AT_ONCE).try_collect().await?;
-    Ok(joined(stack, handlers, &policies))
+    Ok(joined(stack, entries.into_values(), &policies))
+}
+
+async fn subscriptions(clients: &Clients<'_>, stack: &str) -> Result<Vec<Subscription>> {
+    let topic = stack_resources::topic(clients.cloudformation, stack).await?;
+    let all = clients.sns.list_subscriptions_by_topic().topic_arn(topic).into_paginator().items().send();
+    let all = all.collect::<Result<Vec<_>, _>>().await;
+    all.context("SNS does not list the subscriptions of the stack's topic")
 }
 
 /// The entries of a template.
@@ -79,12 +90,13 @@ pub fn of_template(template: &str) -> Result<Vec<Entry>> {
         name: row.text("Name").unwrap_or_else(|| row.id.clone()),
         settings: row.text("Settings").unwrap_or_default(),
         policies: vec![row.filter_policy()],
+        dry_run: row.text("DryRun").is_some_and(|text| text == "true"),
     };
     Ok(template_table::rows(template)?.iter().map(entry).collect())
 }
 
-/// The name and settings of a function that is a handler: `HANDLER` is in no other function's environment.
-async fn settings_of(lambda: &aws_sdk_lambda::Client, function: &str) -> Result<Option<(String, String)>> {
+/// The entry of a function that is a handler, without its policies: `HANDLER` is in no other function's environment.
+async fn entry_of(lambda: &aws_sdk_lambda::Client, function: &str) -> Result<Option<Entry>> {
     let configuration = lambda.get_function_configuration().function_name(function).send().await;
     let configuration = configuration.with_context(|| format!("Lambda does not describe {function}"))?;
     let environment = configuration.environment();
@@ -94,8 +106,11 @@ async fn settings_of(lambda: &aws_sdk_lambda::Client, function: &str) -> Result<
     Ok(environment.and_then(EnvironmentResponse::variables).and_then(of_variables))
 }
 
-fn of_variables(variables: &HashMap<String, String>) -> Option<(String, String)> {
-    Some((variables.get("HANDLER")?.clone(), variables.get("SETTINGS").cloned().unwrap_or_default()))
+fn of_variables(variables: &HashMap<String, String>) -> Option<Entry> {
+    let of = |name: &str| variables.get(name).cloned();
+    let (name, settings) = (of("HANDLER")?, of("SETTINGS").unwrap_or_default());
+    let dry_run = of("DRY_RUN").is_some_and(|text| text == "true");
+    Some(Entry { name, settings, policies: Vec::new(), dry_run })
 }
 
 /// The queue's name and the filter policy of its subscription.
@@ -110,18 +125,18 @@ fn queue_of(stack: &str, handler: &str) -> String {
     format!("{stack}-{handler}.fifo")
 }
 
-/// Each handler's settings with the policies of the subscriptions of its queue.
+/// Each entry with the policies of the subscriptions of its queue.
 fn joined(
     stack: &str,
-    handlers: BTreeMap<String, String>,
+    entries: impl Iterator<Item = Entry>,
     of_queues: &[(String, Option<String>)],
 ) -> Vec<Entry> {
-    let entry = |(name, settings): (String, String)| {
-        let own = queue_of(stack, &name);
+    let entry = |entry: Entry| {
+        let own = queue_of(stack, &entry.name);
         let policies = of_queues.iter().filter(|(queue, _)| *queue == own);
-        Entry { name, settings, policies: policies.filter_map(|(_, policy)| policy.clone()).collect() }
+        Entry { policies: policies.filter_map(|(_, policy)| policy.clone()).collect(), ..entry }
     };
-    handlers.into_iter().map(entry).collect()
+    entries.map(entry).collect()
 }
 
 #[cfg(test)]
@@ -134,7 +149,8 @@ mod tests {
             all.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
         };
         assert_eq!(of_variables(&variables(&[("TABLE_NAME", "t")])), None, "a system function");
-        let handler = of_variables(&variables(&[("HANDLER", "a"), ("SETTINGS", "{}")])).unwrap();
+        let handler = of_variables(&variables(&[("HANDLER", "a"), ("SETTINGS", "{}"), ("DRY_RUN", "true")]));
+        let handler = handler.unwrap();
         let queues = [
             ("s-a.fifo", Some("{1}")),
             ("s-b.fifo", Some("{2}")),
@@ -142,9 +158,12 @@ mod tests {
             ("s-a.fifo", Some("{3}")),
         ];
         let queues = queues.map(|(queue, policy)| (queue.to_owned(), policy.map(str::to_owned)));
-        let found = joined("s", [handler].into(), &queues);
+        let found = joined("s", [handler].into_iter(), &queues);
         let policies = ["{1}", "{3}"].map(str::to_owned).to_vec();
-        assert_eq!(found, [Entry { name: "a".to_owned(), settings: "{}".to_owned(), policies }]);
+        assert_eq!(
+            found,
+            [Entry { name: "a".to_owned(), settings: "{}".to_owned(), policies, dry_run: true }]
+        );
     }
 
     #[test]

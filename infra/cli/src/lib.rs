@@ -1,8 +1,10 @@
 //! The operator's program `automations`, as a library: its commands, for `main.rs` and for the end-to-end tests.
 
 pub mod account;
+pub mod audit;
 mod checkout;
 pub mod commands;
+mod event_text;
 pub mod exit_code;
 pub mod filter_policy;
 pub mod handler_entries;
@@ -10,8 +12,11 @@ pub mod nearest;
 pub mod permissions;
 pub mod report;
 mod stack_resources;
+#[cfg(test)]
+mod stub;
 pub mod template_table;
 mod time;
+pub mod timeline;
 
 pub use commands::alias_check::AliasCheck;
 pub use commands::dead_letters::{

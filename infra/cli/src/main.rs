@@ -2,8 +2,8 @@
 
 use automations_cli::account::Account;
 use automations_cli::commands::{
-    dead_letters, dry_run, erase, events, graphql_schema, new_handler, organisation, preflight, replay,
-    smoke, status,
+    audit, dead_letters, dry_run, erase, events, graphql_schema, new_handler, organisation, preflight,
+    replay, smoke, status, timeline,
 };
 use automations_cli::exit_code::{self, Exit};
 use automations_cli::report;
@@ -28,11 +28,13 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Dlq(dead_letters::Arguments),
+    Timeline(timeline::Arguments),
     Replay(replay::Arguments),
     DryRun(dry_run::Arguments),
     Organisation(organisation::Arguments),
     Erase(erase::Arguments),
     Smoke(smoke::Arguments),
+    Audit(audit::Arguments),
     Preflight(preflight::Arguments),
     Status(status::Arguments),
     Events(events::Arguments),
@@ -57,10 +59,12 @@ async fn main() -> ExitCode {
     let Cli { account, command } = Cli::parse();
     let done = match command {
         Command::Dlq(arguments) => dead_letters::run(arguments, &account).await,
+        Command::Timeline(arguments) => timeline::run(arguments, &account).await,
         Command::Replay(arguments) => replay::run(arguments, &account).await,
         Command::DryRun(arguments) => dry_run::run(arguments, &account).await,
         Command::Organisation(arguments) => organisation::run(arguments, &account).await,
         Command::Erase(arguments) => erase::run(arguments, &account).await,
+        Command::Audit(arguments) => audit::run(arguments, &account).await,
         Command::Smoke(arguments) => smoke::run(arguments, &account).await,
         Command::Preflight(arguments) => preflight::run(arguments, &account).await,
         Command::Status(arguments) => status::run(&arguments, &account).await,

@@ -3,27 +3,40 @@
 
 use anyhow::{Context as _, Result};
 use aws_sdk_cloudformation::Client;
+use futures::future::try_join_all;
 
-/// The physical ids of the resources of this type, such as `AWS::SQS::Queue`: a queue's is its URL, a function's its name.
+/// The physical ids of the resources of this type, such as `AWS::SQS::Queue`: a queue's is its URL, a function's its name. The
+/// stacks of a level are read at the same time.
 pub(crate) async fn of_type(cloudformation: &Client, stack: &str, wanted: &str) -> Result<Vec<String>> {
     let mut found = Vec::new();
     let mut stacks = vec![stack.to_owned()];
-    while let Some(name) = stacks.pop() {
-        let request = cloudformation.list_stack_resources().stack_name(&name);
-        let mut resources = request.into_paginator().items().send();
-        while let Some(resource) = resources.next().await {
-            let resource = resource.with_context(|| {
-                format!("the stack {stack} cannot be read; check --profile, --region and --stack")
-            })?;
-            let Some(id) = resource.physical_resource_id else { continue };
-            match resource.resource_type.as_deref() {
-                Some("AWS::CloudFormation::Stack") => stacks.push(id),
-                Some(kind) if kind == wanted => found.push(id),
+    while !stacks.is_empty() {
+        let resources = try_join_all(stacks.iter().map(|name| of_stack(cloudformation, stack, name)));
+        let resources = resources.await?;
+        stacks.clear();
+        for (kind, id) in resources.into_iter().flatten() {
+            match kind.as_str() {
+                "AWS::CloudFormation::Stack" => stacks.push(id),
+                kind if kind == wanted => found.push(id),
                 _ => {}
             }
         }
     }
     found.sort();
+    Ok(found)
+}
+
+/// The resources of one stack, by type and physical id.
+async fn of_stack(cloudformation: &Client, stack: &str, name: &str) -> Result<Vec<(String, String)>> {
+    let mut resources =
+        cloudformation.list_stack_resources().stack_name(name).into_paginator().items().send();
+    let mut found = Vec::new();
+    while let Some(resource) = resources.next().await {
+        let resource = resource.with_context(|| {
+            format!("the stack {stack} cannot be read; check --profile, --region and --stack")
+        })?;
+        found.extend(resource.resource_type.zip(resource.physical_resource_id));
+    }
     Ok(found)
 }
 

@@ -1,6 +1,7 @@
 //! The keys of the table's items. No other file knows their format.
 
 use super::Item;
+use crate::clock::Timestamp;
 use crate::id::{ActionId, InboundKind, OrganisationId, TicketId};
 use aws_sdk_dynamodb::types::AttributeValue;
 use std::collections::HashMap;
@@ -23,6 +24,8 @@ const OBSERVED: &str = "OBSERVED#";
 const WEBHOOK_FAILURE: &str = "WEBHOOK_FAILURE";
 /// The partition of the organisations whose list query is asked for.
 pub(super) const LISTINGS: &str = "ORGANISATIONS";
+/// The partition of what operators changed. It belongs to the stack: erasing an organisation leaves it.
+pub(super) const OPERATIONS: &str = "OPERATIONS";
 
 /// The partition of the problems that alarms report. They are of no organisation.
 pub(super) const PROBLEMS: &str = "ALARMS";
@@ -182,6 +185,17 @@ pub(super) fn journal_after(
 /// With leading zeros, so that versions are in order.
 fn journal_entry(version: u64) -> String {
     format!("{JOURNAL}{version:010}")
+}
+
+/// The key of an operation.
+pub(super) fn operation_key(at: Timestamp, id: &str) -> Item {
+    let parts = [("pk", OPERATIONS.to_owned()), ("sk", operation_sort_key(at, id))];
+    parts.map(|(name, part)| (name.to_owned(), AttributeValue::S(part))).into()
+}
+
+/// With leading zeros, so that operations are in order.
+pub(super) fn operation_sort_key(at: Timestamp, id: &str) -> String {
+    format!("{:015}#{id}", at.as_millis())
 }
 
 /// The partition key of an organisation's token uses, and the prefix of their sort keys.

@@ -18,11 +18,12 @@
 //! | the same | `WEBHOOK_FAILURE` | that a rehearsal wants one webhook answered with 500 |
 //! | | | (`expires` too; nothing else is deleted by itself, see docs/privacy.md) |
 //! | `ALARMS` | `{problem}` | an alarm that sounds, or sounded within an hour, and what people were sent about it; see `problems.rs` |
+//! | `OPERATIONS` | `{milliseconds}#{id}` | a command of an operator that changed something; see `operations.rs` (`expires` too) |
 //! | `ORGANISATIONS` | `{organisation}` | an organisation whose webhooks are accepted, its inbound webhooks, and when its list query was last asked for; see `listings.rs` |
 //!
 //! An item that cannot be read fails alone, and is logged with its key. A snapshot is rebuilt: see `salvage.rs`.
 
-mod action_record;
+mod action_records;
 mod actions;
 mod change_marks;
 mod due_index;
@@ -35,7 +36,9 @@ mod lead_contacts;
 mod listed_names;
 mod listings;
 mod observed_webhooks;
+mod operations;
 mod outcome;
+mod outcome_record;
 mod problems;
 mod salvage;
 mod snapshots;
@@ -44,6 +47,7 @@ mod superseded;
 mod token_usage;
 mod transaction;
 
+pub use action_records::ActionRecord;
 pub use actions::{Claim, Claimant, Done};
 pub use due_index::{Due, SHARDS, Unpublished};
 pub use items::StoredItem;
@@ -53,6 +57,7 @@ pub use known::{Damaged, Known};
 pub use listed_names::{ListedNames, REFRESH_INTERVAL};
 pub use listings::Listing;
 pub use observed_webhooks::ObservedWebhook;
+pub use operations::{Operation, OperationState};
 pub use outcome::Outcome;
 pub use problems::{NoticeKind, Problem, StoredProblem, UnsentNotice};
 pub use salvage::{Rebuild, Salvaged};

@@ -2,7 +2,8 @@
 
 use crate::account::Account;
 use crate::checkout;
-use crate::commands::replay::{Replay, Replayer, line};
+use crate::commands::replay::{Replay, Replayer};
+use crate::event_text::line;
 use crate::exit_code::{Exit, Usage};
 use crate::filter_policy::FilterPolicy;
 use crate::report::{count, during, print, print_json, say};

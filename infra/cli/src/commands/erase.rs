@@ -4,6 +4,7 @@
 //! exists in Salestrekker is seen anew with its next webhook, as `ticket.first_seen`.
 
 use crate::account::Account;
+use crate::audit::{Audit, Change, changed};
 use crate::commands::dead_letters::{DeadLetterQueues, Selection};
 use crate::commands::organisation::Organisations;
 use crate::exit_code::Exit;
@@ -70,7 +71,13 @@ pub async fn run(arguments: Arguments, account: &Account) -> Result<Exit> {
         Organisations::of(&target)?.existing(&arguments.organisation).await?;
     }
     if arguments.yes {
-        found.dead_letters = during("deleting", eraser.erase(&found)).await?;
+        // Whose data it was is erased too.
+        let change = Change::by("erase").of(&arguments.organisation);
+        let work = async {
+            let dead_letters = eraser.erase(&found).await?;
+            Ok((dead_letters, changed(found.items.saturating_add(dead_letters))))
+        };
+        found.dead_letters = during("deleting", Audit::of(&target).record(&change, work)).await?;
     }
     if account.json {
         print_json(&json!({ "erased": arguments.yes, "found": found }))?;

@@ -1,6 +1,7 @@
 //! The commands: each module has its arguments and what it does.
 
 pub mod alias_check;
+pub mod audit;
 pub mod dead_letters;
 pub mod dry_run;
 pub mod erase;
@@ -12,5 +13,6 @@ pub mod replay;
 mod schemas;
 pub mod smoke;
 pub mod status;
+pub mod timeline;
 
 pub use new_handler::events;

@@ -1,6 +1,8 @@
 //! `automations replay`: events of the journal, published again to every handler that subscribes to them, or to one.
 
 use crate::account::{Account, Target};
+use crate::audit::{Audit, Change, changed};
+use crate::event_text::line;
 use crate::exit_code::{Exit, Usage};
 use crate::filter_policy::FilterPolicy;
 use crate::report::{count, during, print, print_json, say};
@@ -10,12 +12,10 @@ use anyhow::{Context as _, Result, bail};
 use automations::aws::queue::{OutgoingMessage, Place, Queue};
 use automations::aws::topic::Topic;
 use automations::clock::{self, Timestamp};
-use automations::id::StageId;
 use automations::json;
 use automations::model::resent::Resent;
-use automations::model::ticket::{Named, WorkflowStage};
 use automations::store::{Journal, Store};
-use automations::{Event, EventKind, aws};
+use automations::{Event, aws};
 use aws_sdk_cloudformation::Client as CloudFormation;
 use aws_sdk_sns::Client as Sns;
 use aws_sdk_sqs::Client as Sqs;
@@ -79,10 +79,23 @@ pub async fn run(arguments: Arguments, account: &Account) -> Result<Exit> {
     if replay.until <= replay.since {
         return Err(Usage(format!("--until {} is not after --since {}", replay.until, replay.since)).into());
     }
-    let replayer = Replayer::of(&account.target().await?);
+    let target = account.target().await?;
+    let replayer = Replayer::of(&target);
     let events = during("reading the journal", replayer.select(&replay)).await?;
     if !arguments.dry_run {
-        during("publishing", replayer.play(&events, replay.handler.as_deref())).await?;
+        let change = Change::by("replay")
+            .limited("since", Some(replay.since))
+            .limited("until", Some(replay.until))
+            .limited("ticket", replay.ticket.as_ref())
+            .limited("handler", replay.handler.as_ref())
+            .with("reprocess", arguments.reprocess)
+            .with("out-of-order", arguments.out_of_order)
+            .with("not-performed", arguments.not_performed);
+        let work = async {
+            let published = replayer.play(&events, replay.handler.as_deref()).await;
+            published.map(|()| ((), changed(events.len())))
+        };
+        during("publishing", Audit::of(&target).record(&change, work)).await?;
     }
     if account.json {
         let (published, reprocess) = (!arguments.dry_run, arguments.reprocess);
@@ -105,63 +118,6 @@ pub async fn run(arguments: Arguments, account: &Account) -> Result<Exit> {
     let number = u64::try_from(events.len()).unwrap_or(u64::MAX);
     print(&format!("{} {text}", count(number, "event", "events")))?;
     Ok(Exit::Done)
-}
-
-/// An event as a person reads it: when, what, and of which ticket.
-pub(crate) fn line(event: &Event) -> String {
-    let ticket = event.ticket_id().map(ToString::to_string).unwrap_or_default();
-    format!("{}  {}  {ticket}  {}", event.observed_at, what(&event.kind), event.id)
-}
-
-/// The kind of an event, with what it changed from and to; no person's data.
-fn what(kind: &EventKind) -> String {
-    let name = kind.name();
-    match kind {
-        EventKind::StageChanged { from, to, .. } if from.workflow.id == to.workflow.id => {
-            format!("{name} {} → {}", stage(&from.stage), stage(&to.stage))
-        }
-        EventKind::StageChanged { from, to, .. } => format!("{name} {} → {}", place(from), place(to)),
-        EventKind::WorkflowChanged { from, to, .. } => {
-            format!("{name} {} → {}", from.name.as_deref().unwrap_or("?"), to.name.as_deref().unwrap_or("?"))
-        }
-        EventKind::OwnerChanged { from, to, .. } => {
-            format!("{name} {} → {}", shown(from.as_ref()), shown(to.as_ref()))
-        }
-        EventKind::LabelAdded { label, .. } | EventKind::LabelRemoved { label, .. } => {
-            format!("{name} {}", label.name.as_deref().unwrap_or(label.id.as_str()))
-        }
-        EventKind::ClientAdded { client, .. } | EventKind::ClientRemoved { client, .. } => {
-            format!("{name} {client}")
-        }
-        EventKind::ValueChanged { from, to, .. } => {
-            format!("{name} {} → {}", shown(from.as_ref()), shown(to.as_ref()))
-        }
-        EventKind::ActiveChanged { from, to, .. } => {
-            format!("{name} {} → {}", shown(from.as_ref()), shown(to.as_ref()))
-        }
-        // Of a text, only that it is one.
-        EventKind::FieldChanged { field, from, to, .. } => {
-            format!("{name} {field} {} → {}", shown(from.as_ref()), shown(to.as_ref()))
-        }
-        EventKind::StageAged { stage: aged, days, .. } => format!("{name} {days} d in {}", stage(aged)),
-        _ => name.to_owned(),
-    }
-}
-
-fn shown(value: Option<&impl ToString>) -> String {
-    value.map_or_else(|| "none".to_owned(), ToString::to_string)
-}
-
-fn stage(stage: &Named<StageId>) -> &str {
-    stage.name.as_deref().unwrap_or(stage.id.as_str())
-}
-
-fn place(place: &WorkflowStage) -> String {
-    format!(
-        "{}/{}",
-        place.workflow.name.as_deref().unwrap_or(place.workflow.id.as_str()),
-        stage(&place.stage)
-    )
 }
 
 /// Which events, and how they are published.
@@ -294,25 +250,5 @@ impl Replayer {
             bail!("the topic has no subscription of {handler}'s queue");
         }
         Ok(policies)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use automations::testing::{a_ticket, one_of_each, stage_changed};
-
-    #[test]
-    fn a_change_is_shown_with_from_and_to() {
-        assert_eq!(
-            what(&stage_changed("Application", "Settled").kind),
-            "ticket.stage_changed Application → Settled"
-        );
-        let aged = a_ticket().in_stage("Application").stays_for(14);
-        assert_eq!(what(&aged.kind), "ticket.stage_aged 14 d in Application");
-        assert_eq!(what(&a_ticket().worth(5).becomes_worth(7).kind), "ticket.value_changed 5 → 7");
-        for event in one_of_each() {
-            assert!(what(&event.kind).starts_with(event.kind.name()), "{}", event.kind.name());
-        }
     }
 }

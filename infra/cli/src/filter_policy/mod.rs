@@ -50,6 +50,14 @@ impl FilterPolicy {
         serde_json::to_value(event).is_ok_and(|body| self.0.accepts(&body))
     }
 
+    /// The keys, such as `to.stage.name`, whose conditions an event does not fulfil, by the event's JSON; none if it is
+    /// accepted. If the event is of another kind, only `type`: what it lacks beside that says nothing.
+    pub fn refused_by(&self, body: &Value) -> Vec<String> {
+        let mut refused = Vec::new();
+        self.0.refused_by(body, "", &mut refused);
+        if refused.iter().any(|key| key == "type") { vec!["type".to_owned()] } else { refused }
+    }
+
     /// Its conditions, each with the keys that lead to it.
     pub(crate) fn conditions(&self) -> Vec<(Vec<&str>, &Condition)> {
         let mut found = Vec::new();
@@ -96,6 +104,23 @@ impl Object {
             match rule {
                 Rule::Any(conditions) => found.extend(conditions.iter().map(|one| (path.clone(), one))),
                 Rule::Nested(object) => object.conditions(&path, found),
+            }
+        }
+    }
+
+    fn refused_by(&self, value: &Value, above: &str, refused: &mut Vec<String>) {
+        let Value::Object(map) = value else {
+            if !self.accepts(value) {
+                refused.push(above.to_owned());
+            }
+            return;
+        };
+        for (key, rule) in &self.0 {
+            let path = if above.is_empty() { key.clone() } else { format!("{above}.{key}") };
+            match (rule, map.get(key)) {
+                (Rule::Nested(object), Some(value)) => object.refused_by(value, &path, refused),
+                (rule, value) if !rule.accepts(value) => refused.push(path),
+                _ => {}
             }
         }
     }

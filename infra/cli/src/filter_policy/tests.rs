@@ -30,6 +30,21 @@ fn each_kind_of_condition_holds_where_the_guide_says_so() {
     assert!(!accepts(json!({ "days": [14] })));
 }
 
+/// Row 2 of the anchors: why did this handler not receive that event?
+#[test]
+fn a_refusal_names_the_keys_and_only_the_type_of_another_kind() {
+    let body = serde_json::to_value(stage_changed("Approved", "Declined")).unwrap();
+    let refused = |value: Value| policy(&value).refused_by(&body);
+    let stage = json!({ "stage": { "name": ["Settled"] } });
+    assert_eq!(refused(json!({ "type": ["ticket.stage_changed"], "to": stage })), ["to.stage.name"]);
+    assert_eq!(refused(json!({ "type": ["ticket.created"], "to": stage })), ["type"]);
+    let both = json!({ "cause": { "by": ["reconciler"] }, "to": stage, "aged": { "days": [1] } });
+    assert_eq!(refused(both), ["aged", "cause.by", "to.stage.name"]);
+    let in_list = json!({ "ticket": { "labels": { "name": ["None such"] } } });
+    assert_eq!(refused(in_list), ["ticket.labels"]);
+    assert_eq!(refused(json!({ "type": ["ticket.stage_changed"] })), Vec::<String>::new());
+}
+
 #[test]
 fn null_is_no_value() {
     let event = stage_changed("Approved", "Settled");

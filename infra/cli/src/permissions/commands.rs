@@ -78,6 +78,11 @@ const fn without_aws(command: &'static str) -> CommandNeeds {
 
 /// Every command of the program.
 pub const COMMANDS: &[CommandNeeds] = &[
+    reader(
+        "timeline",
+        &[READ_JOURNAL, READ_SUBSCRIPTIONS, READ_ENTRIES, LOOK_AT_DEAD_LETTERS, &["logs:FilterLogEvents"]],
+    ),
+    reader("audit", &[&["dynamodb:Query"]]),
     reader("dlq list", &[LOOK_AT_DEAD_LETTERS]),
     reader("dlq show", &[LOOK_AT_DEAD_LETTERS]),
     operator(

@@ -4,6 +4,7 @@ use super::hold::HELD_FOR;
 use super::redrive::PATIENCE;
 use super::{Consent, DeadLetter, DeadLetterQueues, MoreBehind, Outcome, Redriven, Selection, Summary};
 use crate::account::Account;
+use crate::audit::Audit;
 use crate::exit_code::{Exit, Usage};
 use crate::report::{count, during, print, print_json, say, table};
 use crate::time::age;
@@ -97,6 +98,7 @@ pub async fn run(arguments: Arguments, account: &Account) -> Result<Exit> {
     let target = account.target().await?;
     let (stack, store) = (target.stack.clone(), target.store());
     let dead_letters = DeadLetterQueues::new(&target.config, stack, store, clock::now());
+    let audit = Audit::of(&target);
     match arguments.command {
         Command::List => {
             let summaries = during("reading the dead-letter queues", dead_letters.list()).await?;
@@ -109,7 +111,7 @@ pub async fn run(arguments: Arguments, account: &Account) -> Result<Exit> {
         Command::Show { which, body } => show(&dead_letters, &which.into(), body, account.json).await?,
         Command::Redrive { which, retry_unknown, out_of_order, no_wait } => {
             let consent = Consent { retry_unknown, out_of_order };
-            return redrive(&dead_letters, &which.into(), consent, no_wait, account.json).await;
+            return redrive((&dead_letters, &audit), &which.into(), consent, no_wait, account.json).await;
         }
         Command::Drop { which } => {
             let selection = Selection::from(which);
@@ -120,7 +122,7 @@ pub async fn run(arguments: Arguments, account: &Account) -> Result<Exit> {
                 .into());
             }
             say_held(&dead_letters, &selection).await?;
-            let dropped = during("deleting", dead_letters.drop_all(&selection)).await?;
+            let dropped = during("deleting", dead_letters.drop_audited(&selection, &audit)).await?;
             if account.json {
                 print_json(&dropped)?;
             } else {
@@ -165,14 +167,14 @@ async fn show(dead_letters: &DeadLetterQueues, which: &Selection, with_body: boo
 }
 
 async fn redrive(
-    dead_letters: &DeadLetterQueues,
+    (dead_letters, audit): (&DeadLetterQueues, &Audit),
     which: &Selection,
     consent: Consent,
     no_wait: bool,
     json: bool,
 ) -> Result<Exit> {
     say_held(dead_letters, which).await?;
-    let redriven = dead_letters.redrive(which, consent).await?;
+    let redriven = dead_letters.redrive_audited(which, consent, audit).await?;
     let outcome = if redriven.redriven == 0 || no_wait {
         None
     } else {

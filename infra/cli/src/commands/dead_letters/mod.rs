@@ -1,5 +1,6 @@
 //! Dead letters: the messages that a function could not process, with the reason.
 
+mod audited;
 mod command;
 mod content;
 mod hold;

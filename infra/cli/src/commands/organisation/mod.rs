@@ -1,5 +1,6 @@
 //! `automations organisation`: an organisation from its first day to its last: its stack, its secrets, its webhook URLs.
 
+mod arguments;
 mod backfill;
 mod check;
 mod command;
@@ -14,9 +15,10 @@ mod stack;
 mod urls;
 mod values;
 
+pub use arguments::Arguments;
 pub use backfill::{Progress, ticket_ids};
 pub use check::Report;
-pub use command::{Arguments, run};
+pub use command::run;
 pub use destination::{Destination, Format};
 pub use inbound::inbound_action;
 pub use names::{Comparison, Finding, Thing, Verdict};

@@ -61,7 +61,7 @@ pub(super) struct Mentions {
 
 /// The names in an entry; none if it gets no event of this organisation.
 pub(super) fn of_entry(entry: &Entry, organisation: &OrganisationId) -> Mentions {
-    let Entry { name, settings, policies } = entry;
+    let Entry { name, settings, policies, .. } = entry;
     let mut mentions = Mentions::default();
     let mut texts = Vec::new();
     let (mut gets_some, mut has_policy) = (false, false);
@@ -277,6 +277,7 @@ mod tests {
             policies: vec![format!(
                 r#"{{"type": ["ticket.stage_changed"], "cause": {{"by": ["webhook"]}}, {filter}}}"#
             )],
+            dry_run: false,
         };
         of_entry(&entry, &OrganisationId::parse("north").unwrap())
     }
@@ -382,10 +383,15 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_said() {
-        let entry = Entry { name: "a".to_owned(), settings: "{".to_owned(), policies: vec!["{".to_owned()] };
+        let entry = Entry {
+            name: "a".to_owned(),
+            settings: "{".to_owned(),
+            policies: vec!["{".to_owned()],
+            dry_run: false,
+        };
         let found = of_entry(&entry, &OrganisationId::parse("north").unwrap());
         assert_eq!((found.all.len(), found.unreadable.len()), (0, 2));
-        let entry = Entry { name: "a".to_owned(), settings: String::new(), policies: vec![] };
+        let entry = Entry { name: "a".to_owned(), settings: String::new(), policies: vec![], dry_run: false };
         assert_eq!(of_entry(&entry, &OrganisationId::parse("north").unwrap()), Mentions::default());
     }
 }

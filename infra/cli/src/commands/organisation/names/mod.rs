@@ -267,7 +267,7 @@ mod tests {
         fn any_settings_and_any_policy_are_names_or_a_sentence(settings in ".*", policy in ".*") {
             let is_json = settings.trim().is_empty() || serde_json::from_str::<Value>(&settings).is_ok();
             let is_policy = FilterPolicy::parse(&policy).is_ok();
-            let entry = Entry { name: "a".to_owned(), settings, policies: vec![policy] };
+            let entry = Entry { name: "a".to_owned(), settings, policies: vec![policy], dry_run: false };
             let found = mention::of_entry(&entry, &OrganisationId::parse("north").unwrap());
             let unreadable = [is_json, is_policy].into_iter().filter(|is_readable| !is_readable).count();
             prop_assert_eq!(found.unreadable.len(), unreadable);

@@ -18,7 +18,7 @@ pub(in crate::commands::organisation) struct Arguments {
     pub(in crate::commands::organisation) name: OrganisationId,
     /// The id of the test deal
     #[arg(long, value_name = "TICKET_ID", required_unless_present = "accept_unrehearsed")]
-    ticket: Option<TicketId>,
+    pub(in crate::commands::organisation) ticket: Option<TicketId>,
     /// The id of a ticket that the credential must not see
     #[arg(long, value_name = "TICKET_ID")]
     foreign_ticket: Option<TicketId>,
@@ -27,7 +27,7 @@ pub(in crate::commands::organisation) struct Arguments {
     report: Option<PathBuf>,
     /// Do not rehearse, and perform actions all the same
     #[arg(long, conflicts_with = "ticket")]
-    accept_unrehearsed: bool,
+    pub(in crate::commands::organisation) accept_unrehearsed: bool,
 }
 
 /// Rehearses and prints the findings, or stores that the operator does without.

@@ -1,0 +1,215 @@
+//! The audit: each command that changes something is recorded before it begins, and how it went after it: who, when, what, how many.
+
+use crate::account::Target;
+use crate::report::say;
+use anyhow::{Context as _, Result};
+use automations::clock;
+use automations::id::OrganisationId;
+use automations::store::{Operation, OperationState, Store};
+use aws_config::SdkConfig;
+use aws_sdk_sqs::config::ProvideCredentials as _;
+use std::fmt::{Display, Write as _};
+use std::pin::Pin;
+
+/// A change that an operator asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    command: &'static str,
+    scope: Vec<String>,
+}
+
+impl Change {
+    /// By this command, such as `dlq redrive`.
+    pub fn by(command: &'static str) -> Self {
+        Self { command, scope: Vec::new() }
+    }
+
+    /// Of this organisation.
+    #[must_use]
+    pub fn of(self, organisation: &OrganisationId) -> Self {
+        self.limited("organisation", Some(organisation))
+    }
+
+    /// Limited by this option, if it is given. Its value is kept for a year: only ids, names of our own and codes.
+    #[must_use]
+    pub fn limited(mut self, option: &str, value: Option<impl Display>) -> Self {
+        self.scope.extend(value.map(|value| format!("--{option} {value}")));
+        self
+    }
+
+    /// With this flag, if it is set.
+    #[must_use]
+    pub fn with(mut self, flag: &str, is_set: bool) -> Self {
+        self.scope.extend(is_set.then(|| format!("--{flag}")));
+        self
+    }
+}
+
+/// Where operations are recorded.
+#[derive(Debug, Clone)]
+pub struct Audit {
+    store: Store,
+    config: SdkConfig,
+}
+
+impl Audit {
+    /// In this table, by the identity of these credentials.
+    pub fn new(config: &SdkConfig, store: Store) -> Self {
+        Self { store, config: config.clone() }
+    }
+
+    /// Of this target.
+    pub fn of(target: &Target) -> Self {
+        Self::new(&target.config, target.store())
+    }
+
+    /// Records the change, does it, and records how it went. `work` returns the number of things that it changed beside its result.
+    ///
+    /// # Errors
+    /// If the change cannot be recorded: then nothing is changed. Else the error of `work`.
+    pub fn record<'a, T: 'a>(
+        &'a self,
+        change: &'a Change,
+        work: impl Future<Output = Result<(T, Option<u64>)>> + 'a,
+    ) -> Pin<Box<impl Future<Output = Result<T>> + 'a>> {
+        // The work may be large, and is a part of the command's own future.
+        Box::pin(self.recorded(change, work))
+    }
+
+    async fn recorded<T>(
+        &self,
+        change: &Change,
+        work: impl Future<Output = Result<(T, Option<u64>)>>,
+    ) -> Result<T> {
+        let mut operation = Operation {
+            at: clock::now(),
+            id: random_id()?,
+            operator: self.operator().await,
+            command: change.command.to_owned(),
+            scope: change.scope.join(" "),
+            state: OperationState::Started,
+            changed: None,
+        };
+        let begun = self.store.record_operation(&operation).await;
+        begun.context(
+            "nothing was changed, as the change could not be recorded for `automations audit`; the profile needs dynamodb:PutItem on \
+             the stack's table",
+        )?;
+        let result = work.await;
+        (operation.state, operation.changed) = match &result {
+            Ok((_, changed)) => (OperationState::Done, *changed),
+            Err(_) => (OperationState::Failed, None),
+        };
+        if let Err(error) = self.store.record_operation(&operation).await {
+            say(&format!("the end of this command could not be recorded for `automations audit`: {error}"));
+        }
+        result.map(|(result, _)| result)
+    }
+
+    /// The ARN of who runs this program. If STS does not say it, the access key's id.
+    async fn operator(&self) -> String {
+        let identity = aws_sdk_sts::Client::new(&self.config).get_caller_identity().send().await;
+        if let Some(arn) = identity.ok().and_then(|identity| identity.arn) {
+            return arn;
+        }
+        let Some(provider) = self.config.credentials_provider() else { return "unknown".to_owned() };
+        let credentials = provider.provide_credentials().await;
+        credentials.map_or_else(
+            |_| "unknown".to_owned(),
+            |credentials| format!("access key {}", credentials.access_key_id()),
+        )
+    }
+}
+
+/// The number of things that were changed, as [`Audit::record`] takes it.
+pub fn changed(number: usize) -> Option<u64> {
+    u64::try_from(number).ok()
+}
+
+fn random_id() -> Result<String> {
+    let mut bytes = [0_u8; 8];
+    getrandom::fill(&mut bytes).context("the operating system gives no random bytes")?;
+    Ok(bytes.iter().fold(String::new(), |mut id, byte| {
+        let _ = write!(id, "{byte:02x}");
+        id
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stub;
+    use anyhow::bail;
+    use automations::aws;
+    use serde_json::Value;
+    use std::sync::{Arc, Mutex};
+    use std::time::Duration;
+
+    /// An audit whose table refuses to store if asked to, and what was put into it.
+    fn audit(status: u16) -> (Audit, Arc<Mutex<Vec<Value>>>) {
+        let items: Arc<Mutex<Vec<Value>>> = Arc::default();
+        let table = Arc::clone(&items);
+        let config = stub::config(Duration::ZERO, move |operation, request| match operation {
+            "PutItem" => {
+                table.lock().unwrap().push(request["Item"].clone());
+                (status, "{}".to_owned())
+            }
+            "GetCallerIdentity" => {
+                (200, stub::xml(operation, "<Arn>arn:aws:iam::111122223333:user/operator</Arn>"))
+            }
+            other => panic!("{other}"),
+        });
+        (Audit::new(&config, Store::new(aws::dynamodb(&config), "t".to_owned())), items)
+    }
+
+    fn change() -> Change {
+        let organisation = OrganisationId::parse("north").unwrap();
+        let change = Change::by("dlq redrive").of(&organisation).limited("reason", Some("not_found"));
+        change.limited("queue", None::<String>).with("out-of-order", true).with("retry-unknown", false)
+    }
+
+    fn states(items: &Mutex<Vec<Value>>) -> Vec<(String, Option<String>)> {
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let items = items.lock().unwrap();
+        items
+            .iter()
+            .map(|item| (text(&item["state"]["S"]).unwrap_or_default(), text(&item["changed"]["N"])))
+            .collect()
+    }
+
+    /// Row 21 of the anchors.
+    #[tokio::test]
+    async fn a_change_is_recorded_before_it_begins_and_again_with_its_number() {
+        let (audit, items) = audit(200);
+        let seen = Arc::clone(&items);
+        let work = async move { Ok((seen.lock().unwrap().len(), changed(3))) };
+        assert_eq!(audit.record(&change(), work).await.unwrap(), 1, "one item when the work begins");
+        assert_eq!(states(&items), [("started".to_owned(), None), ("done".to_owned(), Some("3".to_owned()))]);
+        let item = items.lock().unwrap()[1].clone();
+        assert_eq!(item["scope"]["S"], "--organisation north --reason not_found --out-of-order");
+        assert_eq!(item["operator"]["S"], "arn:aws:iam::111122223333:user/operator");
+        assert_eq!(item["sk"], items.lock().unwrap()[0]["sk"], "the same item");
+    }
+
+    #[tokio::test]
+    async fn a_change_that_cannot_be_recorded_is_not_made() {
+        let (audit, _) = audit(400);
+        let is_done = Mutex::new(false);
+        let work = async {
+            *is_done.lock().unwrap() = true;
+            Ok(((), None))
+        };
+        let error = audit.record(&change(), work).await.unwrap_err().to_string();
+        assert!(error.starts_with("nothing was changed"), "{error}");
+        assert!(!*is_done.lock().unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_change_that_failed_says_so() {
+        let (audit, items) = audit(200);
+        let work = async { bail!("SQS does not respond") };
+        let result: Result<()> = audit.record(&change(), work).await;
+        assert!(result.is_err());
+        assert_eq!(states(&items)[1], ("failed".to_owned(), None));
+    }
+}

@@ -1,0 +1,115 @@
+//! What was read, before it is put in order.
+
+use crate::filter_policy::FilterPolicy;
+use automations::Event;
+use automations::clock::Timestamp;
+use automations::id::{ActionId, EventId, HintId, OrganisationId, TicketId};
+use automations::model::action::PlannedAction;
+use automations::store::ActionRecord;
+use automations::telemetry::EventName;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What is kept of a ticket, an event or an action, as far as it could be read.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    /// The brokerage.
+    pub organisation: OrganisationId,
+    /// The ticket.
+    pub ticket: Option<TicketId>,
+    /// When it is read, to which leases are compared.
+    pub now: Timestamp,
+    /// The last check of the ticket; none if it was not read.
+    pub last_check: Option<LastCheck>,
+    /// The journal's events, oldest first.
+    pub events: Vec<Event>,
+    /// The handlers.
+    pub handlers: Vec<Subscriber>,
+    /// The records of actions.
+    pub records: BTreeMap<ActionId, ActionRecord>,
+    /// The dead letters.
+    pub dead_letters: Vec<DeadMessage>,
+    /// Lines of the functions' logs.
+    pub log_lines: Vec<LogLine>,
+    /// What could not be read, for [`super::Timeline::notes`].
+    pub notes: Vec<String>,
+}
+
+/// The last check of a ticket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastCheck {
+    /// The version that it has since.
+    pub version: u64,
+    /// When.
+    pub at: Timestamp,
+    /// When it is checked next, at the latest.
+    pub next: Timestamp,
+    /// Salestrekker no longer returns it.
+    pub is_gone: bool,
+    /// The events in the outbox, which are perhaps not published.
+    pub unpublished: BTreeSet<EventId>,
+}
+
+/// A handler, as it is deployed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Subscriber {
+    /// Its name.
+    pub name: String,
+    /// The filter policies of its subscriptions.
+    pub policies: Vec<FilterPolicy>,
+    /// Whether it only logs what it would do.
+    pub dry_run: bool,
+}
+
+/// A dead letter.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeadMessage {
+    /// The message's id.
+    pub message: String,
+    /// The dead-letter queue.
+    pub queue: String,
+    /// The reason code.
+    pub reason: String,
+    /// What happened, in a sentence.
+    pub error: String,
+    /// When it was dead-lettered.
+    pub at: Timestamp,
+    /// What is in it.
+    pub subject: Subject,
+    /// A newer action of the same handler that was performed.
+    pub superseded_by: Option<ActionId>,
+}
+
+/// What is in a dead letter.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Subject {
+    /// A hint: the ticket was not checked.
+    Hint(HintId),
+    /// An event that this handler did not process.
+    Event {
+        /// The event.
+        event: EventId,
+        /// The handler.
+        handler: String,
+    },
+    /// An action that was not performed.
+    Action(Box<PlannedAction>),
+}
+
+/// A line of a function's log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine {
+    /// When it was written.
+    pub at: Timestamp,
+    /// The function's name without the stack's.
+    pub function: String,
+    /// What it reports.
+    pub name: EventName,
+    /// The id of the event or the action that it is about.
+    pub subject: String,
+    /// The number of actions, if it says one.
+    pub actions: Option<usize>,
+    /// The reason code, if it says one.
+    pub reason: Option<String>,
+    /// The delay of a retry in milliseconds.
+    pub retry_ms: Option<u64>,
+}
