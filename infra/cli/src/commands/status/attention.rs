@@ -22,7 +22,7 @@ impl Status {
     /// Everything that needs a person, the most urgent first.
     pub fn attention(&self) -> Vec<Attention> {
         let mut all = Vec::new();
-        // A change that is in progress needs nobody.
+        // A change that is in progress needs no person.
         if !self.state.ends_with("_COMPLETE") && !self.state.ends_with("_IN_PROGRESS") {
             let what = format!("the stack is {}", or_missing(&self.state));
             all.push(attention(what, "see its events in CloudFormation"));
