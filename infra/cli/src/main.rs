@@ -2,8 +2,8 @@
 
 use automations_cli::account::Account;
 use automations_cli::commands::{
-    audit, dead_letters, dry_run, erase, events, graphql_schema, new_handler, organisation, replay, smoke,
-    timeline,
+    audit, console, dead_letters, dry_run, erase, events, graphql_schema, new_handler, organisation, replay,
+    smoke, timeline,
 };
 use automations_cli::exit_code::{self, Exit};
 use automations_cli::report;
@@ -35,6 +35,7 @@ enum Command {
     Erase(erase::Arguments),
     Smoke(smoke::Arguments),
     Audit(audit::Arguments),
+    Console(console::Arguments),
     Events(events::Arguments),
     NewHandler(new_handler::Arguments),
     RemoveHandler(new_handler::RemoveArguments),
@@ -62,6 +63,7 @@ async fn main() -> ExitCode {
         Command::DryRun(arguments) => dry_run::run(arguments, &account).await,
         Command::Organisation(arguments) => organisation::run(arguments, &account).await,
         Command::Erase(arguments) => erase::run(arguments, &account).await,
+        Command::Console(arguments) => console::run(arguments, &account).await,
         Command::Audit(arguments) => audit::run(arguments, &account).await,
         Command::Smoke(arguments) => smoke::run(arguments, &account).await,
         Command::Events(arguments) => events::run(&arguments, &account),
