@@ -4,6 +4,7 @@ pub mod account;
 pub mod audit;
 mod checkout;
 pub mod commands;
+pub mod console;
 mod event_text;
 pub mod exit_code;
 pub mod filter_policy;

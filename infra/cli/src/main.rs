@@ -2,8 +2,8 @@
 
 use automations_cli::account::Account;
 use automations_cli::commands::{
-    audit, dead_letters, dry_run, erase, events, graphql_schema, new_handler, organisation, preflight,
-    replay, smoke, status, timeline,
+    audit, console, dead_letters, dry_run, erase, events, graphql_schema, new_handler, organisation,
+    preflight, replay, smoke, status, timeline,
 };
 use automations_cli::exit_code::{self, Exit};
 use automations_cli::report;
@@ -37,6 +37,7 @@ enum Command {
     Audit(audit::Arguments),
     Preflight(preflight::Arguments),
     Status(status::Arguments),
+    Console(console::Arguments),
     Events(events::Arguments),
     NewHandler(new_handler::Arguments),
     RemoveHandler(new_handler::RemoveArguments),
@@ -64,6 +65,7 @@ async fn main() -> ExitCode {
         Command::DryRun(arguments) => dry_run::run(arguments, &account).await,
         Command::Organisation(arguments) => organisation::run(arguments, &account).await,
         Command::Erase(arguments) => erase::run(arguments, &account).await,
+        Command::Console(arguments) => console::run(arguments, &account).await,
         Command::Audit(arguments) => audit::run(arguments, &account).await,
         Command::Smoke(arguments) => smoke::run(arguments, &account).await,
         Command::Preflight(arguments) => preflight::run(arguments, &account).await,

@@ -2,6 +2,7 @@
 
 pub mod alias_check;
 pub mod audit;
+pub mod console;
 pub mod dead_letters;
 pub mod dry_run;
 pub mod erase;

@@ -83,6 +83,11 @@ pub const COMMANDS: &[CommandNeeds] = &[
         &[READ_JOURNAL, READ_SUBSCRIPTIONS, READ_ENTRIES, LOOK_AT_DEAD_LETTERS, &["logs:FilterLogEvents"]],
     ),
     reader("audit", &[&["dynamodb:Query"]]),
+    // The pages are those of `timeline` and `audit`.
+    reader(
+        "console",
+        &[READ_JOURNAL, READ_SUBSCRIPTIONS, READ_ENTRIES, LOOK_AT_DEAD_LETTERS, &["logs:FilterLogEvents"]],
+    ),
     reader("dlq list", &[LOOK_AT_DEAD_LETTERS]),
     reader("dlq show", &[LOOK_AT_DEAD_LETTERS]),
     operator(

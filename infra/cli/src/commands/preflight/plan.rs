@@ -77,8 +77,15 @@ impl Plan {
 
     /// The names of the log groups.
     pub(super) fn log_groups(&self) -> Vec<String> {
-        let system =
-            ["webhook-ingest", "event-enricher", "action-worker", "reconciler", "credential-rotator"].iter();
+        let system = [
+            "webhook-ingest",
+            "event-enricher",
+            "action-worker",
+            "reconciler",
+            "credential-rotator",
+            "alarm-notifier",
+        ]
+        .iter();
         let all = system.copied().chain(self.handlers.iter().map(String::as_str));
         all.map(|function| format!("/aws/lambda/{}-{function}", self.stack)).collect()
     }
