@@ -24,9 +24,9 @@ pub struct Arguments {
 pub async fn run(arguments: Arguments, account: &Account) -> Result<Exit> {
     let console = Console::bind(account.target().await?, arguments.port).await?;
     if account.json {
-        print_json(&json!({ "url": console.url }))?
+        print_json(&json!({ "url": console.url }))?;
     } else {
-        print(&console.url)?
+        print(&console.url)?;
     }
     say("open this URL in one browser: it works once. Ctrl-C ends the console");
     console.serve().await?;
