@@ -152,6 +152,8 @@ async fn each_alarm_leads_to_one_message_and_to_one_more_when_it_is_over() -> Re
         if found.alarm.notices != NoticePolicy::Each {
             destination.has(name, "resolved").await?;
         }
+        // The engine evaluates it too, by what other tests do, and another alarm of its problem comes later.
+        client.disable_alarm_actions().alarm_names(name).send().await?;
         driven.insert(found.alarm.id);
     }
     let all: BTreeSet<&str> = ALARMS.iter().map(|alarm| alarm.id).collect();

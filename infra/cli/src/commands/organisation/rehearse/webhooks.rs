@@ -116,9 +116,7 @@ impl<P: Person> Watching<'_, P> {
                 self.person.hears(&format!("a webhook: {}", shape(webhook)));
             }
             heard = webhooks.len();
-            let has_failed = webhooks.iter().position(|webhook| webhook.answered_500);
-            let is_repeated = has_failed.is_some_and(|first| webhooks.len() > first.saturating_add(1));
-            if moved_at.is_some() && is_repeated {
+            if moved_at.is_some() && repeated(&webhooks).is_some() {
                 break;
             }
             wait(self.patience.interval).await;
@@ -154,13 +152,22 @@ fn arrival(webhooks: &[ObservedWebhook], moved_at: Option<Timestamp>, longest: D
 }
 
 fn repetition(webhooks: &[ObservedWebhook], longest: Duration) -> String {
-    let mut from_failed = webhooks.iter().skip_while(|webhook| !webhook.answered_500);
-    let Some(failed) = from_failed.next() else { return "not asked: no webhook came".to_owned() };
-    match from_failed.find(|webhook| webhook.action == failed.action && webhook.body_keys == failed.body_keys)
-    {
-        Some(again) => format!("is sent again after {}", seconds(failed.at, again.at)),
+    if !webhooks.iter().any(|webhook| webhook.answered_500) {
+        return "not asked: no webhook came".to_owned();
+    }
+    match repeated(webhooks) {
+        Some((failed, again)) => format!("is sent again after {}", seconds(failed.at, again.at)),
         None => format!("is not sent again within {} s", longest.as_secs()),
     }
+}
+
+/// The webhook that was answered with 500, and the same one once more; one move may send webhooks of several actions.
+fn repeated(webhooks: &[ObservedWebhook]) -> Option<(&ObservedWebhook, &ObservedWebhook)> {
+    let mut from_failed = webhooks.iter().skip_while(|webhook| !webhook.answered_500);
+    let failed = from_failed.next()?;
+    let is_same =
+        |other: &&ObservedWebhook| other.action == failed.action && other.body_keys == failed.body_keys;
+    Some((failed, from_failed.find(is_same)?))
 }
 
 /// The shape of a webhook in words.
@@ -213,6 +220,9 @@ mod tests {
         );
         assert_eq!(repetition(&all, longest), "is sent again after 60.0 s");
         assert_eq!(repetition(&all[..1], longest), "is not sent again within 300 s");
+        let other = ObservedWebhook { action: "ticket-stage-changed".to_owned(), ..webhook(2_600, false) };
+        assert!(repeated(&[webhook(2_500, true), other.clone()]).is_none(), "a webhook of another action");
+        assert!(repeated(&[webhook(2_500, true), other, webhook(9_000, false)]).is_some());
         assert_eq!(repetition(&all[1..], longest), "not asked: no webhook came");
         assert_eq!(arrival(&[], None, longest), "the deal was not moved within 300 s");
         assert!(arrival(&[], moved, longest).contains("organisation urls"));
