@@ -86,7 +86,7 @@ async fn every_subscription_is_raw_filters_on_the_body_and_has_a_dead_letter_que
     let resources = Stack::found().await?.resources().await?;
     let of = |kind: &'static str| resources.iter().filter(move |(_, resource)| resource["Type"] == kind);
     // That of alarm-notifier is Lambda's: its events are alarms, and its own failures are alarms too.
-    let is_queues = |subscription: &Value| subscription["Properties"]["Protocol"] == "sqs";
+    let is_queues = |subscription: &serde_json::Value| subscription["Properties"]["Protocol"] == "sqs";
     let subscriptions: Vec<_> =
         of("AWS::SNS::Subscription").filter(|(_, subscription)| is_queues(subscription)).collect();
     assert_eq!(subscriptions.len(), 5);
