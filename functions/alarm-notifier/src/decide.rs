@@ -120,10 +120,11 @@ fn sounds(
 /// The end of one alarm; of the problem, if no other one sounds. If it came back before, only a quiet hour is its end.
 fn ends(known: &Problem, change: &Change, id: &str, now: Timestamp) -> Next {
     let mut problem = known.clone();
-    if !problem.sounding.remove(id) {
-        return Next::Nothing;
-    }
     problem.changes.insert(id.to_owned(), change.at);
+    if !problem.sounding.remove(id) {
+        // Its beginning may be delivered after it, and is then known to be old.
+        return store(problem, None, now);
+    }
     let is_over = problem.sounding.is_empty();
     problem.is_resolved = is_over && problem.episodes == 1;
     let notice = problem.is_resolved.then_some(NoticeKind::Resolved);

@@ -82,6 +82,15 @@ fn a_change_that_is_delivered_twice_or_too_late_changes_nothing() {
     assert_eq!(course.notices[1..], [(10, Resolved)], "its end in the same second");
 }
 
+/// Lambda delivers a change again a minute later if it failed, and another change may be delivered before that.
+#[test]
+fn a_beginning_that_is_delivered_after_its_end_does_not_make_an_alarm_sound_for_ever() {
+    let mut course = Course::default();
+    course.sounds(0, ARRIVED).ends(6, WAITING).sounds(5, WAITING).until(6, 3 * DAY);
+    assert_eq!(course.notices, [(0, Started)]);
+    assert_eq!(course.problem, None, "nothing is left of it");
+}
+
 #[test]
 fn an_alarm_that_comes_and_goes_leads_to_four_notices_however_long_it_does() {
     let mut course = Course::default();
