@@ -139,7 +139,7 @@ async fn each_alarm_leads_to_one_message_and_to_one_more_when_it_is_over() -> Re
         notify(&client, &alarm, &topic).await?;
         set(&client, name, StateValue::Alarm).await?;
         // The second alarm of a problem that was just reported is not. The engine's times have no milliseconds, so that an end that is
-        // delivered before its beginning could not be told from one after it.
+        // delivered before its beginning looks like one after it.
         if found.alarm.notices == NoticePolicy::Rest {
             sounds(&stack, &found).await?;
         } else {
