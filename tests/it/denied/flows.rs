@@ -164,7 +164,9 @@ pub(super) async fn dead_letter(case: &Case<'_>) -> Result<String> {
 async fn dead_letter_later(case: &Case<'_>) -> Result<()> {
     let (function, source) = (case.function(), case.source());
     let is_fifo = source.rsplit('.').next() == Some("fifo");
-    case.take_away(None).await?;
+    // Its delay of a quarter of an hour is not set either, so that the queue's visibility timeout applies.
+    let queue = source.strip_prefix(&case.stack.addresses.stack).unwrap_or(&source);
+    case.take_away(Some(("sqs:ChangeMessageVisibility", queue))).await?;
     let request = case.stack.sqs.send_message().queue_url(case.stack.queue_url(&source).await?);
     let request = request.message_body(&case.name).message_group_id(&case.name);
     let sent = request.set_message_deduplication_id(is_fifo.then(|| case.name.clone())).send().await?;
