@@ -44,17 +44,9 @@ impl Store {
             self.get_all(keys)
         });
         let items: Vec<Vec<Item>> = stream::iter(batches).buffered(BATCHES_AT_ONCE).try_collect().await?;
-        let records = items.iter().flatten().filter_map(|item| match ItemKey::of(item)?.kind {
-            ItemKind::Action(action) => Some((action, record(item))),
-            ItemKind::Snapshot(_)
-            | ItemKind::Journal(..)
-            | ItemKind::ChangeMarks(_)
-            | ItemKind::InboundReceipt(..)
-            | ItemKind::LeadContact(_)
-            | ItemKind::TokenUse(_)
-            | ItemKind::ObservedWebhook(_)
-            | ItemKind::WebhookFailure
-            | ItemKind::Listing => None,
+        let records = items.iter().flatten().filter_map(|item| {
+            let ItemKind::Action(action) = ItemKey::of(item)?.kind else { return None };
+            Some((action, record(item)))
         });
         Ok(records.collect())
     }

@@ -10,7 +10,7 @@
 
 use super::keys::{ItemKind, key};
 use super::outcome::Outcome;
-use super::{Error, Item, Store, decode, number, text, unavailable, unusable};
+use super::{Error, Item, Store, decode, number, text, unavailable, unless_condition_failed, unusable};
 use crate::clock::Timestamp;
 use crate::id::{ActionId, OrganisationId};
 use crate::model::action::PlannedAction;
@@ -137,17 +137,12 @@ impl Store {
             .return_values(ReturnValue::AllOld)
             .send()
             .await;
-        match response {
-            Ok(response) => {
-                let outcome_unknown =
-                    response.attributes.is_some_and(|before| before.contains_key("send_started"));
-                Ok(Some(Claim::Granted { outcome_unknown }))
-            }
-            Err(error) => match error.as_service_error() {
-                Some(refusal) if refusal.is_conditional_check_failed_exception() => Ok(None),
-                _ => Err(unavailable(&error)),
-            },
-        }
+        let granted = unless_condition_failed(response)?.map(|response| {
+            let outcome_unknown =
+                response.attributes.is_some_and(|before| before.contains_key("send_started"));
+            Claim::Granted { outcome_unknown }
+        });
+        Ok(granted)
     }
 
     /// Records that something is about to be sent that must not happen twice: if the claimant crashes from now on, the outcome
@@ -215,13 +210,7 @@ impl Store {
             .expression_attribute_values(":zero", number(0))
             .send()
             .await;
-        match response {
-            Ok(_) => Ok(()),
-            Err(error) => match error.as_service_error() {
-                Some(refusal) if refusal.is_conditional_check_failed_exception() => Ok(()),
-                _ => Err(unavailable(&error)),
-            },
-        }
+        unless_condition_failed(response).map(drop)
     }
 
     /// Changes a record, on condition that the claimant still holds the claim.
@@ -247,15 +236,7 @@ impl Store {
         if let Some((name, value)) = value {
             request = request.expression_attribute_values(name, value);
         }
-        match request.send().await {
-            Ok(_) => Ok(()),
-            Err(error) => match error.as_service_error() {
-                Some(refusal) if refusal.is_conditional_check_failed_exception() => {
-                    Err(Error::VersionConflict)
-                }
-                _ => Err(unavailable(&error)),
-            },
-        }
+        unless_condition_failed(request.send().await)?.map(drop).ok_or(Error::VersionConflict)
     }
 
     async fn existing_claim(

@@ -1,7 +1,7 @@
 //! Receipts of requests to inbound webhooks: that one was received, and when; never its content.
 
 use super::keys::{ItemKind, key};
-use super::{Error, Store, number, text, unavailable};
+use super::{Error, Store, number, text, unless_condition_failed};
 use crate::id::{EventId, InboundKind};
 use crate::model::hint::Hint;
 use crate::model::inbound::InboundRequest;
@@ -37,12 +37,6 @@ impl Store {
             .expression_attribute_names("#at", "at")
             .expression_attribute_values(":hint", text(hint.id.as_str()))
             .expression_attribute_values(":before", number(before.as_millis()));
-        match request.send().await {
-            Ok(_) => Ok(true),
-            Err(error) => match error.as_service_error() {
-                Some(refusal) if refusal.is_conditional_check_failed_exception() => Ok(false),
-                _ => Err(unavailable(&error)),
-            },
-        }
+        unless_condition_failed(request.send().await).map(|recorded| recorded.is_some())
     }
 }

@@ -2,7 +2,7 @@
 //! one of them is answered as if the system had failed.
 
 use super::keys::{ItemKind, key, observed_webhooks_of};
-use super::{Error, Store, number, text, unavailable, unusable};
+use super::{Error, Store, number, text, unavailable, unless_condition_failed, unusable};
 use crate::clock::Timestamp;
 use crate::id::{OrganisationId, TicketId};
 use crate::json;
@@ -63,13 +63,7 @@ impl Store {
             .update_expression("SET taken_by = :by")
             .condition_expression("attribute_exists(pk) AND attribute_not_exists(taken_by)")
             .expression_attribute_values(":by", text(request_id));
-        match request.send().await {
-            Ok(_) => Ok(true),
-            Err(error) => match error.as_service_error() {
-                Some(refusal) if refusal.is_conditional_check_failed_exception() => Ok(false),
-                _ => Err(unavailable(&error)),
-            },
-        }
+        unless_condition_failed(request.send().await).map(|taken| taken.is_some())
     }
 
     /// Keeps what was observed, for a day.

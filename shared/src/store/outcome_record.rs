@@ -2,15 +2,12 @@
 
 use super::actions::{Claimant, Done, STILL_CLAIMED, action_key};
 use super::outcome::Outcome;
-use super::transaction::WriteUnit;
+use super::transaction::{MAX_TRIES, WriteUnit};
 use super::{Error, Item, Store, back_off, number, text, unavailable};
 use crate::json;
 use crate::model::action::PlannedAction;
 use crate::model::own_changes::Attribution;
 use aws_sdk_dynamodb::types::AttributeValue;
-
-/// A record is written at most this often while a transaction is changing its item.
-const MAX_TRIES: u32 = 5;
 
 impl Store {
     /// Records that an action is done and, if it created a ticket, that the ticket is ours: then in one transaction. Without a

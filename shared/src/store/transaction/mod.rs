@@ -20,7 +20,7 @@ const AT_ONCE: usize = 4;
 /// After a cancelled transaction, the units without an error are sent again at most this often.
 const MAX_ROUNDS: usize = 5;
 /// One unit alone is sent at most this often.
-const MAX_TRIES: u32 = 5;
+pub(super) const MAX_TRIES: u32 = 5;
 
 /// The items of one ticket, which are written completely or not at all.
 #[derive(Debug, Clone, Default)]
