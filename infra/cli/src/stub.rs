@@ -27,13 +27,18 @@ pub(crate) fn config(
     delay: Duration,
     respond: impl Fn(&str, &Value) -> (u16, String) + Send + Sync + 'static,
 ) -> SdkConfig {
+    config_of(Stub { respond: Arc::new(respond), delay })
+}
+
+/// A configuration whose clients send their requests to this model of an account; nothing is retried.
+pub(crate) fn config_of(account: impl HttpClient + 'static) -> SdkConfig {
     let credentials = Credentials::new("test", "test", None, None, "test");
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::from_static("ap-southeast-2"))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .retry_config(aws_config::retry::RetryConfig::disabled())
-        .http_client(SharedHttpClient::new(Stub { respond: Arc::new(respond), delay }))
+        .http_client(SharedHttpClient::new(account))
         .build()
 }
 

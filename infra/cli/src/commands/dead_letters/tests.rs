@@ -3,11 +3,10 @@
 //! `ChangeMessageVisibility`; B8 of the AWS facts). The local engine accepts such a receipt.
 
 use super::*;
-use aws_config::{BehaviorVersion, Region};
-use aws_sdk_sqs::config::{Credentials, RuntimeComponents, SharedCredentialsProvider};
+use crate::stub;
+use aws_sdk_sqs::config::RuntimeComponents;
 use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
-    SharedHttpConnector,
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
@@ -74,14 +73,7 @@ impl Account {
     }
 
     fn queues(&self) -> DeadLetterQueues {
-        let credentials = Credentials::new("test", "test", None, None, "test");
-        let config = SdkConfig::builder()
-            .behavior_version(BehaviorVersion::v2026_01_12())
-            .region(Region::from_static("ap-southeast-2"))
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .retry_config(aws_config::retry::RetryConfig::disabled())
-            .http_client(SharedHttpClient::new(self.clone()))
-            .build();
+        let config = stub::config_of(self.clone());
         let store = Store::new(aws::dynamodb(&config), "t".to_owned());
         DeadLetterQueues::new(&config, "a".to_owned(), store, Timestamp::from_seconds(9))
     }

@@ -2,12 +2,11 @@
 //! Reference, `PutSecretValue` and `UpdateSecretVersionStage`). The local engine leaves more labels in place.
 
 use super::*;
+use crate::stub;
 use automations::clock;
-use aws_config::{BehaviorVersion, Region};
-use aws_sdk_secretsmanager::config::{Credentials, RuntimeComponents, SharedCredentialsProvider};
+use aws_sdk_secretsmanager::config::RuntimeComponents;
 use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
-    SharedHttpConnector,
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
@@ -72,14 +71,7 @@ impl Account {
     }
 
     fn organisations(&self) -> Organisations {
-        let credentials = Credentials::new("test", "test", None, None, "test");
-        let config = SdkConfig::builder()
-            .behavior_version(BehaviorVersion::v2026_01_12())
-            .region(Region::from_static("ap-southeast-2"))
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .retry_config(aws_config::retry::RetryConfig::disabled())
-            .http_client(SharedHttpClient::new(self.clone()))
-            .build();
+        let config = stub::config_of(self.clone());
         Organisations::new(&config, "a".to_owned(), None).unwrap()
     }
 

@@ -4,7 +4,7 @@ use super::difference::{difference, fields_with_values};
 use super::finding::{Answered, Rehearsed};
 use anyhow::{Context as _, Result};
 use automations::failure::Failure as _;
-use automations::id::TicketId;
+use automations::id::{LabelId, TicketId};
 use automations::private::Private;
 use automations::salestrekker::{Answer, Error, FullTicket, Probe, Session, update_fields};
 use serde_json::Value;
@@ -169,9 +169,7 @@ impl<P: Person> Rehearsing<'_, P> {
 
     async fn label(&mut self) -> Result<()> {
         let question = "a change of one label";
-        let labels = self.session.all_labels().await?;
-        let own = self.before.id_labels.clone().unwrap_or_default();
-        let Some(label) = labels.into_iter().find(|label| !own.contains(&label.id)) else {
+        let Some(label) = spare_label(self.session, &self.before).await? else {
             self.found.add(
                 question,
                 Answered::Unknown,
@@ -180,14 +178,14 @@ impl<P: Person> Rehearsing<'_, P> {
             return Ok(());
         };
         let mut with = self.session.ticket(self.ticket).await?;
-        with.id_labels.get_or_insert_default().push(label.id.clone());
+        with.id_labels.get_or_insert_default().push(label.clone());
         if let Err(error) = self.session.update_ticket(with).await {
             self.found.add(question, Answered::Bad, refused(&error));
             return Ok(());
         }
         let after = self.session.ticket(self.ticket).await?;
         let mut changed = self.changed().await?;
-        let is_there = after.id_labels.as_ref().is_some_and(|labels| labels.contains(&label.id));
+        let is_there = after.id_labels.as_ref().is_some_and(|labels| labels.contains(&label));
         changed.remove("idLabels");
         // What the unchanged write cleared is reported there.
         changed.retain(|path| !self.cleared.contains(path));
@@ -199,7 +197,7 @@ impl<P: Person> Rehearsing<'_, P> {
             }
         }
         let mut without = after;
-        without.id_labels.get_or_insert_default().retain(|other| *other != label.id);
+        without.id_labels.get_or_insert_default().retain(|other| *other != label);
         self.session.update_ticket(without).await?;
         Ok(())
     }
@@ -238,6 +236,13 @@ impl<P: Person> Rehearsing<'_, P> {
         };
         self.found.add(question, Answered::Note, text);
     }
+}
+
+/// A label of the organisation that this ticket does not have.
+pub(super) async fn spare_label(session: Session<'_>, ticket: &FullTicket) -> Result<Option<LabelId>> {
+    let own = ticket.id_labels.as_deref().unwrap_or_default();
+    let all = session.all_labels().await?.into_iter().map(|label| label.id);
+    Ok(all.into_iter().find(|label| !own.contains(label)))
 }
 
 fn refused(error: &Error) -> String {

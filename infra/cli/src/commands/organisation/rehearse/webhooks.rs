@@ -2,7 +2,7 @@
 //! with status 500 leads to.
 
 use super::finding::{Answered, Rehearsed};
-use super::steps::Person;
+use super::steps::{Person, spare_label};
 use crate::commands::organisation::Organisations;
 use anyhow::{Context as _, Result};
 use automations::aws::secret::TokenStage;
@@ -75,14 +75,12 @@ impl<P: Person> Watching<'_, P> {
     async fn own_change(&mut self, found: &mut Rehearsed) -> Result<()> {
         self.person.hears("adding a label and removing it, and waiting for webhooks of that");
         let before = self.session.ticket(self.ticket).await?;
-        let own = before.id_labels.clone().unwrap_or_default();
-        let labels = self.session.all_labels().await?;
-        let Some(label) = labels.into_iter().find(|label| !own.contains(&label.id)) else {
+        let Some(label) = spare_label(self.session, &before).await? else {
             found.add(OWN_CHANGE, Answered::Note, "not asked: there is no label that the test deal lacks");
             return Ok(());
         };
         let mut with = before.clone();
-        with.id_labels.get_or_insert_default().push(label.id);
+        with.id_labels.get_or_insert_default().push(label);
         let since = clock::now();
         self.session.update_ticket(with).await?;
         self.session.update_ticket(before).await?;
