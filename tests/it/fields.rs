@@ -1,31 +1,14 @@
 //! Fields of one's own: what `TicketFields` names is read, compared and published, and what is private is only compared.
 
+use crate::parameters::parameter;
 use crate::support::{alone, events, kinds, known_ticket, rest, set_variable};
-use crate::tidy::read;
 use anyhow::{Context as _, Result, ensure};
 use automations::Event;
 use automations::model::ticket_fields::TicketFields;
 use automations::telemetry::EventName;
 use end_to_end::stack::{Organisation, Stack};
-use regex::Regex;
 use reqwest::Method;
-use serde::Deserialize;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
-
-#[derive(Debug, Deserialize)]
-struct Template {
-    #[serde(rename = "Parameters")]
-    parameters: BTreeMap<String, Parameter>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Parameter {
-    allowed_pattern: Option<String>,
-    #[serde(default)]
-    default: Value,
-}
 
 /// The last one does not exist.
 const FIELDS: &str = "settlement=values.onceOffDueDate:date, color, notes=description:private, lenderName";
@@ -36,10 +19,8 @@ const NOTES: [&str; 2] = ["Brindlecrumb", "Wexalonian"];
 /// CloudFormation refuses what event-enricher would refuse to start with, except a name that is there twice.
 #[test]
 fn the_pattern_of_the_parameter_accepts_what_the_function_reads() -> Result<()> {
-    let mut template: Template = serde_norway::from_str(&read("template.yaml")?)?;
-    let parameter = template.parameters.remove("TicketFields").context("no parameter")?;
-    let pattern = parameter.allowed_pattern.context("no pattern")?;
-    let pattern = Regex::new(&format!("^(?:{pattern})$"))?;
+    let parameter = parameter("TicketFields")?;
+    let pattern = parameter.pattern()?;
     let default = parameter.default.as_str().context("no default")?.to_owned();
     ensure!(default.parse::<TicketFields>().is_ok(), "the function does not start with the default");
     let is_right = ["", FIELDS, "a", "a.b.c.d", "a:private:date", "a_1=b:date", " a , b "];

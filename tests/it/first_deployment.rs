@@ -1,9 +1,9 @@
 //! What would break a stack's first deployment on AWS, and what the local engine accepts all the same (part A of the AWS facts).
 
+use crate::parameters::parameter;
 use crate::tidy::{read, root};
 use anyhow::{Context as _, Result, ensure};
-use serde::Deserialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 
 /// A4 of the AWS facts: `AWS::LanguageExtensions` checks references before SAM runs, so none may be to what SAM makes, and AWS's
@@ -66,27 +66,12 @@ fn nothing_with_a_fixed_name_is_retained_when_its_creation_fails() -> Result<()>
     Ok(())
 }
 
-#[derive(Debug, Deserialize)]
-struct Template {
-    #[serde(rename = "Parameters")]
-    parameters: BTreeMap<String, Parameter>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Parameter {
-    allowed_pattern: Option<String>,
-}
-
 /// A7 of the AWS facts: Lambda accepts 2 to 1,000 (Lambda API Reference, `ScalingConfig`), and takes an empty value, not an absent
 /// one, for no limit (CloudFormation Template Reference, `AWS::Lambda::EventSourceMapping ScalingConfig`).
 #[test]
 fn a_limit_that_lambda_refuses_is_refused_before_and_a_limit_can_be_lifted() -> Result<()> {
     let text = read("template.yaml")?;
-    let template: Template = serde_norway::from_str(&text)?;
-    let parameter = template.parameters.get("MaximumConcurrency").context("no MaximumConcurrency")?;
-    let pattern = parameter.allowed_pattern.as_deref().context("no pattern")?;
-    let pattern = regex::Regex::new(&format!("^({pattern})$"))?;
+    let pattern = parameter("MaximumConcurrency")?.pattern()?;
     let accepted: Vec<u32> = (0..1100).filter(|number| pattern.is_match(&number.to_string())).collect();
     let expected: Vec<u32> = std::iter::once(0).chain(2..=1000).collect();
     assert_eq!(accepted, expected);

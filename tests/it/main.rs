@@ -36,6 +36,7 @@ mod once;
 mod ordering;
 mod ordering_page;
 mod organisations;
+mod parameters;
 mod permissions;
 mod preflight;
 mod privacy;

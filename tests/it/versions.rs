@@ -1,34 +1,18 @@
 //! A changed parameter reaches the version of a function that serves traffic.
 
 use crate::alarms::of_type;
+use crate::parameters::{Parameter, parameter};
 use crate::support::among_others;
-use crate::tidy::read;
 use anyhow::{Context as _, Result, ensure};
 use end_to_end::stack::Stack;
-use serde::Deserialize;
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// Parameters that do not affect a version: another architecture is other code, and the others apply to the whole function.
 const NOT_OF_A_VERSION: [&str; 3] = ["Architecture", "IngestConcurrency", "RuntimeUpdates"];
 
 /// The longest description of a version (AWS Lambda API Reference, "`PublishVersion`").
 const MAX_LENGTH: usize = 256;
-
-#[derive(Debug, Deserialize)]
-struct Template {
-    #[serde(rename = "Parameters")]
-    parameters: BTreeMap<String, Parameter>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Parameter {
-    max_length: Option<usize>,
-    max_value: Option<u64>,
-    #[serde(default)]
-    allowed_values: Vec<Value>,
-}
 
 /// An alias keeps serving the old configuration unless its version is replaced: docs/decisions/0030.
 #[tokio::test]
@@ -53,7 +37,6 @@ async fn a_version_is_replaced_where_a_parameter_of_its_function_changes() -> Re
 #[tokio::test]
 async fn a_versions_description_has_room_for_the_longest_values() -> Result<()> {
     let _turn = among_others().await;
-    let template: Template = serde_norway::from_str(&read("template.yaml")?)?;
     let resources = Stack::found().await?.resources().await?;
     for (id, version) in of_type(&resources, "AWS::Lambda::Version") {
         let mut described = BTreeSet::new();
@@ -61,7 +44,7 @@ async fn a_versions_description_has_room_for_the_longest_values() -> Result<()> 
         let text = version["Description"]["Fn::Sub"].as_str().context("no description")?;
         let mut longest = text.len();
         for name in &described {
-            let parameter = template.parameters.get(name).with_context(|| format!("no parameter {name}"))?;
+            let parameter = parameter(name)?;
             let length = parameter.longest().with_context(|| format!("{name} has no maximum length"))?;
             longest = longest - "${}".len() - name.len() + length;
         }
