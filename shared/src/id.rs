@@ -125,6 +125,8 @@ ids! {
     /// A destination of notices, the last part of its secret's name after `destination-`; the same rule as
     /// [`OrganisationId`].
     DestinationName: slug_problem;
+    /// A reminder of a ticket, by the name that its handler gives it; the same rule as [`OrganisationId`].
+    ReminderKey: slug_problem;
     /// A field of a ticket that the template's parameter `TicketFields` names: 1 to 40 of `A-Z`, `a-z`, `0-9`
     /// and `_`, not first a digit or `_`.
     FieldName: field_problem;

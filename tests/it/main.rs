@@ -45,6 +45,7 @@ mod reading;
 mod reconciled;
 mod rehearsed;
 mod rehearsed_webhooks;
+mod reminders;
 mod replayed;
 mod rotation;
 mod same_code;

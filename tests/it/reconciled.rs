@@ -21,7 +21,7 @@ async fn reconcile(organisation: &Organisation<'_>, ticket: &str) -> Result<()> 
     run_reconciler(organisation.stack).await
 }
 
-async fn run_reconciler(stack: &Stack) -> Result<()> {
+pub(crate) async fn run_reconciler(stack: &Stack) -> Result<()> {
     let name = format!("{}-reconciler", stack.addresses.stack);
     let response = stack.lambda.invoke().function_name(name).send().await?;
     ensure!(response.function_error.is_none(), "the reconciler failed: {:?}", response.payload);
@@ -157,7 +157,7 @@ async fn events_that_were_stored_by_somebody_who_was_lost_go_out() -> Result<()>
     // An event of its own: SNS drops one that it accepted in the last five minutes.
     let lost = Event { id: EventId::parse("stored-and-lost")?, ..journal[0].clone() };
     let outbox = [lost.clone()];
-    let version = Version { snapshot: &next, events: &[], outbox: &outbox };
+    let version = Version { snapshot: &next, events: &[], outbox: &outbox, reminders: &[] };
     store.write(&id, version, Timestamp::from_millis(1)).await?;
     // The scheduled reconciler may be faster.
     reconcile(&organisation, &ticket).await?;

@@ -47,11 +47,11 @@ fn far_away() -> Timestamp {
 }
 
 fn bare(snapshot: &Snapshot) -> Version<'_> {
-    Version { snapshot, events: &[], outbox: &[] }
+    Version { snapshot, events: &[], outbox: &[], reminders: &[] }
 }
 
 fn full<'a>(snapshot: &'a Snapshot, events: &'a [Event]) -> Version<'a> {
-    Version { snapshot, events, outbox: events }
+    Version { snapshot, events, outbox: events, reminders: &[] }
 }
 
 /// Snapshots of new tickets of this test.
@@ -192,7 +192,7 @@ async fn the_journal_has_what_many_tickets_told_in_the_order_of_time_and_across_
             organisation: id.clone(),
             ..testing::stage_changed("Approved", "Settled")
         };
-        let version = Version { snapshot, events: std::slice::from_ref(&event), outbox: &[] };
+        let version = Version { snapshot, events: std::slice::from_ref(&event), outbox: &[], reminders: &[] };
         store.write(&id, version, Timestamp::from_millis(at)).await?;
         written.push((at, event));
     }

@@ -130,6 +130,8 @@ fn lines(
             Outcome::DryRun => "dry run: the organisation is read-only",
             Outcome::Unrehearsed => "not performed: no rehearsal of the organisation has passed",
             Outcome::Created { .. } => "done: created a ticket",
+            Outcome::ReminderSet { .. } => "done: set a reminder",
+            Outcome::ReminderCancelled => "done: cancelled a reminder",
             Outcome::LeadCreated { .. } => "done: created a contact and a ticket",
         };
         lines.push(line(done.done_at, "action", format!("{} {outcome}", done.planned.action.kind())));

@@ -13,6 +13,7 @@ mod lead;
 mod notify;
 mod perform;
 mod progress;
+mod reminder;
 mod set_value;
 
 use automations::aws::batch::MessageError;
@@ -179,9 +180,14 @@ fn held(until: Timestamp, now: Timestamp) -> MessageError {
 fn metric_of(outcome: Option<&Outcome>) -> metric::Outcome {
     match outcome {
         None => metric::Outcome::Duplicate,
-        Some(Outcome::Changed | Outcome::Sent | Outcome::LeadCreated { .. } | Outcome::Created { .. }) => {
-            metric::Outcome::Done
-        }
+        Some(
+            Outcome::Changed
+            | Outcome::Sent
+            | Outcome::ReminderSet { .. }
+            | Outcome::ReminderCancelled
+            | Outcome::LeadCreated { .. }
+            | Outcome::Created { .. },
+        ) => metric::Outcome::Done,
         Some(Outcome::NoOp) => metric::Outcome::NoOp,
         Some(Outcome::Superseded { .. }) => metric::Outcome::Superseded,
         Some(Outcome::DryRun) => metric::Outcome::DryRun,

@@ -6,6 +6,7 @@ use crate::edit_ticket::{add_label, move_stage, move_workflow, remove_label, set
 use crate::error::ActionError;
 use crate::lead::create_lead;
 use crate::notify::{About, notify, notify_json};
+use crate::reminder::{Wanted, forget, remind};
 use crate::set_value::set_value;
 use automations::model::action::{Action, OnUnknownOutcome};
 use automations::store::Outcome;
@@ -37,6 +38,11 @@ pub(crate) async fn perform(context: &mut Context<'_>) -> Result<Outcome, Action
             let about = about.as_ref().map(|ticket| About { ticket, workflow: workflow.as_ref() });
             notify_json(context, destination, (event, fields), about).await
         }
+        Action::Remind { ticket, key, when, only_while, if_set, event_at } => {
+            let (if_set, event_at) = (*if_set, *event_at);
+            remind(context, ticket, Wanted { key, when, only_while, if_set, event_at }).await
+        }
+        Action::Forget { ticket, key } => forget(context, ticket, key).await,
         Action::Mutate { ticket: _, document, variables, on_unknown_outcome } => {
             context.progress.record_send_started().await?;
             let may_retry = *on_unknown_outcome == OnUnknownOutcome::Retry;

@@ -52,11 +52,15 @@ impl Enricher {
             if let Some(ticket) = &hint.ticket {
                 let named = organisations.entry(hint.organisation.clone()).or_default();
                 let is_new = hint.action.as_ref().is_some_and(says_new);
-                let first = named
-                    .entry(ticket.clone())
-                    .or_insert_with(|| RequestedTicket { cause: hint.cause(), is_new });
+                let reminder = hint.reminder;
+                let first = named.entry(ticket.clone()).or_insert_with(|| RequestedTicket {
+                    cause: hint.cause(),
+                    is_new,
+                    reminder,
+                });
+                first.reminder |= reminder;
                 if is_new && !first.is_new {
-                    *first = RequestedTicket { cause: hint.cause(), is_new };
+                    (first.cause, first.is_new) = (hint.cause(), true);
                 }
             }
         }

@@ -34,6 +34,8 @@ pub(crate) struct RequestedTicket {
     pub(crate) cause: Cause,
     /// Whether a hint says that it is new.
     pub(crate) is_new: bool,
+    /// Whether a hint says that a reminder of it is due.
+    pub(crate) reminder: bool,
 }
 
 /// The result of checking a ticket.

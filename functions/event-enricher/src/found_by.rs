@@ -26,7 +26,7 @@ impl Found {
     /// Adds the events of a version that was stored. Those that no webhook could announce are left out: a change of ours, and time
     /// that has passed.
     pub(crate) fn add(&mut self, events: &[Event]) {
-        for event in events.iter().filter(|event| !matches!(event.kind, EventKind::StageAged { .. })) {
+        for event in events.iter().filter(|event| !is_passed_time(&event.kind)) {
             match &event.cause {
                 Cause::Webhook { .. } => self.webhook = self.webhook.saturating_add(1),
                 Cause::Reconciler { .. } => self.reconciler = self.reconciler.saturating_add(1),
@@ -80,6 +80,11 @@ impl Enricher {
     }
 }
 
+/// Whether time alone made this happen.
+fn is_passed_time(kind: &EventKind) -> bool {
+    matches!(kind, EventKind::StageAged { .. } | EventKind::ReminderDue { .. })
+}
+
 /// That no webhook came for an hour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Silence {
@@ -118,8 +123,9 @@ mod tests {
             .map(|event| event.kind)
             .find(|kind| matches!(kind, EventKind::StageAged { .. }))
             .unwrap();
+        let reminder = Event { cause: by_reconciler(), ..testing::a_ticket().has_reminder_due("review") };
         let mut found = Found::default();
-        found.add(&[webhook.clone(), event(by_reconciler()), event(ours), aged]);
+        found.add(&[webhook.clone(), event(by_reconciler()), event(ours), aged, reminder]);
         found.add(&[webhook]);
         assert_eq!(found, Found { webhook: 2, reconciler: 1 });
     }

@@ -12,6 +12,7 @@ mod inbound;
 mod list;
 mod plan;
 mod publish;
+mod reminders;
 mod salvage;
 mod side_by_side;
 mod visit;

@@ -11,6 +11,10 @@ use std::collections::BTreeMap;
 /// This many tickets are checked for one hint; the next one finds the rest.
 const MAX_LISTED: usize = 500;
 
+fn requested(hint: &Hint) -> RequestedTicket {
+    RequestedTicket { cause: hint.cause(), is_new: false, reminder: false }
+}
+
 /// Whether a hint asks for the list query, rather than for a ticket.
 pub(crate) fn asks_for_list(hint: &Hint) -> bool {
     hint.ticket.is_none() && hint.action.is_none()
@@ -38,7 +42,7 @@ impl Enricher {
             "the list query returned tickets"
         );
         for ticket in unknown.into_iter().take(MAX_LISTED) {
-            tickets.entry(ticket).or_insert_with(|| RequestedTicket { cause: hint.cause(), is_new: false });
+            tickets.entry(ticket).or_insert_with(|| requested(hint));
         }
         Ok(())
     }

@@ -110,7 +110,7 @@ mod tests {
     }
 
     fn requested() -> RequestedTicket {
-        RequestedTicket { cause: cause(), is_new: false }
+        RequestedTicket { cause: cause(), is_new: false, reminder: false }
     }
 
     fn seen(stage: &str) -> Seen {

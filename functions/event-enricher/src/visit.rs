@@ -3,6 +3,7 @@
 use crate::enricher::{Enricher, FetchOutcome, RequestedTicket, Result};
 use crate::found_by::Found;
 use crate::plan::{Plan, plan};
+use crate::reminders::Reminders;
 use crate::salvage::Stored;
 use automations::aws::batch::MessageError;
 use automations::aws::secret::Access;
@@ -36,10 +37,12 @@ impl Enricher {
             return Ok(ids.into_iter().map(|id| (id, Ok(FetchOutcome::Hidden))).collect());
         }
         let Stored { mut known, mut rebuilds, mut failed } = self.stored(organisation, &ids, now).await?;
+        let mut reminders = self.reminders(organisation, tickets).await?;
         let seen = session.fetch(&ids, &self.fields).await?;
         let found = tickets.iter().zip(seen).map(|((id, requested), seen)| {
             let before = known.get(id).map(|known| &known.snapshot);
             let found = seen.map(|seen| change(before, seen, requested.is_new)).map_err(MessageError::from);
+            let found = found.map(|found| reminders.apply(id, known.get(id), found, now));
             failed.remove(id).map_or(found, Err)
         });
         let found: Vec<Result<Option<Change>>> = found.collect();
@@ -63,7 +66,14 @@ impl Enricher {
         }
         self.record_checks(organisation, &mut visits).await;
         self.rebuild(organisation, &mut visits, now).await;
-        let found = self.store(organisation, &mut visits, now).await;
+        let found = self.store(organisation, &mut visits, &reminders, now).await;
+        for (id, visit) in &mut visits {
+            if visit.is_ok()
+                && let Err(error) = self.settle_reminders(organisation, id, &reminders, now).await
+            {
+                *visit = Err(error);
+            }
+        }
         self.publish(organisation, &mut visits, now, metrics).await;
         self.record_found(organisation, found, now, metrics).await;
         let results = visits.into_iter().map(|(id, visit)| {
@@ -109,16 +119,22 @@ impl Enricher {
     }
 
     /// Stores the new versions; returns what found their changes.
-    async fn store(&self, organisation: &OrganisationId, visits: &mut [Visit<'_>], now: Timestamp) -> Found {
+    async fn store(
+        &self,
+        organisation: &OrganisationId,
+        visits: &mut [Visit<'_>],
+        reminders: &Reminders,
+        now: Timestamp,
+    ) -> Found {
         let mut found = Found::default();
         let mut positions = Vec::new();
         let mut versions = Vec::new();
-        for (position, (_, visit)) in visits.iter().enumerate() {
+        for (position, (id, visit)) in visits.iter().enumerate() {
             let Ok(Some(Plan { change: Some((snapshot, events)), outbox, rebuild: None, .. })) = visit else {
                 continue;
             };
             positions.push(position);
-            versions.push(Version { snapshot, events, outbox });
+            versions.push(Version { snapshot, events, outbox, reminders: reminders.due(id) });
         }
         let stored = self.store.write_each(organisation, &versions, now).await;
         for (version, _) in versions.iter().zip(&stored).filter(|(_, stored)| stored.is_ok()) {

@@ -1,4 +1,4 @@
-//! Sends a hint for each ticket whose check is due, the most overdue first, within a budget. So a change is found even if its
+//! Sends a hint for each ticket of which a reminder or a check is due, the most overdue first, within a budget. So a change is found even if its
 //! webhook was lost, and events whose publisher crashed before sending them are published. Once an hour, it also asks for each
 //! organisation's list query.
 
@@ -60,8 +60,8 @@ impl Reconciler {
         for shard in 0..SHARDS {
             due.extend(self.store.due(shard, now, self.budget).await?);
         }
-        due.sort_by_key(|due| due.since);
         self.report(&due, now);
+        let mut due = by_ticket(due);
         // The tickets of hints that are still in the queue are still due; a second hint would only cost a request.
         let held_back = self.hints.approximate_length().await? >= u64::from(self.budget);
         if held_back {
@@ -73,8 +73,8 @@ impl Reconciler {
         due.truncate(usize::from(self.budget));
         // Lists come first, so that the positions of their results are known.
         let lists = claimed.iter().map(|organisation| (organisation.clone(), None));
-        let wanted = lists.chain(due.into_iter().map(|due| (due.organisation, Some(due.ticket)))).enumerate();
-        let messages = wanted.filter_map(|(position, (organisation, ticket))| {
+        let tickets = due.into_iter().map(|due| (due.organisation, Some((due.ticket, due.has_reminder))));
+        let messages = lists.chain(tickets).enumerate().filter_map(|(position, (organisation, ticket))| {
             message(organisation, ticket, request_id, position, now)
         });
         let messages: Vec<OutgoingMessage> = messages.collect();
@@ -134,6 +134,14 @@ fn not_listed_since(hour: Timestamp, listings: Vec<Listing>, due: &[Due]) -> BTr
     listed_at.into_iter().filter(|(_, at)| *at < Some(hour)).map(|(organisation, _)| organisation).collect()
 }
 
+/// One for each ticket: those with a reminder first, as people wait for them, and then the most overdue first.
+fn by_ticket(mut due: Vec<Due>) -> Vec<Due> {
+    due.sort_by_key(|due| (!due.has_reminder, due.since));
+    let mut seen = BTreeSet::new();
+    due.retain(|due| seen.insert((due.organisation.clone(), due.ticket.clone())));
+    due
+}
+
 /// Each organisation's list query is asked for once between one full hour and the next.
 fn start_of_hour(now: Timestamp) -> Timestamp {
     Timestamp::from_seconds((now.as_seconds() / HOUR).saturating_mul(HOUR))
@@ -150,11 +158,12 @@ fn log_list_failure(error: &store::Error) {
 
 fn message(
     organisation: OrganisationId,
-    ticket: Option<TicketId>,
+    ticket: Option<(TicketId, bool)>,
     request_id: &str,
     position: usize,
     now: Timestamp,
 ) -> Option<OutgoingMessage> {
+    let (ticket, reminder) = ticket.map_or((None, false), |(ticket, reminder)| (Some(ticket), reminder));
     let place = Place::FairShare { of: organisation.clone() };
     let hint = Hint {
         // Lambda's request ids are UUIDs, so that the id is never too long.
@@ -164,6 +173,7 @@ fn message(
         received_at: now,
         ticket,
         more: Vec::new(),
+        reminder,
         raw: None,
         inbound: None,
         trace: None,

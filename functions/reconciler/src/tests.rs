@@ -27,6 +27,7 @@ fn each_organisation_is_listed_once_an_hour_also_a_new_one_and_one_without_due_t
         last_checked: at("2026-11-25T09:00:00Z"),
         since: at("2026-11-25T10:00:00Z"),
         unpublished: None,
+        has_reminder: false,
     };
     let wanted = |now: &str, at: &str| -> Vec<String> {
         let listings = vec![listing("east", Some(at)), listing("new", None), listing("west", Some(at))];
@@ -38,4 +39,38 @@ fn each_organisation_is_listed_once_an_hour_also_a_new_one_and_one_without_due_t
     assert_eq!(wanted("2026-11-25T10:59:30Z", "2026-11-25T09:00:05Z"), all);
     assert_eq!(wanted("2026-11-25T11:01:10Z", "2026-11-25T10:59:30Z"), all);
     assert_eq!(wanted("2026-11-25T11:59:59Z", "2026-11-25T11:01:10Z"), ["new", "unknown"]);
+}
+
+#[test]
+fn a_ticket_has_one_hint_and_those_with_a_reminder_are_first_the_oldest_of_them_at_the_front() {
+    let due = |ticket: &str, has_reminder, minute: u64| Due {
+        organisation: OrganisationId::parse("north").unwrap(),
+        ticket: TicketId::parse(ticket).unwrap(),
+        last_checked: Timestamp::from_seconds(60 * minute),
+        since: Timestamp::from_seconds(60 * minute),
+        unpublished: None,
+        has_reminder,
+    };
+    let all = vec![
+        due("t-1", false, 1),
+        due("t-2", true, 9),
+        due("t-3", false, 3),
+        due("t-3", true, 7),
+        due("t-3", true, 8),
+        due("t-4", false, 2),
+    ];
+    let hints = by_ticket(all).into_iter().map(|due| (due.ticket.to_string(), due.has_reminder));
+    let expected = [("t-3", true), ("t-2", true), ("t-1", false), ("t-4", false)];
+    assert!(hints.eq(expected.map(|(ticket, has_reminder)| (ticket.to_owned(), has_reminder))));
+}
+
+#[test]
+fn a_hint_says_whether_a_reminder_is_due() {
+    let hint = |has_reminder| {
+        let ticket = Some((TicketId::parse("t-1").unwrap(), has_reminder));
+        let organisation = OrganisationId::parse("north").unwrap();
+        let message = message(organisation, ticket, "r", 0, at("2026-11-25T09:00:00Z")).unwrap();
+        json::from_json::<Hint>(message.body.as_bytes()).unwrap().reminder
+    };
+    assert!(hint(true) && !hint(false));
 }

@@ -43,6 +43,7 @@ pub(crate) fn hints(
             received_at: now,
             ticket: ticket.cloned(),
             more: more.to_vec(),
+            reminder: false,
             raw: raw.take(),
             inbound: None,
             trace: trace(request),

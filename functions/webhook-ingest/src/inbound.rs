@@ -40,6 +40,7 @@ pub(crate) fn hints(
             received_at: now,
             ticket: None,
             more: Vec::new(),
+            reminder: false,
             raw: None,
             inbound: Some(inbound),
             trace: trace(request),

@@ -41,6 +41,7 @@ pub(crate) fn hints(tickets: &[String]) -> Result<Bytes> {
             received_at: clock::now(),
             ticket: Some(TicketId::parse(ticket.as_str())?),
             more: Vec::new(),
+            reminder: false,
             raw: None,
             inbound: None,
             trace: None,

@@ -41,6 +41,7 @@ pub(crate) fn what(kind: &EventKind) -> String {
             format!("{name} {field} {} → {}", shown(from.as_ref()), shown(to.as_ref()))
         }
         EventKind::StageAged { stage: aged, days, .. } => format!("{name} {days} d in {}", stage(aged)),
+        EventKind::ReminderDue { key, due_at, .. } => format!("{name} {key} of {due_at}"),
         _ => name.to_owned(),
     }
 }

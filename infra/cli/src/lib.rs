@@ -11,6 +11,7 @@ pub mod filter_policy;
 pub mod handler_entries;
 pub mod nearest;
 pub mod permissions;
+mod reminder_text;
 pub mod report;
 mod stack_resources;
 #[cfg(test)]

@@ -36,6 +36,17 @@ pub(crate) fn check(text: &str) -> Result<String, String> {
     }
 }
 
+/// A time as an operator writes it: RFC 3339, or a duration after `now`, such as 36h or 2w.
+///
+/// # Errors
+/// If it is neither.
+pub(crate) fn ahead(text: &str, now: Timestamp) -> Result<Timestamp> {
+    match text.parse() {
+        Ok(time) => Ok(time),
+        Err(_) => Ok(now.later(now.since(parse(text, now)?))),
+    }
+}
+
 /// A duration as people read it, in its largest unit: `45 s`, `3 min`, `5 h`, `12 d`.
 pub(crate) fn age(seconds: u64) -> String {
     match seconds {
@@ -77,6 +88,14 @@ mod tests {
         {
             assert!(parse(wrong, now).unwrap_err().to_string().contains("not a time"), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_time_ahead_is_a_timestamp_or_a_duration_after_now() {
+        let now = Timestamp::from_seconds(10_000_000);
+        assert_eq!(ahead("36h", now).unwrap(), Timestamp::from_seconds(10_129_600));
+        assert_eq!(ahead("2026-11-25T09:30:00Z", now).unwrap().to_string(), "2026-11-25T09:30:00.000Z");
+        assert!(ahead("soon", now).is_err());
     }
 
     #[test]

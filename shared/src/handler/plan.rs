@@ -48,7 +48,7 @@ pub(super) fn planned(
             decided_at,
             attempt,
             resent: event.resent,
-            action,
+            action: action.counted_from(event.observed_at),
         })
     });
     planned.collect()

@@ -40,6 +40,8 @@ impl Action {
             | Self::CreateLead { .. }
             | Self::Notify { .. }
             | Self::NotifyJson { .. }
+            | Self::Remind { .. }
+            | Self::Forget { .. }
             | Self::Mutate { .. } => None,
         }
     }
@@ -59,7 +61,9 @@ impl Action {
             | Self::CreateTicket { .. }
             | Self::CreateLead { .. }
             | Self::Notify { .. }
-            | Self::NotifyJson { .. } => false,
+            | Self::NotifyJson { .. }
+            | Self::Remind { .. }
+            | Self::Forget { .. } => false,
         };
         hides && self.ticket() == other.ticket()
     }

@@ -1,6 +1,13 @@
 //! A calendar date, without a time of day and a time zone.
 
+use crate::clock::Timestamp;
+use jiff::civil::{Time, Weekday};
+use jiff::tz::TimeZone;
+use jiff::{Span, ToSpan as _};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -22,7 +29,8 @@ const SMALLEST_MILLIS: f64 = 1e11;
 /// assert!("25/11/2026".parse::<Date>().is_err());
 /// # Ok::<(), automations::model::date::InvalidDate>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Date(jiff::civil::Date);
 
 /// A text is not a date.
@@ -45,6 +53,37 @@ impl Date {
     /// The number of days from this date to another one; negative if that is earlier.
     pub fn days_until(self, other: Self) -> i32 {
         self.0.until(other.0).map_or(0, |span| span.get_days())
+    }
+
+    /// The date of this time in a time zone.
+    pub(crate) fn of_time(time: Timestamp, zone: &TimeZone) -> Option<Self> {
+        let time = jiff::Timestamp::from_millisecond(i64::try_from(time.as_millis()).ok()?).ok()?;
+        Self::in_range(zone.to_datetime(time).date())
+    }
+
+    /// This time of this day in a time zone. If clocks skip it, as much later; if they show it twice, the first. None before 1970.
+    pub(crate) fn at(self, time: Time, zone: &TimeZone) -> Option<Timestamp> {
+        let time = zone.to_timestamp(self.0.to_datetime(time)).ok()?;
+        u64::try_from(time.as_millisecond()).ok().map(Timestamp::from_millis)
+    }
+
+    /// Days later, or earlier if negative; none after the year 9999.
+    pub(crate) fn plus_days(self, days: i32) -> Option<Self> {
+        self.plus(days.days())
+    }
+
+    /// Months later, or earlier if negative, at the last day of a shorter month; none after the year 9999.
+    pub(crate) fn plus_months(self, months: i32) -> Option<Self> {
+        self.plus(months.months())
+    }
+
+    /// Whether it is a Saturday or a Sunday.
+    pub(crate) fn is_weekend(self) -> bool {
+        matches!(self.0.weekday(), Weekday::Saturday | Weekday::Sunday)
+    }
+
+    fn plus(self, span: Span) -> Option<Self> {
+        Self::in_range(self.0.checked_add(span).ok()?)
     }
 
     fn of_text(text: &str) -> Option<Self> {
@@ -83,6 +122,30 @@ impl FromStr for Date {
             });
         let date = text.parse().ok().filter(|_| is_form).and_then(Self::in_range);
         date.ok_or(InvalidDate)
+    }
+}
+
+impl TryFrom<String> for Date {
+    type Error = InvalidDate;
+
+    fn try_from(text: String) -> Result<Self, InvalidDate> {
+        text.parse()
+    }
+}
+
+impl From<Date> for String {
+    fn from(date: Date) -> Self {
+        date.to_string()
+    }
+}
+
+impl JsonSchema for Date {
+    fn schema_name() -> Cow<'static, str> {
+        "Date".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "date", "description": "A calendar date: YYYY-MM-DD." })
     }
 }
 

@@ -26,6 +26,9 @@ pub struct Hint {
     /// Further tickets that the same webhook names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub more: Vec<TicketId>,
+    /// Whether a reminder of the ticket is due.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reminder: bool,
     /// The webhook's body, if a message can hold it; only the first hint of a webhook has it.
     pub raw: Option<Raw>,
     /// The content of a webhook that is not Salestrekker's. Such a hint becomes an event, and no ticket is checked.
@@ -110,6 +113,7 @@ mod tests {
                 received_at: Timestamp::from_millis(1),
                 ticket: None,
                 more: Vec::new(),
+                reminder: false,
                 raw: Some(Raw { body, content_type: None }),
                 inbound: None,
                 trace: None,

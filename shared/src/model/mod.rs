@@ -21,6 +21,7 @@ mod multipart;
 mod ordered_map;
 pub mod own_changes;
 pub mod phone;
+pub mod reminder;
 pub mod resent;
 pub mod snapshot;
 pub mod stage_age;

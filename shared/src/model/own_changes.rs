@@ -82,6 +82,7 @@ impl ChangeMark {
             | EventKind::Renamed { .. }
             | EventKind::FieldChanged { .. }
             | EventKind::StageAged { .. }
+            | EventKind::ReminderDue { .. }
             | EventKind::Vanished { .. }
             | EventKind::Inbound { .. }
             | EventKind::WebhookUnrecognised { .. } => None,

@@ -1,4 +1,4 @@
-//! The index of tickets by their next check: a snapshot's `due_shard`, one of a few, and `next_check`.
+//! The index of tickets by their next check, and of reminders by their time: an item's `due_shard`, one of a few, and `next_check`.
 
 use super::keys::{ItemKey, ItemKind};
 use super::{Error, Item, Store, number, report_unreadable, text, unavailable, unusable};
@@ -12,9 +12,9 @@ use std::time::Duration;
 /// The shards of an index, so that it accepts more than the 1,000 writes a second of one partition (Amazon DynamoDB Developer
 /// Guide, "Partitions").
 pub const SHARDS: u32 = 16;
-const INDEX: &str = "due";
+pub(super) const INDEX: &str = "due";
 
-/// A ticket whose check is due.
+/// A ticket whose check is due, or one of whose reminders is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Due {
     /// The brokerage.
@@ -27,6 +27,8 @@ pub struct Due {
     pub since: Timestamp,
     /// Its events that are not published yet.
     pub unpublished: Option<Unpublished>,
+    /// Whether a reminder is due.
+    pub has_reminder: bool,
 }
 
 /// The events in an outbox.
@@ -39,7 +41,7 @@ pub struct Unpublished {
 }
 
 impl Store {
-    /// At most `most` tickets of a shard whose check is due, the most overdue first. The index is eventually consistent. An item
+    /// At most `most` tickets of a shard of which a check or a reminder is due, the most overdue first; one for each of them. The index is eventually consistent. An item
     /// that cannot be read is logged; if it is a ticket's, it is due, as its check repairs it.
     ///
     /// # Errors
@@ -95,9 +97,13 @@ pub(super) fn schedule(item: &Item) -> Result<CheckSchedule, Error> {
 
 fn due(item: &Item) -> Option<Due> {
     let reported = |error| report_unreadable(item, &error);
-    let Some(ItemKey { organisation, kind: ItemKind::Snapshot(ticket) }) = ItemKey::of(item) else {
-        reported(unusable(item, "pk", None));
-        return None;
+    let (organisation, ticket, has_reminder) = match ItemKey::of(item) {
+        Some(ItemKey { organisation, kind: ItemKind::Snapshot(ticket) }) => (organisation, ticket, false),
+        Some(ItemKey { organisation, kind: ItemKind::Reminder(ticket, _) }) => (organisation, ticket, true),
+        _ => {
+            reported(unusable(item, "pk", None));
+            return None;
+        }
     };
     let time = |attribute| integer(item, attribute).map(Timestamp::from_millis).map_err(reported);
     let since = time("next_check").unwrap_or(Timestamp::from_millis(0));
@@ -106,9 +112,10 @@ fn due(item: &Item) -> Option<Due> {
     Some(Due {
         organisation,
         ticket,
-        last_checked: time("last_checked").unwrap_or(since),
+        last_checked: if has_reminder { since } else { time("last_checked").unwrap_or(since) },
         since,
         unpublished,
+        has_reminder,
     })
 }
 
@@ -126,7 +133,7 @@ pub(super) fn unpublished_count(item: &Item) -> usize {
     count.map_or(0, |count| count.unwrap_or(UNKNOWN_NUMBER))
 }
 
-fn integer(item: &Item, attribute: &'static str) -> Result<u64, Error> {
+pub(super) fn integer(item: &Item, attribute: &'static str) -> Result<u64, Error> {
     let value = item.get(attribute).and_then(|value| value.as_n().ok()?.parse().ok());
     value.ok_or_else(|| unusable(item, attribute, None))
 }
@@ -136,6 +143,19 @@ mod tests {
     use super::*;
     use crate::aws;
     use serde_json::{Value, json};
+
+    #[tokio::test]
+    async fn a_reminder_that_is_due_is_a_due_ticket_with_a_reminder() {
+        let row = json!({ "pk": { "S": "TICKET#north#t-1" }, "sk": { "S": "REMINDER#review" }, "next_check": { "N": "7" } });
+        let config = aws::stub::config_with_responses(move |_| (200, json!({ "Items": [row] })));
+        let store = Store::new(aws::dynamodb(&config), "t".to_owned());
+        let [due] = &store.due(0, Timestamp::from_millis(9), 10).await.unwrap()[..] else { panic!() };
+        assert_eq!(
+            (due.ticket.as_str(), due.since, due.last_checked),
+            ("t-1", Timestamp::from_millis(7), due.since)
+        );
+        assert!(due.has_reminder && due.unpublished.is_none());
+    }
 
     /// F3 of the field faults: one bad row stops the sweep for all.
     #[tokio::test]

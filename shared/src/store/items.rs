@@ -50,6 +50,7 @@ impl Store {
             ItemKind::Action(_) => 0,
             ItemKind::Journal(..)
             | ItemKind::ChangeMarks(_)
+            | ItemKind::Reminder(..)
             | ItemKind::InboundReceipt(..)
             | ItemKind::LeadContact(_)
             | ItemKind::TokenUse(_)

@@ -2,7 +2,7 @@
 
 use super::Item;
 use crate::clock::Timestamp;
-use crate::id::{ActionId, InboundKind, OrganisationId, TicketId};
+use crate::id::{ActionId, InboundKind, OrganisationId, ReminderKey, TicketId};
 use aws_sdk_dynamodb::types::AttributeValue;
 use std::collections::HashMap;
 
@@ -16,6 +16,7 @@ const JOURNAL: &str = "JOURNAL#";
 /// The largest number that fits a journal entry's key.
 const MAX_VERSION: u64 = 9_999_999_999;
 const CHANGE_MARKS: &str = "CHANGE_MARKS";
+pub(super) const REMINDER: &str = "REMINDER#";
 const RESULT: &str = "RESULT";
 const RECEIVED: &str = "RECEIVED";
 const CONTACT: &str = "CONTACT";
@@ -48,6 +49,8 @@ pub enum ItemKind {
     Journal(TicketId, u64),
     /// What our actions changed at a ticket.
     ChangeMarks(TicketId),
+    /// A reminder of a ticket.
+    Reminder(TicketId, ReminderKey),
     /// The claim or the record of an action.
     Action(ActionId),
     /// A request to an inbound webhook: its kind, and the digest of its id or its body.
@@ -68,7 +71,10 @@ impl ItemKind {
     /// The ticket, if the item belongs to one.
     pub fn ticket(&self) -> Option<&TicketId> {
         match self {
-            Self::Snapshot(ticket) | Self::Journal(ticket, _) | Self::ChangeMarks(ticket) => Some(ticket),
+            Self::Snapshot(ticket)
+            | Self::Journal(ticket, _)
+            | Self::ChangeMarks(ticket)
+            | Self::Reminder(ticket, _) => Some(ticket),
             Self::Action(_)
             | Self::InboundReceipt(..)
             | Self::LeadContact(_)
@@ -124,6 +130,9 @@ impl ItemKey {
             ItemKind::ChangeMarks(ticket) => {
                 (ticket_partition(organisation, ticket), CHANGE_MARKS.to_owned())
             }
+            ItemKind::Reminder(ticket, key) => {
+                (ticket_partition(organisation, ticket), format!("{REMINDER}{key}"))
+            }
             ItemKind::Action(action) => (format!("{ACTION}{organisation}#{action}"), RESULT.to_owned()),
             ItemKind::InboundReceipt(kind, digest) => {
                 (format!("{INBOUND}{organisation}#{kind}#{digest}"), RECEIVED.to_owned())
@@ -149,7 +158,10 @@ fn ticket_item(ticket: TicketId, sk: &str) -> Option<ItemKind> {
     match sk {
         SNAPSHOT => Some(ItemKind::Snapshot(ticket)),
         CHANGE_MARKS => Some(ItemKind::ChangeMarks(ticket)),
-        _ => Some(ItemKind::Journal(ticket, sk.strip_prefix(JOURNAL)?.parse().ok()?)),
+        _ => match sk.strip_prefix(REMINDER) {
+            Some(key) => Some(ItemKind::Reminder(ticket, key.parse().ok()?)),
+            None => Some(ItemKind::Journal(ticket, sk.strip_prefix(JOURNAL)?.parse().ok()?)),
+        },
     }
 }
 
@@ -180,6 +192,11 @@ pub(super) fn journal_after(
 ) -> (String, [String; 2]) {
     let ends = [version.saturating_add(1), MAX_VERSION];
     (ticket_partition(organisation, ticket), ends.map(journal_entry))
+}
+
+/// The partition key of a ticket's items, and the prefix of the sort keys of its reminders.
+pub(super) fn reminders_of(organisation: &OrganisationId, ticket: &TicketId) -> (String, &'static str) {
+    (ticket_partition(organisation, ticket), REMINDER)
 }
 
 /// With leading zeros, so that versions are in order.
@@ -229,7 +246,8 @@ mod tests {
         let kinds = [
             ItemKind::Snapshot(ticket.clone()),
             ItemKind::Journal(ticket.clone(), 12),
-            ItemKind::ChangeMarks(ticket),
+            ItemKind::ChangeMarks(ticket.clone()),
+            ItemKind::Reminder(ticket, ReminderKey::parse("review").unwrap()),
             ItemKind::Action(action),
             ItemKind::InboundReceipt(InboundKind::parse("inbound.survey").unwrap(), "d1".to_owned()),
             ItemKind::LeadContact("d1".to_owned()),

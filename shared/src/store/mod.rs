@@ -7,6 +7,7 @@
 //! | | | (`due_shard` and `next_check` are the keys of the index `due`; `unpublished`, the number of events in the outbox, and `unpublished_since` exist if there are any) |
 //! | the same | `JOURNAL#{version}` | the events of that version, for ever (`journal_day` and `at` are the keys of the index `journal_by_day`) |
 //! | the same | `CHANGE_MARKS` | what our actions changed at the ticket; see `own_changes.rs` |
+//! | the same | `REMINDER#{key}` | a reminder of the ticket, what became of it, and the keys of the index `due` while it waits; see `reminders.rs` |
 //! | `ACTION#{organisation}#{action}` | `RESULT` | an action that is being performed, is done or is parked; see `actions.rs` |
 //! | `INBOUND#{organisation}#{kind}#{digest}` | `RECEIVED` | a request to an inbound webhook, so that it becomes one event; see `inbound_receipts.rs` |
 //! | | | (DynamoDB deletes it after `expires`) |
@@ -40,6 +41,8 @@ mod operations;
 mod outcome;
 mod outcome_record;
 mod problems;
+mod reminder_list;
+mod reminders;
 mod salvage;
 mod snapshots;
 mod steps;
@@ -60,6 +63,7 @@ pub use observed_webhooks::ObservedWebhook;
 pub use operations::{Operation, OperationState};
 pub use outcome::Outcome;
 pub use problems::{NoticeKind, Problem, StoredProblem, UnsentNotice};
+pub use reminders::{NewReminder, ReminderEnd, ReminderState, StoredReminder};
 pub use salvage::{Rebuild, Salvaged};
 pub use snapshots::Version;
 pub use token_usage::TokenUse;

@@ -1,5 +1,6 @@
 //! What came of an action.
 
+use crate::clock::Timestamp;
 use crate::id::{ContactId, TicketId};
 use crate::model::ticket_part::TicketPart;
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,14 @@ pub enum Outcome {
     Unrehearsed,
     /// A handler's own mutation, or a notice, was sent and accepted.
     Sent,
+    /// A reminder was set.
+    ReminderSet {
+        /// When it is due; absent while the field that it is counted from has no date.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        due_at: Option<Timestamp>,
+    },
+    /// A reminder was cancelled.
+    ReminderCancelled,
     /// A contact and a ticket for it were created.
     LeadCreated {
         /// The contact's id.
@@ -50,6 +59,8 @@ impl Outcome {
             | Self::NoOp
             | Self::Superseded { .. }
             | Self::Sent
+            | Self::ReminderSet { .. }
+            | Self::ReminderCancelled
             | Self::LeadCreated { .. }
             | Self::Created { .. } => false,
         }
@@ -58,7 +69,13 @@ impl Outcome {
     /// Whether the action was performed: its effect is there, or was there already.
     pub fn is_performed(&self) -> bool {
         match self {
-            Self::Changed | Self::NoOp | Self::Sent | Self::LeadCreated { .. } | Self::Created { .. } => true,
+            Self::Changed
+            | Self::NoOp
+            | Self::Sent
+            | Self::ReminderSet { .. }
+            | Self::ReminderCancelled
+            | Self::LeadCreated { .. }
+            | Self::Created { .. } => true,
             Self::Superseded { .. } | Self::DryRun | Self::Unrehearsed => false,
         }
     }

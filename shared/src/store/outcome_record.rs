@@ -43,6 +43,8 @@ impl Store {
             | Outcome::Superseded { .. }
             | Outcome::DryRun
             | Outcome::Unrehearsed
+            | Outcome::ReminderSet { .. }
+            | Outcome::ReminderCancelled
             | Outcome::Sent => self.put_record(result, done, claimant).await,
         }
     }

@@ -96,7 +96,7 @@ impl Store {
         rebuild: &Rebuild,
         at: Timestamp,
     ) -> Result<(), Error> {
-        let version = Version { snapshot, events: &[], outbox: &rebuild.outbox };
+        let version = Version { snapshot, events: &[], outbox: &rebuild.outbox, reminders: &[] };
         let unit = self.version(organisation, &version, at, |put| match &rebuild.before {
             Some(before) => put
                 .condition_expression("version = :before")

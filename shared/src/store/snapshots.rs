@@ -4,6 +4,7 @@ use super::due_index::{schedule_attributes, shard, unpublished};
 use super::journal::journal_day;
 use super::keys::{ItemKey, ItemKind, key};
 use super::known::{Damaged, Known, known, version_in_journal};
+use super::reminders::ReminderEnd;
 use super::transaction::{Unwritten, WriteUnit};
 use super::{Error, Item, KEYS_PER_REQUEST, Store, number, report_unreadable, text, unless_condition_failed};
 use crate::clock::Timestamp;
@@ -11,6 +12,7 @@ use crate::id::{OrganisationId, TicketId};
 use crate::json;
 use crate::model::check_schedule::CheckSchedule;
 use crate::model::event::Event;
+use crate::model::reminder::Reminder;
 use crate::model::snapshot::Snapshot;
 use aws_sdk_dynamodb::types::Update;
 use aws_sdk_dynamodb::types::builders::{PutBuilder, UpdateBuilder};
@@ -25,6 +27,8 @@ pub struct Version<'a> {
     pub events: &'a [Event],
     /// What is to be published: those events, after the unpublished ones of earlier versions.
     pub outbox: &'a [Event],
+    /// The reminders of which those events are: they end in the same transaction, or nothing is written.
+    pub reminders: &'a [Reminder],
 }
 
 /// A check of a version of a ticket that found no change.
@@ -120,7 +124,7 @@ impl Store {
         at: Timestamp,
         condition: impl FnOnce(PutBuilder) -> PutBuilder,
     ) -> WriteUnit {
-        let Version { snapshot, events, outbox } = version;
+        let Version { snapshot, events, outbox, reminders } = version;
         let ticket = &snapshot.ticket;
         let mut current = key(organisation, ItemKind::Snapshot(ticket.id.clone()));
         current.insert("version".to_owned(), number(ticket.version));
@@ -142,7 +146,9 @@ impl Store {
         entry.insert("at".to_owned(), number(at.as_millis()));
         entry.insert("journal_day".to_owned(), journal_day(at, &ticket.id));
         let entry = self.put(entry).condition_expression("attribute_not_exists(pk)");
-        WriteUnit::default().put(current).put(entry)
+        reminders.iter().fold(WriteUnit::default().put(current).put(entry), |unit, reminder| {
+            unit.update(self.end_of_reminder(organisation, &ticket.id, reminder, (ReminderEnd::Due, at)))
+        })
     }
 
     /// Empties the outboxes of these versions, after their events were published; 100 in a request. A version that a newer one

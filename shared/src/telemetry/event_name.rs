@@ -86,6 +86,15 @@ pub enum EventName {
     /// An action was finished: see `outcome`.
     #[strum(serialize = "action.performed")]
     ActionPerformed,
+    /// A reminder was due, and the ticket was not as it asks: see `because`.
+    #[strum(serialize = "reminder.lapsed")]
+    ReminderLapsed,
+    /// A reminder is due at another time, as the date that it is counted from moved; without `due_at`, it waits for a date.
+    #[strum(serialize = "reminder.moved")]
+    ReminderMoved,
+    /// A reminder counts business days until a day around which public holidays are not known, or will soon not be.
+    #[strum(serialize = "reminder.holidays_unknown")]
+    ReminderHolidaysUnknown,
     /// A message will be received again, after `retry_ms`.
     #[strum(serialize = "message.retried")]
     MessageRetried,

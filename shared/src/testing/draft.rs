@@ -6,6 +6,7 @@ use crate::model::event::{Event, EventKind};
 use crate::model::field_value::FieldValue;
 use crate::model::ticket::Ticket;
 use serde_json::Value;
+use std::time::Duration;
 
 /// A ticket that is described step by step. The last method makes an event of it.
 ///
@@ -158,6 +159,26 @@ impl Draft {
     pub fn stays_for(self, days: u16) -> Event {
         let ticket = self.changed().0;
         event(EventKind::StageAged { stage: ticket.stage.clone(), ticket, days })
+    }
+
+    /// The reminder of this key is due, which a handler `reminds` set 90 days ago.
+    pub fn has_reminder_due(self, key: &str) -> Event {
+        let due = event(EventKind::Renamed { ticket: self.0.clone() }).observed_at;
+        event(EventKind::ReminderDue {
+            ticket: self.changed().0,
+            key: id(key),
+            due_at: due,
+            late_by: 0,
+            set_at: due.earlier(Duration::from_hours(90 * 24)),
+            set_by: "reminds".to_owned(),
+        })
+    }
+
+    /// It is switched off.
+    pub fn is_switched_off(self) -> Event {
+        let from = self.0.active;
+        let ticket = Ticket { active: Some(false), ..self.changed().0 };
+        event(EventKind::ActiveChanged { ticket, from, to: Some(false) })
     }
 
     /// The API no longer returns it.

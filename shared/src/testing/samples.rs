@@ -6,6 +6,7 @@ use crate::id::{ContactId, OwnerId};
 use crate::model::action::Action;
 use crate::model::event::{Event, EventKind, UnrecognisedReason};
 use crate::model::lead::{Lead, LeadTarget};
+use crate::model::reminder::When;
 use crate::model::ticket::{Named, Ticket};
 use crate::salestrekker::Contact;
 use serde_json::json;
@@ -41,6 +42,7 @@ pub fn one_of_each() -> Vec<Event> {
         EventKind::Renamed { ticket: ticket.clone() },
         a_ticket().with_field("settlement", "2026-12-01").field_becomes("settlement", "2026-12-15").kind,
         EventKind::StageAged { ticket: ticket.clone(), stage: ticket.stage.clone(), days: 14 },
+        a_ticket().has_reminder_due("review").kind,
         EventKind::Vanished { ticket },
         posted("website-lead", &[("name", "Jane Citizen"), ("email", "jane@example.com")]).kind,
         EventKind::WebhookUnrecognised {
@@ -67,6 +69,8 @@ pub fn action_of_each_kind() -> Vec<Action> {
         Action::create_lead(Lead::default(), &LeadTarget::first_stage_of("Home loans"), "{contact}"),
         Action::notify(&ticket, &id("team"), "{ticket} has settled: {ticket_link}"),
         Action::notify_json(&stage_changed("Approved", "Settled"), &id("crm"), &["to.stage.name"]),
+        Action::remind(&ticket, &id("review"), When::after_days(90)).only_in_stage("Settled"),
+        Action::forget(&ticket, &id("review")),
         Action::mutate(&ticket, "mutation { x }", json!({})),
     ]
 }

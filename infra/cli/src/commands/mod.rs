@@ -10,6 +10,7 @@ pub mod graphql_schema;
 pub mod new_handler;
 pub mod organisation;
 pub mod preflight;
+pub mod reminders;
 pub mod replay;
 mod schemas;
 pub mod smoke;

@@ -4,12 +4,12 @@ use super::action_parts::ActionParts;
 use super::draft::{Cause, Draft};
 use super::kept::{DeadMessage, Kept, LogLine, Subject, Subscriber};
 use super::model::{ActionState, Nothing, Publication, Step, Timeline};
-use crate::event_text;
+use crate::{event_text, reminder_text};
 use automations::Event;
 use automations::id::{ActionId, EventId};
 use automations::model::action::PlannedAction;
 use automations::model::event::Cause as EventCause;
-use automations::store::ActionRecord;
+use automations::store::{ActionRecord, ReminderEnd, ReminderState};
 use automations::telemetry::EventName;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,6 +31,7 @@ pub fn assemble(kept: &Kept) -> Timeline {
         }
     }
     assembly.last_check();
+    assembly.reminders();
     Timeline {
         organisation: kept.organisation.clone(),
         ticket: kept.ticket.clone(),
@@ -266,6 +267,24 @@ impl<'a> Assembly<'a> {
             self.draft.after(after, Some(line.at), step);
         }
         is_any
+    }
+
+    /// The reminders: of one that ended at its end, of one that waits after everything that happened.
+    fn reminders(&mut self) {
+        for stored in &self.kept.reminders {
+            let at = match stored.state {
+                ReminderState::Waits(_) => None,
+                ReminderState::Ended(ReminderEnd::Due, _) => continue,
+                ReminderState::Ended(ReminderEnd::Lapsed(_) | ReminderEnd::Cancelled, at) => Some(at),
+            };
+            let step = Step::Reminder {
+                key: stored.key().clone(),
+                set_by: stored.reminder.set_by.clone(),
+                due_at: stored.due_at(),
+                text: reminder_text::state(stored),
+            };
+            self.draft.first(at.unwrap_or(self.kept.now), at, step);
+        }
     }
 
     fn last_check(&mut self) {

@@ -5,7 +5,7 @@ use automations::Event;
 use automations::clock::Timestamp;
 use automations::id::{ActionId, EventId, HintId, OrganisationId, TicketId};
 use automations::model::action::PlannedAction;
-use automations::store::ActionRecord;
+use automations::store::{ActionRecord, StoredReminder};
 use automations::telemetry::EventName;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,6 +28,8 @@ pub struct Kept {
     pub records: BTreeMap<ActionId, ActionRecord>,
     /// The dead letters.
     pub dead_letters: Vec<DeadMessage>,
+    /// The ticket's reminders that wait, lapsed or were cancelled; the journal has the event of one that was due.
+    pub reminders: Vec<StoredReminder>,
     /// Lines of the functions' logs.
     pub log_lines: Vec<LogLine>,
     /// What could not be read, for [`super::Timeline::notes`].

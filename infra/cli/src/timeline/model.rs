@@ -1,7 +1,7 @@
 //! What a timeline says. Ids, names of handlers, stages and labels, and no person's data.
 
 use automations::clock::Timestamp;
-use automations::id::{ActionId, EventId, HintId, OrganisationId, TicketId, WebhookAction};
+use automations::id::{ActionId, EventId, HintId, OrganisationId, ReminderKey, TicketId, WebhookAction};
 use automations::store::Outcome;
 use serde::{Serialize, Serializer};
 
@@ -125,6 +125,17 @@ pub enum Step {
         error: String,
         /// A newer action of the same handler that was performed.
         superseded_by: Option<ActionId>,
+    },
+    /// A reminder waits, lapsed or was cancelled.
+    Reminder {
+        /// Its key.
+        key: ReminderKey,
+        /// The handler that set it.
+        set_by: String,
+        /// When it is due, if it waits for a time.
+        due_at: Option<Timestamp>,
+        /// What became of it, in words.
+        text: String,
     },
     /// The last check found no difference.
     Checked {

@@ -96,13 +96,15 @@ impl Reader {
 
     async fn of_ticket(&self, organisation: &OrganisationId, ticket: &TicketId, most: usize) -> Result<Kept> {
         let mut kept = self.empty(organisation);
-        let (handlers, dead_letters, ticket) = future::join3(
+        let (handlers, dead_letters, reminders, ticket) = future::join4(
             self.handlers(),
             self.dead_letters.show(&Selection::default()),
+            self.store.reminders(organisation, ticket),
             self.ticket(organisation, ticket, &mut kept),
         )
         .await;
         ticket?;
+        kept.reminders = reminders?;
         take_handlers(&mut kept, handlers);
         let more = kept.events.len().saturating_sub(most);
         if more > 0 {
@@ -168,6 +170,7 @@ impl Reader {
             handlers: Vec::new(),
             records: BTreeMap::new(),
             dead_letters: Vec::new(),
+            reminders: Vec::new(),
             log_lines: Vec::new(),
             notes: Vec::new(),
         }

@@ -16,6 +16,7 @@ pub fn label(step: &Step) -> &'static str {
         Step::Retried { .. } => "retry",
         Step::Action { .. } => "action",
         Step::DeadLetter { .. } => "dead letter",
+        Step::Reminder { .. } => "reminder",
         Step::Checked { .. } => "check",
     }
 }
@@ -60,6 +61,10 @@ pub fn words(step: &Step) -> String {
             let error = if error.is_empty() { String::new() } else { format!(": {error}") };
             format!("{reason}{error} ({subject} in {queue}, --id {message}{superseded})")
         }
+        Step::Reminder { key, set_by, due_at, text } => {
+            let due_at = due_at.map(|due_at| format!(" until {due_at}")).unwrap_or_default();
+            format!("{key} of {set_by} {text}{due_at}")
+        }
         Step::Checked { version, next_check, is_gone } => {
             let gone = if *is_gone { "Salestrekker no longer returns the ticket; " } else { "" };
             format!("{gone}no difference from version {version}; the next check is due at {next_check}")
@@ -102,6 +107,9 @@ fn outcome(state: &ActionState) -> String {
             Outcome::DryRun => "only recorded: the organisation is read-only".to_owned(),
             Outcome::Unrehearsed => "only recorded: no rehearsal of the organisation has passed".to_owned(),
             Outcome::Sent => "done: sent and accepted".to_owned(),
+            Outcome::ReminderSet { due_at: Some(due_at) } => format!("done: a reminder for {due_at}"),
+            Outcome::ReminderSet { due_at: None } => "done: a reminder that waits for a date".to_owned(),
+            Outcome::ReminderCancelled => "done: the reminder is cancelled".to_owned(),
             Outcome::LeadCreated { contact, ticket } => {
                 format!("done: created the contact {contact} and the ticket {ticket}")
             }

@@ -2,18 +2,21 @@
 
 mod constructors;
 mod planned;
+mod reminders;
 
 pub use planned::PlannedAction;
 
-use crate::id::{DestinationName, OwnerId, TicketId, WorkflowId};
+use crate::clock::Timestamp;
+use crate::id::{DestinationName, OwnerId, ReminderKey, TicketId, WorkflowId};
 use crate::model::lead::{Lead, LeadTarget};
+use crate::model::reminder::{IfSet, OnlyWhile, When};
 use crate::model::ticket_part::TicketPart;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value};
 use strum::{IntoStaticStr, VariantNames};
 
-/// One action at Salestrekker, or a notice to another system. Workflows, stages and labels are given by the names that
+/// One action at Salestrekker, a notice to another system, or a reminder. Workflows, stages and labels are given by the names that
 /// people see; the worker looks up their ids, so a handler needs no request of its own. An action that changes a ticket has the
 /// part that it changes as its decision saw it; see [`Action::regardless`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, IntoStaticStr, VariantNames)]
@@ -144,6 +147,31 @@ pub enum Action {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         workflow: Option<WorkflowId>,
     },
+    /// Sets a reminder: when it is due, `ticket.reminder_due` is published. Nothing is sent to Salestrekker.
+    Remind {
+        /// The ticket.
+        ticket: TicketId,
+        /// The reminder's name: a ticket has one of a name.
+        key: ReminderKey,
+        /// When it is due.
+        when: When,
+        /// What must hold of the ticket then.
+        #[serde(default, skip_serializing_if = "OnlyWhile::is_empty")]
+        only_while: OnlyWhile,
+        /// What becomes of a reminder of this name that the ticket has already.
+        #[serde(default)]
+        if_set: IfSet,
+        /// When the event was found that this was decided on: times are counted from it. The handler's loop fills it in.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        event_at: Option<Timestamp>,
+    },
+    /// Cancels a reminder. Does nothing if the ticket has none of this name.
+    Forget {
+        /// The ticket.
+        ticket: TicketId,
+        /// The reminder's name.
+        key: ReminderKey,
+    },
     /// Sends a mutation of the handler's own, for which there is no other action.
     Mutate {
         /// The ticket that it is about. Actions of one ticket are performed one at a time.
@@ -182,7 +210,9 @@ impl Action {
             | Self::MoveWorkflow { .. }
             | Self::SetValue { .. }
             | Self::Notify { .. }
-            | Self::NotifyJson { .. } => OnUnknownOutcome::Retry,
+            | Self::NotifyJson { .. }
+            | Self::Remind { .. }
+            | Self::Forget { .. } => OnUnknownOutcome::Retry,
             Self::CreateTicket { on_unknown_outcome, .. }
             | Self::CreateLead { on_unknown_outcome, .. }
             | Self::Mutate { on_unknown_outcome, .. } => *on_unknown_outcome,
@@ -201,7 +231,9 @@ impl Action {
             | Self::CreateTicket { .. }
             | Self::CreateLead { .. }
             | Self::Mutate { .. } => true,
-            Self::Notify { .. } | Self::NotifyJson { .. } => false,
+            Self::Notify { .. } | Self::NotifyJson { .. } | Self::Remind { .. } | Self::Forget { .. } => {
+                false
+            }
         }
     }
 
@@ -214,6 +246,8 @@ impl Action {
             | Self::MoveStage { ticket, .. }
             | Self::MoveWorkflow { ticket, .. }
             | Self::SetValue { ticket, .. }
+            | Self::Remind { ticket, .. }
+            | Self::Forget { ticket, .. }
             | Self::Mutate { ticket, .. } => Some(ticket),
             Self::CreateTicket { beside, .. } => Some(beside),
             Self::Notify { about, .. } | Self::NotifyJson { about, .. } => about.as_ref(),
@@ -240,6 +274,8 @@ impl Action {
             | Self::CreateTicket { .. }
             | Self::Notify { .. }
             | Self::NotifyJson { .. }
+            | Self::Remind { .. }
+            | Self::Forget { .. }
             | Self::Mutate { .. } => self.clone(),
         }
     }

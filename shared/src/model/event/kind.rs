@@ -1,6 +1,9 @@
 //! What an event says happened, by kind.
 
-use crate::id::{ContactId, FieldName, InboundKind, LabelId, OwnerId, StageId, WebhookAction, WorkflowId};
+use crate::clock::Timestamp;
+use crate::id::{
+    ContactId, FieldName, InboundKind, LabelId, OwnerId, ReminderKey, StageId, WebhookAction, WorkflowId,
+};
 use crate::model::field_value::FieldValue;
 use crate::model::inbound::Fields;
 use crate::model::ticket::{Named, Ticket, WorkflowStage};
@@ -156,6 +159,23 @@ pub enum EventKind {
         /// The threshold that it passed, in days.
         days: u16,
     },
+    /// A reminder that a handler set is due, and the ticket is as the reminder asks.
+    #[serde(rename = "ticket.reminder_due")]
+    #[strum(serialize = "ticket.reminder_due")]
+    ReminderDue {
+        /// The ticket as it is.
+        ticket: Ticket,
+        /// The reminder's name.
+        key: ReminderKey,
+        /// When it was due.
+        due_at: Timestamp,
+        /// The seconds from then to this event: less than 120, unless the system was down or the reminder was set too late.
+        late_by: u64,
+        /// When it was set.
+        set_at: Timestamp,
+        /// The handler that set it.
+        set_by: String,
+    },
     /// The API no longer returns the ticket.
     #[serde(rename = "ticket.vanished")]
     #[strum(serialize = "ticket.vanished")]
@@ -211,6 +231,7 @@ impl EventKind {
             Self::ClientAdded { client, .. } | Self::ClientRemoved { client, .. } => client.as_str().into(),
             Self::FieldChanged { field, .. } => field.as_str().into(),
             Self::StageAged { days, .. } => days.to_string().into(),
+            Self::ReminderDue { key, .. } => key.as_str().into(),
             Self::TicketCreated { .. }
             | Self::TicketFirstSeen { .. }
             | Self::StageChanged { .. }
@@ -242,6 +263,7 @@ impl EventKind {
             | Self::Renamed { ticket }
             | Self::FieldChanged { ticket, .. }
             | Self::StageAged { ticket, .. }
+            | Self::ReminderDue { ticket, .. }
             | Self::Vanished { ticket } => Some(ticket),
             Self::Inbound { .. } | Self::WebhookUnrecognised { .. } => None,
         }

@@ -94,6 +94,49 @@ impl Event {
         }
     }
 
+    /// The ticket, if this event says that it left the stage of this name.
+    ///
+    /// ```
+    /// let event = automations::testing::stage_changed("Settled", "Archived");
+    /// assert!(event.left_stage("Settled").is_some() && event.left_stage("Archived").is_none());
+    /// ```
+    pub fn left_stage(&self, name: &str) -> Option<&Ticket> {
+        match &self.kind {
+            EventKind::StageChanged { ticket, from, to }
+                if from.stage.is_named(name) && !to.stage.is_named(name) =>
+            {
+                Some(ticket)
+            }
+            _ => None,
+        }
+    }
+
+    /// The ticket, if this event says that it was switched off.
+    ///
+    /// ```
+    /// let event = automations::testing::a_ticket().is_switched_off();
+    /// assert!(event.switched_off().is_some());
+    /// ```
+    pub fn switched_off(&self) -> Option<&Ticket> {
+        match &self.kind {
+            EventKind::ActiveChanged { ticket, to: Some(false), .. } => Some(ticket),
+            _ => None,
+        }
+    }
+
+    /// The ticket, if the reminder of this key is due.
+    ///
+    /// ```
+    /// let event = automations::testing::a_ticket().has_reminder_due("review");
+    /// assert!(event.reminder("review").is_some() && event.reminder("other").is_none());
+    /// ```
+    pub fn reminder(&self, key: &str) -> Option<&Ticket> {
+        match &self.kind {
+            EventKind::ReminderDue { ticket, key: own, .. } if own.as_str() == key => Some(ticket),
+            _ => None,
+        }
+    }
+
     /// The ticket, if its amount was not above this limit and now is. The unit is that of [`Ticket::value`].
     ///
     /// ```

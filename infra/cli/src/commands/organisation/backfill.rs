@@ -70,7 +70,8 @@ impl Organisations {
                         Some(found) => {
                             let now = clock::now();
                             let snapshot = Snapshot { stage_since: Some(now), ..found.snapshot };
-                            let version = Version { snapshot: &snapshot, events: &[], outbox: &[] };
+                            let version =
+                                Version { snapshot: &snapshot, events: &[], outbox: &[], reminders: &[] };
                             match self.store.write(organisation, version, now).await {
                                 Ok(()) => &mut progress.stored,
                                 // A webhook was faster.

@@ -12,7 +12,8 @@ use automations::Event;
 use automations::clock::Timestamp;
 use automations::id::ActionId;
 use automations::model::action::{Action, PlannedAction};
-use automations::store::{ActionRecord, Done, Outcome};
+use automations::model::reminder::{Lapse, OnlyWhile, Reminder, When};
+use automations::store::{ActionRecord, Done, Outcome, ReminderEnd, ReminderState, StoredReminder};
 use automations::telemetry::EventName;
 use automations::testing::{stage_changed, ticket};
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,6 +55,7 @@ fn kept(events: Vec<Event>, handlers: Vec<Subscriber>) -> Kept {
         handlers,
         records: BTreeMap::new(),
         dead_letters: Vec::new(),
+        reminders: Vec::new(),
         log_lines: Vec::new(),
         notes: Vec::new(),
     }
@@ -160,4 +162,38 @@ fn a_check_without_a_difference_is_the_last_entry_and_one_that_only_published_is
     kept.last_check = Some(LastCheck { is_gone: true, ..later });
     let text = assemble(&kept).to_string();
     assert!(text.contains("Salestrekker no longer returns the ticket"), "{text}");
+}
+
+/// A reminder that was due is in the journal, with its event.
+#[test]
+fn reminders_are_in_the_timeline_with_their_end_and_those_that_wait_are_last() {
+    let mut kept = kept(vec![settled()], vec![]);
+    let stored = |key: &str, state| StoredReminder {
+        ticket: ticket().id,
+        reminder: Reminder {
+            key: key.parse().unwrap(),
+            when: When::after_days(90),
+            only_while: OnlyWhile::default(),
+            event_at: at(0),
+            set_at: at(1),
+            set_by: "reviews".to_owned(),
+            action: "e.reviews.0".parse().unwrap(),
+        },
+        state,
+    };
+    let day = 86_400_000;
+    kept.now = at(9 * day);
+    kept.reminders = vec![
+        stored("later", ReminderState::Waits(Some(at(90 * day)))),
+        stored("was-due", ReminderState::Ended(ReminderEnd::Due, at(day))),
+        stored("left", ReminderState::Ended(ReminderEnd::Lapsed(Lapse::OtherStage), at(2 * day))),
+    ];
+    let lines = lines(&assemble(&kept));
+    let reminders: Vec<&String> = lines.iter().filter(|line| line.starts_with("reminder")).collect();
+    let expected = [
+        format!("reminder: left of reviews lapsed at {}: other_stage", at(2 * day)),
+        format!("reminder: later of reviews waits until {}", at(90 * day)),
+    ];
+    assert_eq!(reminders, expected.iter().collect::<Vec<_>>());
+    assert_eq!(lines.last(), Some(&expected[1]));
 }
