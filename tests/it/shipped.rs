@@ -1,12 +1,13 @@
 //! The shipped handlers, deployed as they are and switched on as by a brokerage.
 
 use crate::notices::receiver;
+use crate::reconciled::run_reconciler;
 use crate::support::{SOON, alone, events, known_ticket, mutations, published, rest, set_variable};
 use anyhow::{Context as _, Result, ensure};
 use automations::aws::topic::Topic;
 use automations::id::OwnerId;
 use automations::model::resent::Resent;
-use automations::store::Outcome;
+use automations::store::{Outcome, ReminderEnd, ReminderState};
 use automations::{Event, clock};
 use end_to_end::stack::{Organisation, Stack, eventually};
 use serde_json::{Value, json};
@@ -67,6 +68,50 @@ async fn a_stage_is_told_elsewhere_without_a_clients_name() -> Result<()> {
     let archived = events.last().context("no event")?;
     let dry = stack.logged("notice-on-stage-change", archived.id.as_str()).await?;
     ensure!(dry.is_empty(), "{dry:?}");
+    Ok(())
+}
+
+/// One of its reviews was due yesterday, so that it is due at once; the other one waits, and is cancelled.
+#[tokio::test]
+async fn a_settled_ticket_gets_its_reviews_until_it_leaves() -> Result<()> {
+    let _turn = alone().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("reviews").await?;
+    let settings = json!({
+        "stage": "Settled", "zone": "Australia/Sydney", "review_workflow": "Annual reviews",
+        "reviews": { "at-once": { "days": -1 }, "later": { "months": 6 } },
+    });
+    let ticket = known_ticket(&organisation, "Application").await?;
+    let ends = switched_on(&stack, "review-after-settlement", &settings, async || {
+        organisation.change(&ticket, json!({ "stage": "Settled" })).await?;
+        organisation.webhook("ticket-updated", &ticket).await?;
+        events(&organisation, &ticket, 2).await?;
+        // One is follow-up-on-settlement's.
+        eventually("the review", SOON, async || {
+            run_reconciler(&stack).await?;
+            let created = organisation.mutations().await?;
+            let created = created.iter().filter(|mutation| mutation.mutation == "ticketCreate").count();
+            ensure!(created == 2, "{created} tickets");
+            Ok(())
+        })
+        .await?;
+        organisation.change(&ticket, json!({ "stage": "Archived" })).await?;
+        organisation.webhook("ticket-updated", &ticket).await?;
+        let north = organisation.name.parse()?;
+        eventually("the end of the other review", SOON, async || {
+            let stored = stack.store().reminders(&north, &ticket.parse()?).await?;
+            ensure!(stored.iter().all(|stored| stored.waiting().is_none()), "{stored:?}");
+            Ok(stored)
+        })
+        .await
+    })
+    .await?;
+    let ends = ends.iter().map(|stored| match stored.state {
+        ReminderState::Ended(end, _) => (stored.key().as_str(), Some(end)),
+        ReminderState::Waits(_) => (stored.key().as_str(), None),
+    });
+    let expected = [("at-once", ReminderEnd::Due), ("later", ReminderEnd::Cancelled)];
+    assert!(ends.eq(expected.map(|(key, end)| (key, Some(end)))));
     Ok(())
 }
 
