@@ -137,6 +137,9 @@ async fn a_reader_looks_at_everything_but_secrets_and_changes_nothing() -> Resul
     let found = reader.replayer().select(&replay(&ticket, None)).await?;
     assert_eq!(found.len(), 1);
     ensure!(reader.organisations()?.list().await?.contains(&OrganisationId::parse("looked-at")?));
+    ensure!(
+        reader.store().reminders_until(&OrganisationId::parse("looked-at")?, clock::now()).await?.is_empty()
+    );
     reader.smoke(None).await?;
     let (config, local) = (reader.by.config.clone(), Some(stack.addresses.aws_endpoint_url.clone()));
     let target = Target { config, local, stack: stack.addresses.stack.clone() };
