@@ -57,15 +57,15 @@ pub enum ReminderEnd {
 
 /// A reminder to be set by an action.
 #[derive(Debug, Clone, Copy)]
-pub struct NewReminder<'a> {
+pub(super) struct NewReminder<'a> {
     /// The ticket.
-    pub ticket: &'a TicketId,
+    pub(super) ticket: &'a TicketId,
     /// The reminder.
-    pub reminder: &'a Reminder,
+    pub(super) reminder: &'a Reminder,
     /// When it is due; none while it waits for a date.
-    pub due_at: Option<Timestamp>,
+    pub(super) due_at: Option<Timestamp>,
     /// The ticket's version that the time was computed from; none if it does not depend on the ticket.
-    pub of_version: Option<u64>,
+    pub(super) of_version: Option<u64>,
 }
 
 #[derive(Clone, Copy, IntoStaticStr, EnumString)]
@@ -109,7 +109,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn reminder_step(
+    pub(super) async fn reminder_step(
         &self,
         organisation: &OrganisationId,
         action: &ActionId,
@@ -129,7 +129,7 @@ impl Store {
     /// # Errors
     /// [`Error::VersionConflict`] if it has another one, or another invocation holds the claim; else [`Error`]. Nothing is written
     /// then.
-    pub async fn set_reminder(
+    pub(super) async fn set_reminder(
         &self,
         organisation: &OrganisationId,
         new: NewReminder<'_>,
@@ -162,7 +162,7 @@ impl Store {
     /// # Errors
     /// [`Error::VersionConflict`] if it no longer waits, or another invocation holds the claim; else [`Error`]. Nothing is written
     /// then.
-    pub async fn forget_reminder(
+    pub(super) async fn forget_reminder(
         &self,
         organisation: &OrganisationId,
         stored: &StoredReminder,
