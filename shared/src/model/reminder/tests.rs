@@ -2,6 +2,7 @@ use super::*;
 use crate::model::diff::change;
 use crate::model::snapshot::Seen;
 use crate::testing::{Draft, a_ticket};
+use proptest::prelude::*;
 use std::time::Duration;
 
 fn at(text: &str) -> Timestamp {
@@ -144,4 +145,46 @@ fn a_reminder_is_stored_and_read_back() {
     let reminder = reminder(Day::of_event(Zone::Hobart).plus_months(6), only_while);
     let text = crate::json::to_json(&reminder);
     assert_eq!(crate::json::from_json::<Reminder>(text.as_bytes()).unwrap(), reminder);
+}
+
+proptest! {
+    /// A year of reminders, swept at any times: also after an outage of days, also twice in a minute.
+    #[test]
+    fn each_reminder_is_due_once_at_the_first_sweep_after_its_time_whenever_sweeps_are(
+        hours in proptest::collection::vec(0_u16..8_760, 1..60),
+        gaps in proptest::collection::vec(prop_oneof![0_u64..5, 1_000_u64..6_000], 1..200),
+    ) {
+        let of = |(number, hours): (usize, &u16)| Reminder {
+            key: format!("r-{number}").parse().unwrap(),
+            ..reminder(When::after_hours(*hours), OnlyWhile::default())
+        };
+        let all: Vec<Reminder> = hours.iter().enumerate().map(of).collect();
+        let (mut waiting, mut snapshot) = (all.clone(), found(a_ticket()));
+        let (mut now, mut before) = (all[0].event_at, None);
+        let mut published = std::collections::BTreeMap::new();
+        let end = now.later(Duration::from_hours(8_761));
+        let sweeps = gaps.into_iter().map(Some).chain([None, None]);
+        for gap in sweeps {
+            now = gap.map_or(end, |minutes| now.later(Duration::from_mins(minutes)).min(end));
+            let (change, due) = apply(&waiting, Some(&snapshot), None, now);
+            let due: Vec<ReminderKey> = due.into_iter().map(|due| due.key.clone()).collect();
+            let events = change.iter().flat_map(|change| &change.kind);
+            let mut last = None;
+            for event in events {
+                let EventKind::ReminderDue { key, due_at, late_by, .. } = event else { panic!("{event:?}") };
+                prop_assert!(*due_at <= now && last.is_none_or(|last| last <= *due_at));
+                prop_assert_eq!(*late_by, now.since(*due_at).as_secs());
+                prop_assert!(published.insert(key.clone(), (*due_at, before)).is_none(), "twice: {}", key);
+                last = Some(*due_at);
+            }
+            waiting.retain(|reminder| !due.contains(&reminder.key));
+            snapshot = change.map_or(snapshot, |change| change.snapshot);
+            // Forty are in a version; the others are due at the next sweep.
+            before = (due.len() < MAX_DUE).then_some(now);
+        }
+        prop_assert_eq!(published.len(), all.len());
+        for (due_at, sweep_before) in published.values() {
+            prop_assert!(sweep_before.is_none_or(|sweep| sweep < *due_at), "an earlier sweep missed it");
+        }
+    }
 }
