@@ -97,13 +97,9 @@ pub(super) fn schedule(item: &Item) -> Result<CheckSchedule, Error> {
 
 fn due(item: &Item) -> Option<Due> {
     let reported = |error| report_unreadable(item, &error);
-    let (organisation, ticket, has_reminder) = match ItemKey::of(item) {
-        Some(ItemKey { organisation, kind: ItemKind::Snapshot(ticket) }) => (organisation, ticket, false),
-        Some(ItemKey { organisation, kind: ItemKind::Reminder(ticket, _) }) => (organisation, ticket, true),
-        _ => {
-            reported(unusable(item, "pk", None));
-            return None;
-        }
+    let Some((organisation, ticket, has_reminder)) = ItemKey::of(item).and_then(ticket_of) else {
+        reported(unusable(item, "pk", None));
+        return None;
     };
     let time = |attribute| integer(item, attribute).map(Timestamp::from_millis).map_err(reported);
     let since = time("next_check").unwrap_or(Timestamp::from_millis(0));
@@ -117,6 +113,23 @@ fn due(item: &Item) -> Option<Due> {
         unpublished,
         has_reminder,
     })
+}
+
+/// The ticket of an item of the index, and whether the item is a reminder.
+fn ticket_of(key: ItemKey) -> Option<(OrganisationId, TicketId, bool)> {
+    match key.kind {
+        ItemKind::Snapshot(ticket) => Some((key.organisation, ticket, false)),
+        ItemKind::Reminder(ticket, _) => Some((key.organisation, ticket, true)),
+        ItemKind::Journal(..)
+        | ItemKind::ChangeMarks(_)
+        | ItemKind::Action(_)
+        | ItemKind::InboundReceipt(..)
+        | ItemKind::LeadContact(_)
+        | ItemKind::TokenUse(_)
+        | ItemKind::ObservedWebhook(_)
+        | ItemKind::WebhookFailure
+        | ItemKind::Listing => None,
+    }
 }
 
 fn outbox_of(item: &Item) -> Result<Unpublished, Error> {
