@@ -81,10 +81,14 @@ impl Aws {
                 "ApproximateNumberOfMessagesNotVisible": "0",
                 "ApproximateNumberOfMessagesDelayed": "0",
             } }),
-            "Query" if request.pointer("/ExpressionAttributeValues/:pk/S")? == "ORGANISATIONS" => {
-                self.listed()
+            "Query" => {
+                let partition = request.pointer("/ExpressionAttributeValues/:pk/S").and_then(Value::as_str);
+                if partition == Some("ORGANISATIONS") {
+                    self.listed()
+                } else {
+                    json!({ "Items": [], "Count": 0 })
+                }
             }
-            "Query" => json!({ "Items": [], "Count": 0 }),
             "PutItem" | "UpdateItem" => {
                 self.write(request, false);
                 json!({})
@@ -201,6 +205,19 @@ fn published(form: &[(Cow<'_, str>, Cow<'_, str>)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_query_of_an_index_finds_nothing_and_one_of_the_organisations_finds_their_names() {
+        let secrets = BTreeMap::from([("bench/acme/webhook-token".to_owned(), json!({}))]);
+        let aws = Aws { secrets: Arc::new(secrets), ..Aws::default() };
+        let found = |name: &str, value: &str| {
+            let values = json!({ name: { "S": value } });
+            aws.perform("Query", &json!({ "ExpressionAttributeValues": values })).unwrap()["Items"].clone()
+        };
+        assert_eq!(found(":shard", "3"), json!([]));
+        assert_eq!(found(":pk", "SNAPSHOT"), json!([]));
+        assert_eq!(found(":pk", "ORGANISATIONS")[0]["sk"]["S"], "acme");
+    }
 
     #[test]
     fn what_a_transaction_put_and_an_update_set_is_read_back() {
