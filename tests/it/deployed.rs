@@ -8,6 +8,7 @@ use automations_cli::organisation::Organisations;
 use automations_cli::{AliasCheck, Smoke};
 use aws_sdk_sqs::types::QueueAttributeName as Attribute;
 use end_to_end::stack::Stack;
+use serde_json::json;
 use std::collections::HashMap;
 
 #[tokio::test]
@@ -76,6 +77,33 @@ async fn the_smoke_test_finds_the_stack_whole_and_says_what_is_not() -> Result<(
     let checks = smoke("smoked").await?;
     assert!(checks.len() == 7 && checks.iter().all(|check| check.good), "{checks:?}");
     assert!(smoke("not-there").await.is_err());
+    Ok(())
+}
+
+/// C12 of the AWS facts: a standard queue's dead letter keeps the time at which it was sent. D4: `SSEEnabled: true` without a key means
+/// a KMS key whose requests are charged.
+#[tokio::test]
+async fn a_dead_letter_outlives_its_queue_and_encryption_costs_nothing_without_a_key_of_ones_own()
+-> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let queues = queues(&stack).await?;
+    let retention = |name: &str| -> Result<u64> {
+        let attributes = queues.get(name).with_context(|| format!("no queue {name}"))?;
+        Ok(attributes.get(&Attribute::MessageRetentionPeriod).context("no retention")?.parse()?)
+    };
+    let hints = format!("{}-hints", stack.addresses.stack);
+    let days = (retention(&format!("{hints}-dead-letters"))? - retention(&hints)?) / 86_400;
+    assert_eq!(days, 10, "of the 14, a dead letter has at least these");
+    for (id, table) in stack.resources().await?.iter().filter(|(_, it)| it["Type"] == "AWS::DynamoDB::Table")
+    {
+        let encryption = &table["Properties"]["SSESpecification"]["Fn::If"];
+        assert_eq!(
+            (&encryption[0], &encryption[2]["Ref"]),
+            (&json!("HasKey"), &json!("AWS::NoValue")),
+            "{id}"
+        );
+    }
     Ok(())
 }
 
@@ -149,7 +177,9 @@ async fn every_name_is_the_stacks_own() -> Result<()> {
         }
         let given = names.iter().filter_map(|name| resource["Properties"].get(name));
         for name in given.filter(|name| name["Ref"].is_null()) {
-            ensure!(name["Fn::Sub"].to_string().contains("${AWS::StackName}-"), "{id}: {name}");
+            let name = name["Fn::Sub"].as_str().unwrap_or_default();
+            let is_hook = name.ends_with("CodeDeployHook_${AWS::StackName}");
+            ensure!(is_hook || name.contains("${AWS::StackName}-"), "{id}: {name}");
             seen += 1;
         }
     }

@@ -62,6 +62,7 @@ mod tidy;
 mod timeline;
 mod tracing;
 mod unreadable;
+mod version_check;
 mod versions;
 mod webhooks;
 mod words;

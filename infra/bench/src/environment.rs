@@ -77,6 +77,7 @@ impl Environment {
             ("TICKETS_PER_RUN", "200".to_owned()),
             ("TICKET_LINK", "https://{host}/deal/{workflow}/{ticket}".to_owned()),
             ("BOARD_LINK", "https://{host}/board/{workflow}".to_owned()),
+            ("APPLICATION", "bench".to_owned()),
             ("HANDLER", "follow-up-on-settlement".to_owned()),
             ("AWS_LAMBDA_LOG_LEVEL", "INFO".to_owned()),
             ("METRICS_NAMESPACE", "bench".to_owned()),

@@ -115,7 +115,6 @@ impl DeadLetterQueues {
         let system = |name: &System| message.attributes().and_then(|all| all.get(name)).cloned();
         let sent = system(&System::SentTimestamp).and_then(|millis| millis.parse::<u64>().ok());
         let sent = sent.map_or(self.now, Timestamp::from_millis);
-        let reason = attribute("reason");
         let body = message.body().unwrap_or_default();
         let owner = queue.name.split("-dead-letters").next().unwrap_or_default();
         let owner = owner.strip_prefix(&self.stack).and_then(|owner| owner.strip_prefix('-'));
@@ -123,7 +122,7 @@ impl DeadLetterQueues {
         DeadLetter {
             queue: queue.name.clone(),
             id: message.message_id().unwrap_or_default().to_owned(),
-            reason: if reason.is_empty() { Reason::MaxReceivesExceeded.to_string() } else { reason },
+            reason: reason_of(attribute("reason"), system(&System::DeadLetterQueueSourceArn)),
             error: attribute("error"),
             function: attribute("function"),
             first_failure: attribute("first_failure"),
@@ -139,6 +138,18 @@ impl DeadLetterQueues {
             body: body.to_owned(),
             url: queue.url.clone(),
         }
+    }
+}
+
+/// Why a message was dead-lettered. A function says it in the attribute `reason`. A message that SQS moved has its `source`, the queue
+/// where it was. SNS adds nothing to what it could not deliver.
+///
+/// Source: SQS's API reference, `ReceiveMessage`, "`DeadLetterQueueSourceArn`"; SNS's developer guide, "Amazon SNS dead-letter queues".
+fn reason_of(reason: String, source: Option<String>) -> String {
+    match (reason.is_empty(), source) {
+        (false, _) => reason,
+        (true, Some(_)) => Reason::MaxReceivesExceeded.to_string(),
+        (true, None) => Reason::NotDelivered.to_string(),
     }
 }
 
@@ -162,4 +173,19 @@ fn more_behind(queue: &Queue, dead_letters: &[DeadLetter], cut_off: &BTreeSet<St
 fn is_expired<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
     let code = error.code().unwrap_or_default().rsplit('.').next().unwrap_or_default();
     ["MessageNotInflight", "ReceiptHandleIsInvalid", "InvalidParameterValue"].contains(&code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// E3 of the AWS facts.
+    #[test]
+    fn what_sns_could_not_deliver_is_told_from_what_sqs_moved() {
+        let source = || Some("arn:aws:sqs:ap-southeast-2:000000000000:automations-hints".to_owned());
+        assert_eq!(reason_of("not_found".to_owned(), None), "not_found");
+        assert_eq!(reason_of("not_found".to_owned(), source()), "not_found");
+        assert_eq!(reason_of(String::new(), source()), "max_receives_exceeded");
+        assert_eq!(reason_of(String::new(), None), "not_delivered");
+    }
 }

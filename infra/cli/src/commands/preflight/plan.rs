@@ -87,7 +87,8 @@ impl Plan {
         ]
         .iter();
         let all = system.copied().chain(self.handlers.iter().map(String::as_str));
-        all.map(|function| format!("/aws/lambda/{}-{function}", self.stack)).collect()
+        let hook = format!("/aws/lambda/CodeDeployHook_{}", self.stack);
+        all.map(|function| format!("/aws/lambda/{}-{function}", self.stack)).chain([hook]).collect()
     }
 
     /// The names of the queues.
