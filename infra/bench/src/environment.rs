@@ -64,7 +64,7 @@ impl Environment {
             ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
             ("AWS_LAMBDA_FUNCTION_NAME", "bench".to_owned()),
             ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
-            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256".to_owned()),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128".to_owned()),
             ("SOURCE_QUEUE_URL", queue("source.fifo")),
             ("DEAD_LETTER_QUEUE_URL", queue("dead-letters.fifo")),
             ("HINTS_QUEUE_URL", queue("hints")),

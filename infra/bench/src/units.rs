@@ -45,6 +45,8 @@ impl Index {
 fn size(item: &Value) -> u64 {
     let value = |value: &Value| match value.as_object().and_then(|value| value.iter().next()) {
         Some((kind, Value::String(text))) if kind == "N" => text.len().div_ceil(2).saturating_add(1),
+        // Bytes are in base64 here: four characters for three.
+        Some((kind, Value::String(text))) if kind == "B" => text.len().saturating_mul(3).div_ceil(4),
         Some((_, Value::String(text))) => text.len(),
         _ => 1,
     };

@@ -1,7 +1,7 @@
 //! What the table knows of a ticket, or the readable parts of it.
 
 use super::due_index::{schedule, unpublished_count};
-use super::{Error, Item, decode, key_text, unusable};
+use super::{Error, Item, decode, key_text, unpack, unusable};
 use crate::id::TicketId;
 use crate::model::check_schedule::CheckSchedule;
 use crate::model::event::Event;
@@ -66,7 +66,7 @@ fn outbox(item: &Item, entry: Option<&Item>) -> Result<Vec<Event>, Error> {
         Some(entry) => (entry, "events"),
         None => (item, "outbox"),
     };
-    let events = holder.get(attribute).and_then(|events| events.as_s().ok());
+    let events = holder.get(attribute).and_then(unpack);
     if events.is_some_and(|events| has_unknown_kind(events.as_bytes())) {
         return Err(Error::UnknownKind { key: key_text(item) });
     }

@@ -21,6 +21,8 @@
 //! | `OPERATIONS` | `{milliseconds}#{id}` | a command of an operator that changed something; see `operations.rs` (`expires` too) |
 //! | `ORGANISATIONS` | `{organisation}` | an organisation whose webhooks are accepted, its inbound webhooks, and when its list query was last asked for; see `listings.rs` |
 //!
+//! The JSON of `snapshot`, `outbox` and `events` is deflated unless it is short; see `packed.rs`.
+//!
 //! An item that cannot be read fails alone, and is logged with its key. A snapshot is rebuilt: see `salvage.rs`.
 
 mod action_records;
@@ -39,6 +41,7 @@ mod observed_webhooks;
 mod operations;
 mod outcome;
 mod outcome_record;
+mod packed;
 mod problems;
 mod salvage;
 mod snapshots;
@@ -59,6 +62,7 @@ pub use listings::Listing;
 pub use observed_webhooks::ObservedWebhook;
 pub use operations::{Operation, OperationState};
 pub use outcome::Outcome;
+pub use packed::unpack;
 pub use problems::{NoticeKind, Problem, StoredProblem, UnsentNotice};
 pub use salvage::{Rebuild, Salvaged};
 pub use snapshots::Version;
@@ -203,9 +207,9 @@ fn number(value: u64) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }
 
-/// The value of a JSON attribute.
+/// The value of a JSON attribute, packed or not.
 fn decode<T: serde::de::DeserializeOwned>(item: &Item, attribute: &'static str) -> Result<T, Error> {
-    let text = item.get(attribute).and_then(|value| value.as_s().ok());
+    let text = item.get(attribute).and_then(unpack);
     let text = text.ok_or_else(|| unusable(item, attribute, None))?;
     json::from_json(text.as_bytes()).map_err(|error| unusable(item, attribute, Some(error)))
 }
