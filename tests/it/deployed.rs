@@ -177,8 +177,8 @@ async fn every_name_is_the_stacks_own() -> Result<()> {
         }
         let given = names.iter().filter_map(|name| resource["Properties"].get(name));
         for name in given.filter(|name| name["Ref"].is_null()) {
-            let name = name["Fn::Sub"].as_str().unwrap_or_default();
-            let is_hook = name.ends_with("CodeDeployHook_${AWS::StackName}");
+            let name = name["Fn::Sub"].to_string();
+            let is_hook = name.ends_with(r#"CodeDeployHook_${AWS::StackName}""#);
             ensure!(is_hook || name.contains("${AWS::StackName}-"), "{id}: {name}");
             seen += 1;
         }

@@ -133,9 +133,11 @@ fn table() -> BTreeMap<&'static str, BTreeSet<String>> {
                 "arn:${{AWS::Partition}}:logs:{ACCOUNT}:log-group:/aws/lambda/CodeDeployHook_${{AWS::StackName}}:*"
             ))
             .into_iter()
-            .chain(["webhook-ingest", "event-enricher", "action-worker"].map(|function| {
-                    format!("lambda:InvokeFunction arn:${{AWS::Partition}}:lambda:{ACCOUNT}:function:${{AWS::StackName}}-{function}:*")
-                }))
+            .chain(["webhook-ingest", "event-enricher", "action-worker"].into_iter().flat_map(|function| {
+                ["", ":*"].map(|version| {
+                    format!("lambda:InvokeFunction arn:${{AWS::Partition}}:lambda:{ACCOUNT}:function:${{AWS::StackName}}-{function}{version}")
+                })
+            }))
                 .chain(
                     [
                         ("GetDeployment", "deploymentgroup"),

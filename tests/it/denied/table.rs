@@ -7,6 +7,7 @@ const LOG: &str = "not judged: the engine writes the functions' logs itself";
 const TRACE: &str = "not judged: the engine has no X-Ray";
 const POLLER: &str = "not judged: the engine's poller of the queue does not use the function's role";
 const SCHEDULER: &str = "not judged: the engine's scheduler does not use the schedule's role";
+const QUALIFIED: &str = "not judged: the engine judges a function's ARN without the version";
 const DEPLOYMENT: &str = "not judged: the engine has no CodeDeploy";
 const PLACEHOLDER: &str = "grants nothing: no secret is called none";
 
@@ -24,7 +25,7 @@ const HANDLER: &str = "Role";
 const ANY: &str = "";
 
 /// The beginning of a role's id, the action, the end of the resource, and the check. The first row that fits is the one.
-const ROWS: [(&str, &str, &str, Check); 61] = [
+const ROWS: [(&str, &str, &str, Check); 62] = [
     (ANY, "logs:CreateLogStream", ANY, Check::None(LOG)),
     (ANY, "logs:PutLogEvents", ANY, Check::None(LOG)),
     (ANY, "xray:PutTraceSegments", ANY, Check::None(TRACE)),
@@ -36,9 +37,10 @@ const ROWS: [(&str, &str, &str, Check); 61] = [
     (VERSIONS, "codedeploy:GetDeployment", ANY, Check::None(DEPLOYMENT)),
     (VERSIONS, "codedeploy:GetApplicationRevision", ANY, Check::None(DEPLOYMENT)),
     (VERSIONS, "codedeploy:PutLifecycleEventHookExecutionStatus", ANY, Check::None(DEPLOYMENT)),
-    (VERSIONS, "lambda:InvokeFunction", "-webhook-ingest:*", Check::Version("webhook-ingest")),
-    (VERSIONS, "lambda:InvokeFunction", "-event-enricher:*", Check::Version("event-enricher")),
-    (VERSIONS, "lambda:InvokeFunction", "-action-worker:*", Check::Version("action-worker")),
+    (VERSIONS, "lambda:InvokeFunction", ":*", Check::None(QUALIFIED)),
+    (VERSIONS, "lambda:InvokeFunction", "-webhook-ingest", Check::Version("webhook-ingest")),
+    (VERSIONS, "lambda:InvokeFunction", "-event-enricher", Check::Version("event-enricher")),
+    (VERSIONS, "lambda:InvokeFunction", "-action-worker", Check::Version("action-worker")),
     (NOTIFIER, "dynamodb:GetItem", "-store", Check::Alarm),
     (NOTIFIER, "dynamodb:PutItem", "-store", Check::Alarm),
     (NOTIFIER, "dynamodb:Query", "-store", Check::AlarmSchedule),
