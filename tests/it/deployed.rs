@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result, ensure};
 use automations::aws;
 use automations::id::OrganisationId;
 use automations_cli::organisation::Organisations;
-use automations_cli::{AliasCheck, Smoke};
+use automations_cli::{AliasCheck, Check, Smoke};
 use aws_sdk_sqs::types::QueueAttributeName as Attribute;
 use end_to_end::stack::Stack;
 use serde_json::json;
@@ -64,20 +64,22 @@ async fn the_smoke_test_finds_the_stack_whole_and_says_what_is_not() -> Result<(
     let _turn = among_others().await;
     let stack = Stack::found().await?;
     stack.organisation("smoked").await?;
-    let smoke = async |organisation: &str| {
-        let endpoint = Some(stack.addresses.aws_endpoint_url.clone());
-        let name = stack.addresses.stack.clone();
-        let organisations = Organisations::new(&aws::load()?, name.clone(), endpoint)?;
-        let cloudformation = aws_sdk_cloudformation::Client::new(&aws::load()?);
-        let functions = AliasCheck::new(stack.lambda.clone(), cloudformation, name.clone());
-        let dead_letters = dead_letters(&stack)?;
-        let organisation = Some(OrganisationId::parse(organisation)?);
-        Smoke { organisations, functions, dead_letters, organisation, webhook: true }.run().await
-    };
-    let checks = smoke("smoked").await?;
+    let checks = smoke(&stack, "smoked", true).await?;
     assert!(checks.len() == 7 && checks.iter().all(|check| check.good), "{checks:?}");
-    assert!(smoke("not-there").await.is_err());
+    assert!(smoke(&stack, "not-there", true).await.is_err());
     Ok(())
+}
+
+/// What `automations smoke` finds.
+pub(crate) async fn smoke(stack: &Stack, organisation: &str, webhook: bool) -> Result<Vec<Check>> {
+    let endpoint = Some(stack.addresses.aws_endpoint_url.clone());
+    let name = stack.addresses.stack.clone();
+    let organisations = Organisations::new(&aws::load()?, name.clone(), endpoint)?;
+    let cloudformation = aws_sdk_cloudformation::Client::new(&aws::load()?);
+    let functions = AliasCheck::new(stack.lambda.clone(), cloudformation, name.clone());
+    let dead_letters = dead_letters(stack)?;
+    let organisation = Some(OrganisationId::parse(organisation)?);
+    Smoke { organisations, functions, dead_letters, organisation, webhook }.run().await
 }
 
 /// C12 of the AWS facts: a standard queue's dead letter keeps the time at which it was sent. D4: `SSEEnabled: true` without a key means

@@ -26,7 +26,7 @@ pub(super) fn pack(json: String) -> AttributeValue {
     }
 }
 
-/// The JSON of a value; none if it is no text, or cannot be inflated.
+/// The JSON of a value; none if it is neither text nor bytes, or cannot be inflated.
 pub fn unpack(value: &AttributeValue) -> Option<Cow<'_, str>> {
     if let Ok(text) = value.as_s() {
         return Some(Cow::Borrowed(text));
