@@ -105,7 +105,8 @@ fn good(uri: &str) -> Response {
 /// C6 of the AWS facts: no traffic goes to a version that does not work.
 #[tokio::test]
 async fn a_deployment_goes_on_only_if_its_version_responds_as_it_should() {
-    let bad: [fn(&str) -> Response; 4] = [
+    let bad: [fn(&str) -> Response; 5] = [
+        |uri| ([("x-amz-function-error", "Unhandled")], good(uri)).into_response(),
         |_| ([("x-amz-function-error", "Unhandled")], r#"{"errorMessage":"private"}"#).into_response(),
         |_| r#"{"statusCode":503}"#.into_response(),
         |_| (StatusCode::TOO_MANY_REQUESTS, "{}").into_response(),
