@@ -3,6 +3,7 @@
 use crate::aws::Aws;
 use crate::events::WEBHOOK_TOKEN;
 use crate::lambda::Instance;
+use crate::metrics::from_u64;
 use crate::vendor::{ORGANISATION, Vendor};
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -36,7 +37,7 @@ pub(crate) struct Usage {
     pub(crate) requests: u64,
     /// AWS calls, by operation.
     pub(crate) calls: BTreeMap<String, u64>,
-    /// DynamoDB's units, by kind: `read` and `write`.
+    /// DynamoDB's units, by kind: `write`, of which those of the index `due`, and `read` in halves.
     pub(crate) units: BTreeMap<String, u64>,
     /// Bytes of log output.
     pub(crate) logged: u64,
@@ -55,7 +56,8 @@ impl Environment {
                 json!({ "endpoint": vendor.endpoint, "token": vendor.token, "rehearsal": "accepted" }),
             ),
         ];
-        let (aws, aws_url) = Aws::start(secrets.into()).await?;
+        let (aws, address) = Aws::start(secrets.into()).await?;
+        let aws_url = format!("http://{address}");
         let queue = |name: &str| format!("{aws_url}/000000000000/{name}");
         let variables = [
             ("AWS_ENDPOINT_URL", aws_url.clone()),
@@ -88,8 +90,8 @@ impl Environment {
             ),
         ];
         let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        let (binaries, logs) = (binaries.to_owned(), logs.to_owned());
-        Ok(Self { binaries, logs, aws, vendor, variables })
+        let logs = logs.to_owned();
+        Ok(Self { binaries: binaries.to_owned(), logs, aws, vendor, variables })
     }
 
     /// The path of a function's binary.
@@ -119,10 +121,16 @@ impl Environment {
         events: &[axum::body::Bytes],
     ) -> Result<Usage> {
         let (cpu, logged) = (instance.cpu()?, instance.logged()?);
-        let _ = (self.aws.calls.take(), self.aws.units.take(), self.vendor.requests.take());
+        let _ = (self.aws.calls.take(), self.aws.take_units(), self.vendor.requests.take());
+        let _ = (self.aws.rejected.take(), self.aws.take_messages());
         let mut duration = Duration::ZERO;
         for event in events {
             let invocation = instance.invoke(event).await?;
+            let rejected = self.aws.rejected.take();
+            anyhow::ensure!(
+                rejected.is_empty(),
+                "the fake of AWS cannot perform {rejected:?}; see infra/bench/src/aws"
+            );
             let failures = invocation.response.get("batchItemFailures").and_then(Value::as_array);
             anyhow::ensure!(
                 failures.is_none_or(Vec::is_empty),
@@ -136,20 +144,39 @@ impl Environment {
             cpu: instance.cpu()?.saturating_sub(cpu),
             requests: self.vendor.requests.take().values().sum(),
             calls: self.aws.calls.take(),
-            units: self.aws.units.take(),
+            units: self.aws.take_units(),
             logged: instance.logged()?.saturating_sub(logged),
         })
     }
 }
 
 impl Usage {
-    /// DynamoDB's units of this kind.
-    pub(crate) fn units_of(&self, kind: &str) -> u64 {
-        self.units.get(kind).copied().unwrap_or_default()
+    /// DynamoDB's write units.
+    pub(crate) fn write_units(&self) -> f64 {
+        self.units_of("write")
+    }
+
+    /// Those of the index `due`.
+    pub(crate) fn due_units(&self) -> f64 {
+        self.units_of("due")
+    }
+
+    /// DynamoDB's read units.
+    pub(crate) fn read_units(&self) -> f64 {
+        self.units_of("read") / 2.0
+    }
+
+    fn units_of(&self, kind: &str) -> f64 {
+        self.units.get(kind).copied().map_or(0.0, from_u64)
+    }
+
+    /// The number of calls of this operation.
+    pub(crate) fn calls_of(&self, operation: &str) -> f64 {
+        self.calls.get(operation).copied().map_or(0.0, from_u64)
     }
 
     /// The sum of all AWS calls.
-    pub(crate) fn all_calls(&self) -> u64 {
-        self.calls.values().sum()
+    pub(crate) fn all_calls(&self) -> f64 {
+        from_u64(self.calls.values().sum())
     }
 }
