@@ -1,9 +1,11 @@
 //! The environment in which the functions are measured: their binaries, and the services that they call.
 
 use crate::aws::Aws;
+use crate::counts::Counts;
 use crate::events::WEBHOOK_TOKEN;
 use crate::lambda::Instance;
 use crate::metrics::from_u64;
+use crate::tls::Authority;
 use crate::vendor::{ORGANISATION, Vendor};
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -23,7 +25,18 @@ pub(crate) struct Environment {
     pub(crate) aws: Aws,
     /// Salestrekker.
     pub(crate) vendor: Vendor,
+    handshakes: Counts,
+    authority: Option<Authority>,
     variables: BTreeMap<String, String>,
+}
+
+/// How the functions reach the services.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Transport {
+    /// Without TLS.
+    Plain,
+    /// With TLS, by copies of the functions that trust the benchmark.
+    Tls,
 }
 
 /// What a function used while it processed events.
@@ -41,13 +54,29 @@ pub(crate) struct Usage {
     pub(crate) units: BTreeMap<String, u64>,
     /// Bytes of log output.
     pub(crate) logged: u64,
+    /// TLS handshakes.
+    pub(crate) handshakes: u64,
 }
 
 impl Environment {
     /// Starts the services that the functions call. The functions log into files in the folder `logs`.
-    pub(crate) async fn new(binaries: &Path, stand_in: &Path, logs: &Path) -> Result<Self> {
+    pub(crate) async fn new(
+        binaries: &Path,
+        stand_in: &Path,
+        logs: &Path,
+        transport: Transport,
+    ) -> Result<Self> {
         std::fs::create_dir_all(logs)?;
-        let vendor = Vendor::start(stand_in).await?;
+        let mut vendor = Vendor::start(stand_in).await?;
+        let handshakes = Counts::default();
+        let authority = match transport {
+            Transport::Plain => None,
+            Transport::Tls => Some(Authority::new()?),
+        };
+        if let Some(authority) = &authority {
+            let port = authority.listen(vendor.address, handshakes.clone()).await?;
+            vendor.endpoint = format!("https://localhost:{port}/graphql");
+        }
         let secret = |kind: &str, value: Value| (format!("bench/{ORGANISATION}/{kind}"), value);
         let secrets = [
             secret("webhook-token", json!({ "token": WEBHOOK_TOKEN })),
@@ -57,7 +86,12 @@ impl Environment {
             ),
         ];
         let (aws, address) = Aws::start(secrets.into()).await?;
-        let aws_url = format!("http://{address}");
+        let aws_url = match &authority {
+            None => format!("http://{address}"),
+            Some(authority) => {
+                format!("https://localhost:{}", authority.listen(address, handshakes.clone()).await?)
+            }
+        };
         let queue = |name: &str| format!("{aws_url}/000000000000/{name}");
         let variables = [
             ("AWS_ENDPOINT_URL", aws_url.clone()),
@@ -91,7 +125,7 @@ impl Environment {
         ];
         let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let logs = logs.to_owned();
-        Ok(Self { binaries: binaries.to_owned(), logs, aws, vendor, variables })
+        Ok(Self { binaries: binaries.to_owned(), logs, aws, vendor, handshakes, authority, variables })
     }
 
     /// The path of a function's binary.
@@ -102,7 +136,13 @@ impl Environment {
     /// Starts a function.
     pub(crate) async fn start(&self, function: &str) -> Result<Instance> {
         let log = self.logs.join(format!("bench-{function}.log"));
-        Instance::start(&self.binary(function), &self.variables, &log).await
+        let mut binary = self.binary(function);
+        if let Some(authority) = &self.authority {
+            let copy = self.logs.join(format!("bench-{function}-tls"));
+            authority.copy(&binary, &copy)?;
+            binary = copy;
+        }
+        Instance::start(&binary, &self.variables, &log).await
     }
 
     /// Sets the latencies of the two fakes.
@@ -122,7 +162,7 @@ impl Environment {
     ) -> Result<Usage> {
         let (cpu, logged) = (instance.cpu()?, instance.logged()?);
         let _ = (self.aws.calls.take(), self.aws.take_units(), self.vendor.requests.take());
-        let _ = (self.aws.rejected.take(), self.aws.take_messages());
+        let _ = (self.aws.rejected.take(), self.aws.take_messages(), self.handshakes.take());
         let mut duration = Duration::ZERO;
         for event in events {
             let invocation = instance.invoke(event).await?;
@@ -146,6 +186,7 @@ impl Environment {
             calls: self.aws.calls.take(),
             units: self.aws.take_units(),
             logged: instance.logged()?.saturating_sub(logged),
+            handshakes: self.handshakes.take().values().sum(),
         })
     }
 }

@@ -3,6 +3,7 @@
 
 mod aws;
 mod bounds;
+mod cold;
 mod cost;
 mod counts;
 mod enricher;
@@ -21,6 +22,7 @@ mod rechecks;
 mod report;
 mod starts;
 mod template;
+mod tls;
 mod units;
 mod vendor;
 mod whole_way;
@@ -28,7 +30,7 @@ mod worker;
 
 use anyhow::Result;
 use clap::Parser;
-use environment::Environment;
+use environment::{Environment, Transport};
 use report::Report;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -129,7 +131,7 @@ async fn main() -> ExitCode {
 
 async fn measure(arguments: &Arguments) -> Result<Report> {
     let Arguments { short, hints, binaries, stand_in, logs, .. } = arguments;
-    let environment = Environment::new(binaries, stand_in, logs).await?;
+    let environment = Environment::new(binaries, stand_in, logs, Transport::Plain).await?;
     let mut report = Report::default();
     let mut add = |(table, bounds): (report::Table, Vec<report::Bound>)| {
         report.tables.push(table);
@@ -151,6 +153,11 @@ async fn measure(arguments: &Arguments) -> Result<Report> {
     if !short {
         say("  … growth");
         add(growth::measure(&environment, usize::try_from(*hints)?).await?);
+    }
+    if !short {
+        say("  … cold starts with TLS");
+        let encrypted = Environment::new(binaries, stand_in, logs, Transport::Tls).await?;
+        report.tables.push(cold::measure(&environment, &encrypted).await?);
     }
     say("  … a webhook's whole way");
     let (tables, bounds) = whole_way::measure(&environment, api_latency).await?;
