@@ -87,8 +87,8 @@ fn of_aws(load: &Load, settings: &Settings) -> Vec<Quota> {
             "Lambda: requests a second of a function URL, ten for each of its concurrency",
             10.0 * CONCURRENCY,
             1.0,
-            "Lambda Developer Guide, \"Creating and managing Lambda function URLs\"",
-            true,
+            "Lambda Developer Guide, \"Creating and managing Lambda function URLs\"; only quoted elsewhere",
+            false,
         ),
         aws(
             "Lambda: concurrent batches of one SQS queue (actions)",
@@ -101,8 +101,8 @@ fn of_aws(load: &Load, settings: &Settings) -> Vec<Quota> {
             "SQS FIFO: requests a second of each API action (actions sent)",
             9_000.0,
             bounds::HANDLER_CALLS.at_most,
-            "SQS Developer Guide, \"Amazon SQS message quotas\"; AWS What's New of October 2023",
-            true,
+            "SQS Developer Guide, \"Amazon SQS message quotas\"; the number is of an announcement of October 2023",
+            false,
         ),
         aws(
             "SNS FIFO: messages a second of the account",
@@ -122,8 +122,8 @@ fn of_aws(load: &Load, settings: &Settings) -> Vec<Quota> {
             "DynamoDB: write units a second of a table",
             40_000.0,
             load.write_units,
-            "DynamoDB Developer Guide, \"Quotas in Amazon DynamoDB\"",
-            true,
+            "DynamoDB Developer Guide, \"Quotas in Amazon DynamoDB\"; read for another region",
+            false,
         ),
         aws(
             "DynamoDB: write units a second of a new table, until it was used more",
