@@ -1,0 +1,52 @@
+//! Pages that change nothing.
+
+use super::*;
+use serde_json::json;
+
+/// A stack whose audit has this command, and nothing else that may be read.
+fn audit_of(command: &'static str) -> impl Fn(&str, &Value) -> (u16, String) {
+    move |operation, _| {
+        let item = json!({
+            "id": { "S": "1" }, "at": { "N": "5" }, "operator": { "S": "arn:aws:iam::1:user/o" }, "command": { "S": command },
+            "scope": { "S": "" }, "state": { "S": "done" }, "changed": { "N": "42" },
+        });
+        match operation {
+            "Query" => (200, json!({ "Items": [item] }).to_string()),
+            _ => (400, json!({ "__type": "AccessDeniedException" }).to_string()),
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_stored_or_typed_is_text_on_a_page() {
+    let browser = Browser::inside(audit_of("<script>drop</script>")).await;
+    let audit = browser.get("/audit").await;
+    assert!(audit.has(">42<") && audit.has("drop") && audit.is_closed(), "{}", audit.text);
+    assert!(audit.has("<a href=\"/audit\" aria-current=\"page\">Audit</a>"), "{}", audit.text);
+    assert!(audit.has("<time datetime=\"1970-01-01T00:00:00.005Z\">1970-01-01 00:00:00 UTC</time>"));
+    let timeline = browser.get("/timeline?organisation=north&kind=ticket&id=%22%3E%3Cscript%3E").await;
+    assert!(timeline.is_closed() && timeline.has("&#60;script&#62;"), "{}", timeline.text);
+    let denied = browser.get("/timeline?organisation=north&kind=ticket&id=t-1").await;
+    assert!(denied.has("role=\"alert\"") && denied.has("DynamoDB"), "{}", denied.text);
+}
+
+#[tokio::test]
+async fn a_page_has_a_language_landmarks_and_a_way_past_the_navigation() {
+    let browser = Browser::inside(audit_of("dlq drop")).await;
+    for (path, _) in super::super::pages::NAVIGATION {
+        let page = browser.get(path).await;
+        assert_eq!(page.status, StatusCode::OK, "{path}");
+        for part in [
+            "<html lang=\"en\">",
+            "name=\"viewport\"",
+            "<main id=\"main\">",
+            "href=\"#main\"",
+            "<nav aria-label=",
+        ] {
+            assert!(page.has(part), "{path} lacks {part}");
+        }
+        assert_eq!(page.text.matches("<h1>").count(), 1, "{path}");
+        assert_eq!(page.text.matches("aria-current=\"page\"").count(), 1, "{path}");
+        assert!(page.is_closed(), "{path}: {}", page.text);
+    }
+}
