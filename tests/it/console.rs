@@ -1,6 +1,6 @@
 //! `automations console` on the deployed stack: what each page shows, and a change that is confirmed (rows 1, 9 and 21 of the anchors).
 
-use crate::support::{SOON, alone, dead_letters, known_ticket};
+use crate::support::{SOON, alone, dead_letters, events, known_ticket, rest};
 use anyhow::{Context as _, Result, ensure};
 use automations::store::OperationState;
 use automations::{aws, clock};
@@ -29,7 +29,8 @@ impl Browser {
         let url = console.url.clone();
         tokio::spawn(console.serve());
         let base = url.split("/enter").next().context("no base")?.to_owned();
-        let timeout = Duration::from_secs(30);
+        // A handler that is tried is built.
+        let timeout = Duration::from_mins(10);
         let client = Client::builder().timeout(timeout).redirect(Policy::none()).build()?;
         let entered = client.get(&url).send().await?;
         let cookie = entered.headers().get(SET_COOKIE).context("no cookie")?.to_str()?;
@@ -45,14 +46,19 @@ impl Browser {
         Ok(text)
     }
 
-    /// Sends a form, and returns where it leads to.
+    /// Sends a form, and returns where it leads to, or its page.
     async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Result<(StatusCode, String)> {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let request = self.client.post(format!("{}{path}", self.base)).header(COOKIE, &self.cookie);
         let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body);
         let response: Response = request.send().await?;
         let to = response.headers().get(LOCATION).map(|to| to.to_str().map(str::to_owned)).transpose()?;
-        Ok((response.status(), to.unwrap_or_default()))
+        let status = response.status();
+        let there = match to {
+            Some(to) => to,
+            None => response.text().await?,
+        };
+        Ok((status, there))
     }
 }
 
@@ -136,5 +142,29 @@ async fn a_dead_letter_is_dropped_through_its_confirmation_and_the_audit_has_it(
     let own = operations.iter().find(|operation| operation.scope == format!("--id {id}"));
     let own = own.context("the deletion is not recorded")?;
     assert_eq!((own.command.as_str(), own.state, own.changed), ("dlq drop", OperationState::Done, Some(1)));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_handler_that_is_built_here_decides_as_the_deployed_one_did() -> Result<()> {
+    let _turn = alone().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("tried-on-a-page").await?;
+    let ticket = known_ticket(&organisation, "Approved").await?;
+    organisation.change(&ticket, json!({ "stage": "Settled" })).await?;
+    organisation.webhook("ticket-updated", &ticket).await?;
+    events(&organisation, &ticket, 2).await?;
+    rest(&stack).await?;
+    let browser = Browser::at(&stack).await?;
+    let token = field(&browser.get("/handlers/try?handler=follow-up-on-settlement").await?, "token")?;
+    let fields = [
+        ("token", token.as_str()),
+        ("handler", "follow-up-on-settlement"),
+        ("organisation", "tried-on-a-page"),
+        ("ticket", ticket.as_str()),
+    ];
+    let (status, page) = browser.post("/handlers/try", &fields).await?;
+    assert_eq!(status, StatusCode::OK);
+    ensure!(page.matches("<td>the same</td>").count() == 2, "{page}");
     Ok(())
 }

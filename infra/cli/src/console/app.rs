@@ -5,10 +5,11 @@ use super::changes::Changes;
 use super::work::Work;
 use crate::account::Target;
 use crate::commands::dead_letters::{DeadLetterQueues, Front};
-use crate::commands::status::{History, Status};
+use crate::commands::status::{HandlerDay, History, Status};
 use crate::handler_entries::Entry;
 use anyhow::Result;
 use automations::clock::{self, Timestamp};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -29,6 +30,7 @@ pub(super) struct App {
     pub(super) status: Cached<Status>,
     /// `CloudWatch` charges for each series that is read.
     pub(super) history: Cached<History>,
+    pub(super) handler_days: Cached<BTreeMap<String, HandlerDay>>,
     pub(super) entries: Cached<Vec<Entry>>,
     /// The permissions that a change of dead letters lacks.
     pub(super) denied: Cached<Vec<&'static str>>,
@@ -43,6 +45,7 @@ impl App {
             dead_letters: Cached::new(DEAD_LETTERS),
             status: Cached::new(Duration::from_secs(5)),
             history: Cached::new(Duration::from_mins(5)),
+            handler_days: Cached::new(Duration::from_mins(5)),
             entries: Cached::new(Duration::from_mins(1)),
             denied: Cached::new(Duration::from_mins(5)),
         }

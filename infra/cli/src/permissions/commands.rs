@@ -83,7 +83,7 @@ pub const COMMANDS: &[CommandNeeds] = &[
         &[READ_JOURNAL, READ_SUBSCRIPTIONS, READ_ENTRIES, LOOK_AT_DEAD_LETTERS, &["logs:FilterLogEvents"]],
     ),
     reader("audit", &[&["dynamodb:Query"]]),
-    // A reader sees all but what organisations' tokens say; a change needs what its command needs.
+    // A reader sees all but what organisations' tokens say; a change needs what its command needs, and so does a handler that is tried.
     reader(
         "console",
         &[

@@ -41,18 +41,26 @@ pub(crate) struct History {
     pub(crate) counted: BTreeMap<Counted, Series>,
 }
 
+/// The last day of a handler.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct HandlerDay {
+    /// Events on which it decided.
+    pub(crate) decided: Series,
+    /// Events that it could not process.
+    pub(crate) dead_lettered: Series,
+}
+
 /// Whose series a query is.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Of {
     Queue(String),
     Counted(Counted),
 }
 
-/// Reads the last day, up to the last half hour that is over or begun.
+/// Reads the last day, up to the end of the half hour that has begun.
 pub(super) async fn read(client: &Client, stack: &str, queues: &[String], now: Timestamp) -> Result<History> {
-    let of_queues = queues.iter().map(|queue| {
-        (Of::Queue(queue.clone()), metric("AWS/SQS", "NumberOfMessagesSent", Some(("QueueName", queue))))
-    });
+    let of_queues =
+        queues.iter().map(|queue| (Of::Queue(queue.clone()), of_queue("NumberOfMessagesSent", queue)));
     let function = format!("{stack}-webhook-ingest");
     let topic = format!("{stack}-events.fifo");
     let others = [
@@ -62,12 +70,55 @@ pub(super) async fn read(client: &Client, stack: &str, queues: &[String], now: T
     ];
     let others = others.map(|(counted, metric)| (Of::Counted(counted), metric));
     let wanted: Vec<(Of, Metric)> = of_queues.chain(others).collect();
+    let mut history = History::default();
+    for (of, series) in series(client, &wanted, now).await? {
+        match of {
+            Of::Queue(queue) => history.sent.insert(queue, series),
+            Of::Counted(counted) => history.counted.insert(counted, series),
+        };
+    }
+    Ok(history)
+}
+
+/// Reads the last day of each of these handlers.
+pub(super) async fn of_handlers(
+    client: &Client,
+    stack: &str,
+    handlers: &[String],
+    now: Timestamp,
+) -> Result<BTreeMap<String, HandlerDay>> {
+    let wanted = handlers.iter().flat_map(|handler| {
+        let (own, dead) = (format!("{stack}-{handler}.fifo"), format!("{stack}-{handler}-dead-letters.fifo"));
+        [
+            ((handler.clone(), false), of_queue("NumberOfMessagesDeleted", &own)),
+            ((handler.clone(), true), of_queue("NumberOfMessagesSent", &dead)),
+        ]
+    });
+    let wanted: Vec<_> = wanted.collect();
+    let mut days: BTreeMap<String, HandlerDay> = BTreeMap::new();
+    for ((handler, is_dead), series) in series(client, &wanted, now).await? {
+        let day = days.entry(handler).or_default();
+        if is_dead { day.dead_lettered = series } else { day.decided = series }
+    }
+    Ok(days)
+}
+
+fn of_queue(name: &str, queue: &str) -> Metric {
+    metric("AWS/SQS", name, Some(("QueueName", queue)))
+}
+
+/// The sums of these metrics, by half hour.
+async fn series<Key: Ord + Clone>(
+    client: &Client,
+    wanted: &[(Key, Metric)],
+    now: Timestamp,
+) -> Result<BTreeMap<Key, Series>> {
     let period = i32::try_from(PERIOD).unwrap_or(i32::MAX);
     let end = Timestamp::from_seconds(now.as_seconds().next_multiple_of(u64::from(PERIOD)));
     let start = end.earlier(WINDOW);
-    let mut history = History::default();
+    let mut all: BTreeMap<Key, Series> = BTreeMap::new();
     for wanted in wanted.chunks(QUERIES) {
-        let query = |(index, (_, metric)): (usize, &(Of, Metric))| {
+        let query = |(index, (_, metric)): (usize, &(Key, Metric))| {
             let sums = MetricStat::builder().metric(metric.clone()).period(period).stat("Sum").build();
             MetricDataQuery::builder().id(format!("q{index}")).metric_stat(sums).build()
         };
@@ -79,16 +130,12 @@ pub(super) async fn read(client: &Client, stack: &str, queues: &[String], now: T
             let page = page.context("the profile needs cloudwatch:GetMetricData")?;
             for result in page.metric_data_results() {
                 let index = result.id().and_then(|id| id.strip_prefix('q')?.parse::<usize>().ok());
-                let Some((of, _)) = index.and_then(|index| wanted.get(index)) else { continue };
-                let series = match of {
-                    Of::Queue(queue) => history.sent.entry(queue.clone()).or_default(),
-                    Of::Counted(counted) => history.counted.entry(*counted).or_default(),
-                };
-                add(series, result, start);
+                let Some((key, _)) = index.and_then(|index| wanted.get(index)) else { continue };
+                add(all.entry(key.clone()).or_default(), result, start);
             }
         }
     }
-    Ok(history)
+    Ok(all)
 }
 
 /// Puts the values of a response where their times are.

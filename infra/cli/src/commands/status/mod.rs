@@ -9,7 +9,7 @@ mod screen;
 mod tests;
 
 pub use attention::Attention;
-pub(crate) use history::{Counted, History, Series, last_hour};
+pub(crate) use history::{Counted, HandlerDay, History, Series, last_hour};
 pub use read::Source;
 
 use crate::account::Account;

@@ -1,6 +1,8 @@
 //! Reading what a status shows. Each part is read for itself.
 
-use super::{FunctionState, History, OrganisationState, Part, QueueState, Status, alarms, history};
+use super::{
+    FunctionState, HandlerDay, History, OrganisationState, Part, QueueState, Status, alarms, history,
+};
 use crate::account::Target;
 use crate::commands::alias_check::{ALIAS, AliasCheck, Deployed};
 use crate::commands::dead_letters::{DeadLetterQueues, Summary};
@@ -14,7 +16,7 @@ use automations::store::Store;
 use aws_sdk_sqs::types::QueueAttributeName as Attribute;
 use futures::future::{join_all, try_join_all};
 use futures::join;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The services that are asked.
 #[derive(Debug)]
@@ -68,6 +70,18 @@ impl Source {
     /// If `CloudWatch` refuses it.
     pub(crate) async fn history(&self, queues: &[String], now: Timestamp) -> Result<History> {
         history::read(&self.cloudwatch, &self.target.stack, queues, now).await
+    }
+
+    /// The last day of these handlers.
+    ///
+    /// # Errors
+    /// If `CloudWatch` refuses it.
+    pub(crate) async fn handler_days(
+        &self,
+        handlers: &[String],
+        now: Timestamp,
+    ) -> Result<BTreeMap<String, HandlerDay>> {
+        history::of_handlers(&self.cloudwatch, &self.target.stack, handlers, now).await
     }
 
     fn dead_letters(&self, now: Timestamp) -> DeadLetterQueues {

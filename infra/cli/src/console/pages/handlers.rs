@@ -1,10 +1,13 @@
-//! The handlers as they are deployed: subscription, settings, dry run, and the dead letters of each.
+//! The handlers as they are deployed: subscription, settings, dry run, the last day, and the dead letters of each.
 
+use super::chart::Chart;
 use super::layout::{Layout, address, shown};
+use crate::commands::status::{HandlerDay, Series, Source};
 use crate::console::app::{App, apart};
 use crate::handler_entries::{self, Clients, Entry};
 use anyhow::Result;
 use askama::Template;
+use automations::clock::Timestamp;
 use axum::extract::State;
 use axum::response::Response;
 use serde_json::Value;
@@ -26,7 +29,11 @@ struct Handler {
     dead_letters: u64,
     dead_letters_page: String,
     events_page: String,
-    try_it: String,
+    try_page: String,
+    /// Events of the last day; none if it was not read.
+    decided: Option<u64>,
+    failed: Option<u64>,
+    chart: Option<Chart>,
 }
 
 pub(super) async fn page(State(app): State<Arc<App>>) -> Response {
@@ -36,14 +43,21 @@ pub(super) async fn page(State(app): State<Arc<App>>) -> Response {
         let entries = app.entries.get(now, entries(&app)).await?;
         // They are named as not read on the overview.
         let counts = app.dead_letter_queues(now).counts().await.unwrap_or_default();
-        Ok((entries, counts))
+        let names: Vec<String> = entries.iter().map(|entry| entry.name.clone()).collect();
+        let days = app.handler_days.get(now, Box::pin(days(&app, &names, now))).await;
+        Ok((entries, counts, days))
     });
-    let read = layout.take(read.await);
-    let handlers = read.iter().flat_map(|(entries, counts)| {
-        entries.iter().map(|entry| handler(entry, counts, &stack)).collect::<Vec<_>>()
-    });
-    let handlers = handlers.collect();
+    let mut handlers = Vec::new();
+    if let Some((entries, counts, days)) = layout.take(read.await) {
+        let days = layout.take(days);
+        let day = |entry: &Entry| days.as_ref().and_then(|days| days.get(&entry.name));
+        handlers.extend(entries.iter().map(|entry| handler(entry, &counts, day(entry), &stack)));
+    }
     shown(&Page { layout, handlers })
+}
+
+async fn days(app: &App, handlers: &[String], now: Timestamp) -> Result<BTreeMap<String, HandlerDay>> {
+    Source::of(&app.target)?.handler_days(handlers, now).await
 }
 
 /// The entries that are deployed.
@@ -57,7 +71,7 @@ pub(super) async fn entries(app: &App) -> Result<Vec<Entry>> {
     handler_entries::deployed(&clients, &app.target.stack).await
 }
 
-fn handler(entry: &Entry, counts: &BTreeMap<String, u64>, stack: &str) -> Handler {
+fn handler(entry: &Entry, counts: &BTreeMap<String, u64>, day: Option<&HandlerDay>, stack: &str) -> Handler {
     let Entry { name, settings, policies, dry_run } = entry;
     let queue = format!("{stack}-{name}-dead-letters.fifo");
     Handler {
@@ -68,8 +82,15 @@ fn handler(entry: &Entry, counts: &BTreeMap<String, u64>, stack: &str) -> Handle
         dead_letters: counts.get(&queue).copied().unwrap_or_default(),
         dead_letters_page: address("/dead-letters", &[("queue", &queue)]),
         events_page: address("/events", &[("handler", name)]),
-        try_it: format!("automations dry-run {name} --since 24h"),
+        try_page: address("/handlers/try", &[("handler", name)]),
+        decided: day.map(|day| sum(&day.decided)),
+        failed: day.map(|day| sum(&day.dead_lettered)),
+        chart: day.and_then(|day| Chart::of(&format!("events on which {name} decided"), &day.decided)),
     }
+}
+
+fn sum(series: &Series) -> u64 {
+    series.iter().fold(0, |all, value| all.saturating_add(*value))
 }
 
 /// JSON with a field on each line; as it is, if it is not JSON.
@@ -91,20 +112,17 @@ mod tests {
             dry_run: true,
         };
         let counts = [("a-<b>h-dead-letters.fifo".to_owned(), 7)].into();
-        let handlers = vec![
-            handler(&entry, &counts, "a"),
-            handler(
-                &Entry { policies: vec![], dry_run: false, settings: String::new(), ..entry },
-                &counts,
-                "a",
-            ),
-        ];
+        let day = HandlerDay { decided: vec![2, 3], dead_lettered: vec![0, 1] };
+        let bare = Entry { policies: vec![], dry_run: false, settings: String::new(), ..entry.clone() };
+        let handlers = vec![handler(&entry, &counts, Some(&day), "a"), handler(&bare, &counts, None, "a")];
         let text = Page { layout: Layout::of("/handlers"), handlers }.render().unwrap();
         for part in
             ["&#60;b&#62;h", "dry run", "7 dead letters", "ticket.created", "not JSON", "has no subscription"]
         {
             assert!(text.contains(part), "{part}: {text}");
         }
+        assert!(text.contains("decided on 5 events, and 1 of them became dead letters"), "{text}");
+        assert_eq!(text.matches("<polyline").count(), 1, "{text}");
         assert!(!text.contains("<b>") && !text.contains("</pre><script>"), "{text}");
         assert_eq!(text.matches("class=\"mark\"").count(), 1);
         assert!(text.contains("href=\"/events?handler=%3Cb%3Eh\""), "{text}");

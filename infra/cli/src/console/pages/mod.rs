@@ -10,6 +10,7 @@ mod layout;
 mod organisations;
 mod overview;
 mod timeline;
+mod trial;
 
 use super::app::App;
 use axum::Router;
@@ -38,6 +39,7 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/dead-letters/one", get(dead_letters::one))
         .route("/dead-letters/selected", post(dead_letters::selected))
         .route("/handlers", get(handlers::page))
+        .route("/handlers/try", get(trial::page).post(trial::tried))
         .route("/organisations", get(organisations::page))
         .route("/audit", get(audit::page))
         .route("/change", get(change::page).post(change::confirmed))

@@ -316,7 +316,11 @@ async fn a_page_is_bounded_and_leads_to_the_next() {
     let (page, token) = opened(&browser).await;
     assert_eq!(page.text.matches("name=\"id\"").count(), 50);
     assert!(page.has("about 5000 dead letters, of which 300 were read"), "{}", page.text);
-    assert!(page.has("<h2>300 that were read</h2>") && page.has("href=\"/dead-letters?page=1\""), "{}", page.text);
+    assert!(
+        page.has("<h2>300 that were read</h2>") && page.has("href=\"/dead-letters?page=1\""),
+        "{}",
+        page.text
+    );
     assert!(account.state().receives <= 31, "{}", account.state().receives);
     let last = browser.get("/dead-letters?page=5").await;
     assert_eq!(last.text.matches("name=\"id\"").count(), 50);

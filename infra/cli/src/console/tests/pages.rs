@@ -50,3 +50,33 @@ async fn a_page_has_a_language_landmarks_and_a_way_past_the_navigation() {
         assert!(page.is_closed(), "{path}: {}", page.text);
     }
 }
+
+/// It builds and starts a program of the checkout: only with the session's token.
+#[tokio::test]
+async fn a_handler_is_tried_only_with_the_token_and_what_is_wrong_is_said() {
+    let browser = Browser::inside(|operation, _| match operation {
+        "Query" => (200, "{\"Items\": []}".to_owned()),
+        _ => (400, "{\"__type\": \"AccessDeniedException\"}".to_owned()),
+    });
+    let browser = browser.await;
+    let form = browser.get("/handlers/try?handler=%22%3E%3Cscript%3E").await;
+    assert!(form.is_closed() && form.has("&#34;&#62;&#60;script&#62;"), "{}", form.text);
+    let token = form.field("token");
+    let fields = |token| {
+        [
+            ("token", token),
+            ("handler", "<script>"),
+            ("organisation", "north"),
+            ("ticket", "t-1"),
+            ("event", ""),
+        ]
+    };
+    assert_eq!(browser.post("/handlers/try", &fields("x")).await.status, StatusCode::FORBIDDEN);
+    let tried = browser.post("/handlers/try", &fields(&token)).await;
+    assert!(
+        tried.has("role=\"alert\"") && tried.has("&#60;script&#62;") && tried.is_closed(),
+        "{}",
+        tried.text
+    );
+    assert!(tried.has("name=\"ticket\" required value=\"t-1\""), "the form is as it was sent");
+}
