@@ -17,8 +17,8 @@ pub(crate) struct Stored {
     pub(crate) listing: Option<Listing>,
     /// When the last webhook came, to the minute; none if none came in 90 days.
     pub(crate) last_webhook_at: Option<Timestamp>,
-    /// Where the rotation of its webhook URLs is.
-    pub(crate) rotation: Rotation,
+    /// Where the rotation of its webhook URLs is; or why that was not read.
+    pub(crate) rotation: Result<Rotation, String>,
     /// What its API token says; or why it was not read.
     pub(crate) token: Result<Token, String>,
 }
@@ -69,7 +69,7 @@ impl Organisations {
         Ok(Stored {
             listing,
             last_webhook_at: uses.into_iter().map(|seen| seen.at).max(),
-            rotation: self.rotation(&organisation).await?,
+            rotation: self.rotation(&organisation).await.map_err(|error| format!("{error:#}")),
             token,
             organisation,
         })
@@ -104,15 +104,21 @@ impl Organisations {
         })
     }
 
-    /// The addresses of webhooks without the tokens at their ends.
+    /// The address with which every webhook URL begins.
     ///
     /// # Errors
     /// If the function URL cannot be read.
-    pub(crate) async fn masked_urls(&self, stored: &Stored) -> Result<Vec<String>> {
-        let base = self.ingest_endpoint().await?;
+    pub(crate) async fn webhook_base(&self) -> Result<String> {
+        self.ingest_endpoint().await
+    }
+}
+
+impl Stored {
+    /// The addresses of its webhooks without the tokens at their ends.
+    pub(crate) fn masked_urls(&self, base: &str) -> Vec<String> {
         let own = super::urls::ACTIONS.map(str::to_owned);
-        let inbound = stored.listing.iter().flat_map(|listing| &listing.inbound).cloned();
+        let inbound = self.listing.iter().flat_map(|listing| &listing.inbound).cloned();
         let actions = own.into_iter().chain(inbound);
-        Ok(actions.map(|action| format!("{base}hooks/{}/{action}/…", stored.organisation)).collect())
+        actions.map(|action| format!("{base}hooks/{}/{action}/…", self.organisation)).collect()
     }
 }

@@ -31,7 +31,7 @@ struct Row {
     problem: Option<String>,
     webhooks: &'static str,
     last_webhook: Option<Moment>,
-    rotation: &'static str,
+    rotation: String,
     urls: Vec<String>,
     check: String,
 }
@@ -48,13 +48,9 @@ pub(super) async fn page(State(app): State<Arc<App>>, Query(Asked { check }): Qu
     let mut layout = Layout::of("/organisations");
     let listed = apart(&app, async move |app, now| {
         let organisations = Organisations::of(&app.target)?;
+        let base = organisations.webhook_base().await;
         let stored = organisations.stored(now).await?;
-        let mut rows = Vec::new();
-        for one in stored {
-            let urls = organisations.masked_urls(&one).await;
-            rows.push(row(one, urls));
-        }
-        Ok(rows)
+        Ok((stored, base))
     });
     let listed = listed.await;
     let mut checked = None;
@@ -63,7 +59,11 @@ pub(super) async fn page(State(app): State<Arc<App>>, Query(Asked { check }): Qu
         let report = apart(&app, async move |app, now| checked_now(&app, &name, now).await).await;
         checked = layout.take(report).map(|report| (check, report));
     }
-    let rows = layout.take(listed).unwrap_or_default();
+    let mut rows = Vec::new();
+    if let Some((stored, base)) = layout.take(listed) {
+        let base = layout.take(base).unwrap_or_default();
+        rows.extend(stored.into_iter().map(|one| row(one, &base)));
+    }
     shown(&Page { layout, rows, checked })
 }
 
@@ -80,14 +80,14 @@ async fn checked_now(app: &App, name: &str, now: Timestamp) -> Result<String> {
     Ok(report.to_string())
 }
 
-fn row(stored: Stored, urls: Result<Vec<String>>) -> Row {
+fn row(stored: Stored, base: &str) -> Row {
+    let urls = stored.masked_urls(base);
     let Stored { organisation, listing, last_webhook_at, rotation, token } = stored;
     let name = organisation.to_string();
     let (problem, token) = match token {
         Ok(token) => (None, Some(token)),
         Err(problem) => (Some(problem), None),
     };
-    let urls = urls.unwrap_or_else(|error| vec![format!("{error:#}")]);
     Row {
         check: address("/organisations", &[("check", &name)]),
         host: token.as_ref().and_then(|token| token.host.clone()).unwrap_or_else(|| "–".to_owned()),
@@ -110,17 +110,20 @@ fn row(stored: Stored, urls: Result<Vec<String>>) -> Row {
         problem,
         webhooks: if listing.is_some() { "accepted" } else { "rejected: not on the list" },
         last_webhook: last_webhook_at.map(Moment),
-        rotation: match rotation {
-            Rotation::None => "none",
-            Rotation::Started => {
-                "new URLs are printed; both are accepted until `organisation urls --rotate-finish`"
-            }
-            Rotation::Unfinished => {
-                "the old token is still accepted until `organisation urls --rotate-finish`"
-            }
-        },
+        rotation: rotation
+            .map_or_else(|problem| format!("not read: {problem}"), |rotation| words(rotation).to_owned()),
         urls,
         name,
+    }
+}
+
+fn words(rotation: Rotation) -> &'static str {
+    match rotation {
+        Rotation::None => "none",
+        Rotation::Started => {
+            "new URLs are printed; both are accepted until `organisation urls --rotate-finish`"
+        }
+        Rotation::Unfinished => "the old token is still accepted until `organisation urls --rotate-finish`",
     }
 }
 
@@ -148,11 +151,11 @@ mod tests {
             days_left: Some(1),
         };
         let rows = vec![
+            row(stored(Ok(token), Ok(Rotation::Started)), "https://h/"),
             row(
-                stored(Ok(token), Rotation::Started),
-                Ok(vec!["https://h/hooks/north/ticket-created/…".to_owned()]),
+                stored(Err("needs secretsmanager:GetSecretValue".to_owned()), Err("no secret".to_owned())),
+                "",
             ),
-            row(stored(Err("needs secretsmanager:GetSecretValue".to_owned()), Rotation::None), Ok(vec![])),
         ];
         let page = Page { layout: Layout::of("/organisations"), rows, checked: None };
         let text = page.render().unwrap();
@@ -162,7 +165,8 @@ mod tests {
             "missing: nothing is written",
             "1 day left",
             "both are accepted",
-            "/ticket-created/…</code>",
+            "https://h/hooks/north/ticket-created/…</code>",
+            "not read: no secret",
             "needs secretsmanager:GetSecretValue",
             "<time datetime=\"2026-09-21T14:13:20.000Z\">",
             "href=\"/organisations?check=north\"",

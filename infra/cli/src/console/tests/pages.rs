@@ -51,6 +51,19 @@ async fn a_page_has_a_language_landmarks_and_a_way_past_the_navigation() {
     }
 }
 
+#[tokio::test]
+async fn a_page_whose_requests_are_denied_says_so_and_offers_no_change() {
+    let denied = |_: &str, _: &Value| (400, "{\"__type\": \"AccessDeniedException\"}".to_owned());
+    let browser = Browser::inside(denied).await;
+    let timeline = "/timeline?organisation=north&kind=ticket&id=t-1";
+    for path in ["/", timeline, "/events", "/dead-letters", "/handlers", "/organisations", "/audit"] {
+        let page = browser.get(path).await;
+        assert_eq!(page.status, StatusCode::OK, "{path}");
+        assert!(page.has("role=\"alert\"") && page.is_closed(), "{path}: {}", page.text);
+        assert!(!page.has("name=\"do\""), "{path}: {}", page.text);
+    }
+}
+
 /// It builds and starts a program of the checkout: only with the session's token.
 #[tokio::test]
 async fn a_handler_is_tried_only_with_the_token_and_what_is_wrong_is_said() {
