@@ -48,8 +48,14 @@ pub(super) fn router(app: Arc<App>) -> Router {
             "/console.js",
             get(async || own("text/javascript", include_str!("../../../templates/console.js"))),
         )
-        .route("/icon.svg", get(async || own("image/svg+xml", include_str!("../../../templates/icon.svg"))))
+        .route("/icon.svg", get(icon))
+        // Browsers ask for this one beside a page that is only text.
+        .route("/favicon.ico", get(icon))
         .with_state(app)
+}
+
+async fn icon() -> Response {
+    own("image/svg+xml", include_str!("../../../templates/icon.svg"))
 }
 
 fn own(kind: &'static str, content: &'static str) -> Response {

@@ -1,7 +1,7 @@
 //! The pipeline from left to right, and what needs a person: as `automations status`.
 
 use super::chart::Chart;
-use super::layout::{Layout, Moment, shown};
+use super::layout::{Layout, Moment, address, shown};
 use crate::commands::dead_letters::Summary;
 use crate::commands::status::{
     Attention, Counted, History, OrganisationState, Part, QueueState, Series, Source, Status, last_hour,
@@ -44,6 +44,7 @@ struct QueueRow {
     in_flight: u64,
     oldest_s: Option<u64>,
     dead_letters: u64,
+    dead_letters_page: String,
     sent: Option<Series>,
     chart: Option<Chart>,
 }
@@ -114,20 +115,22 @@ fn read_part<T>(part: &Part<Vec<T>>) -> &[T] {
 }
 
 fn queues(status: &Status, history: Option<&History>) -> Vec<QueueRow> {
-    let of_source: BTreeMap<String, u64> = read_part(&status.dead_letters)
-        .iter()
-        .map(|Summary { queue, count, held, .. }| {
-            (queue.replacen("-dead-letters", "", 1), count.saturating_add(*held))
-        })
-        .collect();
+    let of_source = read_part(&status.dead_letters).iter().map(|dead| {
+        let Summary { queue, count, held, .. } = dead;
+        let page = address("/dead-letters", &[("queue", queue)]);
+        (queue.replacen("-dead-letters", "", 1), (count.saturating_add(*held), page))
+    });
+    let of_source: BTreeMap<String, (u64, String)> = of_source.collect();
     let row = |QueueState { queue, waiting, in_flight, oldest_s }: &QueueState| {
         let sent = history.and_then(|history| history.sent.get(queue)).cloned();
+        let (dead_letters, dead_letters_page) = of_source.get(queue).cloned().unwrap_or_default();
         QueueRow {
             name: queue.clone(),
             waiting: *waiting,
             in_flight: *in_flight,
             oldest_s: *oldest_s,
-            dead_letters: of_source.get(queue).copied().unwrap_or_default(),
+            dead_letters,
+            dead_letters_page,
             chart: sent.as_ref().and_then(|sent| Chart::of(&format!("messages sent to {queue}"), sent)),
             sent,
         }
@@ -295,7 +298,7 @@ mod tests {
             "<td>arriving</td>",
             "<td>none for a day</td>",
             "<td>rejected: not on the list</td>",
-            "<a href=\"/dead-letters\">5</a>",
+            "<a href=\"/dead-letters?queue=a-h-dead-letters.fifo\">5</a>",
         ] {
             assert!(text.contains(part), "{part}: {text}");
         }

@@ -99,9 +99,17 @@ async fn other_methods_are_refused() {
 #[tokio::test]
 async fn every_response_forbids_what_is_not_its_own() {
     let browser = Browser::inside(nothing).await;
-    for path in
-        ["/", "/audit", "/dead-letters", "/change", "/style.css", "/console.js", "/icon.svg", "/other"]
-    {
+    for path in [
+        "/",
+        "/audit",
+        "/dead-letters",
+        "/change",
+        "/style.css",
+        "/console.js",
+        "/icon.svg",
+        "/favicon.ico",
+        "/other",
+    ] {
         let response = browser.getting(path).send().await.unwrap();
         let policy = response.headers()[CONTENT_SECURITY_POLICY].to_str().unwrap().to_owned();
         assert!(policy.starts_with("default-src 'none'; style-src 'self'; script-src 'self'; "), "{policy}");
