@@ -15,7 +15,7 @@ use serde_json::json;
 use std::time::{Duration, Instant};
 
 /// A browser that has exchanged the secret.
-struct Browser {
+pub(crate) struct Browser {
     client: Client,
     base: String,
     cookie: String,
@@ -24,7 +24,10 @@ struct Browser {
 impl Browser {
     async fn at(stack: &Stack) -> Result<Self> {
         let local = Some(stack.addresses.aws_endpoint_url.clone());
-        let target = Target { config: aws::load()?, local, stack: stack.addresses.stack.clone() };
+        Self::of(Target { config: aws::load()?, local, stack: stack.addresses.stack.clone() }).await
+    }
+
+    pub(crate) async fn of(target: Target) -> Result<Self> {
         let console = Console::bind(target, 0).await?;
         let url = console.url.clone();
         tokio::spawn(console.serve());
@@ -38,7 +41,7 @@ impl Browser {
         Ok(Self { client, base, cookie })
     }
 
-    async fn get(&self, path: &str) -> Result<String> {
+    pub(crate) async fn get(&self, path: &str) -> Result<String> {
         let response =
             self.client.get(format!("{}{path}", self.base)).header(COOKIE, &self.cookie).send().await?;
         let (status, text) = (response.status(), response.text().await?);

@@ -9,9 +9,6 @@ use futures::future;
 /// The IAM actions without which no dead letter can be redriven or dropped, and which the profile lacks. What cannot be found out counts as
 /// allowed: then the change itself says what it lacks.
 pub(super) async fn denied(app: &App, now: Timestamp) -> Result<Vec<&'static str>> {
-    if app.target.local.is_some() {
-        return Ok(Vec::new());
-    }
     let (store, queues) = (app.target.store(), app.dead_letter_queues(now));
     let (may_record, may_delete) = future::join(store.may_record_operations(), queues.may_delete()).await;
     let tried =
