@@ -14,6 +14,7 @@ mod chains;
 mod circles;
 mod client_fixture;
 mod conformance;
+mod console;
 mod credential;
 mod dead_letters;
 mod delivery;
