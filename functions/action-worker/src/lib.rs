@@ -73,7 +73,7 @@ impl Worker {
             }
             Claim::Parked => return Err(parked()),
             Claim::Held { until } => return Err(held(until, claimant.now)),
-            Claim::Granted { outcome_unknown: true }
+            Claim::Granted { outcome_unknown: true, is_first: _ }
                 if action.on_unknown_outcome() == OnUnknownOutcome::DeadLetter =>
             {
                 self.store.park(organisation, id, claimant).await?;
