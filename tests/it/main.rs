@@ -60,6 +60,7 @@ mod support;
 mod swapped;
 mod tidy;
 mod timeline;
+mod together;
 mod tracing;
 mod unreadable;
 mod versions;

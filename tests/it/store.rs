@@ -222,11 +222,7 @@ async fn a_claim_is_one_claimants_until_its_lease_ends() -> Result<()> {
     let [first, second] = [claimant("first", 1_000), claimant("second", 1_050)];
     assert_eq!(store.claim(&id, &action, first).await?, granted(false, true));
     assert_eq!(store.claim(&id, &action, second).await?, Claim::Held { until: first.until });
-    assert_eq!(
-        store.claim(&id, &action, first).await?,
-        granted(false, false),
-        "the claimant claims again"
-    );
+    assert_eq!(store.claim(&id, &action, first).await?, granted(false, false), "the claimant claims again");
     // The first claimant crashes before it sends anything: the lease ends, and the outcome is not unknown.
     let third = claimant("third", 1_100);
     assert_eq!(store.claim(&id, &action, third).await?, granted(false, false));
@@ -234,10 +230,7 @@ async fn a_claim_is_one_claimants_until_its_lease_ends() -> Result<()> {
     assert!(matches!(late, Err(Error::VersionConflict)), "without a lease nothing is sent: {late:?}");
     // The third claimant crashes after it began to send.
     store.record_send_started(&id, &action, third).await?;
-    assert_eq!(
-        store.claim(&id, &action, claimant("fourth", 1_300)).await?,
-        granted(true, false)
-    );
+    assert_eq!(store.claim(&id, &action, claimant("fourth", 1_300)).await?, granted(true, false));
     assert_eq!(
         store.claim(&id, &action, claimant("fifth", 1_500)).await?,
         granted(true, false),

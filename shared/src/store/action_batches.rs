@@ -1,6 +1,6 @@
 //! Claims and records of several actions in one request: statements that are independent of each other, each with its own
-//! condition, at the price of single writes (Amazon DynamoDB Developer Guide, "Running batch operations with PartiQL for
-//! DynamoDB"). What a statement cannot do, for whatever reason, is done by a write of its own.
+//! condition, at the price of single writes (Amazon DynamoDB Developer Guide, "Running batch operations with `PartiQL`
+//! for DynamoDB"). What a statement cannot do, for whatever reason, is done by a write of its own.
 
 use super::actions::{Claim, Claimant, Done, action_key};
 use super::{Error, Store, number, text, unavailable};
@@ -15,6 +15,9 @@ use futures::{StreamExt as _, stream};
 const STATEMENTS_PER_REQUEST: usize = 25;
 /// Writes of their own that are sent at the same time.
 const SINGLES_AT_ONCE: usize = 10;
+
+/// Whether an action was claimed for the first time, as [`Claim::Granted`] says.
+type IsFirst = bool;
 
 impl Store {
     /// Claims these actions, each as [`Store::claim`] does, or [`Store::claim_not_performed`] if it says that it was sent for that.
@@ -53,13 +56,19 @@ impl Store {
         stream::iter(claims).buffered(SINGLES_AT_ONCE).collect().await
     }
 
-    /// Records that these actions are done, each as [`Store::record`] does; none of them created a ticket, and each was claimed by
-    /// this claimant before any other. One result for each, in their order.
-    pub async fn record_each(&self, all: &[&Done], claimant: Claimant<'_>) -> Vec<Result<(), Error>> {
-        let statements = all.iter().map(|done| self.record_statement(done, claimant)).collect();
-        let recorded = self.execute_each(statements).await;
-        let records = all.iter().zip(recorded).map(|(done, is_recorded)| async move {
-            if is_recorded { Ok(()) } else { self.record(done, claimant).await }
+    /// Records that these actions are done, each as [`Store::record`] does. `is_first`: no other invocation had claimed it, so that
+    /// its item has nothing that the record must not keep; and it created no ticket. One result for each, in their order.
+    pub async fn record_each(
+        &self,
+        all: &[(Done, IsFirst)],
+        claimant: Claimant<'_>,
+    ) -> Vec<Result<(), Error>> {
+        let first = all.iter().filter(|(_, is_first)| *is_first);
+        let statements = first.map(|(done, _)| self.record_statement(done, claimant)).collect();
+        let mut recorded = self.execute_each(statements).await.into_iter();
+        let records = all.iter().map(|(done, is_first)| {
+            let is_recorded = *is_first && recorded.next().unwrap_or_default();
+            async move { if is_recorded { Ok(()) } else { self.record(done, claimant).await } }
         });
         let records: Vec<_> = records.collect();
         stream::iter(records).buffered(SINGLES_AT_ONCE).collect().await
@@ -69,8 +78,7 @@ impl Store {
         let PlannedAction { id, organisation, .. } = &done.planned;
         let mut key = action_key(organisation, id);
         let mut set = "SET \"state\" = ? SET \"result\" = ? SET \"at\" = ?".to_owned();
-        let mut parameters =
-            vec![text("done"), text(json::to_json(done)), number(done.done_at.as_millis())];
+        let mut parameters = vec![text("done"), text(json::to_json(done)), number(done.done_at.as_millis())];
         if done.outcome.is_only_recorded() {
             set.push_str(" SET \"only_recorded\" = ?");
             parameters.push(AttributeValue::Bool(true));
@@ -111,7 +119,8 @@ impl Store {
                 Vec::new()
             });
             let has_effect = |position| {
-                let response: Option<&aws_sdk_dynamodb::types::BatchStatementResponse> = responses.get(position);
+                let response: Option<&aws_sdk_dynamodb::types::BatchStatementResponse> =
+                    responses.get(position);
                 response.is_some_and(|response| response.error.is_none())
             };
             effects.extend((0..statements.len()).map(has_effect));
@@ -130,7 +139,6 @@ mod tests {
     use super::*;
     use crate::aws;
     use crate::clock::Timestamp;
-    use crate::id::ActionId;
     use crate::store::Outcome;
     use serde_json::{Value, json};
     use std::sync::{Arc, Mutex};
@@ -160,7 +168,8 @@ mod tests {
             if request.get("ConditionExpression").is_some() {
                 return (400, json!({ "__type": "ConditionalCheckFailedException" }));
             }
-            let other = json!({ "state": { "S": "claimed" }, "owner": { "S": "other" }, "lease": { "N": "7" } });
+            let other =
+                json!({ "state": { "S": "claimed" }, "owner": { "S": "other" }, "lease": { "N": "7" } });
             (200, json!({ "Item": other }))
         });
         (Store::new(aws::dynamodb(&config), "a-store".to_owned()), requests)
@@ -207,7 +216,8 @@ mod tests {
     async fn an_action_that_is_sent_to_be_performed_at_last_is_claimed_alone() {
         let (store, requests) = table((200, json!({ "Responses": [{}, {}] })));
         let mut late = planned(1);
-        late.resent = Some(json::from_json(br#"{"at": "2026-09-21T14:13:20.000Z", "not_performed": true}"#).unwrap());
+        late.resent =
+            Some(json::from_json(br#"{"at": "2026-09-21T14:13:20.000Z", "not_performed": true}"#).unwrap());
         let actions = [&planned(0), &late, &planned(2)];
         let claims = store.claim_each(&actions, claimant()).await;
         assert_eq!(claims, [Ok(GRANTED), Ok(Claim::Done), Ok(GRANTED)]);
@@ -218,16 +228,15 @@ mod tests {
     async fn a_record_says_what_a_single_one_says_and_only_while_the_claim_is_held() {
         let failed = json!({ "Error": { "Code": "ConditionalCheckFailed" } });
         let (store, requests) = table((200, json!({ "Responses": [{}, failed] })));
-        let done = [(0, Outcome::Changed), (1, Outcome::DryRun)].map(|(position, outcome)| Done {
-            planned: planned(position),
-            outcome,
-            done_at: Timestamp::from_millis(5),
+        let all = [(0, Outcome::Changed, true), (1, Outcome::NoOp, false), (2, Outcome::DryRun, true)];
+        let all = all.map(|(position, outcome, is_first)| {
+            let done = Done { planned: planned(position), outcome, done_at: Timestamp::from_millis(5) };
+            (done, is_first)
         });
-        let recorded = store.record_each(&done.each_ref(), claimant()).await;
-        assert_eq!(recorded, [Ok(()), Err(Error::VersionConflict)]);
-        let id = ActionId::parse("e.h.1").unwrap();
-        assert_eq!(done[1].planned.id, id);
-        let expected = ["done", &json::to_json(&done[0]), "5", "ACTION#north#e.h.0", "RESULT", "claimed", "i"];
+        let recorded = store.record_each(&all, claimant()).await;
+        assert_eq!(recorded, [Ok(()), Err(Error::VersionConflict), Err(Error::VersionConflict)]);
+        let first = json::to_json(&all[0].0);
+        let expected = ["done", &first, "5", "ACTION#north#e.h.0", "RESULT", "claimed", "i"];
         assert_eq!(parameters(&requests, 0), expected.map(|text| json!(text)));
         let sent = requests.lock().unwrap()[0]["Statements"].clone();
         let of = r#"WHERE "pk" = ? AND "sk" = ? AND "state" = ? AND "owner" = ?"#;

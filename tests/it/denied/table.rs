@@ -9,6 +9,8 @@ const POLLER: &str = "not judged: the engine's poller of the queue does not use 
 const SCHEDULER: &str = "not judged: the engine's scheduler does not use the schedule's role";
 const PLACEHOLDER: &str = "grants nothing: no secret is called none";
 
+const STATEMENT: &str = "not judged: the engine judges a batch of statements under a name of its own";
+
 const ONE_DESTINATION: &str =
     "not seen: alarms go to one destination, whose secret an instance caches for five minutes";
 const HOUR: &str = "not seen: what was over for an hour is deleted";
@@ -22,7 +24,7 @@ const HANDLER: &str = "Role";
 const ANY: &str = "";
 
 /// The beginning of a role's id, the action, the end of the resource, and the check. The first row that fits is the one.
-const ROWS: [(&str, &str, &str, Check); 55] = [
+const ROWS: [(&str, &str, &str, Check); 57] = [
     (ANY, "logs:CreateLogStream", ANY, Check::None(LOG)),
     (ANY, "logs:PutLogEvents", ANY, Check::None(LOG)),
     (ANY, "xray:PutTraceSegments", ANY, Check::None(TRACE)),
@@ -84,6 +86,8 @@ const ROWS: [(&str, &str, &str, Check); 55] = [
     (WORKER, "dynamodb:GetItem", "-store", Check::Lead),
     (WORKER, "dynamodb:PutItem", "-store", Check::Work("table_rejected")),
     (WORKER, "dynamodb:UpdateItem", "-store", Check::Work("table_rejected")),
+    (WORKER, "dynamodb:PartiQLInsert", "-store", Check::None(STATEMENT)),
+    (WORKER, "dynamodb:PartiQLUpdate", "-store", Check::None(STATEMENT)),
     (WORKER, "secretsmanager:GetSecretValue", "/api-token-??????", Check::Work("secret_access_denied")),
     (WORKER, "secretsmanager:GetSecretValue", "/destination-*", Check::Notice),
     (WORKER, "secretsmanager:GetSecretValue", "/lead-key-??????", Check::ReusedContact),

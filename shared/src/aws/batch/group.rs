@@ -64,13 +64,14 @@ impl<'a, T: DeserializeOwned> Group<'a, T> {
                     return run;
                 }
                 (Ok(message), Some(late)) => self.settle_envelope(&message.envelope, Err(late)).await,
-                (Err((envelope, error)), _) if run.is_empty() => {
+                (Err(unread), _) => {
+                    let (envelope, error) = *unread;
+                    if !run.is_empty() {
+                        // Its turn is after the run.
+                        self.waiting.push_front(envelope);
+                        return run;
+                    }
                     self.settle_envelope(&envelope, Err(error)).await;
-                }
-                // Its turn is after the run.
-                (Err((envelope, _)), _) => {
-                    self.waiting.push_front(envelope);
-                    return run;
                 }
             }
         }
@@ -121,9 +122,9 @@ impl<'a, T: DeserializeOwned> Group<'a, T> {
     }
 }
 
-fn read<T: DeserializeOwned>(envelope: Envelope) -> Result<Message<T>, (Envelope, MessageError)> {
+fn read<T: DeserializeOwned>(envelope: Envelope) -> Result<Message<T>, Box<(Envelope, MessageError)>> {
     match body(&envelope.text) {
         Ok(body) => Ok(Message { body, receives: envelope.receives, envelope }),
-        Err(error) => Err((envelope, error)),
+        Err(error) => Err(Box::new((envelope, error))),
     }
 }
