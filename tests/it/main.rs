@@ -66,4 +66,5 @@ mod unreadable;
 mod versions;
 mod webhooks;
 mod words;
+mod worker;
 mod writer;

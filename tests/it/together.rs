@@ -58,7 +58,7 @@ async fn check_three(organisation: &Organisation<'_>, ticket: &Ticket) -> Result
     Ok(())
 }
 
-/// C4: no response is no proof, for none of the edits.
+/// C4: a lost response says nothing of any of the edits.
 #[tokio::test]
 async fn after_an_update_whose_response_is_lost_each_edit_is_there_once() -> Result<()> {
     let _turn = among_others().await;
