@@ -65,7 +65,8 @@ pub fn one_or_more(value: &Value) -> Vec<&Value> {
     value.as_array().map_or_else(|| vec![value], |values| values.iter().collect())
 }
 
-/// Allows the batch form of an action wherever the single form is allowed. To AWS they are one action.
+/// Allows the batch form of an action wherever the single form is allowed, and a batch of statements on every resource. To AWS they are
+/// one action.
 pub fn with_batch_forms(mut document: Value) -> Value {
     let Some(statements) = document.get_mut("Statement").and_then(Value::as_array_mut) else {
         return document;
