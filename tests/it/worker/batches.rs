@@ -19,7 +19,7 @@ async fn edits_that_arrive_together_share_requests_to_the_vendor_and_to_the_tabl
         let names = ("Annual reviews", "Review: {ticket}");
         planned(
             position,
-            json!({ "do": "create_ticket", "beside": tickets[0], "workflow": names.0, "name": names.1 }),
+            &json!({ "do": "create_ticket", "beside": tickets[0], "workflow": names.0, "name": names.1 }),
         )
     };
     // The names of labels and workflows are cached.

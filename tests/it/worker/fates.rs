@@ -138,7 +138,7 @@ async fn each_stage_is_written_and_what_is_between_stays_in_order() -> Result<()
     let fixture = Fixture::new().await?;
     let ticket = fixture.new_ticket().await?;
     let stage = |position, stage: &str| {
-        planned(position, json!({ "do": "move_stage", "ticket": ticket, "stage": stage }))
+        planned(position, &json!({ "do": "move_stage", "ticket": ticket, "stage": stage }))
     };
     let all =
         [stage(0, "Application")?, label(1, &ticket, "l1")?, stage(2, "Archived")?, label(3, &ticket, "l3")?];
@@ -177,7 +177,7 @@ async fn a_field_that_the_api_drops_in_silence_is_written_again() -> Result<()> 
     let fixture = Fixture::new().await?;
     let ticket = fixture.new_ticket().await?;
     fixture.fault(json!({ "drop": ["idLabels"] }), 1).await?;
-    let value = planned(3, json!({ "do": "set_value", "ticket": ticket, "value": 470_000 }))?;
+    let value = planned(3, &json!({ "do": "set_value", "ticket": ticket, "value": 470_000 }))?;
     let all = [three(&ticket)?, vec![value]].concat();
     assert_eq!(fixture.work("first", &all).await?, [""; 0]);
     assert_eq!(fixture.outcomes(&all), vec![CHANGED; 4]);

@@ -144,7 +144,7 @@ impl Fixture {
 }
 
 /// An action of one decision.
-fn planned(position: usize, action: Value) -> Result<PlannedAction> {
+fn planned(position: usize, action: &Value) -> Result<PlannedAction> {
     let planned = json!({
         "id": format!("e.h.{position}"), "organisation": "north", "event": "e", "handler": "h", "attempt": 1,
         "ticket_version": 1, "decided_at": "2026-09-21T14:13:20.000Z", "action": action,
@@ -153,7 +153,7 @@ fn planned(position: usize, action: Value) -> Result<PlannedAction> {
 }
 
 fn label(position: usize, ticket: &str, label: &str) -> Result<PlannedAction> {
-    planned(position, json!({ "do": "add_label", "ticket": ticket, "label": label }))
+    planned(position, &json!({ "do": "add_label", "ticket": ticket, "label": label }))
 }
 
 fn message(number: usize, planned: &PlannedAction) -> SqsMessage {
