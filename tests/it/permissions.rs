@@ -81,8 +81,16 @@ fn table() -> BTreeMap<&'static str, BTreeSet<String>> {
                 .into_iter()
                 .chain(logs_of("action-worker"))
                 .chain(
-                    ["BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"]
-                        .map(|it| format!("dynamodb:{it} {store}")),
+                    [
+                        "BatchGetItem",
+                        "GetItem",
+                        "PartiQLInsert",
+                        "PartiQLUpdate",
+                        "PutItem",
+                        "Query",
+                        "UpdateItem",
+                    ]
+                    .map(|it| format!("dynamodb:{it} {store}")),
                 )
                 .chain([
                     format!("sqs:SendMessage {}", queue("actions-dead-letters.fifo")),

@@ -25,6 +25,7 @@
 //!
 //! An item that cannot be read fails alone, and is logged with its key. A snapshot is rebuilt: see `salvage.rs`.
 
+mod action_batches;
 mod action_records;
 mod actions;
 mod change_marks;

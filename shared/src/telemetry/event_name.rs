@@ -83,6 +83,9 @@ pub enum EventName {
     /// A ticket's snapshot could not be read, and was rebuilt from the API.
     #[strum(serialize = "snapshot.rebuilt")]
     SnapshotRebuilt,
+    /// The table does not take several writes in one request.
+    #[strum(serialize = "table.batch_refused")]
+    TableBatchRefused,
     /// An item of the table cannot be read.
     #[strum(serialize = "table.item_unreadable")]
     TableItemUnreadable,

@@ -11,6 +11,8 @@ const QUALIFIED: &str = "not judged: the engine judges a function's ARN without 
 const DEPLOYMENT: &str = "not judged: the engine has no CodeDeploy";
 const PLACEHOLDER: &str = "grants nothing: no secret is called none";
 
+const STATEMENT: &str = "not judged: the engine judges a batch of statements under a name of its own";
+
 const ONE_DESTINATION: &str =
     "not seen: alarms go to one destination, whose secret an instance caches for five minutes";
 const HOUR: &str = "not seen: what was over for an hour is deleted";
@@ -25,7 +27,7 @@ const HANDLER: &str = "Role";
 const ANY: &str = "";
 
 /// The beginning of a role's id, the action, the end of the resource, and the check. The first row that fits is the one.
-const ROWS: [(&str, &str, &str, Check); 62] = [
+const ROWS: [(&str, &str, &str, Check); 64] = [
     (ANY, "logs:CreateLogStream", ANY, Check::None(LOG)),
     (ANY, "logs:PutLogEvents", ANY, Check::None(LOG)),
     (ANY, "xray:PutTraceSegments", ANY, Check::None(TRACE)),
@@ -94,6 +96,8 @@ const ROWS: [(&str, &str, &str, Check); 62] = [
     (WORKER, "dynamodb:GetItem", "-store", Check::Lead),
     (WORKER, "dynamodb:PutItem", "-store", Check::Work("table_rejected")),
     (WORKER, "dynamodb:UpdateItem", "-store", Check::Work("table_rejected")),
+    (WORKER, "dynamodb:PartiQLInsert", "-store", Check::None(STATEMENT)),
+    (WORKER, "dynamodb:PartiQLUpdate", "-store", Check::None(STATEMENT)),
     (WORKER, "secretsmanager:GetSecretValue", "/api-token-??????", Check::Work("secret_access_denied")),
     (WORKER, "secretsmanager:GetSecretValue", "/destination-*", Check::Notice),
     (WORKER, "secretsmanager:GetSecretValue", "/lead-key-??????", Check::ReusedContact),

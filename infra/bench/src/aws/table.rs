@@ -69,8 +69,65 @@ impl Table {
                 }
                 json!({})
             }
+            "BatchExecuteStatement" => {
+                let statements = request.get("Statements")?.as_array()?.iter();
+                let responses: Option<Vec<Value>> =
+                    statements.map(|statement| self.execute(statement).map(|_written| json!({}))).collect();
+                json!({ "Responses": responses? })
+            }
             _ => return None,
         })
+    }
+
+    /// Executes a `PartiQL` statement that inserts an item, or sets and removes attributes of one.
+    fn execute(&self, statement: &Value) -> Option<(Option<Value>, Option<Value>)> {
+        let text = statement.get("Statement")?.as_str()?;
+        let mut parameters = statement.get("Parameters")?.as_array()?.iter().cloned();
+        if text.starts_with("INSERT INTO ") {
+            let (_, names) = text.split_once(" VALUE {")?;
+            let names = names.strip_suffix('}')?.split(", ");
+            let names = names.map(|name| Some(name.strip_prefix('\'')?.strip_suffix("': ?")?.to_owned()));
+            let names: Option<Vec<String>> = names.collect();
+            let item: Map<String, Value> = names?.into_iter().zip(parameters).collect();
+            return self.write("PutItem", &json!({ "Item": item }), false);
+        }
+        let (changes, condition) = text.strip_prefix("UPDATE ")?.split_once(" WHERE ")?;
+        let mut item_changes = Map::new();
+        let mut removed = Vec::new();
+        let mut words = changes.split(' ').skip(1);
+        while let Some(word) = words.next() {
+            let name = words.next()?.trim_matches('"').to_owned();
+            match word {
+                "SET" => {
+                    (words.next()? == "=" && words.next()? == "?").then_some(())?;
+                    item_changes.insert(name, parameters.next()?);
+                }
+                "REMOVE" => removed.push(name),
+                _ => return None,
+            }
+        }
+        let of =
+            condition.split(" AND ").map(|part| part.strip_suffix(" = ?").map(|name| name.trim_matches('"')));
+        let of: Option<Vec<&str>> = of.collect();
+        let key: Map<String, Value> = of?
+            .into_iter()
+            .map(str::to_owned)
+            .zip(parameters)
+            .filter(|(name, _)| name == "pk" || name == "sk")
+            .collect();
+        let names = item_changes.keys().enumerate().map(|(at, name)| (format!("#{at}"), name.clone()));
+        let set: Vec<String> = (0..item_changes.len()).map(|at| format!("#{at} = :{at}")).collect();
+        let values: Map<String, Value> =
+            item_changes.values().enumerate().map(|(at, value)| (format!(":{at}"), value.clone())).collect();
+        let removal =
+            if removed.is_empty() { String::new() } else { format!(" REMOVE {}", removed.join(", ")) };
+        let update = json!({
+            "Key": key,
+            "UpdateExpression": format!("SET {}{removal}", set.join(", ")),
+            "ExpressionAttributeNames": names.collect::<HashMap<_, _>>(),
+            "ExpressionAttributeValues": values,
+        });
+        self.write("UpdateItem", &update, false)
     }
 
     /// An item, if it is there.
@@ -147,6 +204,30 @@ fn primary_key(key: &Value) -> Option<Key> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn statements_insert_and_update_items_at_the_price_of_single_writes() {
+        let table = Table::default();
+        let statement =
+            |text: &str, parameters: Value| json!({ "Statement": text, "Parameters": parameters });
+        let insert = |sk: &str| {
+            let parameters = json!([{ "S": "p" }, { "S": sk }, { "S": "claimed" }, { "S": "i" }]);
+            statement("INSERT INTO \"a-store\" VALUE {'pk': ?, 'sk': ?, 'state': ?, 'owner': ?}", parameters)
+        };
+        let batch =
+            |statements: Value| table.perform("BatchExecuteStatement", &json!({ "Statements": statements }));
+        assert_eq!(batch(json!([insert("1"), insert("2")])), Some(json!({ "Responses": [{}, {}] })));
+        assert_eq!(table.units.take().get("write"), Some(&2));
+        let text = r#"UPDATE "a-store" SET "state" = ? SET "result" = ? REMOVE "owner" WHERE "pk" = ? AND "sk" = ? AND "state" = ?"#;
+        let parameters =
+            json!([{ "S": "done" }, { "S": "r" }, { "S": "p" }, { "S": "2" }, { "S": "claimed" }]);
+        assert_eq!(batch(json!([statement(text, parameters)])), Some(json!({ "Responses": [{}] })));
+        assert_eq!(table.units.take().get("write"), Some(&1));
+        let item = table.read(&json!({ "pk": { "S": "p" }, "sk": { "S": "2" } }), false).unwrap();
+        let expected = json!({ "pk": { "S": "p" }, "sk": { "S": "2" }, "state": { "S": "done" }, "result": { "S": "r" } });
+        assert_eq!(item, expected);
+        assert_eq!(batch(json!([statement("DELETE FROM \"a-store\"", json!([]))])), None);
+    }
 
     fn key() -> Value {
         json!({ "pk": { "S": "p" }, "sk": { "S": "s" } })
