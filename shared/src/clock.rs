@@ -122,7 +122,7 @@ pub(crate) fn until(time: SystemTime) -> Duration {
 }
 
 /// Waits this long: a bounded pause between requests.
-pub(crate) async fn pause(time: Duration) {
+pub async fn pause(time: Duration) {
     #[expect(clippy::disallowed_methods, reason = "a bounded pause between requests")]
     tokio::time::sleep(time).await;
 }

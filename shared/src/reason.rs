@@ -60,6 +60,8 @@ pub enum Reason {
     MaxReceivesExceeded,
     /// Neither GET nor POST.
     MethodNotAllowed,
+    /// SNS could not deliver the event to the handler's queue.
+    NotDelivered,
     /// Something that was named does not exist.
     NotFound,
     /// The invocation's deadline is near, so the message was not begun.

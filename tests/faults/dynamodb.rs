@@ -1,4 +1,5 @@
-//! What is peculiar to DynamoDB: keys that are not processed, transactions that are cancelled, indexes that are behind.
+//! What is peculiar to DynamoDB: keys that are not processed, statements that fail, transactions that are cancelled, indexes that are
+//! behind.
 
 use crate::call::{Body, Call};
 use fastrand::Rng;
@@ -14,6 +15,29 @@ pub(crate) fn count_keys(call: &Call) -> usize {
 /// The number of writes of a `TransactWriteItems`.
 pub(crate) fn count_writes(call: &Call) -> usize {
     call.parameter("TransactItems").and_then(Value::as_array).map_or(0, Vec::len)
+}
+
+/// The number of statements of a `BatchExecuteStatement`.
+pub(crate) fn count_statements(call: &Call) -> usize {
+    call.parameter("Statements").and_then(Value::as_array).map_or(0, Vec::len)
+}
+
+/// Takes one statement out of a `BatchExecuteStatement` of several, and returns its position.
+pub(crate) fn take_statement(call: &mut Call, random: &mut Rng) -> Option<usize> {
+    let Body::Json(json) = &mut call.body else { return None };
+    let statements = json.get_mut("Statements")?.as_array_mut().filter(|all| all.len() > 1)?;
+    let position = random.usize(..statements.len());
+    statements.remove(position);
+    Some(position)
+}
+
+/// The response with an error of this code for the statement that was taken out.
+pub(crate) fn with_failed_statement(response: &str, position: usize, code: &str) -> Option<String> {
+    let mut json: Value = serde_json::from_str(response).ok()?;
+    let responses = json.get_mut("Responses")?.as_array_mut()?;
+    let error = json!({ "Error": { "Code": code, "Message": "injected by the fault proxy" } });
+    responses.insert(position.min(responses.len()), error);
+    Some(json.to_string())
 }
 
 /// Takes some keys out of a `BatchGetItem`, and returns them as the response's `UnprocessedKeys`. At least one key stays.
@@ -94,6 +118,21 @@ mod tests {
                 with_unprocessed(r#"{"Responses": {}, "UnprocessedKeys": {}}"#, unprocessed).unwrap();
             assert!(merged.contains("ConsistentRead"), "{merged}");
         }
+    }
+
+    #[test]
+    fn a_statement_that_fails_is_not_executed_and_has_an_error_in_its_place() {
+        for seed in 0..20 {
+            let mut call = call(json!({ "Statements": ["a", "b", "c"] }));
+            let position = take_statement(&mut call, &mut Rng::with_seed(seed)).unwrap();
+            assert_eq!(count_statements(&call), 2);
+            let response =
+                with_failed_statement(r#"{"Responses": [{}, {}]}"#, position, "ThrottlingError").unwrap();
+            let response: Value = serde_json::from_str(&response).unwrap();
+            let failed = |index: usize| response["Responses"][index].get("Error").is_some();
+            assert_eq!([0, 1, 2].map(failed), [0, 1, 2].map(|index| index == position));
+        }
+        assert_eq!(take_statement(&mut call(json!({ "Statements": ["a"] })), &mut Rng::with_seed(1)), None);
     }
 
     #[test]

@@ -155,6 +155,11 @@ impl Proxy {
                 let reply = self.send(request, call.to_bytes()).await;
                 reply.changed(|body| dynamodb::with_unprocessed(body, keys?)).into_response()
             }
+            Fault::StatementFails { code } => {
+                let taken = dynamodb::take_statement(&mut call, &mut random);
+                let reply = self.send(request, call.to_bytes()).await;
+                reply.changed(|body| dynamodb::with_failed_statement(body, taken?, &code)).into_response()
+            }
             Fault::ItemsMissing => {
                 let reply = self.send(request, call.to_bytes()).await;
                 reply.changed(|body| dynamodb::without_last_items(body, &mut random)).into_response()

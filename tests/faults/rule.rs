@@ -41,6 +41,8 @@ pub(crate) enum Fault {
     Delayed { seconds: (u64, u64) },
     /// Some keys of a batch are not read, and the response says so.
     KeysUnprocessed,
+    /// One statement of a batch has no effect, and the response says so.
+    StatementFails { code: String },
     /// A transaction has no effect, for one of these reasons or none for each of its items.
     TransactionCancelled { reasons: Vec<String> },
     /// An index does not have some of its newest items yet.
@@ -69,6 +71,7 @@ impl Rule {
                 Fault::SentTwice | Fault::Delayed { .. } => call.is_to_standard_queue(),
                 // DynamoDB processes at least one key, or responds with an error.
                 Fault::KeysUnprocessed => dynamodb::count_keys(call) > 1,
+                Fault::StatementFails { .. } => dynamodb::count_statements(call) > 1,
                 Fault::TransactionCancelled { .. } => dynamodb::count_writes(call) > 0,
                 Fault::ItemsMissing => call.parameter("IndexName").is_some(),
             }

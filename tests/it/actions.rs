@@ -79,7 +79,8 @@ async fn a_ticket_moves_to_a_stage_of_another_workflow_and_gets_another_value() 
         outcomes.push(outcome(&organisation, &event, position).await?);
     }
     assert_eq!(outcomes, [Outcome::Changed, Outcome::Changed, Outcome::NoOp, Outcome::NoOp]);
-    let updates = mutations(&organisation, "ticketUpdate", 2).await?;
+    // The second edit has an update of its own, unless it arrived with the first one.
+    let updates = mutations(&organisation, "ticketUpdate", 1).await?;
     assert_ne!(updates[0]["idWorkflow"], json!(event.ticket().context("no ticket")?.workflow.id));
     assert_eq!(organisation.ticket(&ticket).await?["values"]["onceOff"].as_f64(), Some(460_000.0));
     organisation.webhook("ticket-updated", &ticket).await?;

@@ -15,7 +15,9 @@ async fn every_queue_and_every_function_has_its_alarms() -> Result<()> {
         alarms.iter().any(|alarm| alarm["MetricName"] == *metric && alarm["Dimensions"][0]["Value"] == *name)
     };
     let mut seen = 0;
-    for (id, function) in of_type(&resources, "AWS::Lambda::Function") {
+    // If version-check fails, the deployment does.
+    for (id, function) in of_type(&resources, "AWS::Lambda::Function").filter(|(id, _)| *id != "VersionCheck")
+    {
         for metric in ["Errors", "Throttles"] {
             ensure!(has(metric, &function["FunctionName"]), "{id} has no alarm on {metric}");
         }

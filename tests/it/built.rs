@@ -7,8 +7,8 @@ use std::fs;
 
 /// The folder of the build, from the project's root.
 const BUILD: &str = ".local/sam/suite";
-/// webhook-ingest, event-enricher, action-worker, reconciler, credential-rotator, alarm-notifier.
-const SYSTEM_FUNCTIONS: usize = 6;
+/// webhook-ingest, event-enricher, action-worker, reconciler, credential-rotator, alarm-notifier, version-check.
+const SYSTEM_FUNCTIONS: usize = 7;
 
 /// A loop whose `CodeUri` SAM does not understand builds without an error, and every function gets the first one's binary.
 #[test]

@@ -56,7 +56,8 @@ async fn an_action_that_was_refused_is_done_when_it_is_sent_back_and_only_once()
     let duplicate =
         stack.sqs.send_message().queue_url(queue).message_body(automations::json::to_json(&done.planned));
     duplicate.message_group_id("g").message_deduplication_id("again").send().await?;
-    let (selection, _) = dead_letter_of(&stack, &ticket).await?;
+    let (selection, reason) = dead_letter_of(&stack, &ticket).await?;
+    assert_eq!(reason, "not_delivered", "it has neither a reason nor a queue from which SQS moved it");
     dead_letters(&stack)?.redrive(&selection, Consent::default()).await?;
     rest(&stack).await?;
     assert_eq!(mutations(&organisation, "ticketCreate", 1).await?.len(), 1);

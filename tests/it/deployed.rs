@@ -5,9 +5,10 @@ use anyhow::{Context as _, Result, ensure};
 use automations::aws;
 use automations::id::OrganisationId;
 use automations_cli::organisation::Organisations;
-use automations_cli::{AliasCheck, Smoke};
+use automations_cli::{AliasCheck, Check, Smoke};
 use aws_sdk_sqs::types::QueueAttributeName as Attribute;
 use end_to_end::stack::Stack;
+use serde_json::json;
 use std::collections::HashMap;
 
 #[tokio::test]
@@ -63,19 +64,48 @@ async fn the_smoke_test_finds_the_stack_whole_and_says_what_is_not() -> Result<(
     let _turn = among_others().await;
     let stack = Stack::found().await?;
     stack.organisation("smoked").await?;
-    let smoke = async |organisation: &str| {
-        let endpoint = Some(stack.addresses.aws_endpoint_url.clone());
-        let name = stack.addresses.stack.clone();
-        let organisations = Organisations::new(&aws::load()?, name.clone(), endpoint)?;
-        let cloudformation = aws_sdk_cloudformation::Client::new(&aws::load()?);
-        let functions = AliasCheck::new(stack.lambda.clone(), cloudformation, name.clone());
-        let dead_letters = dead_letters(&stack)?;
-        let organisation = Some(OrganisationId::parse(organisation)?);
-        Smoke { organisations, functions, dead_letters, organisation, webhook: true }.run().await
-    };
-    let checks = smoke("smoked").await?;
+    let checks = smoke(&stack, "smoked", true).await?;
     assert!(checks.len() == 7 && checks.iter().all(|check| check.good), "{checks:?}");
-    assert!(smoke("not-there").await.is_err());
+    assert!(smoke(&stack, "not-there", true).await.is_err());
+    Ok(())
+}
+
+/// What `automations smoke` finds.
+pub(crate) async fn smoke(stack: &Stack, organisation: &str, webhook: bool) -> Result<Vec<Check>> {
+    let endpoint = Some(stack.addresses.aws_endpoint_url.clone());
+    let name = stack.addresses.stack.clone();
+    let organisations = Organisations::new(&aws::load()?, name.clone(), endpoint)?;
+    let cloudformation = aws_sdk_cloudformation::Client::new(&aws::load()?);
+    let functions = AliasCheck::new(stack.lambda.clone(), cloudformation, name.clone());
+    let dead_letters = dead_letters(stack)?;
+    let organisation = Some(OrganisationId::parse(organisation)?);
+    Smoke { organisations, functions, dead_letters, organisation, webhook }.run().await
+}
+
+/// C12 of the AWS facts: a standard queue's dead letter keeps the time at which it was sent. D4: `SSEEnabled: true` without a key means
+/// a KMS key whose requests are charged.
+#[tokio::test]
+async fn a_dead_letter_outlives_its_queue_and_encryption_costs_nothing_without_a_key_of_ones_own()
+-> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let queues = queues(&stack).await?;
+    let retention = |name: &str| -> Result<u64> {
+        let attributes = queues.get(name).with_context(|| format!("no queue {name}"))?;
+        Ok(attributes.get(&Attribute::MessageRetentionPeriod).context("no retention")?.parse()?)
+    };
+    let hints = format!("{}-hints", stack.addresses.stack);
+    let days = (retention(&format!("{hints}-dead-letters"))? - retention(&hints)?) / 86_400;
+    assert_eq!(days, 10, "of the 14, a dead letter has at least these");
+    for (id, table) in stack.resources().await?.iter().filter(|(_, it)| it["Type"] == "AWS::DynamoDB::Table")
+    {
+        let encryption = &table["Properties"]["SSESpecification"]["Fn::If"];
+        assert_eq!(
+            (&encryption[0], &encryption[2]["Ref"]),
+            (&json!("HasKey"), &json!("AWS::NoValue")),
+            "{id}"
+        );
+    }
     Ok(())
 }
 
@@ -149,7 +179,9 @@ async fn every_name_is_the_stacks_own() -> Result<()> {
         }
         let given = names.iter().filter_map(|name| resource["Properties"].get(name));
         for name in given.filter(|name| name["Ref"].is_null()) {
-            ensure!(name["Fn::Sub"].to_string().contains("${AWS::StackName}-"), "{id}: {name}");
+            let name = name["Fn::Sub"].to_string();
+            let is_hook = name.ends_with(r#"CodeDeployHook_${AWS::StackName}""#);
+            ensure!(is_hook || name.contains("${AWS::StackName}-"), "{id}: {name}");
             seen += 1;
         }
     }

@@ -17,10 +17,10 @@ fn table() -> BTreeMap<&'static str, BTreeSet<String>> {
     let from = |queue: &str| consumer.map(|action| format!("sqs:{action} {queue}"));
     let queue = |name: &str| format!("arn:${{AWS::Partition}}:sqs:{ACCOUNT}:${{AWS::StackName}}-{name}");
     let store = format!("arn:${{AWS::Partition}}:dynamodb:{ACCOUNT}:table/${{AWS::StackName}}-store");
-    let logs = |log: &str| ["CreateLogStream", "PutLogEvents"].map(|action| format!("logs:{action} {log}:*"));
+    let logs = |log: &str| ["CreateLogStream", "PutLogEvents"].map(|action| format!("logs:{action} {log}"));
     let logs_of = |function: &str| {
         logs(&format!(
-            "arn:${{AWS::Partition}}:logs:{ACCOUNT}:log-group:/aws/lambda/${{AWS::StackName}}-{function}"
+            "arn:${{AWS::Partition}}:logs:{ACCOUNT}:log-group:/aws/lambda/${{AWS::StackName}}-{function}:*"
         ))
     };
     let secret = |action: &str, name: &str| {
@@ -81,8 +81,16 @@ fn table() -> BTreeMap<&'static str, BTreeSet<String>> {
                 .into_iter()
                 .chain(logs_of("action-worker"))
                 .chain(
-                    ["BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"]
-                        .map(|it| format!("dynamodb:{it} {store}")),
+                    [
+                        "BatchGetItem",
+                        "GetItem",
+                        "PartiQLInsert",
+                        "PartiQLUpdate",
+                        "PutItem",
+                        "Query",
+                        "UpdateItem",
+                    ]
+                    .map(|it| format!("dynamodb:{it} {store}")),
                 )
                 .chain([
                     format!("sqs:SendMessage {}", queue("actions-dead-letters.fifo")),
@@ -125,6 +133,29 @@ fn table() -> BTreeMap<&'static str, BTreeSet<String>> {
                     secret("GetSecretValue", "").replace("/*/", "/${AlarmDestination}-??????"),
                     own(r#"sns:Publish {"Ref":"AlarmMailTopic"}"#),
                 ])
+                .collect(),
+        ),
+        (
+            "Roles.VersionCheck",
+            logs(&format!(
+                "arn:${{AWS::Partition}}:logs:{ACCOUNT}:log-group:/aws/lambda/CodeDeployHook_${{AWS::StackName}}:*"
+            ))
+            .into_iter()
+            .chain(["webhook-ingest", "event-enricher", "action-worker"].into_iter().flat_map(|function| {
+                ["", ":*"].map(|version| {
+                    format!("lambda:InvokeFunction arn:${{AWS::Partition}}:lambda:{ACCOUNT}:function:${{AWS::StackName}}-{function}{version}")
+                })
+            }))
+                .chain(
+                    [
+                        ("GetDeployment", "deploymentgroup"),
+                        ("PutLifecycleEventHookExecutionStatus", "deploymentgroup"),
+                        ("GetApplicationRevision", "application"),
+                    ]
+                    .map(|(action, kind)| {
+                        format!("codedeploy:{action} arn:${{AWS::Partition}}:codedeploy:{ACCOUNT}:{kind}:${{AWS::StackName}}-*")
+                    }),
+                )
                 .collect(),
         ),
         (
@@ -199,10 +230,7 @@ fn list(value: &Value) -> Vec<&Value> {
 /// A readable name of a resource: its logical id, or else the pattern.
 fn name(resource: &Value) -> String {
     if let Some(text) = resource.as_str().or(resource["Fn::Sub"].as_str()) {
-        return text
-            .strip_prefix("${")
-            .and_then(|rest| rest.strip_suffix(".Arn}:*"))
-            .map_or_else(|| text.to_owned(), |log| format!("{log}:*"));
+        return text.to_owned();
     }
     if let Some([_, one, other]) = resource["Fn::If"].as_array().map(Vec::as_slice) {
         let (one, other) = (name(one), name(other));
@@ -223,6 +251,5 @@ fn name(resource: &Value) -> String {
         };
         return values.iter().fold(text.to_owned(), filled);
     }
-    let log = resource["Fn::Sub"][1]["Arn"]["Fn::GetAtt"][0].as_str();
-    log.map_or_else(|| resource.to_string(), |log| format!("{log}:*"))
+    resource.to_string()
 }

@@ -191,9 +191,13 @@ fn functions_depend_on_automations_and_tokio_alone() -> Result<()> {
     for name in functions()? {
         let manifest = read(&format!("functions/{name}/Cargo.toml"))?;
         let dependencies = manifest.split("[dependencies]\n").nth(1).unwrap_or_default();
+        let dependencies = dependencies.split("\n\n").next().unwrap_or_default();
         let names: Vec<_> = dependencies.lines().filter_map(|line| line.split('.').next()).collect();
+        // version-check calls two services that no other function calls: in the library their clients would be built for each handler.
+        let own: &[&str] =
+            if name == "version-check" { &["aws-sdk-codedeploy", "aws-sdk-lambda"] } else { &[] };
         let allowed = ["automations", "thiserror", "tokio"];
-        ensure!(names.iter().all(|name| allowed.contains(name)), "{name}: {names:?}");
+        ensure!(names.iter().all(|name| allowed.contains(name) || own.contains(name)), "{name}: {names:?}");
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use automations::id::OrganisationId;
 use automations::store::Outcome;
 use automations::{Action, aws, clock};
 use automations_cli::organisation::{New, Organisations};
-use aws_sdk_cloudformation::types::Parameter;
+use aws_sdk_cloudformation::types::{Parameter, Tag};
 use end_to_end::stack::{RolePolicy, Stack, eventually};
 use reqwest::Method;
 use secrecy::SecretString;
@@ -103,7 +103,8 @@ async fn an_organisation_of_two_keys_is_added_checked_renewed_and_removed() -> R
     let stack = Stack::found().await?;
     let separate = Parameter::builder().parameter_key("SeparateWriter").parameter_value("true").build();
     let request = stack.cloudformation.create_stack().stack_name("two-keys").template_body(APPLICATION);
-    request.parameters(separate).send().await?;
+    let tag = Tag::builder().key("application").value("two-keys").build();
+    request.parameters(separate).tags(tag.clone()).send().await?;
     let endpoint = stack.addresses.aws_endpoint_url.clone();
     let all = Organisations::new(&aws::load()?, "two-keys".to_owned(), Some(endpoint))?;
     let name = OrganisationId::parse("two-keys")?;
@@ -122,6 +123,10 @@ async fn an_organisation_of_two_keys_is_added_checked_renewed_and_removed() -> R
     assert!(all.add(&name, &new(Some("wrong"))).await.is_err());
     assert!(all.list().await?.is_empty(), "a wrong key stores nothing");
     all.add(&name, &new(Some(api_key))).await?;
+    // E6 of the AWS facts: so cost reports have the secrets too.
+    let own =
+        stack.cloudformation.describe_stacks().stack_name("two-keys-organisation-two-keys").send().await?;
+    assert_eq!(own.stacks()[0].tags(), [tag]);
     let accepted = async || Ok::<_, anyhow::Error>(all.check(&name, clock::now()).await?.accepted);
     assert!(accepted().await?);
 

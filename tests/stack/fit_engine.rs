@@ -1,4 +1,4 @@
-//! Makes up for two differences between the local engine and AWS. It runs after every local deployment, and never on AWS.
+//! Makes up for differences between the local engine and AWS. It runs after every local deployment, and never on AWS.
 
 use anyhow::{Context as _, Result};
 use automations::aws;

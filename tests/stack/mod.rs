@@ -26,12 +26,16 @@ pub const LOCAL_STACK: &str = "automations";
 
 /// Actions with the batch form that the local engine takes for an action of its own. To AWS both are the first one (Amazon SQS
 /// Developer Guide, "Amazon SQS API permissions"; Amazon SNS API Reference, `PublishBatch`).
-pub const BATCH_FORMS: [(&str, &str); 4] = [
+pub const BATCH_FORMS: [(&str, &str); 5] = [
     ("sqs:SendMessage", "sqs:SendMessageBatch"),
     ("sqs:DeleteMessage", "sqs:DeleteMessageBatch"),
     ("sqs:ChangeMessageVisibility", "sqs:ChangeMessageVisibilityBatch"),
     ("sns:Publish", "sns:PublishBatch"),
+    ("dynamodb:PartiQLUpdate", STATEMENTS),
 ];
+
+/// As the local engine calls it. It does not look for the table in the statements, so that it judges it for every resource.
+pub(crate) const STATEMENTS: &str = "dynamodb:BatchExecuteStatement";
 
 /// The addresses of a stack, as `cargo xtask up --json` prints them.
 #[derive(Debug, Clone, Serialize, Deserialize)]

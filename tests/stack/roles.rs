@@ -1,11 +1,11 @@
 //! The roles of a deployed stack, by their inline policies.
 
-use super::BATCH_FORMS;
 use super::template::every_resource_of;
+use super::{BATCH_FORMS, STATEMENTS};
 use anyhow::{Context as _, Result};
 use aws_sdk_cloudformation::Client as CloudFormation;
 use aws_sdk_iam::Client as Iam;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// An inline policy of a role.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,10 +65,13 @@ pub fn one_or_more(value: &Value) -> Vec<&Value> {
     value.as_array().map_or_else(|| vec![value], |values| values.iter().collect())
 }
 
-/// Allows the batch form of an action wherever the single form is allowed. To AWS they are one action.
+/// Allows the batch form of an action wherever the single form is allowed, and a batch of statements on every resource. To AWS they are
+/// one action.
 pub fn with_batch_forms(mut document: Value) -> Value {
-    let statements = document.get_mut("Statement").and_then(Value::as_array_mut);
-    for statement in statements.into_iter().flatten().filter(|statement| statement["Effect"] == "Allow") {
+    let Some(statements) = document.get_mut("Statement").and_then(Value::as_array_mut) else {
+        return document;
+    };
+    for statement in statements.iter_mut().filter(|statement| statement["Effect"] == "Allow") {
         let mut actions: Vec<Value> = one_or_more(&statement["Action"]).into_iter().cloned().collect();
         let is_missing = |(single, batch): &&(&str, &str)| {
             actions.iter().any(|action| action == single) && !actions.iter().any(|action| action == batch)
@@ -79,6 +82,11 @@ pub fn with_batch_forms(mut document: Value) -> Value {
             actions.extend(missing);
             statement["Action"] = actions.into();
         }
+    }
+    let allows = |statement: &Value| one_or_more(&statement["Action"]).iter().any(|it| **it == STATEMENTS);
+    let everywhere = json!({ "Effect": "Allow", "Action": STATEMENTS, "Resource": "*" });
+    if statements.iter().any(allows) && !statements.contains(&everywhere) {
+        statements.push(everywhere);
     }
     document
 }

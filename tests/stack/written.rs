@@ -2,6 +2,7 @@
 
 use super::Stack;
 use anyhow::Result;
+use automations::store::unpack;
 use aws_sdk_sqs::types::{MessageSystemAttributeName, QueueAttributeName};
 use std::fmt::Write as _;
 
@@ -123,7 +124,11 @@ impl Stack {
         let items = items.collect::<Result<Vec<_>, _>>().await?;
         let texts = items.into_iter().map(|item| {
             let name = item.get("pk").and_then(|pk| pk.as_s().ok().cloned()).unwrap_or_default();
-            StoredText { kind: OutputKind::Item, name, text: format!("{item:?}") }
+            let values = item.iter().map(|(attribute, value)| match unpack(value) {
+                Some(text) => format!("{attribute}: {text}\n"),
+                None => format!("{attribute}: {value:?}\n"),
+            });
+            StoredText { kind: OutputKind::Item, name, text: values.collect() }
         });
         Ok(texts.collect())
     }

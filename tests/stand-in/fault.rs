@@ -74,6 +74,11 @@ pub(super) enum Kind {
     CutBefore,
     /// Performed, and the connection breaks before the response.
     CutAfter,
+    /// Performed only after a delay: until then, reads show everything as before.
+    Late {
+        /// The delay in milliseconds.
+        ms: u64,
+    },
     /// Performed, with a delayed response.
     Slow {
         /// The delay in milliseconds.
@@ -123,6 +128,13 @@ impl Kind {
             _ => return None,
         };
         Some(response)
+    }
+
+    /// Waits before the request is performed, if it is performed late.
+    pub(super) async fn wait(&self) {
+        if let Self::Late { ms } = self {
+            pause(Duration::from_millis(*ms)).await;
+        }
     }
 
     /// The response to a request that was performed with this response.

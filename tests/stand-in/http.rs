@@ -91,6 +91,9 @@ async fn graphql(
     let mut request = request;
     request.query = vendor.translated(&request.query);
     let variables = redacted_variables(&request, &fields);
+    if let Some(fault) = &fault {
+        fault.wait().await;
+    }
     let received_at = clock::now().as_millis();
     let dropped = Dropped(fault.as_ref().map(Kind::dropped).unwrap_or_default().to_vec());
     let response = schema.execute(request.data(Caller(caller)).data(dropped)).await;

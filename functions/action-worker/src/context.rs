@@ -1,11 +1,12 @@
 //! What performing one action needs.
 
+use crate::looks::Looks;
 use crate::progress::Progress;
 use automations::aws::secret::Secrets;
 use automations::clock::Timestamp;
 use automations::model::action::PlannedAction;
 use automations::notice::Notices;
-use automations::salestrekker::Session;
+use automations::salestrekker::{FullTicket, Session};
 
 /// One claimed action, and what it is performed with.
 pub(crate) struct Context<'a> {
@@ -19,6 +20,10 @@ pub(crate) struct Context<'a> {
     pub(crate) secrets: &'a Secrets,
     /// The other systems that notices go to.
     pub(crate) notices: &'a Notices,
+    /// When updates are read back.
+    pub(crate) looks: &'a Looks,
+    /// The ticket, as the edits just before this action were read back.
+    pub(crate) read_back: Option<&'a FullTicket>,
     /// When the invocation ends.
     pub(crate) deadline: Timestamp,
 }

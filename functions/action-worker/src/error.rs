@@ -8,6 +8,7 @@ use automations::salestrekker::Error;
 use automations::store::Error as StoreError;
 
 /// Why an action was not performed.
+#[derive(Debug, Clone)]
 pub(crate) struct ActionError {
     pub(crate) error: MessageError,
     /// The action may have taken effect all the same.

@@ -1,7 +1,8 @@
 //! A lead: a contact, a ticket for it, and the ticket's labels. Each step is recorded before the next one begins.
 
 use crate::context::Context;
-use crate::edit_ticket::{Remote, edit};
+use crate::edit::{Change, Edit};
+use crate::edit_tickets::edit_alone;
 use crate::error::ActionError;
 use crate::progress::Progress;
 use automations::aws::secret::Access;
@@ -9,9 +10,8 @@ use automations::clock;
 use automations::id::{ContactId, LabelId, OwnerId, StageId, TicketId, WorkflowId};
 use automations::model::lead::{Lead, LeadTarget};
 use automations::model::phone::Phone;
-use automations::model::ticket_part::TicketPart;
 use automations::private::Private;
-use automations::salestrekker::{Error, FullTicket, NewContact, NewTicket, Session, Who};
+use automations::salestrekker::{Error, NewContact, NewTicket, Session, Who};
 use automations::store::Outcome;
 
 /// The name of the step whose result is the contact's id.
@@ -63,7 +63,7 @@ pub(crate) async fn create_lead(
         None => create_ticket(context, &ticket).await?,
     };
     context.progress.record_created(&ticket).await?;
-    add_labels(context, &ticket, &labels).await?;
+    add_labels(context, &ticket, labels).await?;
     Ok(Outcome::LeadCreated { contact, ticket })
 }
 
@@ -107,26 +107,13 @@ async fn create_ticket(context: &Context<'_>, ticket: &NewTicket) -> Result<Tick
 
 /// Adds labels to the new ticket. It is read before it is changed, so that this step may be repeated.
 async fn add_labels(
-    context: &mut Context<'_>,
+    context: &Context<'_>,
     ticket: &TicketId,
-    labels: &[LabelId],
+    labels: Vec<LabelId>,
 ) -> Result<Outcome, ActionError> {
-    let part = |_: &FullTicket| (None, TicketPart::Label { present: false });
-    let mut at = Remote { context, id: ticket };
-    let added = edit(&mut at, None, part, async |ticket| Ok(put_labels(ticket, labels))).await;
+    let edit = Edit { planned: context.planned, change: Change::AddLabels(labels), seen: None };
+    let added = edit_alone(context, Some((ticket.clone(), edit))).await;
     added.map_err(|error| ActionError { outcome_unknown: false, ..error })
-}
-
-/// Adds the labels that a ticket does not have; returns whether there were any.
-fn put_labels(ticket: &mut FullTicket, labels: &[LabelId]) -> bool {
-    let own = ticket.id_labels.get_or_insert_default();
-    let before = own.len();
-    for label in labels {
-        if !own.contains(label) {
-            own.push(label.clone());
-        }
-    }
-    own.len() > before
 }
 
 async fn create_contact(
@@ -210,16 +197,6 @@ mod tests {
         assert_eq!(ticket.description.unwrap().reveal(), "Source: Website\npurpose: refinance");
         let ticket = new_ticket(&Lead::default(), &ContactId::parse("c").unwrap(), target(), "x");
         assert_eq!((ticket.once_off, ticket.description), (0.into(), None));
-    }
-
-    #[test]
-    fn a_label_is_added_once_and_the_others_stay() {
-        let [a, b] = ["l-a", "l-b"].map(|id| LabelId::parse(id).unwrap());
-        let mut ticket: FullTicket =
-            automations::json::from_json(br#"{"id": "t-1", "idLabels": ["l-a"]}"#).unwrap();
-        assert!(put_labels(&mut ticket, &[a.clone(), b.clone(), b.clone()]));
-        assert_eq!(ticket.id_labels, Some(vec![a.clone(), b.clone()]));
-        assert!(!put_labels(&mut ticket, &[a, b]));
     }
 
     #[test]

@@ -3,36 +3,44 @@
 //! An update of the API replaces the whole ticket, so every change reads the ticket first, and the queue's message group
 //! keeps two changes of one ticket apart. An action is claimed before it is performed and recorded afterwards. If the worker
 //! crashes in between, the next delivery waits for the lease to end. It then performs the action again, or dead-letters it if
-//! twice would be worse than not at all.
+//! twice would be worse than not at all. Edits of a batch share their reads, updates and read-backs: see `together.rs`.
 
+mod alone;
+mod claims;
 mod context;
 mod create_ticket;
-mod edit_ticket;
+mod edit;
+mod edit_tickets;
 mod error;
 mod lead;
+mod line;
+mod looks;
 mod notify;
 mod perform;
 mod progress;
 mod reminder;
-mod set_value;
+mod remote;
+mod report;
+mod run;
+mod tickets;
+mod together;
 
-use automations::aws::batch::MessageError;
-use automations::aws::secret::{Access, Rehearsal, Secrets};
+pub use looks::Looks;
+
+use automations::aws::batch::Group;
+use automations::aws::secret::Secrets;
 use automations::clock::{self, Timestamp};
-use automations::failure::Remedy;
-use automations::id::{ActionId, HintId, TicketId};
-use automations::model::action::{OnUnknownOutcome, PlannedAction};
+use automations::futures::future::join_all;
+use automations::futures::join;
+use automations::id::OrganisationId;
+use automations::model::action::PlannedAction;
 use automations::notice::Notices;
-use automations::reason::Reason;
 use automations::salestrekker::Client;
-use automations::store::{Claim, Claimant, Done, Error as StoreError, Outcome, Store};
-use automations::telemetry::EventName;
-use automations::telemetry::metric::{self, Metric, Metrics};
-use automations::tracing;
-use context::Context;
-use error::ActionError;
-use perform::perform;
-use progress::Progress;
+use automations::store::{Claimant, Store};
+use automations::telemetry::metric::Metrics;
+use edit::edited_ticket;
+use line::{Line, LineRun};
+use std::collections::BTreeMap;
 
 /// The worker and its clients.
 #[derive(Debug)]
@@ -45,195 +53,72 @@ pub struct Worker {
     pub secrets: Secrets,
     /// The other systems that notices go to.
     pub notices: Notices,
+    /// When updates are read back.
+    pub looks: Looks,
+}
+
+/// One invocation of the worker.
+#[derive(Debug, Clone, Copy)]
+pub struct Invocation<'a> {
+    /// Its id.
+    pub owner: &'a str,
+    /// Its deadline.
+    pub until: Timestamp,
+    /// To which the outcomes of actions are added.
+    pub metrics: &'a Metrics,
+}
+
+impl<'a> Invocation<'a> {
+    fn claimant(&self) -> Claimant<'a> {
+        Claimant { owner: self.owner, now: clock::now(), until: self.until }
+    }
 }
 
 impl Worker {
-    /// Performs an action before the invocation's deadline, unless it is done already, and records it. `owner` is the
-    /// invocation's id. The outcome is added to the invocation's metrics.
-    ///
-    /// # Errors
-    /// [`MessageError`]; if its remedy is to retry, a retry does no harm.
-    pub async fn perform(
-        &self,
-        planned: &PlannedAction,
-        owner: &str,
-        until: Timestamp,
-        metrics: &Metrics,
-    ) -> Result<(), MessageError> {
-        let PlannedAction { id, organisation, action, .. } = planned;
-        let claimant = Claimant { owner, now: clock::now(), until };
-        let claim = if planned.resent.is_some_and(|resent| resent.not_performed) {
-            self.store.claim_not_performed(organisation, id, claimant).await?
-        } else {
-            self.store.claim(organisation, id, claimant).await?
-        };
-        match claim {
-            Claim::Done => {
-                report(planned, None, metrics);
-                return Ok(());
-            }
-            Claim::Parked => return Err(parked()),
-            Claim::Held { until } => return Err(held(until, claimant.now)),
-            Claim::Granted { outcome_unknown: true }
-                if action.on_unknown_outcome() == OnUnknownOutcome::DeadLetter =>
-            {
-                self.store.park(organisation, id, claimant).await?;
-                return Err(parked());
-            }
-            Claim::Granted { .. } => {}
-        }
-        if let Err(error) = self.check_order(planned).await {
-            // If this fails, the lease ends by itself.
-            let _ = self.store.release(organisation, id, claimant).await;
-            return Err(error);
-        }
-        let outcome = self.perform_claimed(planned, claimant).await?;
-        let recorded = PlannedAction { action: action.for_record(), ..planned.clone() };
-        let done = Done { planned: recorded, outcome, done_at: clock::now() };
-        match self.store.record(&done, claimant).await {
-            // A version conflict: our lease has ended, and another invocation was allowed to perform the action again.
-            Ok(()) | Err(StoreError::VersionConflict) => {
-                report(planned, Some(&done.outcome), metrics);
-                Ok(())
-            }
-            // The claim stays: the action was performed and not recorded, so its outcome is unknown.
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Refuses an action that was sent again if a newer one of the same handler was performed meanwhile: after that one,
-    /// it would break the order. Unless the operator consents.
-    async fn check_order(&self, planned: &PlannedAction) -> Result<(), MessageError> {
-        if !planned.resent.is_some_and(|resent| resent.keeps_order()) {
-            return Ok(());
-        }
-        match self.store.superseded_by(planned).await? {
-            None => Ok(()),
-            Some(newer) => Err(superseded(&newer)),
-        }
-    }
-
-    /// Performs a claimed action. If that fails, releases the claim, or parks the action if its outcome is unknown.
-    async fn perform_claimed(
-        &self,
-        planned: &PlannedAction,
-        claimant: Claimant<'_>,
-    ) -> Result<Outcome, MessageError> {
-        let PlannedAction { id, organisation, action, .. } = planned;
-        let session = self.client.session(organisation, claimant.until);
-        if action.writes_to_salestrekker() {
-            match session.access().await {
-                Ok((Access::ReadOnly, _)) => return Ok(Outcome::DryRun),
-                Ok((Access::ReadWrite | Access::WriteOnly, Rehearsal::Missing)) => {
-                    return Ok(Outcome::Unrehearsed);
-                }
-                Ok((Access::ReadWrite | Access::WriteOnly, Rehearsal::Passed | Rehearsal::Accepted)) => {}
-                Err(error) => {
-                    // If this fails, the lease ends by itself.
-                    let _ = self.store.release(organisation, id, claimant).await;
-                    return Err(error.into());
-                }
+    /// Performs the actions of a batch before the invocation's deadline, unless they are done already, and records them. Groups are
+    /// independent of each other, but edits with which groups begin are performed together, those of each organisation.
+    pub async fn work(&self, groups: &mut [Group<'_, PlannedAction>], invocation: Invocation<'_>) {
+        let mut lines: Vec<Line<'_, '_>> = groups.iter_mut().map(Line::new).collect();
+        let mut edits: BTreeMap<OrganisationId, Vec<LineRun<'_, '_, '_>>> = BTreeMap::new();
+        let mut others = Vec::new();
+        for line in &mut lines {
+            let messages = line.next_run().await;
+            let Some(first) = messages.first().map(|message| &message.body) else { continue };
+            if edited_ticket(&first.action).is_some() {
+                edits.entry(first.organisation.clone()).or_default().push(LineRun { line, messages });
+            } else {
+                others.push(LineRun { line, messages });
             }
         }
-        let progress = Progress::new(&self.store, planned, claimant);
-        let (secrets, notices, deadline) = (&self.secrets, &self.notices, claimant.until);
-        let mut context = Context { session, planned, progress, secrets, notices, deadline };
-        let ActionError { error, outcome_unknown } = match perform(&mut context).await {
-            Ok(outcome) => return Ok(outcome),
-            Err(failed) => failed,
-        };
-        if outcome_unknown && action.on_unknown_outcome() == OnUnknownOutcome::DeadLetter {
-            self.store.park(organisation, id, claimant).await?;
-            return Err(parked());
+        let edits = edits.into_values().map(|mut runs| async move {
+            // Boxed, as all futures below are: else their types are nested too deep for the compiler.
+            Box::pin(self.edit_together(&mut runs, invocation)).await;
+            join_all(runs.into_iter().map(|run| Box::pin(self.go_on(run, invocation)))).await;
+        });
+        let others = others.into_iter().map(|run| Box::pin(self.go_on(run, invocation)));
+        join!(join_all(edits), join_all(others));
+        for line in lines {
+            line.release_claims(&self.store, invocation.claimant()).await;
         }
-        if let (false, Some(ticket)) = (outcome_unknown, action.ticket()) {
-            // If this fails, the same change by a person is once taken for ours.
-            let marks = &context.progress.marks;
-            let _ = self.store.remove_change_marks(organisation, ticket, marks).await;
+    }
+
+    /// Works on the messages of a run, and on what is left of its group.
+    async fn go_on(&self, mut run: LineRun<'_, '_, '_>, invocation: Invocation<'_>) {
+        loop {
+            if run.messages.is_empty() {
+                run.messages = run.line.next_run().await;
+            }
+            let Some(first) = run.messages.first().map(|message| &message.body) else { return };
+            if edited_ticket(&first.action).is_some() {
+                Box::pin(self.edit_together(std::slice::from_mut(&mut run), invocation)).await;
+                continue;
+            }
+            let read_back = run.line.read_back.take();
+            for message in std::mem::take(&mut run.messages) {
+                let performed = self.perform_alone(&message.body, read_back.as_ref(), invocation);
+                let result = Box::pin(performed).await;
+                run.line.group.settle(message, result).await;
+            }
         }
-        // If this fails, the lease ends by itself, and the next delivery waits for that.
-        let _ = self.store.release(organisation, id, claimant).await;
-        Err(error)
-    }
-}
-
-fn parked() -> MessageError {
-    let text = "it may or may not have taken effect; check the ticket in Salestrekker before you redrive it"
-        .to_owned();
-    MessageError { reason: Reason::OutcomeUnknown, remedy: Remedy::DeadLetter, text }
-}
-
-fn superseded(newer: &ActionId) -> MessageError {
-    let text = format!(
-        "the newer action {newer} of the same handler was performed; `automations dlq redrive --out-of-order` performs this \
-         one after it"
-    );
-    MessageError { reason: Reason::Superseded, remedy: Remedy::DeadLetter, text }
-}
-
-fn held(until: Timestamp, now: Timestamp) -> MessageError {
-    let text = "another invocation is performing it, or crashed while it did".to_owned();
-    MessageError { reason: Reason::LeaseHeld, remedy: Remedy::Wait { after: Some(until.since(now)) }, text }
-}
-
-/// None if an earlier delivery of the same action was performed.
-fn metric_of(outcome: Option<&Outcome>) -> metric::Outcome {
-    match outcome {
-        None => metric::Outcome::Duplicate,
-        Some(
-            Outcome::Changed
-            | Outcome::Sent
-            | Outcome::ReminderSet { .. }
-            | Outcome::ReminderCancelled
-            | Outcome::LeadCreated { .. }
-            | Outcome::Created { .. },
-        ) => metric::Outcome::Done,
-        Some(Outcome::NoOp) => metric::Outcome::NoOp,
-        Some(Outcome::Superseded { .. }) => metric::Outcome::Superseded,
-        Some(Outcome::DryRun) => metric::Outcome::DryRun,
-        Some(Outcome::Unrehearsed) => metric::Outcome::Unrehearsed,
-    }
-}
-
-fn report(planned: &PlannedAction, outcome: Option<&Outcome>, metrics: &Metrics) {
-    let PlannedAction { id, hint, organisation, action, .. } = planned;
-    let (text, parts) = match outcome {
-        Some(Outcome::Superseded { expected, found }) => (
-            "the action was not performed: what it changes was changed since its decision",
-            Some((expected.for_log(), found.for_log())),
-        ),
-        _ => ("the action was performed", None),
-    };
-    let outcome = metric_of(outcome);
-    tracing::info!(
-        event_name = EventName::ActionPerformed.as_str(),
-        organisation = organisation.as_str(),
-        ticket.id = action.ticket().map(TicketId::as_str),
-        action.id = id.as_str(),
-        hint.id = hint.as_ref().map(HintId::as_str),
-        action.kind = action.kind(),
-        outcome = outcome.as_ref(),
-        expected = parts.as_ref().map(|(expected, _)| expected.as_str()),
-        found = parts.as_ref().map(|(_, found)| found.as_str()),
-        "{text}"
-    );
-    metrics.record(Metric::ActionsPerformed(outcome), 1);
-    if outcome == metric::Outcome::Done {
-        metrics.record_duration(Metric::DecisionToActionLatency, clock::now().since(planned.decided_at));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use automations::{Action, testing};
-
-    #[test]
-    fn a_create_is_parked_in_doubt_unless_its_handler_says_otherwise() {
-        let ticket = testing::ticket();
-        let create = Action::create_ticket(&ticket, "Annual reviews", "x");
-        assert_eq!(create.on_unknown_outcome(), OnUnknownOutcome::DeadLetter);
-        assert_eq!(create.retry_if_unknown().on_unknown_outcome(), OnUnknownOutcome::Retry);
-        assert_eq!(Action::add_label(&ticket, "x").on_unknown_outcome(), OnUnknownOutcome::Retry);
     }
 }

@@ -1,6 +1,6 @@
 //! Configuration and start; see the library.
 
-use action_worker::Worker;
+use action_worker::{Invocation, Looks, Worker};
 use automations::aws::batch::SourceQueue;
 use automations::aws::secret::{Kind, Secrets};
 use automations::aws_lambda_events::event::sqs::SqsEvent;
@@ -33,6 +33,7 @@ async fn main() -> Result<(), Error> {
         notices: Notices::new(secrets(config.secrets.clone()), config.links)?,
         client: Client::new(secrets(config.secrets).with_api_token(api_token), config.limits)?,
         store: Store::new(aws::dynamodb(&aws), config.table),
+        looks: Looks::default(),
     };
     let name = env!("CARGO_PKG_NAME").to_owned();
     let source =
@@ -40,8 +41,9 @@ async fn main() -> Result<(), Error> {
     lambda_runtime::run(service_fn(move |event: LambdaEvent<SqsEvent>| async move {
         let until = Timestamp::from_millis(event.context.deadline);
         source
-            .by_group(event.payload, until, async |message, metrics| {
-                worker.perform(&message.body, &event.context.request_id, until, metrics).await
+            .in_groups(event.payload, until, async |groups, metrics| {
+                let owner = event.context.request_id.as_str();
+                Box::pin(worker.work(groups, Invocation { owner, until, metrics })).await;
             })
             .await
             .map_err(Error::from)

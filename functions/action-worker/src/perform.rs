@@ -2,28 +2,27 @@
 
 use crate::context::Context;
 use crate::create_ticket::create_ticket;
-use crate::edit_ticket::{add_label, move_stage, move_workflow, remove_label, set_owner};
+use crate::edit::Edit;
+use crate::edit_tickets::edit_alone;
 use crate::error::ActionError;
 use crate::lead::create_lead;
 use crate::notify::{About, notify, notify_json};
 use crate::reminder::{Wanted, forget, remind};
-use crate::set_value::set_value;
 use automations::model::action::{Action, OnUnknownOutcome};
 use automations::store::Outcome;
 
 /// Performs an action. What must be known of it is recorded before anything is sent; if that fails, nothing is sent.
 pub(crate) async fn perform(context: &mut Context<'_>) -> Result<Outcome, ActionError> {
     match &context.planned.action {
-        Action::AddLabel { ticket, label, seen } => add_label(context, ticket, label, seen.as_ref()).await,
-        Action::RemoveLabel { ticket, label, seen } => {
-            remove_label(context, ticket, label, seen.as_ref()).await
+        Action::AddLabel { .. }
+        | Action::RemoveLabel { .. }
+        | Action::SetOwner { .. }
+        | Action::MoveStage { .. }
+        | Action::MoveWorkflow { .. }
+        | Action::SetValue { .. } => {
+            let edit = Edit::of(context.planned, context.session).await?;
+            edit_alone(context, edit).await
         }
-        Action::SetOwner { ticket, owner, seen } => set_owner(context, ticket, owner, seen.as_ref()).await,
-        Action::MoveStage { ticket, stage, seen } => move_stage(context, ticket, stage, seen.as_ref()).await,
-        Action::MoveWorkflow { ticket, workflow, stage, seen } => {
-            move_workflow(context, ticket, (workflow, stage), seen.as_ref()).await
-        }
-        Action::SetValue { ticket, value, seen } => set_value(context, ticket, value, seen.as_ref()).await,
         Action::CreateTicket { beside, workflow, stage, name, on_unknown_outcome: _ } => {
             create_ticket(context, beside, (workflow, stage.as_deref()), name).await
         }

@@ -17,14 +17,12 @@ pub(crate) struct Progress<'a> {
     pub(crate) store: &'a Store,
     pub(crate) planned: &'a PlannedAction,
     pub(crate) claimant: Claimant<'a>,
-    /// The marks of the change that was, or was about to be, sent.
-    pub(crate) marks: Vec<ChangeMark>,
 }
 
 impl<'a> Progress<'a> {
     /// The progress of an action of which nothing is sent yet.
     pub(crate) fn new(store: &'a Store, planned: &'a PlannedAction, claimant: Claimant<'a>) -> Self {
-        Self { store, planned, claimant, marks: Vec::new() }
+        Self { store, planned, claimant }
     }
 
     /// Records that something is about to be sent that must not happen twice.
@@ -50,45 +48,13 @@ impl<'a> Progress<'a> {
     /// Records that the action created a ticket, before the action is done: from now on, the ticket is ours.
     pub(crate) async fn record_created(&self, ticket: &TicketId) -> Result<(), Error> {
         let PlannedAction { organisation, .. } = self.planned;
-        let attribution = Attribution { chain: self.planned.chain_with_itself(), at: clock::now() };
-        self.store.record_change_marks(organisation, ticket, &[ChangeMark::created()], &attribution).await
-    }
-
-    /// Records the change that is about to be made to a ticket.
-    pub(crate) async fn record_change(
-        &mut self,
-        before: &FullTicket,
-        after: &FullTicket,
-    ) -> Result<(), Error> {
-        self.marks = marks(before, after);
-        let PlannedAction { organisation, .. } = self.planned;
-        let attribution = Attribution { chain: self.planned.chain_with_itself(), at: clock::now() };
-        self.store.record_change_marks(organisation, &after.id, &self.marks, &attribution).await
-    }
-
-    /// Whether an earlier action of the same decision made this change of the ticket, or an action of ours that was decided on an
-    /// earlier version made it, after the version that this one was decided on was read: its decision could not see the change,
-    /// and comes after it.
-    pub(crate) async fn is_of_earlier_action(&self, mark: &ChangeMark) -> Result<bool, Error> {
-        let PlannedAction { organisation, action, ticket_version, .. } = self.planned;
-        let (Some(ticket), Some(version)) = (action.ticket(), *ticket_version) else { return Ok(false) };
-        let marks = self.store.change_marks(organisation, std::slice::from_ref(ticket)).await?;
-        let by = marks.get(ticket).and_then(|own| own.0.get(mark));
-        let Some((by, maker)) = by.and_then(|by| Some((by, by.chain.last()?))) else { return Ok(false) };
-        if self.planned.id.is_after(maker) {
-            return Ok(true);
-        }
-        let made_on = self.store.version_of_other(organisation, maker).await?;
-        if made_on.is_none_or(|made_on| made_on >= version) {
-            return Ok(false);
-        }
-        let since = self.store.journal_after(organisation, ticket, version.saturating_sub(1)).await?;
-        Ok(since.events.first().is_some_and(|event| event.observed_at <= by.at))
+        let by = Attribution { chain: self.planned.chain_with_itself(), at: clock::now() };
+        self.store.record_created(organisation, ticket, by).await
     }
 }
 
 /// The marks of the difference, as the enricher will find it.
-fn marks(before: &FullTicket, after: &FullTicket) -> Vec<ChangeMark> {
+pub(crate) fn marks(before: &FullTicket, after: &FullTicket) -> Vec<ChangeMark> {
     let mut marks = Vec::new();
     if before.id_workflow != after.id_workflow {
         marks.extend(after.id_workflow.as_ref().map(ChangeMark::workflow));

@@ -1,8 +1,11 @@
 //! The environment in which the functions are measured: their binaries, and the services that they call.
 
 use crate::aws::Aws;
+use crate::counts::Counts;
 use crate::events::WEBHOOK_TOKEN;
 use crate::lambda::Instance;
+use crate::metrics::from_u64;
+use crate::tls::Authority;
 use crate::vendor::{ORGANISATION, Vendor};
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -22,7 +25,18 @@ pub(crate) struct Environment {
     pub(crate) aws: Aws,
     /// Salestrekker.
     pub(crate) vendor: Vendor,
+    handshakes: Counts,
+    authority: Option<Authority>,
     variables: BTreeMap<String, String>,
+}
+
+/// How the functions reach the services.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Transport {
+    /// Without TLS.
+    Plain,
+    /// With TLS, by copies of the functions that trust the benchmark.
+    Tls,
 }
 
 /// What a function used while it processed events.
@@ -36,17 +50,33 @@ pub(crate) struct Usage {
     pub(crate) requests: u64,
     /// AWS calls, by operation.
     pub(crate) calls: BTreeMap<String, u64>,
-    /// DynamoDB's units, by kind: `read` and `write`.
+    /// DynamoDB's units, by kind: `write`, of which those of the index `due`, and `read` in halves.
     pub(crate) units: BTreeMap<String, u64>,
     /// Bytes of log output.
     pub(crate) logged: u64,
+    /// TLS handshakes.
+    pub(crate) handshakes: u64,
 }
 
 impl Environment {
     /// Starts the services that the functions call. The functions log into files in the folder `logs`.
-    pub(crate) async fn new(binaries: &Path, stand_in: &Path, logs: &Path) -> Result<Self> {
+    pub(crate) async fn new(
+        binaries: &Path,
+        stand_in: &Path,
+        logs: &Path,
+        transport: Transport,
+    ) -> Result<Self> {
         std::fs::create_dir_all(logs)?;
-        let vendor = Vendor::start(stand_in).await?;
+        let mut vendor = Vendor::start(stand_in).await?;
+        let handshakes = Counts::default();
+        let authority = match transport {
+            Transport::Plain => None,
+            Transport::Tls => Some(Authority::new()?),
+        };
+        if let Some(authority) = &authority {
+            let port = authority.listen(vendor.address, handshakes.clone()).await?;
+            vendor.endpoint = format!("https://localhost:{port}/graphql");
+        }
         let secret = |kind: &str, value: Value| (format!("bench/{ORGANISATION}/{kind}"), value);
         let secrets = [
             secret("webhook-token", json!({ "token": WEBHOOK_TOKEN })),
@@ -55,7 +85,13 @@ impl Environment {
                 json!({ "endpoint": vendor.endpoint, "token": vendor.token, "rehearsal": "accepted" }),
             ),
         ];
-        let (aws, aws_url) = Aws::start(secrets.into()).await?;
+        let (aws, address) = Aws::start(secrets.into()).await?;
+        let aws_url = match &authority {
+            None => format!("http://{address}"),
+            Some(authority) => {
+                format!("https://localhost:{}", authority.listen(address, handshakes.clone()).await?)
+            }
+        };
         let queue = |name: &str| format!("{aws_url}/000000000000/{name}");
         let variables = [
             ("AWS_ENDPOINT_URL", aws_url.clone()),
@@ -64,7 +100,7 @@ impl Environment {
             ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
             ("AWS_LAMBDA_FUNCTION_NAME", "bench".to_owned()),
             ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
-            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256".to_owned()),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128".to_owned()),
             ("SOURCE_QUEUE_URL", queue("source.fifo")),
             ("DEAD_LETTER_QUEUE_URL", queue("dead-letters.fifo")),
             ("HINTS_QUEUE_URL", queue("hints")),
@@ -77,6 +113,7 @@ impl Environment {
             ("TICKETS_PER_RUN", "200".to_owned()),
             ("TICKET_LINK", "https://{host}/deal/{workflow}/{ticket}".to_owned()),
             ("BOARD_LINK", "https://{host}/board/{workflow}".to_owned()),
+            ("APPLICATION", "bench".to_owned()),
             ("HANDLER", "follow-up-on-settlement".to_owned()),
             ("AWS_LAMBDA_LOG_LEVEL", "INFO".to_owned()),
             ("METRICS_NAMESPACE", "bench".to_owned()),
@@ -88,8 +125,8 @@ impl Environment {
             ),
         ];
         let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        let (binaries, logs) = (binaries.to_owned(), logs.to_owned());
-        Ok(Self { binaries, logs, aws, vendor, variables })
+        let logs = logs.to_owned();
+        Ok(Self { binaries: binaries.to_owned(), logs, aws, vendor, handshakes, authority, variables })
     }
 
     /// The path of a function's binary.
@@ -100,7 +137,13 @@ impl Environment {
     /// Starts a function.
     pub(crate) async fn start(&self, function: &str) -> Result<Instance> {
         let log = self.logs.join(format!("bench-{function}.log"));
-        Instance::start(&self.binary(function), &self.variables, &log).await
+        let mut binary = self.binary(function);
+        if let Some(authority) = &self.authority {
+            let copy = self.logs.join(format!("bench-{function}-tls"));
+            authority.copy(&binary, &copy)?;
+            binary = copy;
+        }
+        Instance::start(&binary, &self.variables, &log).await
     }
 
     /// Sets the latencies of the two fakes.
@@ -119,10 +162,16 @@ impl Environment {
         events: &[axum::body::Bytes],
     ) -> Result<Usage> {
         let (cpu, logged) = (instance.cpu()?, instance.logged()?);
-        let _ = (self.aws.calls.take(), self.aws.units.take(), self.vendor.requests.take());
+        let _ = (self.aws.calls.take(), self.aws.take_units(), self.vendor.requests.take());
+        let _ = (self.aws.rejected.take(), self.aws.take_messages(), self.handshakes.take());
         let mut duration = Duration::ZERO;
         for event in events {
             let invocation = instance.invoke(event).await?;
+            let rejected = self.aws.rejected.take();
+            anyhow::ensure!(
+                rejected.is_empty(),
+                "the fake of AWS cannot perform {rejected:?}; see infra/bench/src/aws"
+            );
             let failures = invocation.response.get("batchItemFailures").and_then(Value::as_array);
             anyhow::ensure!(
                 failures.is_none_or(Vec::is_empty),
@@ -136,20 +185,40 @@ impl Environment {
             cpu: instance.cpu()?.saturating_sub(cpu),
             requests: self.vendor.requests.take().values().sum(),
             calls: self.aws.calls.take(),
-            units: self.aws.units.take(),
+            units: self.aws.take_units(),
             logged: instance.logged()?.saturating_sub(logged),
+            handshakes: self.handshakes.take().values().sum(),
         })
     }
 }
 
 impl Usage {
-    /// DynamoDB's units of this kind.
-    pub(crate) fn units_of(&self, kind: &str) -> u64 {
-        self.units.get(kind).copied().unwrap_or_default()
+    /// DynamoDB's write units.
+    pub(crate) fn write_units(&self) -> f64 {
+        self.units_of("write")
+    }
+
+    /// Those of the index `due`.
+    pub(crate) fn due_units(&self) -> f64 {
+        self.units_of("due")
+    }
+
+    /// DynamoDB's read units.
+    pub(crate) fn read_units(&self) -> f64 {
+        self.units_of("read") / 2.0
+    }
+
+    fn units_of(&self, kind: &str) -> f64 {
+        self.units.get(kind).copied().map_or(0.0, from_u64)
+    }
+
+    /// The number of calls of this operation.
+    pub(crate) fn calls_of(&self, operation: &str) -> f64 {
+        self.calls.get(operation).copied().map_or(0.0, from_u64)
     }
 
     /// The sum of all AWS calls.
-    pub(crate) fn all_calls(&self) -> u64 {
-        self.calls.values().sum()
+    pub(crate) fn all_calls(&self) -> f64 {
+        from_u64(self.calls.values().sum())
     }
 }

@@ -1,5 +1,6 @@
 //! The functions' input events.
 
+use crate::aws::Message;
 use crate::vendor::ORGANISATION;
 use anyhow::Result;
 use automations::clock;
@@ -31,13 +32,27 @@ pub(crate) fn request(method: &str, body: &str) -> Bytes {
     Bytes::from(event.to_string())
 }
 
-/// A batch of hints, one per ticket.
+/// The body of Salestrekker's webhook for a ticket.
+pub(crate) fn webhook(ticket: &str) -> Bytes {
+    request("POST", &json!({ "id": ticket }).to_string())
+}
+
+/// A batch of hints of webhooks, one per ticket.
 pub(crate) fn hints(tickets: &[String]) -> Result<Bytes> {
+    batch_of(tickets, Some(&WebhookAction::parse("ticket-updated")?))
+}
+
+/// A batch of hints of the reconciler, one per ticket.
+pub(crate) fn checks(tickets: &[String]) -> Result<Bytes> {
+    batch_of(tickets, None)
+}
+
+fn batch_of(tickets: &[String], action: Option<&WebhookAction>) -> Result<Bytes> {
     let hints = tickets.iter().enumerate().map(|(position, ticket)| {
         let hint = Hint {
             id: HintId::of("8476a536-e9f4-11e8-9739-2dfe598c3fcd", position)?,
             organisation: OrganisationId::parse(ORGANISATION)?,
-            action: Some(WebhookAction::parse("ticket-updated")?),
+            action: action.cloned(),
             received_at: clock::now(),
             ticket: Some(TicketId::parse(ticket.as_str())?),
             more: Vec::new(),
@@ -46,21 +61,29 @@ pub(crate) fn hints(tickets: &[String]) -> Result<Bytes> {
             inbound: None,
             trace: None,
         };
-        Ok((to_json(&hint), ORGANISATION.to_owned()))
+        Ok(Message { body: to_json(&hint), group: String::new() })
     });
     Ok(batch(&hints.collect::<Result<Vec<_>>>()?))
 }
 
 /// A batch of events for which the handler plans actions.
 pub(crate) fn events(count: usize) -> Bytes {
-    let event = to_json(&testing::stage_changed("Approved", "Settled"));
-    batch(&vec![(event, String::new()); count])
+    let body = to_json(&testing::stage_changed("Approved", "Settled"));
+    batch(&vec![Message { body, group: String::new() }; count])
 }
 
-/// A batch of actions, one per ticket. A new `serial` gives them new ids.
-pub(crate) fn actions(tickets: &[String], serial: usize) -> Result<Bytes> {
+/// A label for each of these tickets, which none has at first.
+pub(crate) fn labelled(tickets: &[String]) -> impl Iterator<Item = (&String, &str)> {
+    tickets.iter().map(|ticket| (ticket, "Post-settlement"))
+}
+
+/// A batch of actions, each of which adds a label to a ticket. A new `serial` gives them new ids.
+pub(crate) fn actions<'a>(
+    labels: impl IntoIterator<Item = (&'a String, &'a str)>,
+    serial: usize,
+) -> Result<Bytes> {
     let event = testing::stage_changed("Approved", "Settled");
-    let actions = tickets.iter().enumerate().map(|(position, ticket)| {
+    let actions = labels.into_iter().enumerate().map(|(position, (ticket, label))| {
         let planned = PlannedAction {
             chain: Vec::new(),
             hint: None,
@@ -74,20 +97,21 @@ pub(crate) fn actions(tickets: &[String], serial: usize) -> Result<Bytes> {
             resent: None,
             action: Action::AddLabel {
                 ticket: TicketId::parse(ticket.as_str())?,
-                label: "Post-settlement".to_owned(),
+                label: label.to_owned(),
                 seen: None,
             },
         };
-        Ok((to_json(&planned), planned.message_group().to_string()))
+        Ok(Message { body: to_json(&planned), group: planned.message_group().to_string() })
     });
     Ok(batch(&actions.collect::<Result<Vec<_>>>()?))
 }
 
-fn batch(messages: &[(String, String)]) -> Bytes {
+/// A batch of a queue's messages, as Lambda delivers it.
+pub(crate) fn batch(messages: &[Message]) -> Bytes {
     let records: Vec<Value> = messages
         .iter()
         .enumerate()
-        .map(|(position, (body, group))| {
+        .map(|(position, Message { body, group })| {
             json!({
                 "messageId": format!("message-{position}"), "receiptHandle": "receipt", "body": body,
                 "attributes": { "ApproximateReceiveCount": "1", "MessageGroupId": group, "SentTimestamp": "1" },

@@ -1,9 +1,10 @@
 //! How the enricher's usage grows with the number of hints and with the size of a ticket.
 
+use crate::bounds;
+use crate::enricher;
 use crate::environment::{Environment, Usage};
 use crate::events::hints;
 use crate::metrics::{from_u64, from_usize, median, ms};
-use crate::pipeline::warm_enricher;
 use crate::report::{Bound, Table};
 use anyhow::Result;
 use axum::body::Bytes;
@@ -35,8 +36,7 @@ pub(crate) async fn measure(environment: &Environment, max: usize) -> Result<(Ta
     }
     let large = environment.vendor.tickets(25, LARGE_TICKET).await?;
     row(&mut table, environment, "25 hints, tickets of 500 KB", &large, 1).await?;
-    let name = format!("CPU of a hint among {max}, to one among 100");
-    Ok((table, vec![Bound::timed(name, cpu_of_max / cpu_of_batch, 1.1, "×")]))
+    Ok((table, vec![bounds::GROWTH.measured(cpu_of_max / cpu_of_batch)]))
 }
 
 /// Measures one new instance with these new tickets and adds a row; the median CPU time of a hint, in µs.
@@ -47,7 +47,7 @@ async fn row(
     tickets: &[String],
     repetitions: u32,
 ) -> Result<f64> {
-    let mut instance = warm_enricher(environment).await?;
+    let mut instance = enricher::warm(environment).await?;
     let batches: Vec<Bytes> = tickets.chunks(BATCH).map(hints).collect::<Result<_>>()?;
     let mut cpu = Vec::new();
     let mut last = Usage::default();
@@ -58,7 +58,7 @@ async fn row(
     }
     let cpu = median(&cpu);
     let peak_mib = from_u64(instance.peak_kib()?) / 1_024.0;
-    table.row(name, [cpu, from_u64(last.requests), from_u64(last.all_calls()), peak_mib]);
+    table.row(name, [cpu, from_u64(last.requests), last.all_calls(), peak_mib]);
     Ok(cpu)
 }
 

@@ -27,7 +27,8 @@ impl Endpoint {
         let token = json!({ "token": TOKEN });
         let secrets = ["a/north/webhook-token", "a/north/inbound-survey"];
         let secrets = secrets.map(|name| (name.to_owned(), token.clone()));
-        let (aws, url) = Aws::start(BTreeMap::from(secrets)).await?;
+        let (aws, address) = Aws::start(BTreeMap::from(secrets)).await?;
+        let url = format!("http://{address}");
         let credentials = Credentials::new("test", "test", None, None, "test");
         let config = automations::aws::load()?.to_builder().region(Region::from_static("ap-southeast-2"));
         let config = config.credentials_provider(SharedCredentialsProvider::new(credentials));

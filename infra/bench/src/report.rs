@@ -1,5 +1,6 @@
 //! The report: tables as text or JSON, and whether each bound holds.
 
+use crate::bounds::Limit;
 use serde::Serialize;
 use std::fmt::Write as _;
 
@@ -35,7 +36,7 @@ pub(crate) enum Cell {
     Number(f64),
 }
 
-/// A limit on a measurement.
+/// A limit with what was measured.
 #[derive(Debug, Serialize)]
 pub(crate) struct Bound {
     /// What is measured.
@@ -44,23 +45,33 @@ pub(crate) struct Bound {
     pub(crate) measured: f64,
     /// The largest allowed value.
     pub(crate) limit: f64,
-    /// The unit of both.
+    /// What the limit is to come down to.
+    pub(crate) target: f64,
+    /// The unit of all three.
     pub(crate) unit: &'static str,
     /// Whether it is the same on every machine (a size or a count, not a time), so that `--short` fails if it does not hold.
     pub(crate) is_stable: bool,
     /// Whether it holds.
     pub(crate) holds: bool,
+    #[serde(skip)]
+    of: &'static Limit,
 }
 
 impl Bound {
-    /// A bound on a time or a ratio of times.
-    pub(crate) fn timed(name: impl Into<String>, measured: f64, limit: f64, unit: &'static str) -> Self {
-        Self { name: name.into(), measured, limit, unit, is_stable: false, holds: measured <= limit }
+    /// The limit, of one function if it is one on several, with what was measured.
+    pub(crate) fn new(of: &'static Limit, function: Option<&str>, measured: f64) -> Self {
+        let Limit { name, at_most, target, unit, is_stable, .. } = of;
+        // Of a limit on this function alone, the name has it already.
+        let function = function.filter(|function| !name.ends_with(function));
+        let name = function.map_or_else(|| (*name).to_owned(), |function| format!("{name}: {function}"));
+        // What is not a number was not measured. A sum of shares may be off in its last digit.
+        let holds = measured <= *at_most * (1.0 + 1e-9);
+        Self { name, measured, limit: *at_most, target: *target, unit, is_stable: *is_stable, holds, of }
     }
 
-    /// A bound on a size or a count.
-    pub(crate) fn stable(name: impl Into<String>, measured: f64, limit: f64, unit: &'static str) -> Self {
-        Self { is_stable: true, ..Self::timed(name, measured, limit, unit) }
+    /// Whether it is a measurement of this limit.
+    pub(crate) fn is_of(&self, limit: &Limit) -> bool {
+        std::ptr::eq(self.of, limit)
     }
 }
 
@@ -122,12 +133,14 @@ impl Report {
         for table in &self.tables {
             table.print(&mut out);
         }
-        let mut bounds = Table::new("bounds", &["", "measured", "limit", "unit", "holds"], "");
-        for Bound { name, measured, limit, unit, holds, .. } in &self.bounds {
+        let columns = ["", "measured", "limit", "unit", "holds", "to become"];
+        let mut bounds = Table::new("bounds", &columns, "");
+        for Bound { name, measured, limit, target, unit, holds, .. } in &self.bounds {
             bounds.row(name.clone(), [*measured, *limit]);
             if let Some(row) = bounds.rows.last_mut() {
                 row.push(Cell::Text((*unit).to_owned()));
                 row.push(Cell::Text((if *holds { "yes" } else { "NO" }).to_owned()));
+                row.push(Cell::Number(if target < limit { *target } else { f64::NAN }));
             }
         }
         bounds.print(&mut out);
@@ -143,14 +156,29 @@ impl Report {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bounds;
 
     #[test]
     fn the_short_form_fails_by_counts_and_not_by_times() {
-        let slow = Bound::timed("a time", 3.0, 2.0, "ms");
+        let slow = bounds::GROWTH.measured(3.0);
         let mut report = Report { bounds: vec![slow], ..Report::default() };
         assert!(report.holds(true) && !report.holds(false));
-        report.bounds.push(Bound::stable("a count", 5.0, 4.0, "calls"));
+        report.bounds.push(bounds::REQUESTS_TEN.measured(1.0));
+        assert!(report.holds(true));
+        report.bounds.push(bounds::ZIPPED.of("reconciler", 5.1));
         assert!(!report.holds(true));
-        assert!(report.text().contains("NO"));
+        assert!(
+            report.text().contains("NO") && report.text().contains("zipped: any other function: reconciler")
+        );
+    }
+
+    #[test]
+    fn what_was_not_measured_does_not_hold() {
+        assert!(!bounds::GROWTH.measured(f64::NAN).holds);
+        let calls = &bounds::ACTION_CALLS;
+        assert!(
+            calls.measured(calls.at_most * (1.0 + 1e-12)).holds
+                && !calls.measured(calls.at_most * 1.001).holds
+        );
     }
 }

@@ -1,7 +1,8 @@
 //! Start times and warm invocations compared with the smallest possible functions, package sizes and memory.
 
+use crate::bounds::{self, Limit};
 use crate::environment::Environment;
-use crate::events::{actions, events, hints, request};
+use crate::events::{actions, events, hints, labelled, request, webhook};
 use crate::metrics::{from_u64, from_usize, median, ms};
 use crate::report::{Bound, Table};
 use anyhow::{Context as _, Result};
@@ -13,25 +14,24 @@ use std::fs;
 use std::io::Write as _;
 
 /// The functions whose start time has a bound: name, baseline, and the limit as a multiple of the baseline's start.
-const STARTS: [(&str, &str, f64); 3] = [
-    ("webhook-ingest", "baseline-http", 3.0),
-    ("event-enricher", "baseline-event", 5.0),
-    ("action-worker", "baseline-event", 5.0),
+const STARTS: [(&str, &str, &Limit); 3] = [
+    ("webhook-ingest", "baseline-http", &bounds::START_INGEST),
+    ("event-enricher", "baseline-event", &bounds::START),
+    ("action-worker", "baseline-event", &bounds::START),
 ];
-/// The functions whose size and memory have a bound, each with the limit of its zipped size in MB.
-const SIZES: [(&str, f64); 7] = [
-    ("webhook-ingest", 3.0),
-    ("event-enricher", 5.0),
-    ("follow-up-on-settlement", 5.0),
-    ("action-worker", 5.0),
-    ("reconciler", 5.0),
-    ("credential-rotator", 5.0),
-    ("alarm-notifier", 5.0),
+/// The functions whose size and memory have a bound.
+const SIZES: [&str; 8] = [
+    "webhook-ingest",
+    "event-enricher",
+    "follow-up-on-settlement",
+    "action-worker",
+    "reconciler",
+    "credential-rotator",
+    "alarm-notifier",
+    "version-check",
 ];
 /// Bytes of a megabyte.
 const MB: f64 = 1_000_000.0;
-/// The limit of every function's peak memory.
-const MAX_PEAK_MIB: f64 = 32.0;
 
 /// The median start time of each function. Starts are interleaved, so that noise of the machine affects all alike.
 pub(crate) async fn starts(environment: &Environment, rounds: usize) -> Result<(Table, Vec<Bound>)> {
@@ -50,7 +50,7 @@ pub(crate) async fn starts(environment: &Environment, rounds: usize) -> Result<(
     for (function, baseline, limit) in STARTS {
         let ratio = start(function) / start(baseline);
         table.row(function, [start(function), ratio]);
-        bounds.push(Bound::timed(format!("{function}: start"), ratio, limit, "× baseline"));
+        bounds.push(limit.of(function, ratio));
     }
     Ok((table, bounds))
 }
@@ -72,7 +72,7 @@ pub(crate) async fn warm(environment: &Environment, invocations: usize) -> Resul
     let (baseline, ingest) = (median(&of_baseline), median(&of_ingest));
     let ratio = ingest / baseline;
     table.row("webhook-ingest, GET", [ingest, ratio]);
-    Ok((table, vec![Bound::timed("webhook-ingest: warm, without SQS", ratio, 1.5, "× baseline")]))
+    Ok((table, vec![bounds::WARM_INGEST.measured(ratio)]))
 }
 
 /// Each function's zipped size, and its peak memory after three batches of 100 messages.
@@ -81,7 +81,7 @@ pub(crate) async fn sizes(environment: &Environment) -> Result<(Table, Vec<Bound
     let note = "Peak memory is VmHWM after three batches of 100 messages, if the function takes batches.";
     let mut table = Table::new("sizes and memory", &["function", "zipped MB", "peak MiB"], note);
     let mut bounds = Vec::new();
-    for (function, max_zipped) in SIZES {
+    for function in SIZES {
         let bytes =
             fs::read(environment.binary(function)).with_context(|| format!("{function} is not built"))?;
         let zipped = from_usize(zipped(&bytes)?) / MB;
@@ -95,8 +95,11 @@ pub(crate) async fn sizes(environment: &Environment) -> Result<(Table, Vec<Bound
         }
         let peak = from_u64(instance.peak_kib()?) / 1_024.0;
         table.row(function, [zipped, peak]);
-        bounds.push(Bound::stable(format!("{function}: zipped"), zipped, max_zipped, "MB"));
-        bounds.push(Bound::stable(format!("{function}: peak memory"), peak, MAX_PEAK_MIB, "MiB"));
+        bounds.push(match function {
+            "webhook-ingest" => bounds::ZIPPED_INGEST.measured(zipped),
+            _ => bounds::ZIPPED.of(function, zipped),
+        });
+        bounds.push(bounds::PEAK_MEMORY.of(function, peak));
     }
     Ok((table, bounds))
 }
@@ -104,10 +107,10 @@ pub(crate) async fn sizes(environment: &Environment) -> Result<(Table, Vec<Bound
 /// The largest event that a function gets; none if the environment has nothing for it to work on.
 fn event(function: &str, tickets: &[String], round: u32) -> Result<Option<Bytes>> {
     Ok(match function {
-        "webhook-ingest" => Some(request("POST", r#"{"id": "t-1"}"#)),
+        "webhook-ingest" => Some(webhook("t-1")),
         "event-enricher" => Some(hints(tickets)?),
         "follow-up-on-settlement" => Some(events(tickets.len())),
-        "action-worker" => Some(actions(tickets, usize::try_from(round)?)?),
+        "action-worker" => Some(actions(labelled(tickets), usize::try_from(round)?)?),
         "reconciler" => Some(Bytes::from_static(b"{}")),
         _ => None,
     })

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse as _, Response};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
-use std::net::{Ipv4Addr, TcpListener as StdListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener, TcpStream};
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -22,6 +22,8 @@ use tokio::process::{Child, Command};
 
 /// The fields of a ticket that the functions request.
 const FIELDS: &str = "id name idOwner idWorkflow idStage idLabels idClients values { onceOff } isActive";
+/// The clients of each ticket.
+const CLIENTS: [&str; 2] = ["5f0c8e6a-3b1d-5c59-9d0a-6f2f6a1c7b10", "a41d7c52-90de-5c7e-8f43-2b9d0e1f6c35"];
 /// The organisation of the tickets.
 pub(crate) const ORGANISATION: &str = "bench";
 
@@ -33,7 +35,9 @@ pub(crate) struct Vendor {
     http: reqwest::Client,
     /// Number of requests.
     pub(crate) requests: Counts,
-    /// The API's URL through the proxy.
+    /// The proxy's address.
+    pub(crate) address: SocketAddr,
+    /// The API's URL through the proxy, for the functions.
     pub(crate) endpoint: String,
     /// An access token for the API.
     pub(crate) token: String,
@@ -71,9 +75,11 @@ impl Vendor {
             Proxy { http: http.clone(), api: api.clone(), requests: requests.clone(), ms: Arc::clone(&ms) };
         let router = Router::new().fallback(forward).layer(DefaultBodyLimit::disable()).with_state(proxy);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let endpoint = format!("http://{}/graphql", listener.local_addr()?);
+        let address = listener.local_addr()?;
+        let endpoint = format!("http://{address}/graphql");
         tokio::spawn(async move { axum::serve(listener, router).await });
-        let mut vendor = Self { _child: child, direct, http, requests, endpoint, token: String::new(), ms };
+        let mut vendor =
+            Self { _child: child, direct, http, requests, address, endpoint, token: String::new(), ms };
         vendor.token = vendor.sign_in().await?;
         Ok(vendor)
     }
@@ -83,9 +89,13 @@ impl Vendor {
         self.ms.store(u64::try_from(time.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
-    /// Creates tickets whose name has `bytes` bytes, and returns their ids. The enricher reads the name for its digest.
+    /// Creates tickets as brokers have them, with two labels and two clients, in the stage `Approved`, and returns their ids, which
+    /// are UUIDs. Their names have `bytes` bytes: the enricher reads the name for its digest.
     pub(crate) async fn tickets(&self, count: usize, bytes: usize) -> Result<Vec<String>> {
-        let fields = json!({ "organisation": ORGANISATION, "name": "x".repeat(bytes) });
+        let fields = json!({
+            "organisation": ORGANISATION, "name": "x".repeat(bytes), "stage": "Approved",
+            "labels": ["Client", "Refinance"], "idClients": CLIENTS,
+        });
         let create = (0..count).map(|_| async {
             let ticket = self.control(Method::POST, "tickets", &fields).await?;
             let id = ticket
@@ -97,11 +107,20 @@ impl Vendor {
         stream::iter(create).buffer_unordered(4).try_collect().await
     }
 
-    /// Sets each ticket's value.
-    pub(crate) async fn change(&self, tickets: &[String], value: u32) -> Result<()> {
-        let fields = json!({ "values": { "onceOff": value } });
+    /// Moves each ticket to another stage: to `Settled` in even rounds, to `Approved` in odd ones.
+    pub(crate) async fn change(&self, tickets: &[String], round: u32) -> Result<()> {
+        let fields = json!({ "stage": if round.is_multiple_of(2) { "Settled" } else { "Approved" } });
         for ticket in tickets {
             self.control(Method::PATCH, &format!("tickets/{ticket}"), &fields).await?;
+        }
+        Ok(())
+    }
+
+    /// Adds labels of these names to the organisation's.
+    pub(crate) async fn add_labels(&self, names: &[String]) -> Result<()> {
+        for name in names {
+            self.control(Method::POST, &format!("duplicates/{ORGANISATION}"), &json!({ "label": name }))
+                .await?;
         }
         Ok(())
     }
@@ -116,7 +135,7 @@ impl Vendor {
         let mut shortest = Duration::MAX;
         for _ in 0..5 {
             let start = Instant::now();
-            let request = self.http.post(&self.endpoint).bearer_auth(&self.token);
+            let request = self.http.post(format!("http://{}/graphql", self.address)).bearer_auth(&self.token);
             let response = request.json(&json!({ "query": query })).send().await?;
             response.error_for_status()?.bytes().await?;
             shortest = shortest.min(start.elapsed());

@@ -7,10 +7,12 @@ use clap::Args;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-const IDLE_BILL: &str = "--idle-bill";
+/// The options for which nothing is built or measured.
+const COMPUTED: [&str; 4] = ["--idle-bill", "--growth", "--bounds", "--prices"];
 
 /// The options of the program `bench`, here so that their help needs no build.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the command")]
 pub(crate) struct Options {
     /// Measure only what is the same on every machine: sizes, memory, requests and calls
     #[arg(long)]
@@ -24,33 +26,38 @@ pub(crate) struct Options {
     /// Print the bill of a month without webhooks, computed from the templates, as a table of Markdown; builds and measures nothing else
     #[arg(long)]
     idle_bill: bool,
+    /// Print how cost and time grow, and which quota binds first, as Markdown; builds and measures nothing else
+    #[arg(long)]
+    growth: bool,
+    /// Print the bounds as a table of Markdown; builds and measures nothing else
+    #[arg(long)]
+    bounds: bool,
+    /// Print the prices as a table of Markdown; builds and measures nothing else
+    #[arg(long)]
+    prices: bool,
 }
 
 impl Options {
     /// The arguments of the program.
     pub(crate) fn arguments(&self) -> Vec<OsString> {
-        let flags = [("--short", self.short), ("--json", self.json), (IDLE_BILL, self.idle_bill)];
-        let flags = flags.into_iter().filter(|(_, is_set)| *is_set).map(|(flag, _)| flag.into());
+        let computed = [self.idle_bill, self.growth, self.bounds, self.prices];
+        let flags = [("--short", self.short), ("--json", self.json)]
+            .into_iter()
+            .chain(COMPUTED.into_iter().zip(computed));
+        let flags = flags.filter(|(_, is_set)| *is_set).map(|(flag, _)| flag.into());
         flags.chain(["--hints".into(), self.hints.to_string().into()]).collect()
     }
 }
 
 /// Builds the functions and the measuring program for release, and runs it.
 pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode> {
-    if arguments.iter().any(|argument| argument == IDLE_BILL) {
+    let computed = arguments.iter().find(|argument| COMPUTED.iter().any(|option| *argument == option));
+    if let Some(computed) = computed {
         let mut bench = command("cargo");
-        let bench = bench.args([
-            "run",
-            "--quiet",
-            "--locked",
-            "--package",
-            "bench",
-            "--bin",
-            "bench",
-            "--",
-            IDLE_BILL,
-        ]);
-        let status = bench.status().context("the bill cannot be computed")?;
+        bench
+            .args(["run", "--quiet", "--locked", "--package", "bench", "--bin", "bench", "--"])
+            .arg(computed);
+        let status = bench.status().context("the table cannot be computed")?;
         return Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
     let next = "fix it and run the command again";

@@ -5,7 +5,7 @@ use crate::entries::{build_and_check, check_entries};
 use crate::ports::Ports;
 use crate::project::{binary, command, functions, local, root};
 use crate::sam::build;
-use crate::stack::{Running, found_by, is_ending};
+use crate::stack::{CONSOLE, Running, found_by, is_ending};
 use crate::steps::{log_path, run_build, say, share_terminal, shown, step, until};
 use crate::template::{Template, changed_settings, defaults, functions_of};
 use crate::turn;
@@ -106,7 +106,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     for (name, value) in running.place().as_object().into_iter().flatten() {
         say(&format!("  {name:<24} {}", value.as_str().unwrap_or_default()));
     }
-    say("\n  save a file of functions/ or shared/ and it serves seconds later; Ctrl-C stops everything\n");
+    say("\n  save a file of functions/ or shared/ and it serves seconds later; Ctrl-C stops everything");
+    say(&format!("{CONSOLE}\n"));
     let logs = running.alongside("logs", &mut logs)?;
     let (serving, programs, owed) = (BTreeMap::new(), BTreeMap::new(), Work::default());
     let engine_log = EngineLog { path: log_path("dev-ministack.log")?, read: 0, last: String::new() };

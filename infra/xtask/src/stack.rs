@@ -21,6 +21,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+/// How to look at the stack. The command prints the address, as its secret works once.
+pub(crate) const CONSOLE: &str = "  `cargo automations console` shows it in a browser";
+
 /// A stack that was started: its processes, and where it is.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Stack {
@@ -52,6 +55,7 @@ pub(crate) fn up(json: bool, env: bool, ports: Ports) -> Result<()> {
             writeln!(out, "{name:<24} {}", value.as_str().unwrap_or_default())?;
         }
         say("\n  POST a webhook to webhook_url; `cargo xtask down` stops all of it");
+        say(CONSOLE);
     }
     Ok(())
 }

@@ -11,7 +11,9 @@ use crate::reason::Reason;
 use aws_sdk_sns::Client;
 use aws_sdk_sns::types::PublishBatchRequestEntry;
 
-/// Entries and bytes of one request (Amazon SNS API Reference, `PublishBatch`).
+/// Entries and bytes of one request (Amazon SNS API Reference, `PublishBatch`). A topic takes up to 1 MiB only if its attribute
+/// `MaximumMessageSize` is set (developer guide, "Publishing large messages with Amazon SNS"), for which `AWS::SNS::Topic` has no
+/// property; no event comes near.
 const LIMITS: BatchLimits = BatchLimits { entries: 10, bytes: 256 * 1024 };
 
 /// The topic.

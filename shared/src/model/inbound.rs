@@ -13,7 +13,7 @@ use serde_json::Value;
 use std::time::Duration;
 
 /// The maximum size in bytes of an event's fields as JSON: with its envelope they must fit an event, which may have 256 KiB
-/// (Amazon SNS API Reference, `PublishBatch`).
+/// (see `aws::topic`).
 pub const MAX_FIELDS: usize = 128 * 1024;
 /// The maximum number of events of one request, which a JSON array of objects asks for.
 pub const MAX_EVENTS: usize = 100;

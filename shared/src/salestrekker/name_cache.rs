@@ -12,13 +12,16 @@ use std::time::Duration;
 pub(super) struct NameCache {
     workflows: TtlCache<(OrganisationId, WorkflowId), Arc<Workflow>>,
     labels: TtlCache<OrganisationId, Arc<Vec<Label>>>,
+    /// The workflows that were found by their names.
+    found: TtlCache<(OrganisationId, String), WorkflowId>,
     ttl: Duration,
 }
 
 impl NameCache {
     pub(super) fn new(limits: &Limits) -> Self {
         let capacity = limits.name_cache_entries.get();
-        Self { workflows: TtlCache::new(capacity), labels: TtlCache::new(capacity), ttl: limits.names() }
+        let (workflows, labels) = (TtlCache::new(capacity), TtlCache::new(capacity));
+        Self { workflows, labels, found: TtlCache::new(capacity), ttl: limits.names() }
     }
 }
 
@@ -56,14 +59,27 @@ impl Session<'_> {
     /// # Errors
     /// [`Error::NotFound`] if there is none; [`Error::AmbiguousName`] if there are several; else the request's error.
     pub async fn workflow_named(&self, name: &str) -> Result<Arc<Workflow>, Error> {
-        let matches = self.search_workflows(name).await?;
-        let named = matches.iter().map(|found| (&found.id, found.name.as_str()));
-        let id = match one_named("workflows", name, named)? {
-            Some(id) => id.clone(),
-            None => WorkflowId::parse(name).map_err(|_invalid| not_found("workflow", name))?,
+        let key = (self.organisation.clone(), name.to_owned());
+        let id = match self.client.names.found.get(&key) {
+            Some(id) => id,
+            None => self.search_workflow(key).await?,
         };
         let mut workflows = self.named_workflows(std::slice::from_ref(&id), |_| true).await?;
         workflows.remove(&id).ok_or_else(|| not_found("workflow", name))
+    }
+
+    async fn search_workflow(&self, key: (OrganisationId, String)) -> Result<WorkflowId, Error> {
+        let name = key.1.as_str();
+        let matches = self.search_workflows(name).await?;
+        let named = matches.iter().map(|found| (&found.id, found.name.as_str()));
+        match one_named("workflows", name, named)? {
+            Some(id) => {
+                self.client.names.found.put(key, id.clone(), self.client.names.ttl);
+                Ok(id.clone())
+            }
+            // A workflow of this name may be added at any time.
+            None => WorkflowId::parse(name).map_err(|_invalid| not_found("workflow", name)),
+        }
     }
 
     /// The stage of a workflow of this name, or with this id; the workflow is fetched again if the cached one has no such stage.

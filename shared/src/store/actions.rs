@@ -46,6 +46,8 @@ pub enum Claim {
     Granted {
         /// An earlier claimant crashed after it began to send something that must not happen twice.
         outcome_unknown: bool,
+        /// No invocation had claimed it before.
+        is_first: bool,
     },
     /// It is done already.
     Done,
@@ -138,9 +140,11 @@ impl Store {
             .send()
             .await;
         let granted = unless_condition_failed(response)?.map(|response| {
-            let outcome_unknown =
-                response.attributes.is_some_and(|before| before.contains_key("send_started"));
-            Claim::Granted { outcome_unknown }
+            let before = response.attributes.unwrap_or_default();
+            Claim::Granted {
+                outcome_unknown: before.contains_key("send_started"),
+                is_first: before.is_empty(),
+            }
         });
         Ok(granted)
     }
@@ -251,7 +255,7 @@ impl Store {
             Some("parked") => Ok(Claim::Parked),
             // Our own: the response to the claim was lost, and the SDK retried.
             Some("claimed") if field(&item, "owner") == Some(claimant.owner) => {
-                Ok(Claim::Granted { outcome_unknown: item.contains_key("send_started") })
+                Ok(Claim::Granted { outcome_unknown: item.contains_key("send_started"), is_first: false })
             }
             Some("claimed") => {
                 let lease = item.get("lease").and_then(|lease| lease.as_n().ok()?.parse().ok());

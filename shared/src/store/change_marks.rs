@@ -6,8 +6,7 @@ use super::{Error, Item, Store, report_unreadable, text, unavailable, unusable};
 use crate::id::{OrganisationId, TicketId};
 use crate::json;
 use crate::model::own_changes::{Attribution, ChangeMark, OwnChanges};
-use aws_sdk_dynamodb::types::builders::UpdateBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, Update};
+use aws_sdk_dynamodb::types::AttributeValue;
 use std::collections::HashMap;
 
 impl Store {
@@ -29,18 +28,47 @@ impl Store {
         Ok(changes.collect())
     }
 
-    /// Records what an action is about to change at a ticket, before it is sent: afterwards, the webhook could be faster.
+    /// Records what actions are about to change at a ticket, before it is sent: afterwards, the webhook could be faster.
     ///
     /// # Errors
     /// [`Error`]; then nothing may be sent.
-    pub async fn record_change_marks(
+    pub async fn record_changes(
         &self,
         organisation: &OrganisationId,
         ticket: &TicketId,
-        marks: &[ChangeMark],
-        attribution: &Attribution,
+        changes: &[(Attribution, Vec<ChangeMark>)],
     ) -> Result<(), Error> {
-        self.update_change_marks(organisation, ticket, marks, Some(attribution)).await
+        let mut request = self.client.update_item();
+        let mut sets = Vec::new();
+        for (action, (by, marks)) in changes.iter().enumerate().filter(|(_, (_, marks))| !marks.is_empty()) {
+            request = request.expression_attribute_values(format!(":by{action}"), value(by));
+            for mark in marks {
+                let name = format!("#m{}", sets.len());
+                sets.push(format!("{name} = :by{action}"));
+                request = request.expression_attribute_names(name, mark.as_str());
+            }
+        }
+        if sets.is_empty() {
+            return Ok(());
+        }
+        let request = request
+            .table_name(&self.table)
+            .set_key(Some(key(organisation, ItemKind::ChangeMarks(ticket.clone()))))
+            .update_expression(format!("SET {}", sets.join(", ")));
+        request.send().await.map(drop).map_err(|error| unavailable(&error))
+    }
+
+    /// Records that an action created a ticket.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn record_created(
+        &self,
+        organisation: &OrganisationId,
+        ticket: &TicketId,
+        attribution: Attribution,
+    ) -> Result<(), Error> {
+        self.record_changes(organisation, ticket, &[(attribution, vec![ChangeMark::created()])]).await
     }
 
     /// Removes the marks of an action that did not take effect.
@@ -53,17 +81,6 @@ impl Store {
         ticket: &TicketId,
         marks: &[ChangeMark],
     ) -> Result<(), Error> {
-        self.update_change_marks(organisation, ticket, marks, None).await
-    }
-
-    /// Sets these marks to the attribution, or removes them.
-    async fn update_change_marks(
-        &self,
-        organisation: &OrganisationId,
-        ticket: &TicketId,
-        marks: &[ChangeMark],
-        attribution: Option<&Attribution>,
-    ) -> Result<(), Error> {
         if marks.is_empty() {
             return Ok(());
         }
@@ -71,29 +88,11 @@ impl Store {
         for (number, mark) in marks.iter().enumerate() {
             request = request.expression_attribute_names(format!("#m{number}"), mark.as_str());
         }
-        let (verb, operand) = if attribution.is_some() { ("SET", " = :by") } else { ("REMOVE", "") };
-        let changes = (0..marks.len()).map(|number| format!("#m{number}{operand}")).collect::<Vec<_>>();
-        let values = attribution.map(|by| HashMap::from([(":by".to_owned(), value(by))]));
+        let names = (0..marks.len()).map(|number| format!("#m{number}")).collect::<Vec<_>>();
         let request = request
             .set_key(Some(key(organisation, ItemKind::ChangeMarks(ticket.clone()))))
-            .update_expression(format!("{verb} {}", changes.join(", ")))
-            .set_expression_attribute_values(values);
+            .update_expression(format!("REMOVE {}", names.join(", ")));
         request.send().await.map(drop).map_err(|error| unavailable(&error))
-    }
-
-    /// The part of a transaction that marks a ticket as created by an action.
-    pub(super) fn mark_created(
-        &self,
-        organisation: &OrganisationId,
-        ticket: &TicketId,
-        attribution: &Attribution,
-    ) -> UpdateBuilder {
-        Update::builder()
-            .table_name(&self.table)
-            .set_key(Some(key(organisation, ItemKind::ChangeMarks(ticket.clone()))))
-            .update_expression("SET #created = :by")
-            .expression_attribute_names("#created", ChangeMark::created().as_str())
-            .expression_attribute_values(":by", value(attribution))
     }
 }
 

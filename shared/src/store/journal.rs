@@ -13,8 +13,9 @@ use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
-const INDEX: &str = "journal_by_day";
-const DAY: u64 = 24 * 60 * 60;
+pub(super) const INDEX: &str = "journal_by_day";
+/// Seconds.
+pub(super) const DAY: u64 = 24 * 60 * 60;
 /// This many partitions of the index are read at once.
 const QUERIES_AT_ONCE: usize = 8;
 /// Entries that are read at once from a journal's end.
@@ -25,7 +26,7 @@ pub(super) fn journal_day(at: Timestamp, ticket: &TicketId) -> AttributeValue {
     text(part(at.as_seconds() / DAY, &shard(ticket)))
 }
 
-fn part(day: u64, shard: &str) -> String {
+pub(super) fn part(day: u64, shard: &str) -> String {
     format!("{day}#{shard}")
 }
 
@@ -48,7 +49,7 @@ pub(super) struct JournalEnd {
 
 impl Journal {
     /// The events of an entry; none if they cannot be read, which is logged and noted.
-    fn read(&mut self, entry: &Item) -> Vec<Event> {
+    pub(super) fn read(&mut self, entry: &Item) -> Vec<Event> {
         decode(entry, "events").unwrap_or_else(|error| {
             report_unreadable(entry, &error);
             self.unreadable.push(key_text(entry));
@@ -189,12 +190,15 @@ fn in_order(mut entries: Vec<Item>) -> Vec<Item> {
         let previous =
             timed.last().filter(|(_, previous)| key_part(previous, "pk") == key_part(&entry, "pk"));
         let previous = previous.map_or(0, |(at, _)| *at);
-        // The time is a key of the index, so that every entry has one.
-        let at = entry.get("at").and_then(|at| at.as_n().ok()?.parse().ok()).unwrap_or_default();
-        timed.push((previous.max(at), entry));
+        timed.push((previous.max(entry_time(&entry)), entry));
     }
     timed.sort_by_key(|(at, _)| *at);
     timed.into_iter().map(|(_, entry)| entry).collect()
+}
+
+/// When an entry was stored, in milliseconds. It is a key of the index, so that every entry has it.
+pub(super) fn entry_time(entry: &Item) -> u64 {
+    entry.get("at").and_then(|at| at.as_n().ok()?.parse().ok()).unwrap_or_default()
 }
 
 #[cfg(test)]

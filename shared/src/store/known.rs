@@ -1,7 +1,7 @@
 //! What the table knows of a ticket, or the readable parts of it.
 
 use super::due_index::{schedule, unpublished_count};
-use super::{Error, Item, decode, key_text, unusable};
+use super::{Error, Item, decode, key_text, unpack, unusable};
 use crate::id::TicketId;
 use crate::model::check_schedule::CheckSchedule;
 use crate::model::event::Event;
@@ -66,7 +66,7 @@ fn outbox(item: &Item, entry: Option<&Item>) -> Result<Vec<Event>, Error> {
         Some(entry) => (entry, "events"),
         None => (item, "outbox"),
     };
-    let events = holder.get(attribute).and_then(|events| events.as_s().ok());
+    let events = holder.get(attribute).and_then(unpack);
     if events.is_some_and(|events| has_unknown_kind(events.as_bytes())) {
         return Err(Error::UnknownKind { key: key_text(item) });
     }
@@ -84,6 +84,7 @@ mod tests {
     use crate::json::to_json;
     use crate::model::diff::change;
     use crate::model::snapshot::Seen;
+    use crate::store::packed::pack;
     use crate::store::{number, text};
     use crate::testing::stage_changed;
     use serde_json::json;
@@ -117,6 +118,28 @@ mod tests {
         assert_eq!(outbox(&[("outbox", copy), ("unpublished", one)]), (None, Some(vec![own])));
         assert_eq!(outbox(&[("outbox", text("[]"))]), (None, Some(vec![])));
         assert_eq!(outbox(&[]), (None, None), "neither form");
+    }
+
+    #[test]
+    fn packed_json_is_read_like_text() {
+        let event = stage_changed("a", "b");
+        // White space makes each long enough.
+        let packed = |json: String| {
+            let value = pack(format!("{json}{}", " ".repeat(600)));
+            assert!(value.is_b(), "{value:?}");
+            value
+        };
+        let entry = Item::from([("events".to_owned(), packed(to_json(&[&event])))]);
+        let (mut item, ticket) = item(&[("unpublished", number(1))]);
+        let expected = known(&item, &ticket, Some(&entry)).unwrap();
+        assert_eq!(expected.outbox, [event]);
+        let snapshot = packed(unpack(&item["snapshot"]).unwrap().into_owned());
+        item.insert("snapshot".to_owned(), snapshot);
+        assert_eq!(known(&item, &ticket, Some(&entry)).unwrap(), expected);
+        let newer = json!([{ "id": "e", "organisation": "north", "type": "ticket.archived" }]);
+        let entry = Item::from([("events".to_owned(), packed(newer.to_string()))]);
+        let unknown = known(&item, &ticket, Some(&entry)).unwrap_err();
+        assert!(matches!(unknown.error, Error::UnknownKind { .. }), "{:?}", unknown.error);
     }
 
     /// F13 of the field faults, in the journal entry.

@@ -22,8 +22,11 @@
 //! | `OPERATIONS` | `{milliseconds}#{id}` | a command of an operator that changed something; see `operations.rs` (`expires` too) |
 //! | `ORGANISATIONS` | `{organisation}` | an organisation whose webhooks are accepted, its inbound webhooks, and when its list query was last asked for; see `listings.rs` |
 //!
+//! The JSON of `snapshot`, `outbox` and `events` is deflated unless it is short; see `packed.rs`.
+//!
 //! An item that cannot be read fails alone, and is logged with its key. A snapshot is rebuilt: see `salvage.rs`.
 
+mod action_batches;
 mod action_records;
 mod actions;
 mod change_marks;
@@ -31,6 +34,7 @@ mod due_index;
 mod inbound_receipts;
 mod items;
 mod journal;
+mod journal_page;
 mod keys;
 mod known;
 mod lead_contacts;
@@ -40,6 +44,7 @@ mod observed_webhooks;
 mod operations;
 mod outcome;
 mod outcome_record;
+mod packed;
 mod problems;
 mod remind;
 mod reminder_list;
@@ -56,6 +61,7 @@ pub use actions::{Claim, Claimant, Done};
 pub use due_index::{Due, SHARDS, Unpublished};
 pub use items::StoredItem;
 pub use journal::Journal;
+pub use journal_page::JournalPage;
 pub use keys::{ItemKey, ItemKind};
 pub use known::{Damaged, Known};
 pub use listed_names::{ListedNames, REFRESH_INTERVAL};
@@ -63,6 +69,7 @@ pub use listings::Listing;
 pub use observed_webhooks::ObservedWebhook;
 pub use operations::{Operation, OperationState};
 pub use outcome::Outcome;
+pub use packed::unpack;
 pub use problems::{NoticeKind, Problem, StoredProblem, UnsentNotice};
 pub use reminders::{ReminderEnd, ReminderState, StoredReminder};
 pub use salvage::{Rebuild, Salvaged};
@@ -208,9 +215,9 @@ fn number(value: u64) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }
 
-/// The value of a JSON attribute.
+/// The value of a JSON attribute, packed or not.
 fn decode<T: serde::de::DeserializeOwned>(item: &Item, attribute: &'static str) -> Result<T, Error> {
-    let text = item.get(attribute).and_then(|value| value.as_s().ok());
+    let text = item.get(attribute).and_then(unpack);
     let text = text.ok_or_else(|| unusable(item, attribute, None))?;
     json::from_json(text.as_bytes()).map_err(|error| unusable(item, attribute, Some(error)))
 }

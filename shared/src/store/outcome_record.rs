@@ -2,7 +2,7 @@
 
 use super::actions::{Claimant, Done, STILL_CLAIMED, action_key};
 use super::outcome::Outcome;
-use super::transaction::{MAX_TRIES, WriteUnit};
+use super::transaction::MAX_TRIES;
 use super::{Error, Item, Store, back_off, number, text, unavailable};
 use crate::json;
 use crate::model::action::PlannedAction;
@@ -10,33 +10,17 @@ use crate::model::own_changes::Attribution;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 impl Store {
-    /// Records that an action is done and, if it created a ticket, that the ticket is ours: then in one transaction. Without a
-    /// ticket it is a write of its own, which costs half as much.
+    /// Records that an action is done and, if it created a ticket, before that the ticket is ours. The mark is true whether or not
+    /// the record follows, so that the two need no transaction, which would cost twice as much.
     ///
     /// # Errors
     /// [`Error::VersionConflict`] if another invocation holds the claim; else [`Error`].
     pub async fn record(&self, done: &Done, claimant: Claimant<'_>) -> Result<(), Error> {
         let PlannedAction { id, organisation, .. } = &done.planned;
-        let mut result = action_key(organisation, id);
-        result.insert("state".to_owned(), text("done"));
-        result.insert("result".to_owned(), text(json::to_json(done)));
-        result.insert("at".to_owned(), number(done.done_at.as_millis()));
-        if done.outcome.is_only_recorded() {
-            result.insert("only_recorded".to_owned(), AttributeValue::Bool(true));
-        }
         match &done.outcome {
             Outcome::Created { ticket } | Outcome::LeadCreated { ticket, .. } => {
-                let attribution = Attribution { chain: done.planned.chain_with_itself(), at: done.done_at };
-                let result = self
-                    .put(result)
-                    .condition_expression(STILL_CLAIMED)
-                    .expression_attribute_names("#state", "state")
-                    .expression_attribute_names("#owner", "owner")
-                    .expression_attribute_values(":claimed", text("claimed"))
-                    .expression_attribute_values(":owner", text(claimant.owner));
-                let result = WriteUnit::default().put(result);
-                let all = result.update(self.mark_created(organisation, ticket, &attribution));
-                Ok(self.transact(all).await?)
+                let by = Attribution { chain: done.planned.chain_with_itself(), at: done.done_at };
+                self.record_created(organisation, ticket, by).await?;
             }
             Outcome::Changed
             | Outcome::NoOp
@@ -45,11 +29,19 @@ impl Store {
             | Outcome::Unrehearsed
             | Outcome::ReminderSet { .. }
             | Outcome::ReminderCancelled
-            | Outcome::Sent => self.put_record(result, done, claimant).await,
+            | Outcome::Sent => {}
         }
+        let mut result = action_key(organisation, id);
+        result.insert("state".to_owned(), text("done"));
+        result.insert("result".to_owned(), text(json::to_json(done)));
+        result.insert("at".to_owned(), number(done.done_at.as_millis()));
+        if done.outcome.is_only_recorded() {
+            result.insert("only_recorded".to_owned(), AttributeValue::Bool(true));
+        }
+        self.put_record(result, done, claimant).await
     }
 
-    /// Writes a record that belongs to no other item. After a lost response the condition fails for our own record, which is
+    /// Writes a record. After a lost response the condition fails for our own record, which is
     /// recognised. A conflict with a transaction is retried: afterwards it would not be known whether the action was performed.
     async fn put_record(&self, record: Item, done: &Done, claimant: Claimant<'_>) -> Result<(), Error> {
         let PlannedAction { id, organisation, .. } = &done.planned;
@@ -121,6 +113,26 @@ mod tests {
         let result = store.record(&done, Claimant { owner: "i", now, until }).await;
         let operations = operations.lock().unwrap().clone();
         (result, operations)
+    }
+
+    #[tokio::test]
+    async fn a_created_ticket_is_marked_as_ours_before_its_action_is_recorded_as_done() {
+        let operations: Arc<Mutex<Vec<String>>> = Arc::default();
+        let seen = Arc::clone(&operations);
+        let config = aws::stub::config_with_responses(move |request: &Value| {
+            let key = request.get("Key").or_else(|| request.get("Item")).unwrap();
+            seen.lock().unwrap().push(key["pk"]["S"].as_str().unwrap().to_owned());
+            (200, json!({}))
+        });
+        let done = Done {
+            planned: json::from_json(PLANNED.as_bytes()).unwrap(),
+            outcome: Outcome::Created { ticket: "t-2".parse().unwrap() },
+            done_at: Timestamp::from_millis(7),
+        };
+        let claimant =
+            Claimant { owner: "i", now: Timestamp::from_millis(1), until: Timestamp::from_millis(9) };
+        Store::new(aws::dynamodb(&config), "t".to_owned()).record(&done, claimant).await.unwrap();
+        assert_eq!(*operations.lock().unwrap(), ["TICKET#north#t-2", "ACTION#north#e.h.0"]);
     }
 
     #[tokio::test]

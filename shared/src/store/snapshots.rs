@@ -4,6 +4,7 @@ use super::due_index::{schedule_attributes, shard, unpublished};
 use super::journal::journal_day;
 use super::keys::{ItemKey, ItemKind, key};
 use super::known::{Damaged, Known, known, version_in_journal};
+use super::packed::pack;
 use super::reminders::ReminderEnd;
 use super::transaction::{Unwritten, WriteUnit};
 use super::{Error, Item, KEYS_PER_REQUEST, Store, number, report_unreadable, text, unless_condition_failed};
@@ -128,10 +129,10 @@ impl Store {
         let ticket = &snapshot.ticket;
         let mut current = key(organisation, ItemKind::Snapshot(ticket.id.clone()));
         current.insert("version".to_owned(), number(ticket.version));
-        current.insert("snapshot".to_owned(), text(json::to_json(snapshot)));
+        current.insert("snapshot".to_owned(), pack(json::to_json(snapshot)));
         // The version's own events are in its journal entry, so that a copy would only make the item larger.
         if outbox.is_empty() || !is_same(outbox, events) {
-            current.insert("outbox".to_owned(), text(json::to_json(outbox)));
+            current.insert("outbox".to_owned(), pack(json::to_json(outbox)));
         }
         current.insert("due_shard".to_owned(), text(shard(&ticket.id)));
         for (name, value) in schedule_attributes(CheckSchedule::unpublished(at))
@@ -142,7 +143,7 @@ impl Store {
         }
         let current = condition(self.put(current));
         let mut entry = key(organisation, ItemKind::Journal(ticket.id.clone(), ticket.version));
-        entry.insert("events".to_owned(), text(json::to_json(events)));
+        entry.insert("events".to_owned(), pack(json::to_json(events)));
         entry.insert("at".to_owned(), number(at.as_millis()));
         entry.insert("journal_day".to_owned(), journal_day(at, &ticket.id));
         let entry = self.put(entry).condition_expression("attribute_not_exists(pk)");

@@ -62,6 +62,15 @@ pub enum EventName {
     /// A message of the topic of alarms is none of this application's alarms.
     #[strum(serialize = "alarm.ignored")]
     AlarmIgnored,
+    /// A new version responds as it should, before it gets traffic.
+    #[strum(serialize = "version.checked")]
+    VersionChecked,
+    /// A new version does not respond as it should; CodeDeploy gives it no traffic.
+    #[strum(serialize = "version.check_failed")]
+    VersionCheckFailed,
+    /// CodeDeploy did not take the result of a check.
+    #[strum(serialize = "version.check_not_reported")]
+    VersionCheckNotReported,
     /// SNS did not accept an event; it stays in its outbox or its hint, and is published again.
     #[strum(serialize = "event.not_published")]
     EventNotPublished,
@@ -74,6 +83,9 @@ pub enum EventName {
     /// A ticket's snapshot could not be read, and was rebuilt from the API.
     #[strum(serialize = "snapshot.rebuilt")]
     SnapshotRebuilt,
+    /// The table does not take several writes in one request.
+    #[strum(serialize = "table.batch_refused")]
+    TableBatchRefused,
     /// An item of the table cannot be read.
     #[strum(serialize = "table.item_unreadable")]
     TableItemUnreadable,

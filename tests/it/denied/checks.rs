@@ -1,7 +1,7 @@
 //! The kinds of checks.
 
 use super::case::Case;
-use super::{alarm, flows, history, intake, rotation};
+use super::{alarm, flows, history, intake, rotation, version};
 use anyhow::{Result, bail};
 
 /// How the loss of a permission is seen.
@@ -29,6 +29,8 @@ pub(super) enum Check {
     Alarm,
     /// The schedule's run of alarm-notifier fails; the next one does not.
     AlarmSchedule,
+    /// The check of this function's version fails.
+    Version(&'static str),
     /// The function's message is retried with this reason; then the work is done.
     Work(&'static str),
     /// The hint of a ticket with an unreadable snapshot is retried; then the snapshot is rebuilt.
@@ -61,6 +63,7 @@ pub(super) async fn perform(case: &Case<'_>, check: &Check) -> Result<String> {
         Check::Rotation(token) => rotation::rotation(case, token).await,
         Check::Alarm => alarm::change(case).await,
         Check::AlarmSchedule => alarm::schedule(case).await,
+        Check::Version(function) => version::version_check(case, function).await,
         Check::Work(reason) => flows::work(case, reason, None).await,
         Check::Rebuild => history::rebuild(case).await,
         Check::Order => history::order(case).await,

@@ -10,6 +10,7 @@ mod intake;
 mod permission;
 mod rotation;
 mod table;
+mod version;
 
 use crate::support::alone;
 use anyhow::{Context as _, Result, ensure};

@@ -7,13 +7,18 @@ const LOG: &str = "not judged: the engine writes the functions' logs itself";
 const TRACE: &str = "not judged: the engine has no X-Ray";
 const POLLER: &str = "not judged: the engine's poller of the queue does not use the function's role";
 const SCHEDULER: &str = "not judged: the engine's scheduler does not use the schedule's role";
+const QUALIFIED: &str = "not judged: the engine judges a function's ARN without the version";
+const DEPLOYMENT: &str = "not judged: the engine has no CodeDeploy";
 const PLACEHOLDER: &str = "grants nothing: no secret is called none";
+
+const STATEMENT: &str = "not judged: the engine judges a batch of statements under a name of its own";
 
 const ONE_DESTINATION: &str =
     "not seen: alarms go to one destination, whose secret an instance caches for five minutes";
 const HOUR: &str = "not seen: what was over for an hour is deleted";
 
 const NOTIFIER: &str = "Roles.AlarmNotifier";
+const VERSIONS: &str = "Roles.VersionCheck";
 const ENRICHER: &str = "Roles.EventEnricher";
 const WORKER: &str = "Roles.ActionWorker";
 const ROTATOR: &str = "Roles.CredentialRotator";
@@ -22,7 +27,7 @@ const HANDLER: &str = "Role";
 const ANY: &str = "";
 
 /// The beginning of a role's id, the action, the end of the resource, and the check. The first row that fits is the one.
-const ROWS: [(&str, &str, &str, Check); 55] = [
+const ROWS: [(&str, &str, &str, Check); 64] = [
     (ANY, "logs:CreateLogStream", ANY, Check::None(LOG)),
     (ANY, "logs:PutLogEvents", ANY, Check::None(LOG)),
     (ANY, "xray:PutTraceSegments", ANY, Check::None(TRACE)),
@@ -31,6 +36,13 @@ const ROWS: [(&str, &str, &str, Check); 55] = [
     (ANY, "sqs:DeleteMessage", ANY, Check::None(POLLER)),
     ("Roles.Schedule", "lambda:InvokeFunction", "-reconciler", Check::None(SCHEDULER)),
     ("Roles.Schedule", "lambda:InvokeFunction", "-alarm-notifier", Check::None(SCHEDULER)),
+    (VERSIONS, "codedeploy:GetDeployment", ANY, Check::None(DEPLOYMENT)),
+    (VERSIONS, "codedeploy:GetApplicationRevision", ANY, Check::None(DEPLOYMENT)),
+    (VERSIONS, "codedeploy:PutLifecycleEventHookExecutionStatus", ANY, Check::None(DEPLOYMENT)),
+    (VERSIONS, "lambda:InvokeFunction", ":*", Check::None(QUALIFIED)),
+    (VERSIONS, "lambda:InvokeFunction", "-webhook-ingest", Check::Version("webhook-ingest")),
+    (VERSIONS, "lambda:InvokeFunction", "-event-enricher", Check::Version("event-enricher")),
+    (VERSIONS, "lambda:InvokeFunction", "-action-worker", Check::Version("action-worker")),
     (NOTIFIER, "dynamodb:GetItem", "-store", Check::Alarm),
     (NOTIFIER, "dynamodb:PutItem", "-store", Check::Alarm),
     (NOTIFIER, "dynamodb:Query", "-store", Check::AlarmSchedule),
@@ -84,6 +96,8 @@ const ROWS: [(&str, &str, &str, Check); 55] = [
     (WORKER, "dynamodb:GetItem", "-store", Check::Lead),
     (WORKER, "dynamodb:PutItem", "-store", Check::Work("table_rejected")),
     (WORKER, "dynamodb:UpdateItem", "-store", Check::Work("table_rejected")),
+    (WORKER, "dynamodb:PartiQLInsert", "-store", Check::None(STATEMENT)),
+    (WORKER, "dynamodb:PartiQLUpdate", "-store", Check::None(STATEMENT)),
     (WORKER, "secretsmanager:GetSecretValue", "/api-token-??????", Check::Work("secret_access_denied")),
     (WORKER, "secretsmanager:GetSecretValue", "/destination-*", Check::Notice),
     (WORKER, "secretsmanager:GetSecretValue", "/lead-key-??????", Check::ReusedContact),

@@ -5,4 +5,5 @@ mod deployed;
 mod operated;
 mod policy;
 mod session;
+mod stacks;
 mod table;

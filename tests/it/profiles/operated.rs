@@ -2,6 +2,7 @@
 //! else. `table.rs` knows which command needs which.
 
 use super::session::{Session, session};
+use crate::console::Browser;
 use crate::preflight::{findings, plan};
 use crate::support::{SOON, alone, events, known_ticket, rest};
 use anyhow::{Context as _, Result, ensure};
@@ -34,6 +35,11 @@ struct Program<'a> {
 }
 
 impl Program<'_> {
+    fn target(&self) -> Target {
+        let (config, addresses) = (self.by.config.clone(), &self.stack.addresses);
+        Target { config, local: Some(addresses.aws_endpoint_url.clone()), stack: addresses.stack.clone() }
+    }
+
     fn organisations(&self) -> Result<Organisations> {
         let addresses = &self.stack.addresses;
         Organisations::new(&self.by.config, addresses.stack.clone(), Some(addresses.aws_endpoint_url.clone()))
@@ -141,8 +147,10 @@ async fn a_reader_looks_at_everything_but_secrets_and_changes_nothing() -> Resul
         reader.store().reminders_until(&OrganisationId::parse("looked-at")?, clock::now()).await?.is_empty()
     );
     reader.smoke(None).await?;
-    let (config, local) = (reader.by.config.clone(), Some(stack.addresses.aws_endpoint_url.clone()));
-    let target = Target { config, local, stack: stack.addresses.stack.clone() };
+    let target = reader.target();
+    let page = Browser::of(target.clone()).await?.get("/dead-letters").await?;
+    let lacks = "the profile lacks <code>dynamodb:PutItem</code> and <code>sqs:DeleteMessage</code>";
+    ensure!(page.contains(lacks) && page.contains("disabled"), "{page}");
     let report = findings(&target, None, &plan()?).await;
     // Whose policies it may ask about is one role, and that one is not there.
     let unchecked = report.iter().filter(|finding| finding.level == Level::Unchecked);
@@ -187,6 +195,8 @@ async fn an_operator_runs_every_command() -> Result<()> {
     let consent = Consent { retry_unknown: false, out_of_order: false };
     assert_eq!(operator.dead_letters().thorough().redrive(&mine, consent).await?.redriven, 1);
     let mine = dead_letter(&operator, "operated-on", &other).await?;
+    let page = Browser::of(operator.target()).await?.get("/dead-letters").await?;
+    ensure!(page.contains("Drop selected") && !page.contains("disabled"), "{page}");
     assert_eq!(operator.dead_letters().thorough().drop(&mine).await?, 1);
     rest(&stack).await?;
     let dynamodb = aws::dynamodb(&operator.by.config);

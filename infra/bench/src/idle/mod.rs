@@ -3,7 +3,7 @@
 mod bill;
 mod templates;
 
-pub(crate) use bill::markdown;
+pub(crate) use bill::{OPEN_TICKETS, markdown, totals};
 
 #[cfg(test)]
 mod tests {

@@ -8,9 +8,13 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
-/// Show timelines and the audit as web pages on 127.0.0.1, until it is stopped
+/// Serve web pages on 127.0.0.1 until it is stopped: the stack, timelines, events, dead letters, handlers, organisations, the audit
 #[derive(Debug, Args)]
-#[command(after_help = "Example: automations console --profile prod")]
+#[command(after_help = "\
+Example: automations console --profile prod
+
+Every page reads with the profile's own permissions. Dead letters can be redriven and dropped: a page asks for confirmation first, runs
+the code of `dlq`, and leaves the same row in `automations audit`.")]
 pub struct Arguments {
     /// The port on 127.0.0.1 [default: a free one]
     #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]

@@ -13,9 +13,10 @@ use anyhow::{Context as _, Result};
 use automations::id::OrganisationId;
 use automations::json;
 use automations::model::hint::Hint;
-use automations::store::{ItemKey, ItemKind, Store, StoredItem};
+use automations::store::{ItemKey, ItemKind, Store, StoredItem, unpack};
 use automations::{Event, aws, clock};
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
 use clap::{ArgGroup, Args};
 use serde::Serialize;
 use serde_json::json;
@@ -198,16 +199,22 @@ impl StoredData {
 
 /// The ids of the events in a journal entry or an outbox.
 fn event_ids(item: &StoredItem) -> Vec<String> {
-    let texts = ["events", "outbox"].iter().filter_map(|name| item.attributes.get(*name)?.as_s().ok());
+    let texts = ["events", "outbox"].iter().filter_map(|name| unpack(item.attributes.get(*name)?));
     let events = texts.filter_map(|text| json::from_json::<Vec<Event>>(text.as_bytes()).ok()).flatten();
     events.map(|event| event.id.to_string()).collect()
 }
 
 /// Whether an item contains this id, in a value or in an attribute's name.
 fn names(item: &StoredItem, id: &str) -> bool {
-    item.attributes
-        .iter()
-        .any(|(name, value)| name != "pk" && (holds(name, id) || holds(&format!("{value:?}"), id)))
+    item.attributes.iter().any(|(name, value)| name != "pk" && (holds(name, id) || is_value_with(value, id)))
+}
+
+/// Whether a value contains this id; JSON may be packed.
+fn is_value_with(value: &AttributeValue, id: &str) -> bool {
+    match unpack(value) {
+        Some(text) => holds(&text, id),
+        None => holds(&format!("{value:?}"), id),
+    }
 }
 
 /// Whether a message's body names this id: itself, or in the webhook that it carries.

@@ -1,10 +1,18 @@
-//! The console: pages on 127.0.0.1 that show what the commands print, with the operator's own AWS profile. It changes nothing.
+//! The console: pages on 127.0.0.1 that show what the commands print, with the operator's own AWS profile. A change asks for confirmation,
+//! and runs the code of its command.
 
+mod app;
+mod cached;
+mod changes;
+mod form;
 mod guard;
 mod pages;
+mod permission;
 #[cfg(test)]
 mod tests;
+mod work;
 
+use self::app::App;
 use self::guard::Guard;
 use crate::account::Target;
 use anyhow::{Context as _, Result};
@@ -33,7 +41,8 @@ impl Console {
         let port = listener.local_addr()?.port();
         let guard = Guard::new(port)?;
         let url = guard.url();
-        let router = guard::guarded(pages::router(Arc::new(target)), guard);
+        let app = App::new(target, guard.token().to_owned());
+        let router = guard::guarded(pages::router(Arc::new(app)), guard);
         Ok(Self { listener, router, url })
     }
 

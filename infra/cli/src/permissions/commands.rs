@@ -83,10 +83,25 @@ pub const COMMANDS: &[CommandNeeds] = &[
         &[READ_JOURNAL, READ_SUBSCRIPTIONS, READ_ENTRIES, LOOK_AT_DEAD_LETTERS, &["logs:FilterLogEvents"]],
     ),
     reader("audit", &[&["dynamodb:Query"]]),
-    // The pages are those of `timeline` and `audit`.
+    // A reader sees all but what organisations' tokens say; a change needs what its command needs, and so does a handler that is tried.
     reader(
         "console",
-        &[READ_JOURNAL, READ_SUBSCRIPTIONS, READ_ENTRIES, LOOK_AT_DEAD_LETTERS, &["logs:FilterLogEvents"]],
+        &[
+            READ_STACK,
+            READ_JOURNAL,
+            READ_SUBSCRIPTIONS,
+            READ_ENTRIES,
+            READ_URL,
+            LIST_ORGANISATIONS,
+            LOOK_AT_DEAD_LETTERS,
+            &[
+                "cloudwatch:DescribeAlarms",
+                "cloudwatch:GetMetricData",
+                "lambda:GetAlias",
+                "logs:FilterLogEvents",
+                "secretsmanager:DescribeSecret",
+            ],
+        ],
     ),
     reader("dlq list", &[LOOK_AT_DEAD_LETTERS]),
     reader("dlq show", &[LOOK_AT_DEAD_LETTERS]),

@@ -2,9 +2,11 @@
 //! or is moved to the dead-letter queue with its reason: no message is dropped.
 
 mod delay;
+mod group;
 mod message;
 
 pub use delay::{MAX_RECEIVES, QUEUE_MAX_RECEIVES};
+pub use group::Group;
 pub use message::{Message, MessageError, MissingMessageId};
 
 use crate::aws::attribute::attribute_value;
@@ -126,34 +128,40 @@ impl SourceQueue {
         until: Timestamp,
         work: impl AsyncFn(&Message<T>, &Metrics) -> Result<(), MessageError>,
     ) -> Result<SqsBatchResponse, MissingMessageId> {
-        let metrics = Metrics::default();
-        let (work, all_metrics) = (&work, &metrics);
-        let groups = grouped(opened(event)?).into_iter().map(async |envelopes| {
-            let mut kept: Vec<Kept> = Vec::new();
-            for envelope in envelopes {
-                // A message that was dead-lettered is gone from the queue, so its group goes on.
-                if let Some(before) = kept.first() {
-                    let delay = before.delay;
-                    kept.push(self.retry(&envelope, &MessageError::blocked(), delay).await);
-                    continue;
+        let work = &work;
+        let one_by_one = async |groups: &mut [Group<'_, T>], metrics: &Metrics| {
+            let groups = groups.iter_mut().map(async |group| {
+                while let Some(message) = group.next_run(|_, _| false).await.pop() {
+                    let result = work(&message, metrics).await;
+                    group.settle(message, result).await;
                 }
-                let (envelope, result) = match (body(&envelope.text), MessageError::if_out_of_time(until)) {
-                    (Err(error), _) => (envelope, Err(error)),
-                    (Ok(_), Some(late)) => (envelope, Err(late)),
-                    (Ok(body), None) => {
-                        let message = Message { body, receives: envelope.receives, envelope };
-                        let result = work(&message, all_metrics).await;
-                        (message.envelope, result)
-                    }
-                };
-                kept.extend(self.settle(&envelope, result, all_metrics).await);
-            }
-            kept
-        });
-        let kept: Vec<Vec<Kept>> =
-            stream::iter(groups).buffer_unordered(MAX_CONCURRENT_GROUPS).collect().await;
+            });
+            stream::iter(groups).buffer_unordered(MAX_CONCURRENT_GROUPS).collect::<()>().await;
+        };
+        self.in_groups(event, until, one_by_one).await
+    }
+
+    /// Does `work` on the groups of a batch, which takes their messages and settles each. What it does not settle is retried.
+    ///
+    /// # Errors
+    /// [`MissingMessageId`], before any work is done.
+    pub async fn in_groups<T: DeserializeOwned>(
+        &self,
+        event: SqsEvent,
+        until: Timestamp,
+        work: impl AsyncFnOnce(&mut [Group<'_, T>], &Metrics),
+    ) -> Result<SqsBatchResponse, MissingMessageId> {
+        let metrics = Metrics::default();
+        let groups = grouped(opened(event)?).into_iter();
+        let mut groups: Vec<Group<'_, T>> =
+            groups.map(|envelopes| Group::new(self, &metrics, until, envelopes)).collect();
+        work(&mut groups, &metrics).await;
+        let mut kept = Vec::new();
+        for group in groups {
+            kept.extend(group.finish().await);
+        }
         metrics.flush();
-        Ok(respond(kept.into_iter().flatten().collect()))
+        Ok(respond(kept))
     }
 
     /// Retries or dead-letters a message that failed.

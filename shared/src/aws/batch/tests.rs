@@ -227,3 +227,91 @@ async fn the_age_of_a_message_that_is_received_again_is_recorded_on_every_receiv
     unknown.attributes.remove("SentTimestamp");
     assert_eq!(age(unknown, RETRY).await, (vec![], vec![1]), "and not since 1970");
 }
+
+/// Works on the groups as runs of up to `longest` messages, whose results are these by body, and puts back those without; returns
+/// the runs, and what is not acknowledged.
+async fn in_runs(
+    instance: &Instance,
+    bodies: &[&str],
+    longest: usize,
+    result: impl Fn(&str) -> Option<Result<(), MessageError>>,
+) -> (Vec<String>, Vec<String>) {
+    let mut event = SqsEvent::default();
+    event.records = bodies.iter().map(|body| record(body, 1)).collect();
+    let runs = Mutex::new(Vec::new());
+    let work = async |groups: &mut [Group<'_, String>], _: &Metrics| {
+        for group in groups {
+            loop {
+                let mut run = group.next_run(|run, _| run.len() < longest).await;
+                if run.is_empty() {
+                    break;
+                }
+                runs.lock()
+                    .unwrap()
+                    .push(run.iter().map(|message| message.body.as_str()).collect::<String>());
+                while !run.is_empty() {
+                    let Some(result) = result(&run[0].body) else { break };
+                    group.settle(run.remove(0), result).await;
+                }
+                group.put_back(run);
+            }
+        }
+    };
+    let until = clock::now().later(Duration::from_mins(1));
+    let response = instance.source.in_groups(event, until, work).await.unwrap();
+    let kept = response.batch_item_failures.into_iter().map(|failure| failure.item_identifier);
+    (runs.into_inner().unwrap(), kept.collect())
+}
+
+fn failed(remedy: Remedy) -> Result<(), MessageError> {
+    Err(MessageError { reason: Reason::TableUnavailable, remedy, text: "x".to_owned() })
+}
+
+#[tokio::test]
+async fn of_messages_that_are_taken_together_one_that_is_retried_stops_only_those_that_were_not_done() {
+    let instance = Instance::failing_with(RETRY);
+    let result = |body: &str| match body {
+        "b" => Some(failed(RETRY)),
+        "d" => Some(failed(Remedy::DeadLetter)),
+        _ => Some(Ok(())),
+    };
+    let (runs, kept) = in_runs(&instance, &["a", "b", "c", "d", "e"], 4, result).await;
+    assert_eq!(runs, ["abcd"], "the fifth waits");
+    assert_eq!(kept, ["id-b", "id-d", "id-e"], "what was done is acknowledged");
+    assert_eq!(instance.dead_letters(), [], "the fourth is judged when its turn comes");
+}
+
+#[tokio::test]
+async fn what_is_put_back_is_next_and_a_message_that_is_dead_lettered_lets_it_go_on() {
+    let instance = Instance::failing_with(RETRY);
+    let put_back = Mutex::new(0);
+    let result = |body: &str| {
+        let mut put_back = put_back.lock().unwrap();
+        match body {
+            "b" => Some(failed(Remedy::DeadLetter)),
+            "c" if *put_back < 2 => {
+                *put_back += 1;
+                None
+            }
+            _ => Some(Ok(())),
+        }
+    };
+    let (runs, kept) = in_runs(&instance, &["a", "b", "c", "d"], 3, result).await;
+    assert_eq!((runs.join(" "), kept), ("abc cd cd".to_owned(), vec![]));
+    assert_eq!(instance.dead_letters().len(), 1);
+}
+
+#[tokio::test]
+async fn a_message_that_is_taken_and_never_settled_is_not_acknowledged() {
+    let instance = Instance::failing_with(RETRY);
+    let mut event = SqsEvent::default();
+    event.records = ["a", "b", "c"].map(|body| record(body, 1)).to_vec();
+    let work = async |groups: &mut [Group<'_, String>], _: &Metrics| {
+        let mut run = groups[0].next_run(|run, _| run.len() < 2).await;
+        groups[0].settle(run.remove(0), Ok(())).await;
+    };
+    let until = clock::now().later(Duration::from_mins(1));
+    let response = instance.source.in_groups(event, until, work).await.unwrap();
+    let kept = response.batch_item_failures.into_iter().map(|failure| failure.item_identifier);
+    assert_eq!(kept.collect::<Vec<_>>(), ["id-c", "id-b"]);
+}

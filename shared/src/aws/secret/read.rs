@@ -111,7 +111,9 @@ impl Secrets {
         Self::api_token_of(organisation, &name, cached?)
     }
 
-    /// A secret of the organisation by the last part of its name, cached for five minutes.
+    /// A secret of the organisation by the last part of its name, cached for five minutes. Names such as `inbound-survey` end in a
+    /// hyphen and six characters, against which Secrets Manager's API reference warns (`CreateSecret`): only of partial ARNs, and every
+    /// request has the full name.
     pub(crate) async fn named<T: DeserializeOwned>(
         &self,
         organisation: &OrganisationId,

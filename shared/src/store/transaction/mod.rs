@@ -237,10 +237,11 @@ fn worst(codes: &[&str]) -> Option<Unwritten> {
     }
 }
 
-/// An item's bytes, as DynamoDB counts those of names, strings and numbers, which is almost all that we store.
+/// An item's bytes, as DynamoDB counts those of names, strings, numbers and bytes, which is almost all that we store.
 fn size(item: &Item) -> usize {
     let value = |value: &AttributeValue| match value {
         AttributeValue::S(text) | AttributeValue::N(text) => text.len(),
+        AttributeValue::B(bytes) => bytes.as_ref().len(),
         _ => 0,
     };
     item.iter().fold(0, |sum, (name, held)| sum.saturating_add(name.len()).saturating_add(value(held)))

@@ -97,6 +97,13 @@ fn of_pairs(codes: &[&str]) -> Vec<Verdict> {
 }
 
 #[test]
+fn the_bytes_of_packed_json_count() {
+    let of = |value: AttributeValue| size(&Item::from([("events".to_owned(), value)]));
+    assert_eq!(of(AttributeValue::S("x".repeat(300))), 306);
+    assert_eq!(of(AttributeValue::B(vec![7; 300].into())), 306);
+}
+
+#[test]
 fn who_is_at_fault_is_told_and_the_others_are_sent_again() {
     let is = |why| Verdict::Final(Err(why));
     let found =

@@ -30,7 +30,7 @@ impl DeadLetterQueues {
     ///
     /// # Errors
     /// If it cannot be recorded, or a request fails.
-    pub(super) async fn drop_audited(&self, selection: &Selection, audit: &Audit) -> Result<Dropped> {
+    pub(crate) async fn drop_audited(&self, selection: &Selection, audit: &Audit) -> Result<Dropped> {
         let work = async {
             let dropped = self.drop_all(selection).await?;
             let number = changed(dropped.deleted);
@@ -40,7 +40,7 @@ impl DeadLetterQueues {
     }
 }
 
-fn limited(change: Change, Selection { queue, reason, id }: &Selection) -> Change {
+fn limited(change: Change, Selection { queue, reason, id, ids }: &Selection) -> Change {
     let change = change.limited("queue", queue.as_ref()).limited("reason", reason.as_ref());
-    change.limited("id", id.as_ref())
+    id.iter().chain(ids).fold(change, |change, id| change.limited("id", Some(id)))
 }

@@ -2,7 +2,9 @@
 
 use super::hold::HELD_FOR;
 use super::redrive::PATIENCE;
-use super::{Consent, DeadLetter, DeadLetterQueues, MoreBehind, Outcome, Redriven, Selection, Summary};
+use super::{
+    Consent, DeadLetter, DeadLetterQueues, Dropped, MoreBehind, Outcome, Redriven, Selection, Summary,
+};
 use crate::account::Account;
 use crate::audit::Audit;
 use crate::exit_code::{Exit, Usage};
@@ -79,14 +81,14 @@ struct Which {
     /// Only those with this reason, such as `not_found`
     #[arg(long, value_name = "CODE")]
     reason: Option<String>,
-    /// Only the message with this id
+    /// Only the message with this id; may be repeated
     #[arg(long, value_name = "MESSAGE_ID")]
-    id: Option<String>,
+    id: Vec<String>,
 }
 
 impl From<Which> for Selection {
     fn from(Which { queue, reason, id }: Which) -> Self {
-        Self { queue, reason, id }
+        Self { queue, reason, id: None, ids: id.into_iter().collect() }
     }
 }
 
@@ -115,7 +117,7 @@ pub async fn run(arguments: Arguments, account: &Account) -> Result<Exit> {
         }
         Command::Drop { which } => {
             let selection = Selection::from(which);
-            if selection.reason.is_none() && selection.id.is_none() {
+            if selection.reason.is_none() && selection.ids.is_empty() {
                 return Err(Usage(
                     "say which messages to delete: --reason CODE or --id MESSAGE_ID".to_owned(),
                 )
@@ -126,9 +128,7 @@ pub async fn run(arguments: Arguments, account: &Account) -> Result<Exit> {
             if account.json {
                 print_json(&dropped)?;
             } else {
-                let deleted = format!("{} permanently deleted", dropped.deleted);
-                let lines: Vec<_> = [deleted].into_iter().chain(behind(&dropped.more_behind)).collect();
-                print(&lines.join("\n"))?;
+                print(&dropped_lines(&dropped).join("\n"))?;
             }
         }
     }
@@ -186,7 +186,7 @@ async fn redrive(
     if json {
         print_json(&json!({ "redriven": redriven, "outcome": outcome }))?;
     } else {
-        print(&summary(&redriven, outcome.as_ref()))?;
+        print(&redriven_lines(&redriven, outcome.as_ref()).join("\n"))?;
     }
     let is_back = outcome.is_some_and(|outcome| !outcome.came_back.is_empty());
     Ok(Exit::problem_if(
@@ -250,7 +250,14 @@ fn listed(summaries: &[Summary]) -> String {
     lines.join("\n")
 }
 
-fn summary(redriven: &Redriven, outcome: Option<&Outcome>) -> String {
+/// What was deleted, in words.
+pub(crate) fn dropped_lines(dropped: &Dropped) -> Vec<String> {
+    let deleted = format!("{} permanently deleted", dropped.deleted);
+    [deleted].into_iter().chain(behind(&dropped.more_behind)).collect()
+}
+
+/// What was sent back, and what became of it, in words.
+pub(crate) fn redriven_lines(redriven: &Redriven, outcome: Option<&Outcome>) -> Vec<String> {
     let mut parts = vec![format!("{} sent back", redriven.redriven)];
     if let Some(Outcome { came_back, is_open }) = outcome {
         let total: usize = came_back.values().sum();
@@ -290,12 +297,16 @@ fn summary(redriven: &Redriven, outcome: Option<&Outcome>) -> String {
         ));
     }
     lines.extend(behind(&redriven.more_behind));
-    lines.join("\n")
+    lines
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn summary(redriven: &Redriven, outcome: Option<&Outcome>) -> String {
+        redriven_lines(redriven, outcome).join("\n")
+    }
 
     #[test]
     fn a_redrive_ends_with_what_became_of_the_messages() {

@@ -7,6 +7,7 @@ use automations::reason::Reason;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName as System};
 use futures::future::try_join_all;
+use futures::{StreamExt as _, stream};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,6 +16,9 @@ const VISIBILITY: i32 = 300;
 
 /// The same, for a person.
 pub(super) const HELD_FOR: &str = "5 min";
+
+/// Dead letters that are put back at the same time.
+const AT_ONCE: usize = 8;
 
 /// The largest number of messages in a response of SQS.
 const BATCH: usize = 10;
@@ -59,15 +63,19 @@ impl DeadLetterQueues {
         match request.receipt_handle(&dead_letter.receipt).send().await {
             Ok(_) => Ok(true),
             Err(error) if is_expired(&error) => Ok(false),
-            Err(error) => Err(error).context("a dead letter cannot be deleted"),
+            Err(error) => Err(refused(error, "a dead letter cannot be deleted", "sqs:DeleteMessage")),
         }
     }
 
     /// Makes dead letters that are held visible again; one that was held for too long is.
     pub(super) async fn put_back(&self, dead_letters: &[DeadLetter]) -> Result<()> {
-        for dead_letter in dead_letters {
+        let each = dead_letters.iter().map(|dead_letter| {
             let request = self.sqs.change_message_visibility().queue_url(&dead_letter.url);
-            match request.receipt_handle(&dead_letter.receipt).visibility_timeout(0).send().await {
+            request.receipt_handle(&dead_letter.receipt).visibility_timeout(0).send()
+        });
+        let mut each = stream::iter(each).buffered(AT_ONCE);
+        while let Some(put_back) = each.next().await {
+            match put_back {
                 Ok(_) => {}
                 Err(error) if is_expired(&error) => {}
                 Err(error) => return Err(error).context("a dead letter cannot be put back"),
@@ -93,8 +101,9 @@ impl DeadLetterQueues {
             let taken: Vec<DeadLetter> =
                 messages.iter().map(|message| self.dead_letter(queue, message)).collect();
             // One that is received again was held for too long: every message was read.
-            let is_over =
-                taken.is_empty() || taken.iter().any(|dead_letter| !seen.insert(dead_letter.id.clone()));
+            let is_over = dead_letters.len().saturating_add(taken.len()) >= self.most
+                || taken.is_empty()
+                || taken.iter().any(|dead_letter| !seen.insert(dead_letter.id.clone()));
             if taken.len() >= BATCH {
                 cut_off.extend(taken.iter().filter_map(|dead_letter| dead_letter.group.clone()));
             }
@@ -115,7 +124,6 @@ impl DeadLetterQueues {
         let system = |name: &System| message.attributes().and_then(|all| all.get(name)).cloned();
         let sent = system(&System::SentTimestamp).and_then(|millis| millis.parse::<u64>().ok());
         let sent = sent.map_or(self.now, Timestamp::from_millis);
-        let reason = attribute("reason");
         let body = message.body().unwrap_or_default();
         let owner = queue.name.split("-dead-letters").next().unwrap_or_default();
         let owner = owner.strip_prefix(&self.stack).and_then(|owner| owner.strip_prefix('-'));
@@ -123,7 +131,7 @@ impl DeadLetterQueues {
         DeadLetter {
             queue: queue.name.clone(),
             id: message.message_id().unwrap_or_default().to_owned(),
-            reason: if reason.is_empty() { Reason::MaxReceivesExceeded.to_string() } else { reason },
+            reason: reason_of(attribute("reason"), system(&System::DeadLetterQueueSourceArn)),
             error: attribute("error"),
             function: attribute("function"),
             first_failure: attribute("first_failure"),
@@ -139,6 +147,18 @@ impl DeadLetterQueues {
             body: body.to_owned(),
             url: queue.url.clone(),
         }
+    }
+}
+
+/// Why a message was dead-lettered. A function says it in the attribute `reason`. A message that SQS moved has its `source`, the queue
+/// where it was. SNS adds nothing to what it could not deliver.
+///
+/// Source: SQS's API reference, `ReceiveMessage`, "`DeadLetterQueueSourceArn`"; SNS's developer guide, "Amazon SNS dead-letter queues".
+fn reason_of(reason: String, source: Option<String>) -> String {
+    match (reason.is_empty(), source) {
+        (false, _) => reason,
+        (true, Some(_)) => Reason::MaxReceivesExceeded.to_string(),
+        (true, None) => Reason::NotDelivered.to_string(),
     }
 }
 
@@ -162,4 +182,30 @@ fn more_behind(queue: &Queue, dead_letters: &[DeadLetter], cut_off: &BTreeSet<St
 fn is_expired<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
     let code = error.code().unwrap_or_default().rsplit('.').next().unwrap_or_default();
     ["MessageNotInflight", "ReceiptHandleIsInvalid", "InvalidParameterValue"].contains(&code)
+}
+
+/// The error of a request, with the permission that it needs if that is why.
+pub(super) fn refused<E, R>(error: SdkError<E, R>, what: &'static str, action: &'static str) -> anyhow::Error
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    let is_denied = error.code().is_some_and(|code| code.contains("AccessDenied"));
+    let what = if is_denied { format!("{what}; the profile needs {action}") } else { what.to_owned() };
+    anyhow::Error::new(error).context(what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// E3 of the AWS facts.
+    #[test]
+    fn what_sns_could_not_deliver_is_told_from_what_sqs_moved() {
+        let source = || Some("arn:aws:sqs:ap-southeast-2:000000000000:automations-hints".to_owned());
+        assert_eq!(reason_of("not_found".to_owned(), None), "not_found");
+        assert_eq!(reason_of("not_found".to_owned(), source()), "not_found");
+        assert_eq!(reason_of(String::new(), source()), "max_receives_exceeded");
+        assert_eq!(reason_of(String::new(), None), "not_delivered");
+    }
 }

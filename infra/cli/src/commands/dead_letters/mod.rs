@@ -3,15 +3,20 @@
 mod audited;
 mod command;
 mod content;
+mod front;
 mod hold;
+mod masked;
 mod redrive;
 mod resent;
 #[cfg(test)]
 mod tests;
 
 pub use command::{Arguments, run};
+pub(crate) use command::{dropped_lines, redriven_lines};
 pub use content::Content;
+pub(crate) use front::{Front, QueueFront};
 pub use hold::MoreBehind;
+pub(crate) use masked::masked;
 pub use redrive::{Consent, Outcome, Redriven};
 
 use self::hold::Taken;
@@ -28,7 +33,7 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::QueueAttributeName as Attribute;
 use futures::future::try_join_all;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The dead-letter queues of a stack.
 #[derive(Debug, Clone)]
@@ -40,6 +45,8 @@ pub struct DeadLetterQueues {
     now: Timestamp,
     /// Whether a queue is read although SQS counts no message in it: the count may be a minute late.
     is_thorough: bool,
+    /// About how many messages of a queue are read.
+    most: usize,
 }
 
 /// One dead letter, without its body.
@@ -103,8 +110,8 @@ pub struct Summary {
 
 /// What was deleted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-struct Dropped {
-    deleted: usize,
+pub(crate) struct Dropped {
+    pub(crate) deleted: usize,
     /// In their front are messages that were not selected.
     more_behind: Vec<MoreBehind>,
 }
@@ -118,6 +125,8 @@ pub struct Selection {
     pub reason: Option<String>,
     /// Only this one.
     pub id: Option<String>,
+    /// Only these; all if it is empty.
+    pub ids: BTreeSet<String>,
 }
 
 /// A dead-letter queue, with the numbers of its messages.
@@ -135,6 +144,7 @@ impl Selection {
             |wanted: &Option<String>, value: &str| wanted.as_deref().is_none_or(|wanted| wanted == value);
         is(&self.reason, &dead_letter.reason)
             && is(&self.id, &dead_letter.id)
+            && (self.ids.is_empty() || self.ids.contains(&dead_letter.id))
             && self.takes_queue(&dead_letter.queue)
     }
 
@@ -147,7 +157,15 @@ impl DeadLetterQueues {
     /// The dead-letter queues of this stack, and its table. Ages are counted to `now`.
     pub fn new(config: &SdkConfig, stack: String, store: Store, now: Timestamp) -> Self {
         let cloudformation = aws_sdk_cloudformation::Client::new(config);
-        Self { sqs: aws::sqs(config), cloudformation, stack, store, now, is_thorough: false }
+        Self {
+            sqs: aws::sqs(config),
+            cloudformation,
+            stack,
+            store,
+            now,
+            is_thorough: false,
+            most: usize::MAX,
+        }
     }
 
     /// The same queues, each read to its end although SQS counts no message in it. It costs a second for each queue.

@@ -1,6 +1,7 @@
 //! Dead letters sent back to the queue that they came from: the ids in them are the same, so that what was performed is not
 //! performed again.
 
+use super::hold::refused;
 use super::resent::marked;
 use super::{DeadLetter, DeadLetterQueues, MoreBehind, Selection};
 use crate::report::say;
@@ -131,7 +132,10 @@ impl DeadLetterQueues {
                     stay.push(dead_letter);
                     continue;
                 };
-                self.store.unpark(&planned.organisation, &planned.id).await?;
+                let unparked = self.store.unpark(&planned.organisation, &planned.id).await;
+                unparked.context(
+                    "the record of an action cannot be opened; the profile needs dynamodb:UpdateItem",
+                )?;
             }
             let resent = Resent { out_of_order: run.consent.out_of_order, ..Resent::at(self.now) };
             let body = marked(&dead_letter.body, &dead_letter.owner, resent);
@@ -154,7 +158,8 @@ impl DeadLetterQueues {
         let request = request.set_message_group_id(dead_letter.group.clone());
         // The dead letter's own id: the queue may still remember the action's for five minutes.
         let request = request.set_message_deduplication_id(is_fifo.then(|| dead_letter.id.clone()));
-        request.send().await.context("a dead letter cannot be sent back")?;
+        let sent = request.send().await;
+        sent.map_err(|error| refused(error, "a dead letter cannot be sent back", "sqs:SendMessage"))?;
         self.delete(dead_letter).await
     }
 

@@ -12,6 +12,7 @@ mod rehearse;
 mod reuse_contacts;
 mod sender;
 mod stack;
+mod stored;
 mod urls;
 mod values;
 
@@ -24,6 +25,9 @@ pub use inbound::inbound_action;
 pub use names::{Comparison, Finding, Thing, Verdict};
 pub use rehearse::{Answered, Patience, Person, Rehearsed};
 pub use sender::{Answer, Sender};
+#[cfg(test)]
+pub(crate) use stored::Token;
+pub(crate) use stored::{Rotation, Stored};
 pub use urls::Urls;
 
 use crate::account::Target;

@@ -89,6 +89,8 @@ impl Organisations {
         ];
         let parameter = |(key, value)| Parameter::builder().parameter_key(key).parameter_value(value).build();
         let parameters: Vec<Parameter> = values.into_iter().map(parameter).collect();
+        // The application's tags, so that cost reports have the secrets too.
+        let tags = self.described(&self.stack).await?.and_then(|application| application.tags);
         if let Some(stack) = self.described(&name).await? {
             // An earlier attempt made it, and it may be rotated by now: it keeps everything but its rotation, and that only while
             // secrets without a value are being made.
@@ -96,7 +98,7 @@ impl Organisations {
                 return Ok(());
             }
             let request = self.cloudformation.update_stack().stack_name(&name).template_body(TEMPLATE);
-            match request.set_parameters(Some(parameters)).send().await {
+            match request.set_parameters(Some(parameters)).set_tags(tags).send().await {
                 Ok(_) => {}
                 Err(error) if error.message().is_some_and(|text| text.contains("No updates")) => {
                     return Ok(());
@@ -104,8 +106,6 @@ impl Organisations {
                 Err(error) => return Err(error).context("the organisation's stack cannot be updated"),
             }
         } else {
-            // The application's tags, so that cost reports have the secrets too.
-            let tags = self.described(&self.stack).await?.and_then(|application| application.tags);
             let request =
                 self.cloudformation.create_stack().stack_name(&name).template_body(TEMPLATE).set_tags(tags);
             let request = request.set_parameters(Some(parameters)).on_failure(OnFailure::Delete);

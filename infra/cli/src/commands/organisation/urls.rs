@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The webhook actions whose URLs are printed: those that the enricher understands. Any other works too.
-const ACTIONS: [&str; 2] = ["ticket-created", "ticket-updated"];
+pub(super) const ACTIONS: [&str; 2] = ["ticket-created", "ticket-updated"];
 /// An old token that was seen within this time is still in use somewhere.
 const IN_USE_FOR: Duration = Duration::from_hours(24);
 

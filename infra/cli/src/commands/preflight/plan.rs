@@ -87,7 +87,8 @@ impl Plan {
         ]
         .iter();
         let all = system.copied().chain(self.handlers.iter().map(String::as_str));
-        all.map(|function| format!("/aws/lambda/{}-{function}", self.stack)).collect()
+        let hook = format!("/aws/lambda/CodeDeployHook_{}", self.stack);
+        all.map(|function| format!("/aws/lambda/{}-{function}", self.stack)).chain([hook]).collect()
     }
 
     /// The names of the queues.
@@ -160,19 +161,20 @@ mod tests {
     fn the_names_are_those_that_the_templates_give() {
         let plan = Plan::of("prod", CONFIG, TEMPLATE, &BTreeMap::new()).unwrap();
         let store = include_str!("../../../../stacks/store.yaml");
-        let given = |key: &str, end: &str| -> BTreeSet<String> {
-            let names = store.split(key).skip(1).filter_map(|rest| rest.split("${Application}-").nth(1));
-            let names = names.filter_map(|rest| rest.split(['"', '\n', ' ']).next());
-            names.map(|name| format!("{end}automations-{name}")).collect()
+        let given = |key: &str| -> BTreeSet<String> {
+            let names =
+                store.split(key).skip(1).filter_map(|rest| rest.lines().next()?.strip_prefix("!Sub "));
+            let names = names.filter_map(|name| name.trim_start_matches('"').split(['"', ' ']).next());
+            names.map(|name| name.replace("${Application}", "automations")).collect()
         };
         let own = |names: Vec<String>| -> BTreeSet<String> {
             let is_handlers =
                 |name: &String| plan.handlers.iter().any(|handler| name.contains(handler.as_str()));
             names.into_iter().filter(|name| !is_handlers(name)).collect()
         };
-        assert_eq!(own(plan.log_groups()), given("LogGroupName: ", "/aws/lambda/"));
-        assert_eq!(own(plan.queues()), given("QueueName: ", ""));
-        assert_eq!(BTreeSet::from([plan.table()]), given("TableName: ", ""));
+        assert_eq!(own(plan.log_groups()), given("LogGroupName: "));
+        assert_eq!(own(plan.queues()), given("QueueName: "));
+        assert_eq!(BTreeSet::from([plan.table()]), given("TableName: "));
         assert!(plan.queues().contains(&"automations-owner-on-new-ticket.fifo".to_owned()));
     }
 }

@@ -71,11 +71,11 @@ pub(super) async fn oldest(
     now: Timestamp,
 ) -> Result<BTreeMap<String, u64>> {
     let own = queues.iter().map(|queue| {
-        (queue.clone(), metric("AWS/SQS", "ApproximateAgeOfOldestMessage", ("QueueName", queue)))
+        (queue.clone(), metric("AWS/SQS", "ApproximateAgeOfOldestMessage", Some(("QueueName", queue))))
     });
     // SQS's metric leaves out messages of a standard queue that were received three times (Amazon SQS Developer Guide, "Available
     // CloudWatch metrics"): the functions report the age of what they retry.
-    let retried = (format!("{stack}-hints"), metric(stack, "RetriedMessageAge", ("Source", "hints")));
+    let retried = (format!("{stack}-hints"), metric(stack, "RetriedMessageAge", Some(("Source", "hints"))));
     let wanted: Vec<(String, Metric)> = own.chain([retried]).collect();
     let mut oldest: BTreeMap<String, u64> = BTreeMap::new();
     for (chunk, wanted) in wanted.chunks(QUERIES).enumerate() {
@@ -106,9 +106,10 @@ pub(super) async fn oldest(
     Ok(oldest)
 }
 
-fn metric(namespace: &str, name: &str, (dimension, value): (&str, &str)) -> Metric {
-    let dimension = Dimension::builder().name(dimension).value(value).build();
-    Metric::builder().namespace(namespace).metric_name(name).dimensions(dimension).build()
+pub(super) fn metric(namespace: &str, name: &str, dimension: Option<(&str, &str)>) -> Metric {
+    let dimension = dimension.map(|(name, value)| Dimension::builder().name(name).value(value).build());
+    let metric = Metric::builder().namespace(namespace).metric_name(name);
+    metric.set_dimensions(dimension.map(|dimension| vec![dimension])).build()
 }
 
 /// The value of the latest time: `CloudWatch` lists it first.

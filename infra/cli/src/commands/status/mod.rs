@@ -2,12 +2,14 @@
 
 mod alarms;
 mod attention;
+mod history;
 mod read;
 mod screen;
 #[cfg(test)]
 mod tests;
 
 pub use attention::Attention;
+pub(crate) use history::{Counted, HandlerDay, History, Series, last_hour};
 pub use read::Source;
 
 use crate::account::Account;

@@ -1,9 +1,11 @@
 //! Reading what a status shows. Each part is read for itself.
 
-use super::{FunctionState, OrganisationState, Part, QueueState, Status, alarms};
+use super::{
+    FunctionState, HandlerDay, History, OrganisationState, Part, QueueState, Status, alarms, history,
+};
 use crate::account::Target;
 use crate::commands::alias_check::{ALIAS, AliasCheck, Deployed};
-use crate::commands::dead_letters::DeadLetterQueues;
+use crate::commands::dead_letters::{DeadLetterQueues, Summary};
 use crate::commands::organisation::Organisations;
 use crate::stack_resources;
 use anyhow::{Context as _, Result};
@@ -14,7 +16,7 @@ use automations::store::Store;
 use aws_sdk_sqs::types::QueueAttributeName as Attribute;
 use futures::future::{join_all, try_join_all};
 use futures::join;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The services that are asked.
 #[derive(Debug)]
@@ -51,17 +53,51 @@ impl Source {
     /// # Errors
     /// If the stack is not deployed, or AWS cannot be reached; what else fails is in the status.
     pub async fn read(&self, now: Timestamp) -> Result<Status> {
+        Box::pin(self.read_with(self.dead_letters(now).list(), now)).await
+    }
+
+    /// The same, but dead letters are only counted: to read one hides it from every other reader for that moment.
+    ///
+    /// # Errors
+    /// As of [`Self::read`].
+    pub(crate) async fn glance(&self, now: Timestamp) -> Result<Status> {
+        Box::pin(self.read_with(self.dead_letters(now).counted(), now)).await
+    }
+
+    /// The last day of these queues and of the whole stack.
+    ///
+    /// # Errors
+    /// If `CloudWatch` refuses it.
+    pub(crate) async fn history(&self, queues: &[String], now: Timestamp) -> Result<History> {
+        history::read(&self.cloudwatch, &self.target.stack, queues, now).await
+    }
+
+    /// The last day of these handlers.
+    ///
+    /// # Errors
+    /// If `CloudWatch` refuses it.
+    pub(crate) async fn handler_days(
+        &self,
+        handlers: &[String],
+        now: Timestamp,
+    ) -> Result<BTreeMap<String, HandlerDay>> {
+        history::of_handlers(&self.cloudwatch, &self.target.stack, handlers, now).await
+    }
+
+    fn dead_letters(&self, now: Timestamp) -> DeadLetterQueues {
+        DeadLetterQueues::new(&self.target.config, self.target.stack.clone(), self.store.clone(), now)
+    }
+
+    async fn read_with(
+        &self,
+        dead_letters: impl Future<Output = Result<Vec<Summary>>>,
+        now: Timestamp,
+    ) -> Result<Status> {
         let stack = &self.target.stack;
         let (state, _) = self.organisations.application().await?;
-        let dead_letters = DeadLetterQueues::new(&self.target.config, stack.clone(), self.store.clone(), now);
         let sounding = alarms::sounding(&self.cloudwatch, &self.cloudformation, stack);
-        let (queues, dead_letters, organisations, functions, alarms) = join!(
-            self.queues(now),
-            dead_letters.list(),
-            self.organisations(now),
-            self.functions(),
-            sounding,
-        );
+        let (queues, dead_letters, organisations, functions, alarms) =
+            join!(self.queues(now), dead_letters, self.organisations(now), self.functions(), sounding,);
         let (queues, ages_not_read) = match queues {
             Ok((queues, ages_not_read)) => (Part::Read(queues), ages_not_read),
             Err(error) => (part(Err(error)), None),

@@ -1,36 +1,63 @@
 //! The pages: a page is one file here, with its template, and one line of [`NAVIGATION`] and of [`router`].
 
 mod audit;
+mod change;
+mod chart;
+mod dead_letters;
+mod events;
+mod handlers;
+mod layout;
+mod organisations;
+mod overview;
 mod timeline;
+mod trial;
 
-use crate::account::Target;
-use askama::Template;
+use super::app::App;
 use axum::Router;
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
-use axum::response::{Html, IntoResponse as _, Response};
-use axum::routing::get;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
 use std::sync::Arc;
 
 /// The pages' paths and titles, in the order of the navigation.
-const NAVIGATION: [(&str, &str); 2] = [("/", "Timeline"), ("/audit", "Audit")];
+pub(super) const NAVIGATION: [(&str, &str); 7] = [
+    ("/", "Overview"),
+    ("/timeline", "Timeline"),
+    ("/events", "Events"),
+    ("/dead-letters", "Dead letters"),
+    ("/handlers", "Handlers"),
+    ("/organisations", "Organisations"),
+    ("/audit", "Audit"),
+];
 
-pub(super) fn router(target: Arc<Target>) -> Router {
+pub(super) fn router(app: Arc<App>) -> Router {
     Router::new()
-        .route("/", get(timeline::page))
+        .route("/", get(overview::page))
+        .route("/timeline", get(timeline::page))
+        .route("/events", get(events::page))
+        .route("/dead-letters", get(dead_letters::page))
+        .route("/dead-letters/one", get(dead_letters::one))
+        .route("/dead-letters/selected", post(dead_letters::selected))
+        .route("/handlers", get(handlers::page))
+        .route("/handlers/try", get(trial::page).post(trial::tried))
+        .route("/organisations", get(organisations::page))
         .route("/audit", get(audit::page))
-        .route("/style.css", get(style))
-        .with_state(target)
+        .route("/change", get(change::page).post(change::confirmed))
+        .route("/style.css", get(async || own("text/css", include_str!("../../../templates/style.css"))))
+        .route(
+            "/console.js",
+            get(async || own("text/javascript", include_str!("../../../templates/console.js"))),
+        )
+        .route("/icon.svg", get(icon))
+        // Browsers ask for this one beside a page that is only text.
+        .route("/favicon.ico", get(icon))
+        .with_state(app)
 }
 
-async fn style() -> Response {
-    ([(CONTENT_TYPE, "text/css")], include_str!("../../../templates/style.css")).into_response()
+async fn icon() -> Response {
+    own("image/svg+xml", include_str!("../../../templates/icon.svg"))
 }
 
-/// A page, or why it cannot be shown.
-fn shown(page: &impl Template) -> Response {
-    match page.render() {
-        Ok(page) => Html(page).into_response(),
-        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
-    }
+fn own(kind: &'static str, content: &'static str) -> Response {
+    ([(CONTENT_TYPE, kind)], content).into_response()
 }

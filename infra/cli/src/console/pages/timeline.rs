@@ -1,17 +1,16 @@
 //! What happened to a ticket, an event or an action: as `automations timeline`.
 
-use super::{NAVIGATION, shown};
-use crate::account::Target;
+use super::layout::{Layout, Moment, shown};
+use crate::console::app::{App, apart};
 use crate::timeline::{Reader, Timeline, Wanted, assemble, label, words};
 use anyhow::{Context as _, Result};
 use askama::Template;
-use automations::clock;
+use automations::clock::Timestamp;
 use axum::extract::{Query, State};
 use axum::response::Response;
 use serde::Deserialize;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::runtime::Handle;
 
 /// An event is looked for in the journal of this time.
 const SEARCHED: Duration = Duration::from_hours(14 * 24);
@@ -30,44 +29,35 @@ pub(super) struct Asked {
 #[derive(Template)]
 #[template(path = "timeline.html")]
 struct Page {
-    navigation: &'static [(&'static str, &'static str)],
-    path: &'static str,
+    layout: Layout,
     asked: Asked,
-    rows: Vec<[String; 3]>,
+    rows: Vec<(Option<Moment>, &'static str, String)>,
     notes: Vec<String>,
-    problem: Option<String>,
 }
 
-pub(super) async fn page(State(target): State<Arc<Target>>, Query(asked): Query<Asked>) -> Response {
-    let found = if asked.id.is_empty() { None } else { Some(apart(target, asked.clone()).await) };
-    let (timeline, problem) = match found {
-        None => (None, None),
-        Some(Ok(timeline)) => (Some(timeline), None),
-        Some(Err(error)) => (None, Some(format!("{error:#}"))),
-    };
-    let rows = timeline.iter().flat_map(|timeline| &timeline.entries).map(|entry| {
-        let at = entry.at.map(|at| at.to_string()).unwrap_or_default();
-        [at, label(&entry.step).to_owned(), words(&entry.step)]
-    });
+pub(super) async fn page(State(app): State<Arc<App>>, Query(asked): Query<Asked>) -> Response {
+    let mut layout = Layout::of("/timeline");
+    let mut timeline = None;
+    if !asked.id.is_empty() {
+        let asked = asked.clone();
+        let found = apart(&app, async move |app, now| read(&app, &asked, now).await).await;
+        timeline = layout.take(found);
+    }
+    let entries = timeline.iter().flat_map(|timeline| &timeline.entries);
+    let rows = entries.map(|entry| (entry.at.map(Moment), label(&entry.step), words(&entry.step)));
     let rows = rows.collect();
     let notes = timeline.map(|timeline| timeline.notes).unwrap_or_default();
-    shown(&Page { navigation: &NAVIGATION, path: "/", asked, rows, notes, problem })
+    shown(&Page { layout, asked, rows, notes })
 }
 
-/// [`read`] on a thread of its own: its future borrows from streams and is not `Send`, as axum wants it.
-async fn apart(target: Arc<Target>, asked: Asked) -> Result<Timeline> {
-    let runtime = Handle::current();
-    tokio::task::spawn_blocking(move || runtime.block_on(read(&target, &asked))).await?
-}
-
-async fn read(target: &Target, asked: &Asked) -> Result<Timeline> {
+async fn read(app: &App, asked: &Asked, now: Timestamp) -> Result<Timeline> {
     let organisation = asked.organisation.parse().context("organisation")?;
     let wanted = match asked.kind.as_str() {
         "event" => Wanted::Event(asked.id.parse()?),
         "action" => Wanted::Action(asked.id.parse()?),
         _ => Wanted::Ticket(asked.id.parse()?),
     };
-    let now = clock::now();
-    let kept = Reader::of(target, now).read(&organisation, &wanted, now.earlier(SEARCHED), MOST).await?;
+    let reader = Reader::of(&app.target, now);
+    let kept = reader.read(&organisation, &wanted, now.earlier(SEARCHED), MOST).await?;
     Ok(assemble(&kept))
 }

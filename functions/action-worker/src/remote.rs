@@ -1,0 +1,129 @@
+//! The tickets of an organisation at Salestrekker.
+
+use crate::error::ActionError;
+use crate::looks::Looks;
+use crate::tickets::{Tickets, Update, Written};
+use automations::clock;
+use automations::futures::future::join_all;
+use automations::futures::join;
+use automations::id::{OrganisationId, StageId, TicketId, WorkflowId};
+use automations::model::action::PlannedAction;
+use automations::model::own_changes::{Attribution, ChangeMark};
+use automations::salestrekker::{Error, FullTicket, Session};
+use automations::store::Store;
+
+/// Salestrekker, with the marks of our own changes beside it.
+#[derive(Clone, Copy)]
+pub(crate) struct Remote<'a> {
+    pub(crate) session: Session<'a>,
+    pub(crate) store: &'a Store,
+    pub(crate) organisation: &'a OrganisationId,
+    pub(crate) looks: &'a Looks,
+}
+
+impl Tickets for Remote<'_> {
+    async fn read(&self, tickets: &[TicketId]) -> Vec<Result<FullTicket, ActionError>> {
+        let found = match self.session.tickets(tickets).await {
+            Ok(found) => found,
+            Err(error) => {
+                let error = ActionError::from(error);
+                return tickets.iter().map(|_| Err(error.clone())).collect();
+            }
+        };
+        let tickets = tickets.iter().zip(found).map(|(id, found)| match found {
+            Ok(Some(ticket)) if ticket.id == *id => Ok(ticket),
+            Ok(Some(_)) => Err(Error::InvalidResponse { at: "ticket.id".to_owned() }.into()),
+            Ok(None) => Err(Error::NotFound { what: "ticket".to_owned() }.into()),
+            Err(error) => Err(error.into()),
+        });
+        tickets.collect()
+    }
+
+    async fn write(&self, updates: &[Update<'_>]) -> Vec<Written> {
+        let marked = join_all(updates.iter().map(|update| self.mark(update))).await;
+        let sent = updates.iter().zip(&marked).filter(|(_, marked)| marked.is_ok());
+        let (sent, ids): (Vec<_>, Vec<_>) =
+            sent.map(|(update, _)| (self.send(update), update.after.id.clone())).unzip();
+        let (results, looks) = join!(join_all(sent), self.look(&ids));
+        let mut results = results.into_iter().zip(looks.into_iter().map(Some).chain(std::iter::repeat(None)));
+        let written = marked.into_iter().map(|marked| {
+            if let Err(error) = marked {
+                return Written { result: Err(error), look: None };
+            }
+            let (result, look) = results.next().unwrap_or((Ok(()), None));
+            Written { result, look: look.and_then(Result::ok) }
+        });
+        written.collect()
+    }
+
+    async fn remove_marks(&self, update: &Update<'_>) {
+        let marks: Vec<ChangeMark> =
+            update.changes.iter().flat_map(|(_, marks)| marks.iter().cloned()).collect();
+        let _ = self.store.remove_change_marks(self.organisation, &update.after.id, &marks).await;
+    }
+
+    async fn stage(&self, workflow: &WorkflowId, name: &str) -> Result<StageId, Error> {
+        Ok(self.session.stage_named(workflow, name).await?.id)
+    }
+
+    async fn is_of_earlier_action(
+        &self,
+        planned: &PlannedAction,
+        mark: &ChangeMark,
+    ) -> Result<bool, ActionError> {
+        Ok(is_of_earlier_action(self.store, planned, mark).await?)
+    }
+
+    fn look_was_too_early(&self) {
+        self.looks.were_too_early(self.organisation);
+    }
+}
+
+impl Remote<'_> {
+    async fn mark(&self, update: &Update<'_>) -> Result<(), ActionError> {
+        let at = clock::now();
+        let changes = update
+            .changes
+            .iter()
+            .map(|(planned, marks)| (Attribution { chain: planned.chain_with_itself(), at }, marks.clone()));
+        let changes: Vec<_> = changes.collect();
+        Ok(self.store.record_changes(self.organisation, &update.after.id, &changes).await?)
+    }
+
+    async fn send(&self, update: &Update<'_>) -> Result<(), ActionError> {
+        Ok(self.session.update_ticket(update.after.clone()).await?)
+    }
+
+    /// Reads the tickets while their updates are under way; nothing if that is known to be too early.
+    async fn look(&self, tickets: &[TicketId]) -> Vec<Result<FullTicket, ActionError>> {
+        let Some(pause) = self.looks.pause_before(self.organisation, tickets.len()) else {
+            return Vec::new();
+        };
+        clock::pause(pause).await;
+        self.read(tickets).await
+    }
+}
+
+/// Whether an earlier action of the same decision made this change of the ticket, or an action of ours that was decided on an
+/// earlier version made it, after the version that this one was decided on was read: its decision could not see the change,
+/// and comes after it.
+async fn is_of_earlier_action(
+    store: &Store,
+    planned: &PlannedAction,
+    mark: &ChangeMark,
+) -> Result<bool, automations::store::Error> {
+    let PlannedAction { organisation, action, ticket_version, .. } = planned;
+    let (Some(ticket), Some(version)) = (action.ticket(), *ticket_version) else { return Ok(false) };
+    let marks = store.change_marks(organisation, std::slice::from_ref(ticket)).await?;
+    let by = marks.get(ticket).and_then(|own| own.0.get(mark));
+    let Some((by, maker)) = by.and_then(|by| Some((by, by.chain.last()?))) else { return Ok(false) };
+    if planned.id.is_after(maker) {
+        return Ok(true);
+    }
+    let made_on = store.version_of_other(organisation, maker).await?;
+    if made_on.is_none_or(|made_on| made_on >= version) {
+        return Ok(false);
+    }
+    let since = store.journal_after(organisation, ticket, version.saturating_sub(1)).await?;
+    Ok(since.events.first().is_some_and(|event| event.observed_at <= by.at))
+}

@@ -1,0 +1,237 @@
+//! A run: edits of one ticket that are written together, from the first read to the read-back that shows them.
+
+use crate::edit::{Edit, Judged, Target};
+use crate::error::ActionError;
+use crate::progress::marks;
+use crate::tickets::{Tickets, Update, Written};
+use automations::failure::Remedy;
+use automations::id::TicketId;
+use automations::model::action::PlannedAction;
+use automations::model::own_changes::ChangeMark;
+use automations::salestrekker::{Error, FullTicket};
+use automations::store::Outcome;
+
+/// A ticket is written at most this often until it is as wanted when it is read back.
+pub(crate) const MAX_WRITES: u32 = 3;
+
+/// Edits of one ticket, in their order.
+pub(crate) struct Run<'a> {
+    pub(crate) ticket: TicketId,
+    edits: Vec<Edit<'a>>,
+    /// Of the edits that belong to the run; those after them are a run of their own.
+    fates: Vec<Fate>,
+    /// The ticket, if it was read and nothing was written since.
+    look: Option<Result<FullTicket, ActionError>>,
+    writes: u32,
+    /// The last update was accepted, and a look that was sent with it did not show it.
+    was_missed: bool,
+    /// Why the edits that are not shown yet are not going to be.
+    failed: Option<ActionError>,
+    /// The ticket as it was when everything was as wanted.
+    read_back: Option<FullTicket>,
+    is_open: bool,
+}
+
+/// What is known of an edit.
+#[derive(Debug)]
+enum Fate {
+    NoOp,
+    /// It is to be written, or was written and not seen yet.
+    Wanted,
+    Shown,
+    Superseded(Outcome),
+    Failed(ActionError),
+}
+
+/// What became of a run.
+#[derive(Debug)]
+pub(crate) struct Edited {
+    /// For each edit, in their order, up to the first that was not performed because of its own error or because an earlier one's
+    /// has to be settled first.
+    pub(crate) results: Vec<Result<Outcome, ActionError>>,
+    /// The edits without a result must be performed one at a time: their update was rejected, and one of them is why.
+    pub(crate) is_rejected_together: bool,
+    /// The ticket as it was when everything was as wanted.
+    pub(crate) read_back: Option<FullTicket>,
+}
+
+impl<'a> Run<'a> {
+    /// The edits of a ticket, which may have been read already.
+    pub(crate) fn new(
+        ticket: TicketId,
+        edits: Vec<Edit<'a>>,
+        look: Option<Result<FullTicket, ActionError>>,
+    ) -> Self {
+        let is_open = !edits.is_empty();
+        let (fates, writes, was_missed, failed, read_back) = (Vec::new(), 0, false, None, None);
+        Self { ticket, edits, fates, look, writes, was_missed, failed, read_back, is_open }
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.is_open
+    }
+
+    pub(crate) fn must_be_read(&self) -> bool {
+        self.is_open && self.look.is_none()
+    }
+
+    /// The ticket, as it was just read.
+    pub(crate) fn has_been_read(&mut self, look: Result<FullTicket, ActionError>) {
+        self.look = Some(look);
+    }
+
+    /// What is to be written, from the ticket as it was read. None if the run is over.
+    pub(crate) async fn plan(&mut self, at: &impl Tickets) -> Option<Update<'a>> {
+        let before = match self.look.take()? {
+            Ok(before) => before,
+            Err(error) => {
+                self.fail(error);
+                return None;
+            }
+        };
+        let mut after = before.clone();
+        let changes = match self.writes {
+            0 => self.plan_first(at, &mut after).await,
+            _ => self.plan_again(at, &mut after).await,
+        };
+        if changes.is_empty() {
+            let is_shown = self.fates.iter().all(|fate| matches!(fate, Fate::Shown | Fate::NoOp));
+            if self.was_missed && is_shown {
+                at.look_was_too_early();
+            }
+            self.is_open = false;
+            self.read_back = is_shown.then_some(before);
+            return None;
+        }
+        if self.writes >= MAX_WRITES {
+            let why = "an update that it accepted is not there when the ticket is read back";
+            self.fail(Error::Unavailable { why }.into());
+            return None;
+        }
+        Some(Update { after, changes })
+    }
+
+    /// Judges each edit by the ticket with those before it, and ends the run at one that cannot be written with them.
+    async fn plan_first(
+        &mut self,
+        at: &impl Tickets,
+        after: &mut FullTicket,
+    ) -> Vec<(&'a PlannedAction, Vec<ChangeMark>)> {
+        let (mut changes, mut touched): (Vec<_>, Vec<Target>) = (Vec::new(), Vec::new());
+        for edit in &mut self.edits {
+            let fate = match edit.judge(at, after, &touched).await {
+                Ok(Judged::AsWanted) => Fate::NoOp,
+                Ok(Judged::Superseded { expected, found }) => {
+                    Fate::Superseded(Outcome::Superseded { expected, found })
+                }
+                Ok(Judged::Changed(edited)) => {
+                    changes.push((edit.planned, marks(after, &edited)));
+                    touched.push(edit.target());
+                    *after = *edited;
+                    Fate::Wanted
+                }
+                Ok(Judged::OfItsOwnRun) => break,
+                Err(error) => {
+                    self.fates.push(Fate::Failed(error));
+                    break;
+                }
+            };
+            self.fates.push(fate);
+        }
+        changes
+    }
+
+    /// Judges what was written by the ticket as it was read back: what is not there is written again, unless a person changed it.
+    async fn plan_again(
+        &mut self,
+        at: &impl Tickets,
+        after: &mut FullTicket,
+    ) -> Vec<(&'a PlannedAction, Vec<ChangeMark>)> {
+        let mut changes = Vec::new();
+        for (edit, fate) in self.edits.iter_mut().zip(&mut self.fates) {
+            if !matches!(fate, Fate::Wanted) {
+                continue;
+            }
+            *fate = match edit.judge(at, after, &[]).await {
+                Ok(Judged::AsWanted | Judged::OfItsOwnRun) => Fate::Shown,
+                Ok(Judged::Superseded { expected, found }) => {
+                    Fate::Superseded(Outcome::Superseded { expected, found })
+                }
+                Ok(Judged::Changed(edited)) => {
+                    changes.push((edit.planned, marks(after, &edited)));
+                    *after = *edited;
+                    Fate::Wanted
+                }
+                Err(error) => Fate::Failed(error),
+            };
+        }
+        changes
+    }
+
+    /// What became of the update: it is over if a look shows everything, and is read back otherwise.
+    pub(crate) async fn has_been_written(
+        &mut self,
+        at: &impl Tickets,
+        update: &Update<'_>,
+        written: Written,
+    ) {
+        let Written { result, look } = written;
+        if let Err(error) = result {
+            if !error.outcome_unknown {
+                // If this fails, the same change by a person is once taken for ours.
+                at.remove_marks(update).await;
+            }
+            self.fail(error);
+            return;
+        }
+        self.writes = self.writes.saturating_add(1);
+        let Some(look) = look else {
+            self.was_missed = false;
+            return;
+        };
+        for (edit, fate) in self.edits.iter().zip(&self.fates) {
+            if matches!(fate, Fate::Wanted) && !edit.is_shown_by(at, &look).await {
+                self.was_missed = true;
+                return;
+            }
+        }
+        for fate in self.fates.iter_mut().filter(|fate| matches!(fate, Fate::Wanted)) {
+            *fate = Fate::Shown;
+        }
+        self.is_open = false;
+        self.read_back = Some(look);
+    }
+
+    fn fail(&mut self, error: ActionError) {
+        self.failed = Some(error);
+        self.is_open = false;
+    }
+
+    /// What became of it.
+    pub(crate) fn edited(self) -> Edited {
+        let wanted = self.fates.iter().filter(|fate| matches!(fate, Fate::Wanted)).count();
+        let is_rejected = |error: &ActionError| {
+            !error.outcome_unknown && error.error.remedy == Remedy::DeadLetter && wanted > 1
+        };
+        let is_rejected_together = self.failed.as_ref().is_some_and(is_rejected);
+        let (mut results, mut failed) = (Vec::new(), self.failed.filter(|_| !is_rejected_together));
+        let is_unread = self.fates.is_empty();
+        for fate in self.fates {
+            let result = match fate {
+                Fate::NoOp => Ok(Outcome::NoOp),
+                Fate::Shown => Ok(Outcome::Changed),
+                Fate::Superseded(outcome) => Ok(outcome),
+                Fate::Failed(error) => Err(error),
+                Fate::Wanted => {
+                    results.extend(failed.take().map(Err));
+                    break;
+                }
+            };
+            results.push(result);
+        }
+        if is_unread {
+            results.extend(failed.take().map(Err));
+        }
+        Edited { results, is_rejected_together, read_back: self.read_back }
+    }
+}

@@ -1,0 +1,249 @@
+//! Edits that are performed together: those with which the groups of a batch begin, of one organisation. Each is claimed, judged,
+//! marked and recorded by itself; they share requests.
+
+use crate::alone::done;
+use crate::claims::Granted;
+use crate::edit::Edit;
+use crate::edit_tickets::edit_tickets;
+use crate::error::ActionError;
+use crate::line::LineRun;
+use crate::remote::Remote;
+use crate::report::report;
+use crate::run::{Edited, Run};
+use crate::tickets::Tickets as _;
+use crate::{Invocation, Worker};
+use automations::aws::batch::{Message, MessageError};
+use automations::futures::join;
+use automations::id::TicketId;
+use automations::model::action::PlannedAction;
+use automations::salestrekker::{Error, FullTicket};
+use automations::store::{Claim, Claimant, Done, Error as StoreError, Outcome};
+
+/// Actions of a group, in their order.
+type Messages = Vec<Message<PlannedAction>>;
+
+/// Whether no invocation had claimed an action before.
+type IsFirst = bool;
+
+/// What is to be done with an action.
+enum Step {
+    /// It was performed by an earlier delivery.
+    DoneBefore,
+    /// Its outcome is known without a request.
+    Known(Outcome, IsFirst),
+    /// Its edit is performed.
+    Edit(IsFirst),
+    Failed(MessageError),
+}
+
+/// A claimed action, and its edit; none if the organisation's actions are only recorded.
+struct Claimed<'a> {
+    planned: &'a PlannedAction,
+    claim: Result<Claim, StoreError>,
+    edit: Option<Result<Edit<'a>, ActionError>>,
+}
+
+/// What became of an action: it was performed by an earlier delivery, or now, or failed.
+type Fate = Result<Option<(Done, IsFirst)>, MessageError>;
+
+impl Worker {
+    /// Performs runs of edits, each of another group of the same organisation, and settles their messages. What cannot be performed
+    /// with the rest is put back.
+    pub(crate) async fn edit_together(&self, runs: &mut [LineRun<'_, '_, '_>], invocation: Invocation<'_>) {
+        let first = runs.first().and_then(|run| run.messages.first());
+        let Some(organisation) = first.map(|message| message.body.organisation.clone()) else { return };
+        let all: Vec<Messages> = runs.iter_mut().map(|run| std::mem::take(&mut run.messages)).collect();
+        let session = self.client.session(&organisation, invocation.until);
+        let remote = Remote { session, store: &self.store, organisation: &organisation, looks: &self.looks };
+        for (run, messages) in runs.iter_mut().zip(&all) {
+            run.line.claimed.retain(|claimed| messages.iter().all(|it| it.body.id != claimed.id));
+        }
+        let performed = self.performed(&all, remote, invocation.claimant()).await;
+        let (fates, ends): (Vec<Vec<Fate>>, Vec<End>) = performed.into_iter().unzip();
+        let done: Vec<(Done, IsFirst)> =
+            fates.iter().flatten().filter_map(|fate| fate.clone().ok()?).collect();
+        let mut records = self.store.record_each(&done, invocation.claimant()).await.into_iter();
+        for (((run, messages), fates), end) in runs.iter_mut().zip(all).zip(fates).zip(ends) {
+            let mut messages = messages.into_iter();
+            for (fate, message) in fates.into_iter().zip(messages.by_ref()) {
+                let result = match fate {
+                    Ok(None) => {
+                        report(&message.body, None, invocation.metrics);
+                        Ok(())
+                    }
+                    Ok(Some((done, _))) => match records.next().unwrap_or(Err(StoreError::VersionConflict)) {
+                        // A version conflict: our lease has ended, and another invocation was allowed to perform the action.
+                        Ok(()) | Err(StoreError::VersionConflict) => {
+                            report(&message.body, Some(&done.outcome), invocation.metrics);
+                            Ok(())
+                        }
+                        // The claim stays: the action was performed and not recorded, so its outcome is unknown.
+                        Err(error) => Err(error.into()),
+                    },
+                    Err(error) => Err(error),
+                };
+                run.line.group.settle(message, result).await;
+            }
+            let rest: Messages = messages.collect();
+            run.line.claimed.extend(rest.iter().map(|message| message.body.clone()));
+            run.line.alone = if end.is_rejected_together { rest.len() } else { run.line.alone };
+            run.line.read_back = end.read_back.filter(|_| rest.is_empty());
+            run.line.group.put_back(rest);
+        }
+    }
+
+    /// Claims and performs the edits of each run: what became of each, up to the first after which the run could not go on.
+    async fn performed(
+        &self,
+        all: &[Messages],
+        remote: Remote<'_>,
+        claimant: Claimant<'_>,
+    ) -> Vec<(Vec<Fate>, End)> {
+        let actions: Vec<&PlannedAction> = all.iter().flatten().map(|message| &message.body).collect();
+        let only_recorded = self.only_recorded(remote.session).await;
+        let is_performed = matches!(only_recorded, Ok(None));
+        let tickets: Vec<TicketId> =
+            all.iter().filter_map(|run| run.first()?.body.action.ticket().cloned()).collect();
+        let prepare = async {
+            if !is_performed {
+                return (Vec::new(), Vec::new());
+            }
+            join!(remote.read(&tickets), edits(&actions, remote))
+        };
+        let (claims, (looks, edits)) = join!(self.store.claim_each(&actions, claimant), prepare);
+        let edits = edits.into_iter().map(Some).chain(std::iter::repeat_with(|| None));
+        let mut claimed = actions.iter().zip(claims).zip(edits);
+        let mut looks = looks.into_iter();
+        let (mut steps, mut runs) = (Vec::new(), Vec::new());
+        for (messages, ticket) in all.iter().zip(&tickets) {
+            let own = claimed.by_ref().take(messages.len());
+            let own: Vec<Claimed<'_>> =
+                own.map(|((planned, claim), edit)| Claimed { planned, claim, edit }).collect();
+            let (own_steps, edits) = self.steps(own, &only_recorded, claimant).await;
+            // What was read while the claims were made may be older than what an earlier claimant wrote.
+            let is_fresh = own_steps.iter().all(Step::is_first);
+            let look = looks.next().filter(|_| is_fresh);
+            runs.push(Run::new(ticket.clone(), edits, look));
+            steps.push(own_steps);
+        }
+        let edited = Box::pin(edit_tickets(&remote, runs)).await;
+        let mut performed = Vec::new();
+        for ((messages, steps), edited) in all.iter().zip(steps).zip(edited) {
+            let Edited { results, is_rejected_together, read_back } = edited;
+            let fates = self.fates(messages, steps, results, claimant).await;
+            performed.push((fates, End { is_rejected_together, read_back }));
+        }
+        performed
+    }
+
+    /// What is to be done with each action of a run, up to the first that failed, and the edits.
+    async fn steps<'a>(
+        &self,
+        claimed: Vec<Claimed<'a>>,
+        only_recorded: &Result<Option<Outcome>, ActionError>,
+        claimant: Claimant<'_>,
+    ) -> (Vec<Step>, Vec<Edit<'a>>) {
+        let (mut steps, mut edits) = (Vec::new(), Vec::new());
+        for Claimed { planned, claim, edit } in claimed {
+            let is_first = match self.granted(planned, claim, claimant).await {
+                Ok(Granted::DoneBefore) => {
+                    steps.push(Step::DoneBefore);
+                    continue;
+                }
+                Ok(Granted::Now { is_first }) => is_first,
+                Err(error) => {
+                    steps.push(Step::Failed(error));
+                    break;
+                }
+            };
+            let edit = match (only_recorded, edit) {
+                (Ok(Some(outcome)), _) => {
+                    steps.push(Step::Known(outcome.clone(), is_first));
+                    continue;
+                }
+                (Ok(None), Some(edit)) => edit,
+                (Ok(None), None) => Err(nothing_to_edit()),
+                (Err(error), _) => Err(error.clone()),
+            };
+            match edit {
+                Ok(edit) => {
+                    steps.push(Step::Edit(is_first));
+                    edits.push(edit);
+                }
+                Err(error) => {
+                    self.release(planned, claimant).await;
+                    steps.push(Step::Failed(error.error));
+                    break;
+                }
+            }
+        }
+        (steps, edits)
+    }
+
+    /// What became of each action of a run, up to the first after which the run could not go on.
+    async fn fates(
+        &self,
+        messages: &Messages,
+        steps: Vec<Step>,
+        results: Vec<Result<Outcome, ActionError>>,
+        claimant: Claimant<'_>,
+    ) -> Vec<Fate> {
+        let mut results = results.into_iter();
+        let mut fates = Vec::new();
+        for (Message { body: planned, .. }, step) in messages.iter().zip(steps) {
+            fates.push(match step {
+                Step::DoneBefore => Ok(None),
+                Step::Known(outcome, is_first) => Ok(Some((done(planned, outcome), is_first))),
+                Step::Failed(error) => Err(error),
+                Step::Edit(is_first) => match results.next() {
+                    Some(Ok(outcome)) => Ok(Some((done(planned, outcome), is_first))),
+                    Some(Err(error)) => {
+                        self.release(planned, claimant).await;
+                        Err(error.error)
+                    }
+                    None => break,
+                },
+            });
+        }
+        fates
+    }
+
+    /// Releases a claim. If this fails, the lease ends by itself, and the next delivery waits for that.
+    async fn release(&self, planned: &PlannedAction, claimant: Claimant<'_>) {
+        let _ = self.store.release(&planned.organisation, &planned.id, claimant).await;
+    }
+}
+
+/// How a run ended.
+struct End {
+    /// What is left of it must be performed one at a time.
+    is_rejected_together: bool,
+    read_back: Option<FullTicket>,
+}
+
+impl Step {
+    fn is_first(&self) -> bool {
+        match self {
+            Self::Known(_, is_first) | Self::Edit(is_first) => *is_first,
+            Self::DoneBefore => false,
+            Self::Failed(_) => true,
+        }
+    }
+}
+
+/// The edit of each action. One after the other, so that names which are not cached are asked for once.
+async fn edits<'a>(actions: &[&'a PlannedAction], remote: Remote<'_>) -> Vec<Result<Edit<'a>, ActionError>> {
+    let mut edits = Vec::with_capacity(actions.len());
+    for planned in actions {
+        edits.push(match Edit::of(planned, remote.session).await {
+            Ok(Some((_, edit))) => Ok(edit),
+            Ok(None) => Err(nothing_to_edit()),
+            Err(error) => Err(error.into()),
+        });
+    }
+    edits
+}
+
+fn nothing_to_edit() -> ActionError {
+    Error::Unavailable { why: "there is nothing to edit" }.into()
+}

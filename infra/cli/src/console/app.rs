@@ -1,0 +1,70 @@
+//! What the pages share.
+
+use super::cached::Cached;
+use super::changes::Changes;
+use super::work::Work;
+use crate::account::Target;
+use crate::commands::dead_letters::{DeadLetterQueues, Front};
+use crate::commands::status::{HandlerDay, History, Status};
+use crate::handler_entries::Entry;
+use anyhow::Result;
+use automations::clock::{self, Timestamp};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::runtime::Handle;
+
+/// Dead letters are hidden from every other reader while they are read, so they are not read at each view; and of a long queue, another
+/// read may return others than those that a page shows.
+const DEAD_LETTERS: Duration = Duration::from_mins(5);
+
+/// The stack, the session's token, and what was read or asked for in this run.
+#[derive(Debug)]
+pub(super) struct App {
+    pub(super) target: Target,
+    /// What each form that changes something sends back.
+    pub(super) token: String,
+    pub(super) changes: Changes<Work>,
+    pub(super) dead_letters: Cached<Front>,
+    /// For the overview, which its script reads every ten seconds.
+    pub(super) status: Cached<Status>,
+    /// `CloudWatch` charges for each series that is read.
+    pub(super) history: Cached<History>,
+    pub(super) handler_days: Cached<BTreeMap<String, HandlerDay>>,
+    pub(super) entries: Cached<Vec<Entry>>,
+    /// The permissions that a change of dead letters lacks.
+    pub(super) denied: Cached<Vec<&'static str>>,
+}
+
+impl App {
+    pub(super) fn new(target: Target, token: String) -> Self {
+        Self {
+            target,
+            token,
+            changes: Changes::default(),
+            dead_letters: Cached::new(DEAD_LETTERS),
+            status: Cached::new(Duration::from_secs(5)),
+            history: Cached::new(Duration::from_mins(5)),
+            handler_days: Cached::new(Duration::from_mins(5)),
+            entries: Cached::new(Duration::from_mins(1)),
+            denied: Cached::new(Duration::from_mins(5)),
+        }
+    }
+
+    pub(super) fn dead_letter_queues(&self, now: Timestamp) -> DeadLetterQueues {
+        DeadLetterQueues::new(&self.target.config, self.target.stack.clone(), self.target.store(), now)
+    }
+}
+
+/// Does work on a thread of its own, with the time: futures that borrow from streams are not `Send`, as axum wants them.
+pub(super) async fn apart<T, F>(
+    app: &Arc<App>,
+    work: impl FnOnce(Arc<App>, Timestamp) -> F + Send + 'static,
+) -> Result<T>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T>>,
+{
+    let (app, runtime) = (Arc::clone(app), Handle::current());
+    tokio::task::spawn_blocking(move || runtime.block_on(work(app, clock::now()))).await?
+}

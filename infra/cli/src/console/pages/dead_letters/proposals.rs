@@ -1,0 +1,104 @@
+//! What a change of dead letters says before it is confirmed.
+
+use crate::commands::dead_letters::{DeadLetter, Selection};
+use crate::console::changes::{Choice, Proposal};
+use crate::console::form::Form;
+use crate::console::pages::change::{OUT_OF_ORDER, RETRY_UNKNOWN};
+use crate::console::work::Work;
+use crate::report::count;
+use automations::reason::Reason;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What is to be done with the selected ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Redrive,
+    Drop,
+}
+
+impl Kind {
+    /// As the button of a page says it; `-page` is all that it shows.
+    pub(super) fn of(button: &str) -> Option<Self> {
+        match button {
+            "redrive" | "redrive-page" => Some(Self::Redrive),
+            "drop" | "drop-page" => Some(Self::Drop),
+            _ => None,
+        }
+    }
+}
+
+/// The ids that a form names: those that are ticked, or all that its page shows.
+pub(super) fn ids(form: &Form) -> BTreeSet<String> {
+    let field = if form.one("do").ends_with("-page") { "shown" } else { "id" };
+    form.all(field).map(str::to_owned).collect()
+}
+
+/// The change of these dead letters, of which there is one at least: a selection without ids would be all.
+pub(super) fn proposal(kind: Kind, dead_letters: &[DeadLetter], back: String) -> Proposal<Work> {
+    let number = u64::try_from(dead_letters.len()).unwrap_or(u64::MAX);
+    let what = count(number, "dead letter", "dead letters");
+    let ids: BTreeSet<String> = dead_letters.iter().map(|dead| dead.id.clone()).collect();
+    let options: Vec<String> = ids.iter().map(|id| format!("--id {id}")).collect();
+    let selection = Selection { ids, ..Selection::default() };
+    let from = from(dead_letters);
+    let (verb, name, effects, consents, work) = match kind {
+        Kind::Redrive => {
+            let (effects, consents) = of_redrive(dead_letters, &from);
+            ("Redrive", "redrive", effects, consents, Work::Redrive(selection))
+        }
+        Kind::Drop => {
+            let effect = format!(
+                "{} permanently deleted: {from}. What they ask for is not done, and nothing brings them back.",
+                if number == 1 { "1 message is".to_owned() } else { format!("{number} messages are") },
+            );
+            ("Drop", "drop", vec![effect], Vec::new(), Work::Drop(selection))
+        }
+    };
+    let command = format!("automations dlq {name} {}", options.join(" "));
+    Proposal { title: format!("{verb} {what}"), effects, consents, command, back, work }
+}
+
+fn of_redrive(dead_letters: &[DeadLetter], from: &str) -> (Vec<String>, Vec<Choice>) {
+    let is_unknown = |dead: &&DeadLetter| dead.reason == Reason::OutcomeUnknown.as_str();
+    let number = |number: usize, one: &str, several: &str| {
+        count(u64::try_from(number).unwrap_or(u64::MAX), one, several)
+    };
+    let unknown = dead_letters.iter().filter(is_unknown).count();
+    let superseded = dead_letters.iter().filter(|dead| dead.superseded_by.is_some()).count();
+    let goes = number(dead_letters.len(), "message goes", "messages go");
+    let mut effects = vec![
+        format!("{goes} back to the queue that it came from: {from}."),
+        "An action that was performed is not performed again; what fails again is a dead letter again."
+            .to_owned(),
+    ];
+    let mut consents = Vec::new();
+    if unknown > 0 {
+        let text = number(unknown, "action may", "actions may");
+        effects.push(format!(
+            "{text} have taken effect (outcome_unknown) and stay, unless you consent: check in Salestrekker first."
+        ));
+        let text = "Also send back actions that may have taken effect";
+        consents.push(Choice { name: RETRY_UNKNOWN, text });
+    }
+    if superseded > 0 {
+        let text = number(superseded, "action is", "actions are");
+        effects.push(format!(
+            "{text} superseded by a newer action of the same handler and stay, unless you consent: sent back, they would undo it."
+        ));
+        let text = "Also send back superseded actions, which are then performed after the newer ones";
+        consents.push(Choice { name: OUT_OF_ORDER, text });
+    }
+    (effects, consents)
+}
+
+/// `2 from a-actions-dead-letters.fifo, 1 from a-hints-dead-letters`.
+fn from(dead_letters: &[DeadLetter]) -> String {
+    let mut queues: BTreeMap<&str, usize> = BTreeMap::new();
+    for dead in dead_letters {
+        let number = queues.entry(&dead.queue).or_default();
+        *number = number.saturating_add(1);
+    }
+    let parts: Vec<String> =
+        queues.into_iter().map(|(queue, number)| format!("{number} from {queue}")).collect();
+    parts.join(", ")
+}

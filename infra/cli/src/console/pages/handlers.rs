@@ -1,0 +1,130 @@
+//! The handlers as they are deployed: subscription, settings, dry run, the last day, and the dead letters of each.
+
+use super::chart::Chart;
+use super::layout::{Layout, address, shown};
+use crate::commands::status::{HandlerDay, Series, Source};
+use crate::console::app::{App, apart};
+use crate::handler_entries::{self, Clients, Entry};
+use anyhow::Result;
+use askama::Template;
+use automations::clock::Timestamp;
+use axum::extract::State;
+use axum::response::Response;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+#[derive(Template)]
+#[template(path = "handlers.html")]
+struct Page {
+    layout: Layout,
+    handlers: Vec<Handler>,
+}
+
+struct Handler {
+    name: String,
+    is_dry_run: bool,
+    policies: Vec<String>,
+    settings: String,
+    dead_letters: u64,
+    dead_letters_page: String,
+    events_page: String,
+    try_page: String,
+    /// Events of the last day; none if it was not read.
+    decided: Option<u64>,
+    failed: Option<u64>,
+    chart: Option<Chart>,
+}
+
+pub(super) async fn page(State(app): State<Arc<App>>) -> Response {
+    let mut layout = Layout::of("/handlers");
+    let stack = app.target.stack.clone();
+    let read = apart(&app, async move |app, now| {
+        let entries = app.entries.get(now, entries(&app)).await?;
+        // They are named as not read on the overview.
+        let counts = app.dead_letter_queues(now).counts().await.unwrap_or_default();
+        let names: Vec<String> = entries.iter().map(|entry| entry.name.clone()).collect();
+        let days = app.handler_days.get(now, Box::pin(days(&app, &names, now))).await;
+        Ok((entries, counts, days))
+    });
+    let mut handlers = Vec::new();
+    if let Some((entries, counts, days)) = layout.take(read.await) {
+        let days = layout.take(days);
+        let day = |entry: &Entry| days.as_ref().and_then(|days| days.get(&entry.name));
+        handlers.extend(entries.iter().map(|entry| handler(entry, &counts, day(entry), &stack)));
+    }
+    shown(&Page { layout, handlers })
+}
+
+async fn days(app: &App, handlers: &[String], now: Timestamp) -> Result<BTreeMap<String, HandlerDay>> {
+    Source::of(&app.target)?.handler_days(handlers, now).await
+}
+
+/// The entries that are deployed.
+pub(super) async fn entries(app: &App) -> Result<Vec<Entry>> {
+    let config = &app.target.config;
+    let clients = Clients {
+        cloudformation: &aws_sdk_cloudformation::Client::new(config),
+        lambda: &aws_sdk_lambda::Client::new(config),
+        sns: &automations::aws::sns(config),
+    };
+    handler_entries::deployed(&clients, &app.target.stack).await
+}
+
+fn handler(entry: &Entry, counts: &BTreeMap<String, u64>, day: Option<&HandlerDay>, stack: &str) -> Handler {
+    let Entry { name, settings, policies, dry_run } = entry;
+    let queue = format!("{stack}-{name}-dead-letters.fifo");
+    Handler {
+        name: name.clone(),
+        is_dry_run: *dry_run,
+        policies: policies.iter().map(|policy| indented(policy)).collect(),
+        settings: indented(settings),
+        dead_letters: counts.get(&queue).copied().unwrap_or_default(),
+        dead_letters_page: address("/dead-letters", &[("queue", &queue)]),
+        events_page: address("/events", &[("handler", name)]),
+        try_page: address("/handlers/try", &[("handler", name)]),
+        decided: day.map(|day| sum(&day.decided)),
+        failed: day.map(|day| sum(&day.dead_lettered)),
+        chart: day.and_then(|day| Chart::of(&format!("events on which {name} decided"), &day.decided)),
+    }
+}
+
+fn sum(series: &Series) -> u64 {
+    series.iter().fold(0, |all, value| all.saturating_add(*value))
+}
+
+/// JSON with a field on each line; as it is, if it is not JSON.
+fn indented(json: &str) -> String {
+    let value: Option<Value> = serde_json::from_str(json).ok();
+    value.and_then(|value| serde_json::to_string_pretty(&value).ok()).unwrap_or_else(|| json.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_handler_has_its_subscription_settings_dry_run_and_dead_letters_and_all_of_it_is_text() {
+        let entry = Entry {
+            name: "<b>h".to_owned(),
+            settings: "{\"label\": \"</pre><script>\"}".to_owned(),
+            policies: vec!["{\"type\": [\"ticket.created\"]}".to_owned(), "not JSON".to_owned()],
+            dry_run: true,
+        };
+        let counts = [("a-<b>h-dead-letters.fifo".to_owned(), 7)].into();
+        let day = HandlerDay { decided: vec![2, 3], dead_lettered: vec![0, 1] };
+        let bare = Entry { policies: vec![], dry_run: false, settings: String::new(), ..entry.clone() };
+        let handlers = vec![handler(&entry, &counts, Some(&day), "a"), handler(&bare, &counts, None, "a")];
+        let text = Page { layout: Layout::of("/handlers"), handlers }.render().unwrap();
+        for part in
+            ["&#60;b&#62;h", "dry run", "7 dead letters", "ticket.created", "not JSON", "has no subscription"]
+        {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        assert!(text.contains("decided on 5 events, and 1 of them became dead letters"), "{text}");
+        assert_eq!(text.matches("<polyline").count(), 1, "{text}");
+        assert!(!text.contains("<b>") && !text.contains("</pre><script>"), "{text}");
+        assert_eq!(text.matches("class=\"mark\"").count(), 1);
+        assert!(text.contains("href=\"/events?handler=%3Cb%3Eh\""), "{text}");
+    }
+}

@@ -1,0 +1,246 @@
+//! Claims and records of several actions in one request: statements that are independent of each other, each with its own
+//! condition, at the price of single writes (Amazon DynamoDB Developer Guide, "Running batch operations with `PartiQL`
+//! for DynamoDB"). What a statement cannot do, for whatever reason, is done by a write of its own.
+
+use super::actions::{Claim, Claimant, Done, action_key};
+use super::{Error, Store, number, text, unavailable};
+use crate::failure::{Failure as _, chain};
+use crate::json;
+use crate::model::action::PlannedAction;
+use crate::telemetry::EventName;
+use aws_sdk_dynamodb::types::{AttributeValue, BatchStatementRequest};
+use futures::{StreamExt as _, stream};
+
+/// `BatchExecuteStatement` takes this many statements (Amazon DynamoDB API Reference).
+const STATEMENTS_PER_REQUEST: usize = 25;
+/// Writes of their own that are sent at the same time.
+const SINGLES_AT_ONCE: usize = 10;
+
+/// Whether an action was claimed for the first time, as [`Claim::Granted`] says.
+type IsFirst = bool;
+
+impl Store {
+    /// Claims these actions, each as [`Store::claim`] does, or [`Store::claim_not_performed`] if it says that it was sent for that.
+    /// One result for each, in their order.
+    pub async fn claim_each(
+        &self,
+        actions: &[&PlannedAction],
+        claimant: Claimant<'_>,
+    ) -> Vec<Result<Claim, Error>> {
+        let is_new = |action: &&&PlannedAction| action.resent.is_none_or(|resent| !resent.not_performed);
+        let table = self.quoted();
+        let statement =
+            format!("INSERT INTO {table} VALUE {{'pk': ?, 'sk': ?, 'state': ?, 'owner': ?, 'lease': ?}}");
+        let parameters = |action: &&PlannedAction| {
+            let mut key = action_key(&action.organisation, &action.id);
+            let own = [text("claimed"), text(claimant.owner), number(claimant.until.as_millis())];
+            ["pk", "sk"].iter().filter_map(|name| key.remove(*name)).chain(own).collect()
+        };
+        let new: Vec<_> = actions.iter().filter(is_new).collect();
+        let statements = new.iter().map(|action| (statement.clone(), parameters(action))).collect();
+        let mut inserted = self.execute_each(statements).await.into_iter();
+        let claims = actions.iter().map(|action| {
+            let is_inserted = is_new(&action) && inserted.next().unwrap_or_default();
+            async move {
+                let PlannedAction { id, organisation, resent, .. } = action;
+                if is_inserted {
+                    Ok(Claim::Granted { outcome_unknown: false, is_first: true })
+                } else if resent.is_some_and(|resent| resent.not_performed) {
+                    self.claim_not_performed(organisation, id, claimant).await
+                } else {
+                    self.claim(organisation, id, claimant).await
+                }
+            }
+        });
+        let claims: Vec<_> = claims.collect();
+        stream::iter(claims).buffered(SINGLES_AT_ONCE).collect().await
+    }
+
+    /// Records that these actions are done, each as [`Store::record`] does. `is_first`: no other invocation had claimed it, so that
+    /// its item has nothing that the record must not keep; and it created no ticket. One result for each, in their order.
+    pub async fn record_each(
+        &self,
+        all: &[(Done, IsFirst)],
+        claimant: Claimant<'_>,
+    ) -> Vec<Result<(), Error>> {
+        let first = all.iter().filter(|(_, is_first)| *is_first);
+        let statements = first.map(|(done, _)| self.record_statement(done, claimant)).collect();
+        let mut recorded = self.execute_each(statements).await.into_iter();
+        let records = all.iter().map(|(done, is_first)| {
+            let is_recorded = *is_first && recorded.next().unwrap_or_default();
+            async move { if is_recorded { Ok(()) } else { self.record(done, claimant).await } }
+        });
+        let records: Vec<_> = records.collect();
+        stream::iter(records).buffered(SINGLES_AT_ONCE).collect().await
+    }
+
+    fn record_statement(&self, done: &Done, claimant: Claimant<'_>) -> (String, Vec<AttributeValue>) {
+        let PlannedAction { id, organisation, .. } = &done.planned;
+        let mut key = action_key(organisation, id);
+        let mut set = "SET \"state\" = ? SET \"result\" = ? SET \"at\" = ?".to_owned();
+        let mut parameters = vec![text("done"), text(json::to_json(done)), number(done.done_at.as_millis())];
+        if done.outcome.is_only_recorded() {
+            set.push_str(" SET \"only_recorded\" = ?");
+            parameters.push(AttributeValue::Bool(true));
+        }
+        parameters.extend(["pk", "sk"].iter().filter_map(|name| key.remove(*name)));
+        parameters.extend([text("claimed"), text(claimant.owner)]);
+        let table = self.quoted();
+        let of = "WHERE \"pk\" = ? AND \"sk\" = ? AND \"state\" = ? AND \"owner\" = ?";
+        (format!("UPDATE {table} {set} REMOVE \"owner\" REMOVE \"lease\" {of}"), parameters)
+    }
+
+    /// Executes statements, and says of each whether it is known to have had its effect. One alone is not sent: a write of its own
+    /// costs the same, and says why it failed.
+    async fn execute_each(&self, statements: Vec<(String, Vec<AttributeValue>)>) -> Vec<bool> {
+        if statements.len() < 2 {
+            return vec![false; statements.len()];
+        }
+        let mut effects = Vec::with_capacity(statements.len());
+        for statements in statements.chunks(STATEMENTS_PER_REQUEST) {
+            let requests = statements.iter().map(|(statement, parameters)| {
+                let request = BatchStatementRequest::builder().statement(statement);
+                request.set_parameters(Some(parameters.clone())).build()
+            });
+            let Ok(requests) = requests.collect::<Result<Vec<_>, _>>() else {
+                effects.resize(effects.len().saturating_add(statements.len()), false);
+                continue;
+            };
+            let response = self.client.batch_execute_statement().set_statements(Some(requests)).send().await;
+            let responses = response.map(|response| response.responses.unwrap_or_default());
+            let responses = responses.unwrap_or_else(|error| {
+                let error = unavailable(&error);
+                tracing::warn!(
+                    event_name = EventName::TableBatchRefused.as_str(),
+                    reason = error.reason().as_str(),
+                    error = chain(&error),
+                    "the table does not take several writes in one request; they are sent one by one"
+                );
+                Vec::new()
+            });
+            let has_effect = |position| {
+                let response: Option<&aws_sdk_dynamodb::types::BatchStatementResponse> =
+                    responses.get(position);
+                response.is_some_and(|response| response.error.is_none())
+            };
+            effects.extend((0..statements.len()).map(has_effect));
+        }
+        effects
+    }
+
+    /// The table's name in a statement; it may hold hyphens.
+    fn quoted(&self) -> String {
+        format!("\"{}\"", self.table)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws;
+    use crate::clock::Timestamp;
+    use crate::store::Outcome;
+    use serde_json::{Value, json};
+    use std::sync::{Arc, Mutex};
+
+    fn planned(position: usize) -> PlannedAction {
+        let text = format!(
+            r#"{{"id": "e.h.{position}", "organisation": "north", "event": "e", "handler": "h", "attempt": 1,
+            "decided_at": "2026-09-21T14:13:20.000Z", "action": {{"do": "add_label", "ticket": "t-1", "label": "x"}}}}"#
+        );
+        json::from_json(text.as_bytes()).unwrap()
+    }
+
+    fn claimant() -> Claimant<'static> {
+        Claimant { owner: "i", now: Timestamp::from_millis(1), until: Timestamp::from_millis(9) }
+    }
+
+    /// A table in which the batch request has this response, and another invocation holds every claim that is asked for alone; and
+    /// the requests that it gets.
+    fn table(batch: (u16, Value)) -> (Store, Arc<Mutex<Vec<Value>>>) {
+        let requests: Arc<Mutex<Vec<Value>>> = Arc::default();
+        let seen = Arc::clone(&requests);
+        let config = aws::stub::config_with_responses(move |request: &Value| {
+            seen.lock().unwrap().push(request.clone());
+            if request.get("Statements").is_some() {
+                return batch.clone();
+            }
+            if request.get("ConditionExpression").is_some() {
+                return (400, json!({ "__type": "ConditionalCheckFailedException" }));
+            }
+            let other =
+                json!({ "state": { "S": "claimed" }, "owner": { "S": "other" }, "lease": { "N": "7" } });
+            (200, json!({ "Item": other }))
+        });
+        (Store::new(aws::dynamodb(&config), "a-store".to_owned()), requests)
+    }
+
+    fn parameters(requests: &Mutex<Vec<Value>>, statement: usize) -> Vec<Value> {
+        let requests = requests.lock().unwrap();
+        let values = requests[0]["Statements"][statement]["Parameters"].as_array().unwrap();
+        values.iter().flat_map(|value| value.as_object().unwrap().values().cloned()).collect()
+    }
+
+    const GRANTED: Claim = Claim::Granted { outcome_unknown: false, is_first: true };
+
+    fn held() -> Claim {
+        Claim::Held { until: Timestamp::from_millis(7) }
+    }
+
+    #[tokio::test]
+    async fn a_claim_that_another_invocation_holds_stops_only_that_action() {
+        let duplicate = json!({ "Error": { "Code": "DuplicateItem" } });
+        let (store, requests) = table((200, json!({ "Responses": [{}, duplicate, {}] })));
+        let actions = [0, 1, 2].map(planned);
+        let claims = store.claim_each(&actions.each_ref(), claimant()).await;
+        assert_eq!(claims, [Ok(GRANTED), Ok(held()), Ok(GRANTED)]);
+        assert_eq!(parameters(&requests, 2), ["ACTION#north#e.h.2", "RESULT", "claimed", "i", "9"]);
+        let statement = requests.lock().unwrap()[0]["Statements"][0]["Statement"].clone();
+        assert!(statement.as_str().unwrap().starts_with(r#"INSERT INTO "a-store" VALUE {'pk': ?, "#));
+    }
+
+    #[tokio::test]
+    async fn without_a_batch_each_action_is_claimed_alone_and_one_action_is_no_batch() {
+        for batch in [(400, json!({ "__type": "AccessDeniedException" })), (200, json!({}))] {
+            let (store, requests) = table(batch);
+            let actions = [0, 1].map(planned);
+            assert_eq!(store.claim_each(&actions.each_ref(), claimant()).await, [Ok(held()), Ok(held())]);
+            assert_eq!(requests.lock().unwrap().len(), 1 + 2 * 2);
+        }
+        let (store, requests) = table((200, json!({ "Responses": [{}] })));
+        assert_eq!(store.claim_each(&[&planned(0)], claimant()).await, [Ok(held())]);
+        assert_eq!(requests.lock().unwrap().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn an_action_that_is_sent_to_be_performed_at_last_is_claimed_alone() {
+        let (store, requests) = table((200, json!({ "Responses": [{}, {}] })));
+        let mut late = planned(1);
+        late.resent =
+            Some(json::from_json(br#"{"at": "2026-09-21T14:13:20.000Z", "not_performed": true}"#).unwrap());
+        let actions = [&planned(0), &late, &planned(2)];
+        let claims = store.claim_each(&actions, claimant()).await;
+        assert_eq!(claims, [Ok(GRANTED), Ok(Claim::Done), Ok(GRANTED)]);
+        assert_eq!(requests.lock().unwrap()[0]["Statements"].as_array().unwrap().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_record_says_what_a_single_one_says_and_only_while_the_claim_is_held() {
+        let failed = json!({ "Error": { "Code": "ConditionalCheckFailed" } });
+        let (store, requests) = table((200, json!({ "Responses": [{}, failed] })));
+        let all = [(0, Outcome::Changed, true), (1, Outcome::NoOp, false), (2, Outcome::DryRun, true)];
+        let all = all.map(|(position, outcome, is_first)| {
+            let done = Done { planned: planned(position), outcome, done_at: Timestamp::from_millis(5) };
+            (done, is_first)
+        });
+        let recorded = store.record_each(&all, claimant()).await;
+        assert_eq!(recorded, [Ok(()), Err(Error::VersionConflict), Err(Error::VersionConflict)]);
+        let first = json::to_json(&all[0].0);
+        let expected = ["done", &first, "5", "ACTION#north#e.h.0", "RESULT", "claimed", "i"];
+        assert_eq!(parameters(&requests, 0), expected.map(|text| json!(text)));
+        let sent = requests.lock().unwrap()[0]["Statements"].clone();
+        let of = r#"WHERE "pk" = ? AND "sk" = ? AND "state" = ? AND "owner" = ?"#;
+        assert!(sent[0]["Statement"].as_str().unwrap().ends_with(of));
+        assert!(sent[1]["Statement"].as_str().unwrap().contains(r#" SET "only_recorded" = ? REMOVE"#));
+    }
+}
