@@ -131,7 +131,8 @@ async fn serve<Settings: DeserializeOwned, D: Decides<Settings>>(
     };
     lambda_runtime::run(service_fn(move |event: LambdaEvent<SqsEvent>| async move {
         let until = Timestamp::from_millis(event.context.deadline);
-        handler.work(event.payload, until).await.map_err(AnyError::from)
+        // In a box, as the compiler limits how deeply futures are nested, a handler's own ones among them.
+        Box::pin(handler.work(event.payload, until)).await.map_err(AnyError::from)
     }))
     .await
 }

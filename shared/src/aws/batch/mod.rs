@@ -132,7 +132,8 @@ impl SourceQueue {
         let one_by_one = async |groups: &mut [Group<'_, T>], metrics: &Metrics| {
             let groups = groups.iter_mut().map(async |group| {
                 while let Some(message) = group.next_run(|_, _| false).await.pop() {
-                    let result = work(&message, metrics).await;
+                    // In a box, as the compiler limits how deeply futures are nested.
+                    let result = Box::pin(work(&message, metrics)).await;
                     group.settle(message, result).await;
                 }
             });
