@@ -2,7 +2,6 @@
 
 use super::templates::{Counts, counts};
 use crate::bounds::CHECK_WRITES;
-use crate::cost::LAMBDA_LOG_BYTES;
 use crate::prices::{self, Dollars};
 use crate::template;
 use anyhow::Result;
@@ -90,7 +89,7 @@ fn lines<const N: usize>(counts: &Counts, memory_gb: f64, organisations: [f64; N
     let checks = organisations.map(|organisations| organisations * OPEN_TICKETS * DAYS);
     let batches = checks.map(|checks| checks.min(runs));
     let check = prices::WRITE_UNIT.of(CHECK_WRITES.at_most).plus(prices::READ_UNIT.of(1.0));
-    let log = prices::LOG_GB.of((LOG_BYTES + LAMBDA_LOG_BYTES) / 1e9);
+    let log = prices::LOG_GB.of(LOG_BYTES / 1e9);
     vec![
         Line(
             format!("secrets: {} for an organisation", counts.secrets),
