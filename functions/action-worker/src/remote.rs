@@ -23,20 +23,20 @@ pub(crate) struct Remote<'a> {
 
 impl Tickets for Remote<'_> {
     async fn read(&self, tickets: &[TicketId]) -> Vec<Result<FullTicket, ActionError>> {
-        let found = match self.session.tickets(tickets).await {
+        match read(self.session, tickets).await {
             Ok(found) => found,
+            Err(error) if tickets.len() > 1 && may_be_of_one_ticket(&error) => {
+                let alone = tickets.iter().map(async |ticket| {
+                    let found = read(self.session.once(), std::slice::from_ref(ticket)).await?;
+                    found.into_iter().next().unwrap_or_else(|| Err(not_found()))
+                });
+                join_all(alone).await
+            }
             Err(error) => {
                 let error = ActionError::from(error);
-                return tickets.iter().map(|_| Err(error.clone())).collect();
+                tickets.iter().map(|_| Err(error.clone())).collect()
             }
-        };
-        let tickets = tickets.iter().zip(found).map(|(id, found)| match found {
-            Ok(Some(ticket)) if ticket.id == *id => Ok(ticket),
-            Ok(Some(_)) => Err(Error::InvalidResponse { at: "ticket.id".to_owned() }.into()),
-            Ok(None) => Err(Error::NotFound { what: "ticket".to_owned() }.into()),
-            Err(error) => Err(error.into()),
-        });
-        tickets.collect()
+        }
     }
 
     async fn write(&self, updates: &[Update<'_>]) -> Vec<Written> {
@@ -101,6 +101,38 @@ impl Remote<'_> {
         };
         clock::pause(pause).await;
         self.read(tickets).await
+    }
+}
+
+/// Reads tickets with one request, or several if one of them spoils it; a result for each, in their order.
+async fn read(
+    session: Session<'_>,
+    tickets: &[TicketId],
+) -> Result<Vec<Result<FullTicket, ActionError>>, Error> {
+    let found = session.tickets(tickets).await?;
+    let tickets = tickets.iter().zip(found).map(|(id, found)| match found {
+        Ok(Some(ticket)) if ticket.id == *id => Ok(ticket),
+        Ok(Some(_)) => Err(Error::InvalidResponse { at: "ticket.id".to_owned() }.into()),
+        Ok(None) => Err(not_found()),
+        Err(error) => Err(error.into()),
+    });
+    Ok(tickets.collect())
+}
+
+fn not_found() -> ActionError {
+    Error::NotFound { what: "ticket".to_owned() }.into()
+}
+
+/// Whether a request for several tickets may have failed because of one of them, and is worth a request for each.
+fn may_be_of_one_ticket(error: &Error) -> bool {
+    match error {
+        Error::Unavailable { .. }
+        | Error::Rejected { .. }
+        | Error::InvalidResponse { .. }
+        | Error::NotFound { .. }
+        | Error::AmbiguousName { .. }
+        | Error::OutcomeUnknown => true,
+        Error::Throttled { .. } | Error::CredentialRefused | Error::Credential(_) => false,
     }
 }
 

@@ -20,6 +20,37 @@ async fn labels(fixture: &Fixture, ticket: &str) -> Result<usize> {
     Ok(fixture.ticket(ticket).await?["idLabels"].as_array().map(Vec::len).unwrap_or_default())
 }
 
+/// Labels of three tickets in one invocation, of which the second cannot be read.
+async fn with_an_unreadable_ticket(is: Value) -> Result<(Vec<String>, Vec<Option<Outcome>>)> {
+    let fixture = Fixture::new().await?;
+    let mut all = Vec::new();
+    for number in 0..3 {
+        all.push(label(number, &fixture.new_ticket().await?, "Client")?);
+    }
+    let bad = all[1].action.ticket().context("no ticket")?.as_str().to_owned();
+    fixture.fault_on(&bad, is, 50).await?;
+    let kept = fixture.work("first", &all).await?;
+    Ok((kept, fixture.outcomes(&all)))
+}
+
+#[tokio::test]
+async fn a_ticket_whose_response_cannot_be_used_dead_letters_its_own_action_alone() -> Result<()> {
+    for is in [json!({ "deep": { "levels": 70 } }), json!("null_data")] {
+        let (kept, outcomes) = with_an_unreadable_ticket(is).await?;
+        assert_eq!((kept, outcomes), (Vec::new(), vec![CHANGED, None, CHANGED]));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_ticket_at_which_the_api_fails_delays_its_own_action_alone() -> Result<()> {
+    for is in [json!({ "status": { "code": 500 } }), json!({ "errors": { "message": "no" } })] {
+        let (kept, outcomes) = with_an_unreadable_ticket(is).await?;
+        assert_eq!((kept, outcomes), (vec!["m1".to_owned()], vec![CHANGED, None, CHANGED]));
+    }
+    Ok(())
+}
+
 /// A claim in the table: until this time of the clock.
 fn claim(id: &str, owner: &str, lease: u64) -> Value {
     json!({
