@@ -50,7 +50,7 @@ pub(crate) async fn edit_alone(
     let remote =
         Remote { session: *session, store: progress.store, organisation: &planned.organisation, looks };
     let edited = edit_tickets(&remote, vec![Run::new(ticket, vec![edit], None)]).await.pop();
-    edited.and_then(|edited| edited.results.into_iter().next()).unwrap_or_else(|| Err(nothing()))
+    edited.and_then(|edited| edited.results.into_iter().next()?).unwrap_or_else(|| Err(nothing()))
 }
 
 #[cfg(test)]

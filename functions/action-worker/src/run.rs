@@ -38,6 +38,8 @@ enum Fate {
     NoOp,
     /// It is to be written, or was written and not seen yet.
     Wanted,
+    /// It is as wanted if an earlier edit of the run is, which is to be written or was not seen yet.
+    Repeats,
     Shown,
     Superseded(Outcome),
     Failed(ActionError),
@@ -46,9 +48,9 @@ enum Fate {
 /// What became of a run.
 #[derive(Debug)]
 pub(crate) struct Edited {
-    /// For each edit, in their order, up to the first that was not performed because of its own error or because an earlier one's
-    /// has to be settled first.
-    pub(crate) results: Vec<Result<Outcome, ActionError>>,
+    /// For each edit, in their order; none for one that waits until an earlier one is settled. Behind an error there are only edits
+    /// that were seen at the ticket.
+    pub(crate) results: Vec<Option<Result<Outcome, ActionError>>>,
     /// The edits without a result must be performed one at a time: their update was rejected, and one of them is why.
     pub(crate) is_rejected_together: bool,
     /// The ticket as it was when everything was as wanted.
@@ -106,6 +108,8 @@ impl<'a> Run<'a> {
         if self.writes >= MAX_WRITES {
             let why = "an update that it accepted is not there when the ticket is read back";
             self.fail(Error::Unavailable { why }.into());
+            // What is marked is known not to be there. If this fails, the same change by a person is once taken for ours.
+            at.remove_marks(&Update { after, changes }).await;
             return None;
         }
         Some(Update { after, changes })
@@ -120,6 +124,7 @@ impl<'a> Run<'a> {
         let (mut changes, mut touched): (Vec<_>, Vec<Target>) = (Vec::new(), Vec::new());
         for edit in &mut self.edits {
             let fate = match edit.judge(at, after, &touched).await {
+                Ok(Judged::AsWanted) if touched.contains(&edit.target()) => Fate::Repeats,
                 Ok(Judged::AsWanted) => Fate::NoOp,
                 Ok(Judged::Superseded { expected, found }) => {
                     Fate::Superseded(Outcome::Superseded { expected, found })
@@ -142,27 +147,36 @@ impl<'a> Run<'a> {
     }
 
     /// Judges what was written by the ticket as it was read back: what is not there is written again, unless a person changed it.
+    /// Nothing is written behind an edit that cannot be judged any more.
     async fn plan_again(
         &mut self,
         at: &impl Tickets,
         after: &mut FullTicket,
     ) -> Vec<(&'a PlannedAction, Vec<ChangeMark>)> {
-        let mut changes = Vec::new();
+        let (mut changes, mut touched): (Vec<_>, Vec<Target>) = (Vec::new(), Vec::new());
         for (edit, fate) in self.edits.iter_mut().zip(&mut self.fates) {
-            if !matches!(fate, Fate::Wanted) {
-                continue;
+            if matches!(fate, Fate::Failed(_)) {
+                break;
             }
+            let Some(if_shown) = fate.if_shown() else { continue };
             *fate = match edit.judge(at, after, &[]).await {
-                Ok(Judged::AsWanted | Judged::OfItsOwnRun) => Fate::Shown,
+                Ok(Judged::AsWanted | Judged::OfItsOwnRun) if touched.contains(&edit.target()) => {
+                    Fate::Repeats
+                }
+                Ok(Judged::AsWanted | Judged::OfItsOwnRun) => if_shown,
                 Ok(Judged::Superseded { expected, found }) => {
                     Fate::Superseded(Outcome::Superseded { expected, found })
                 }
                 Ok(Judged::Changed(edited)) => {
                     changes.push((edit.planned, marks(after, &edited)));
+                    touched.push(edit.target());
                     *after = *edited;
                     Fate::Wanted
                 }
-                Err(error) => Fate::Failed(error),
+                Err(error) => {
+                    *fate = Fate::Failed(error);
+                    break;
+                }
             };
         }
         changes
@@ -190,13 +204,15 @@ impl<'a> Run<'a> {
             return;
         };
         for (edit, fate) in self.edits.iter().zip(&self.fates) {
-            if matches!(fate, Fate::Wanted) && !edit.is_shown_by(at, &look).await {
+            if fate.if_shown().is_some() && !edit.is_shown_by(at, &look).await {
                 self.was_missed = true;
                 return;
             }
         }
-        for fate in self.fates.iter_mut().filter(|fate| matches!(fate, Fate::Wanted)) {
-            *fate = Fate::Shown;
+        for fate in &mut self.fates {
+            if let Some(if_shown) = fate.if_shown() {
+                *fate = if_shown;
+            }
         }
         self.is_open = false;
         self.read_back = Some(look);
@@ -214,24 +230,42 @@ impl<'a> Run<'a> {
             !error.outcome_unknown && error.error.remedy == Remedy::DeadLetter && wanted > 1
         };
         let is_rejected_together = self.failed.as_ref().is_some_and(is_rejected);
-        let (mut results, mut failed) = (Vec::new(), self.failed.filter(|_| !is_rejected_together));
-        let is_unread = self.fates.is_empty();
+        let mut failed = self.failed.filter(|_| !is_rejected_together);
+        let (unread, mut waits) = (self.edits.len().saturating_sub(self.fates.len()), false);
+        let mut results: Vec<Option<Result<Outcome, ActionError>>> = Vec::new();
         for fate in self.fates {
             let result = match fate {
-                Fate::NoOp => Ok(Outcome::NoOp),
-                Fate::Shown => Ok(Outcome::Changed),
-                Fate::Superseded(outcome) => Ok(outcome),
-                Fate::Failed(error) => Err(error),
-                Fate::Wanted => {
-                    results.extend(failed.take().map(Err));
-                    break;
+                // It was seen, whatever becomes of those before it.
+                Fate::Shown => Some(Ok(Outcome::Changed)),
+                Fate::NoOp | Fate::Superseded(_) | Fate::Failed(_) | Fate::Wanted | Fate::Repeats
+                    if waits =>
+                {
+                    None
                 }
+                Fate::NoOp => Some(Ok(Outcome::NoOp)),
+                Fate::Superseded(outcome) => Some(Ok(outcome)),
+                Fate::Failed(error) => Some(Err(error)),
+                Fate::Wanted | Fate::Repeats => failed.take().map(Err),
             };
+            waits |= !matches!(result, Some(Ok(_)));
             results.push(result);
         }
-        if is_unread {
-            results.extend(failed.take().map(Err));
+        let is_unread = results.is_empty();
+        results.extend((0..unread).map(|_| None));
+        if let Some(first) = results.first_mut().filter(|_| is_unread) {
+            *first = failed.take().map(Err);
         }
         Edited { results, is_rejected_together, read_back: self.read_back }
+    }
+}
+
+impl Fate {
+    /// What it becomes if the ticket is seen as wanted; none if that is not waited for.
+    fn if_shown(&self) -> Option<Self> {
+        match self {
+            Self::Wanted => Some(Self::Shown),
+            Self::Repeats => Some(Self::NoOp),
+            Self::NoOp | Self::Shown | Self::Superseded(_) | Self::Failed(_) => None,
+        }
     }
 }

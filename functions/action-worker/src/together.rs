@@ -43,8 +43,8 @@ struct Claimed<'a> {
     edit: Option<Result<Edit<'a>, ActionError>>,
 }
 
-/// What became of an action: it was performed by an earlier delivery, or now, or failed.
-type Fate = Result<Option<(Done, IsFirst)>, MessageError>;
+/// What became of an action: it was performed by an earlier delivery, or now, or failed; none if it waits for an earlier one.
+type Fate = Option<Result<Option<(Done, IsFirst)>, MessageError>>;
 
 impl Worker {
     /// Performs runs of edits, each of another group of the same organisation, and settles their messages. What cannot be performed
@@ -61,30 +61,28 @@ impl Worker {
         let performed = self.performed(&all, remote, invocation.claimant()).await;
         let (fates, ends): (Vec<Vec<Fate>>, Vec<End>) = performed.into_iter().unzip();
         let done: Vec<(Done, IsFirst)> =
-            fates.iter().flatten().filter_map(|fate| fate.clone().ok()?).collect();
+            fates.iter().flatten().filter_map(|fate| fate.clone()?.ok()?).collect();
         let mut records = self.store.record_each(&done, invocation.claimant()).await.into_iter();
         for (((run, messages), fates), end) in runs.iter_mut().zip(all).zip(fates).zip(ends) {
-            let mut messages = messages.into_iter();
-            for (fate, message) in fates.into_iter().zip(messages.by_ref()) {
+            let mut rest: Messages = Vec::new();
+            for (message, fate) in messages.into_iter().zip(fates.into_iter().chain(std::iter::repeat(None)))
+            {
                 let result = match fate {
-                    Ok(None) => {
+                    None => {
+                        rest.push(message);
+                        continue;
+                    }
+                    Some(Ok(None)) => {
                         report(&message.body, None, invocation.metrics);
                         Ok(())
                     }
-                    Ok(Some((done, _))) => match records.next().unwrap_or(Err(StoreError::VersionConflict)) {
-                        // A version conflict: our lease has ended, and another invocation was allowed to perform the action.
-                        Ok(()) | Err(StoreError::VersionConflict) => {
-                            report(&message.body, Some(&done.outcome), invocation.metrics);
-                            Ok(())
-                        }
-                        // The claim stays: the action was performed and not recorded, so its outcome is unknown.
-                        Err(error) => Err(error.into()),
-                    },
-                    Err(error) => Err(error),
+                    Some(Ok(Some((done, _)))) => is_recorded(records.next()).map(|()| {
+                        report(&message.body, Some(&done.outcome), invocation.metrics);
+                    }),
+                    Some(Err(error)) => Err(error),
                 };
                 run.line.group.settle(message, result).await;
             }
-            let rest: Messages = messages.collect();
             run.line.claimed.extend(rest.iter().map(|message| message.body.clone()));
             run.line.alone = if end.is_rejected_together { rest.len() } else { run.line.alone };
             run.line.read_back = end.read_back.filter(|_| rest.is_empty());
@@ -92,7 +90,7 @@ impl Worker {
         }
     }
 
-    /// Claims and performs the edits of each run: what became of each, up to the first after which the run could not go on.
+    /// Claims and performs the edits of each run: what became of each.
     async fn performed(
         &self,
         all: &[Messages],
@@ -180,30 +178,33 @@ impl Worker {
         (steps, edits)
     }
 
-    /// What became of each action of a run, up to the first after which the run could not go on.
+    /// What became of each action of a run, up to the last that is known.
     async fn fates(
         &self,
         messages: &Messages,
         steps: Vec<Step>,
-        results: Vec<Result<Outcome, ActionError>>,
+        results: Vec<Option<Result<Outcome, ActionError>>>,
         claimant: Claimant<'_>,
     ) -> Vec<Fate> {
         let mut results = results.into_iter();
-        let mut fates = Vec::new();
+        let (mut fates, mut waits) = (Vec::new(), false);
         for (Message { body: planned, .. }, step) in messages.iter().zip(steps) {
-            fates.push(match step {
-                Step::DoneBefore => Ok(None),
-                Step::Known(outcome, is_first) => Ok(Some((done(planned, outcome), is_first))),
-                Step::Failed(error) => Err(error),
-                Step::Edit(is_first) => match results.next() {
-                    Some(Ok(outcome)) => Ok(Some((done(planned, outcome), is_first))),
+            let fate = match step {
+                Step::DoneBefore => Some(Ok(None)),
+                Step::Known(..) | Step::Failed(_) if waits => None,
+                Step::Known(outcome, is_first) => Some(Ok(Some((done(planned, outcome), is_first)))),
+                Step::Failed(error) => Some(Err(error)),
+                Step::Edit(is_first) => match results.next().flatten() {
+                    Some(Ok(outcome)) => Some(Ok(Some((done(planned, outcome), is_first)))),
                     Some(Err(error)) => {
                         self.release(planned, claimant).await;
-                        Err(error.error)
+                        Some(Err(error.error))
                     }
-                    None => break,
+                    None => None,
                 },
-            });
+            };
+            waits |= fate.is_none();
+            fates.push(fate);
         }
         fates
     }
@@ -244,6 +245,30 @@ async fn edits<'a>(actions: &[&'a PlannedAction], remote: Remote<'_>) -> Vec<Res
     edits
 }
 
+/// Whether an action may be acknowledged that was performed, and recorded or not.
+fn is_recorded(record: Option<Result<(), StoreError>>) -> Result<(), MessageError> {
+    match record {
+        // A version conflict: our lease has ended, and another invocation was allowed to perform the action.
+        Some(Ok(()) | Err(StoreError::VersionConflict)) => Ok(()),
+        // The claim stays: the action was performed and not recorded, so its outcome is unknown.
+        Some(Err(error)) => Err(error.into()),
+        None => Err(StoreError::Unavailable { code: None }.into()),
+    }
+}
+
 fn nothing_to_edit() -> ActionError {
     Error::Unavailable { why: "there is nothing to edit" }.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_known_to_be_recorded_is_not_acknowledged() {
+        assert!(is_recorded(Some(Ok(()))).is_ok());
+        assert!(is_recorded(Some(Err(StoreError::VersionConflict))).is_ok());
+        let unavailable = is_recorded(Some(Err(StoreError::Unavailable { code: None })));
+        assert_eq!((unavailable.is_err(), is_recorded(None)), (true, unavailable));
+    }
 }

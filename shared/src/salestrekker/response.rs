@@ -269,8 +269,9 @@ mod tests {
     fn a_refusal_of_one_ticket_is_its_own_if_another_was_read_with_the_same_credential() {
         let error = json!({ "message": "Unauthorized to view this ticket", "path": ["a0"] });
         let body = |other: &Value| json!({ "data": { "a0": null, "a1": other }, "errors": [error] });
-        let found: Vec<Result<Option<u8>, Error>> =
-            response(&body(&json!(7)), Effect::ReadOnly).unwrap().by_alias(["a0".to_owned(), "a1".to_owned()]);
+        let found: Vec<Result<Option<u8>, Error>> = response(&body(&json!(7)), Effect::ReadOnly)
+            .unwrap()
+            .by_alias(["a0".to_owned(), "a1".to_owned()]);
         assert!(matches!(found[0], Err(Error::Rejected { .. })) && matches!(found[1], Ok(Some(7))));
         let refused = response(&body(&Value::Null), Effect::ReadOnly).unwrap_err();
         assert!(matches!(refused, Error::CredentialRefused));

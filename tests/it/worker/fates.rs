@@ -215,3 +215,17 @@ async fn a_field_that_the_api_drops_in_silence_is_written_again() -> Result<()> 
     assert_eq!((labels(&fixture, &ticket).await?, updates(&fixture).await?), (3, 2));
     Ok(())
 }
+
+#[tokio::test]
+async fn a_field_that_never_stays_is_retried_and_what_is_live_behind_it_is_recorded() -> Result<()> {
+    let fixture = Fixture::new().await?;
+    let ticket = fixture.new_ticket().await?;
+    fixture.fault(json!({ "drop": ["idLabels"] }), 3).await?;
+    let value = planned(1, &json!({ "do": "set_value", "ticket": ticket, "value": 470_000 }))?;
+    let all = [label(0, &ticket, "l0")?, value, label(2, &ticket, "l2")?];
+    assert_eq!(fixture.work("first", &all).await?, ["m0", "m2"]);
+    assert_eq!(fixture.outcomes(&all), [None, CHANGED, None]);
+    assert_eq!(fixture.work("second", &all).await?, [""; 0]);
+    assert_eq!(fixture.outcomes(&all), vec![CHANGED; 3]);
+    Ok(())
+}
