@@ -3,16 +3,24 @@
 use crate::edit::{Edit, Judged, Target};
 use crate::error::ActionError;
 use crate::progress::marks;
-use crate::tickets::{Tickets, Update, Written};
+use crate::tickets::{Look, Tickets, Update, Written};
+use automations::clock::Timestamp;
 use automations::failure::Remedy;
 use automations::id::TicketId;
 use automations::model::action::PlannedAction;
 use automations::model::own_changes::ChangeMark;
 use automations::salestrekker::{Error, FullTicket};
 use automations::store::Outcome;
+use std::time::Duration;
 
 /// A ticket is written at most this often until it is as wanted when it is read back.
 pub(crate) const MAX_WRITES: u32 = 3;
+
+/// A ticket that was read longer ago is not sent back: a person may have saved it since, and would be undone.
+pub(crate) const MAX_AGE: Duration = Duration::from_millis(500);
+/// If judging and marking take longer than that, the ticket is read again this often; then it is sent all the same, as each round
+/// is the quickest that it can be.
+pub(crate) const MAX_READS_AGAIN: u32 = 2;
 
 /// Edits of one ticket, in their order.
 pub(crate) struct Run<'a> {
@@ -21,7 +29,11 @@ pub(crate) struct Run<'a> {
     /// Of the edits that belong to the run; those after them are a run of their own.
     fates: Vec<Fate>,
     /// The ticket, if it was read and nothing was written since.
-    look: Option<Result<FullTicket, ActionError>>,
+    look: Option<Look>,
+    /// When the ticket was read from which the last update was planned.
+    read_at: Timestamp,
+    /// How often it was read again since the last update, because that was too long ago.
+    reads_again: u32,
     writes: u32,
     /// The last update was accepted, and a look that was sent with it did not show it.
     was_missed: bool,
@@ -59,32 +71,49 @@ pub(crate) struct Edited {
 
 impl<'a> Run<'a> {
     /// The edits of a ticket, which may have been read already.
-    pub(crate) fn new(
-        ticket: TicketId,
-        edits: Vec<Edit<'a>>,
-        look: Option<Result<FullTicket, ActionError>>,
-    ) -> Self {
-        let is_open = !edits.is_empty();
-        let (fates, writes, was_missed, failed, read_back) = (Vec::new(), 0, false, None, None);
-        Self { ticket, edits, fates, look, writes, was_missed, failed, read_back, is_open }
+    pub(crate) fn new(ticket: TicketId, edits: Vec<Edit<'a>>, look: Option<Look>) -> Self {
+        Self {
+            is_open: !edits.is_empty(),
+            ticket,
+            edits,
+            fates: Vec::new(),
+            look,
+            read_at: Timestamp::from_millis(0),
+            reads_again: 0,
+            writes: 0,
+            was_missed: false,
+            failed: None,
+            read_back: None,
+        }
     }
 
     pub(crate) fn is_open(&self) -> bool {
         self.is_open
     }
 
-    pub(crate) fn must_be_read(&self) -> bool {
-        self.is_open && self.look.is_none()
+    /// Itself, if the ticket is to be read: it was not, or too long ago.
+    pub(crate) fn to_be_read(&mut self, now: Timestamp) -> Option<&mut Self> {
+        self.look.take_if(|look| look.found.is_ok() && now.since(look.at) > MAX_AGE);
+        (self.is_open && self.look.is_none()).then_some(self)
+    }
+
+    /// Whether the update that was planned last is not to be sent, as the ticket was read too long ago.
+    pub(crate) fn is_read_again(&mut self, now: Timestamp) -> bool {
+        let is_old = self.reads_again < MAX_READS_AGAIN && now.since(self.read_at) > MAX_AGE;
+        self.reads_again = self.reads_again.saturating_add(is_old.into());
+        is_old
     }
 
     /// The ticket, as it was just read.
-    pub(crate) fn has_been_read(&mut self, look: Result<FullTicket, ActionError>) {
+    pub(crate) fn has_been_read(&mut self, look: Look) {
         self.look = Some(look);
     }
 
     /// What is to be written, from the ticket as it was read. None if the run is over.
     pub(crate) async fn plan(&mut self, at: &impl Tickets) -> Option<Update<'a>> {
-        let before = match self.look.take()? {
+        let Look { found, at: read_at } = self.look.take()?;
+        self.read_at = read_at;
+        let before = match found {
             Ok(before) => before,
             Err(error) => {
                 self.fail(error);
@@ -122,6 +151,7 @@ impl<'a> Run<'a> {
         after: &mut FullTicket,
     ) -> Vec<(&'a PlannedAction, Vec<ChangeMark>)> {
         let (mut changes, mut touched): (Vec<_>, Vec<Target>) = (Vec::new(), Vec::new());
+        self.fates.clear();
         for edit in &mut self.edits {
             let fate = match edit.judge(at, after, &touched).await {
                 Ok(Judged::AsWanted) if touched.contains(&edit.target()) => Fate::Repeats,
@@ -198,7 +228,7 @@ impl<'a> Run<'a> {
             self.fail(error);
             return;
         }
-        self.writes = self.writes.saturating_add(1);
+        (self.writes, self.reads_again) = (self.writes.saturating_add(1), 0);
         let Some(look) = look else {
             self.was_missed = false;
             return;

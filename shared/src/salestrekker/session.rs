@@ -15,8 +15,8 @@ use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
-/// Time that the caller keeps to report the result before the invocation's deadline.
-const RESERVE: Duration = Duration::from_millis(500);
+/// Time that the caller keeps to record the result, and to settle its messages, before the invocation's deadline.
+const RESERVE: Duration = Duration::from_millis(1_500);
 
 /// A rejected token is remembered for the rest of its invocation, which lasts at most 15 minutes.
 const REJECTED_TOKEN_CACHE_TIME: Duration = Duration::from_mins(15);

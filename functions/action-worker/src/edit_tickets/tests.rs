@@ -1,9 +1,11 @@
+mod ages;
 mod failures;
 
 use super::*;
 use crate::edit::Change;
 use crate::run::MAX_WRITES;
 use crate::tickets::{Update, Written};
+use automations::clock::Timestamp;
 use automations::failure::Remedy;
 use automations::id::{LabelId, OwnerId, StageId, WorkflowId};
 use automations::model::action::PlannedAction;
@@ -55,6 +57,12 @@ struct InMemory {
     marked: RefCell<Vec<(String, usize)>>,
     removed: RefCell<Vec<ChangeMark>>,
     was_too_early: Cell<bool>,
+    /// The time, in milliseconds; and how long the next lookups of stages and the next marks take.
+    now: Cell<u64>,
+    stage_ms: RefCell<VecDeque<u64>>,
+    mark_ms: RefCell<VecDeque<u64>>,
+    /// The stage to which a person moves the ticket while it is marked.
+    moved_while_marked: Cell<Option<&'static str>>,
     /// Whether it cannot be said which earlier action made a change.
     is_table_down: bool,
 }
@@ -67,6 +75,20 @@ impl Tickets for InMemory {
         found.collect()
     }
 
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.now.get())
+    }
+
+    async fn mark(&self, updates: &[Update<'_>]) -> Vec<Result<(), ActionError>> {
+        self.pass(&self.mark_ms);
+        if let (Some(stage), Some(ticket)) =
+            (self.moved_while_marked.take(), self.tickets.borrow_mut().get_mut(&id("t-1")))
+        {
+            ticket.id_stage = StageId::parse(stage).ok();
+        }
+        updates.iter().map(|_| Ok(())).collect()
+    }
+
     async fn write(&self, updates: &[Update<'_>]) -> Vec<Written> {
         updates.iter().map(|update| self.write_one(update)).collect()
     }
@@ -76,6 +98,7 @@ impl Tickets for InMemory {
     }
 
     async fn stage(&self, _: &WorkflowId, name: &str) -> Result<StageId, Error> {
+        self.pass(&self.stage_ms);
         let missing = || Error::NotFound { what: "stage".to_owned() };
         (name != "missing").then(|| StageId::parse(name).unwrap()).ok_or_else(missing)
     }
@@ -97,6 +120,10 @@ impl InMemory {
         let tickets = tickets.iter().map(|ticket| (ticket.id.clone(), ticket.clone())).collect();
         let fates = RefCell::new(fates.iter().copied().collect());
         Self { tickets: RefCell::new(tickets), fates, ..Self::default() }
+    }
+
+    fn pass(&self, times: &RefCell<VecDeque<u64>>) {
+        self.now.set(self.now.get() + times.borrow_mut().pop_front().unwrap_or_default());
     }
 
     fn write_one(&self, update: &Update<'_>) -> Written {
