@@ -2,6 +2,7 @@
 
 mod batches;
 mod fates;
+mod slow;
 mod table;
 
 use action_worker::{Invocation, Looks, Worker};
