@@ -21,7 +21,7 @@ async fn labels(fixture: &Fixture, ticket: &str) -> Result<usize> {
 }
 
 /// Labels of three tickets in one invocation, of which the second cannot be read.
-async fn with_an_unreadable_ticket(is: Value) -> Result<(Vec<String>, Vec<Option<Outcome>>)> {
+async fn with_an_unreadable_ticket(is: Value) -> Result<(Vec<String>, Vec<Option<Outcome>>, u64)> {
     let fixture = Fixture::new().await?;
     let mut all = Vec::new();
     for number in 0..3 {
@@ -30,13 +30,13 @@ async fn with_an_unreadable_ticket(is: Value) -> Result<(Vec<String>, Vec<Option
     let bad = all[1].action.ticket().context("no ticket")?.as_str().to_owned();
     fixture.fault_on(&bad, is, 50).await?;
     let kept = fixture.work("first", &all).await?;
-    Ok((kept, fixture.outcomes(&all)))
+    Ok((kept, fixture.outcomes(&all), fixture.cost().0))
 }
 
 #[tokio::test]
 async fn a_ticket_whose_response_cannot_be_used_dead_letters_its_own_action_alone() -> Result<()> {
     for is in [json!({ "deep": { "levels": 70 } }), json!("null_data")] {
-        let (kept, outcomes) = with_an_unreadable_ticket(is).await?;
+        let (kept, outcomes, _) = with_an_unreadable_ticket(is).await?;
         assert_eq!((kept, outcomes), (Vec::new(), vec![CHANGED, None, CHANGED]));
     }
     Ok(())
@@ -44,9 +44,13 @@ async fn a_ticket_whose_response_cannot_be_used_dead_letters_its_own_action_alon
 
 #[tokio::test]
 async fn a_ticket_at_which_the_api_fails_delays_its_own_action_alone() -> Result<()> {
-    for is in [json!({ "status": { "code": 500 } }), json!({ "errors": { "message": "no" } })] {
-        let (kept, outcomes) = with_an_unreadable_ticket(is).await?;
-        assert_eq!((kept, outcomes), (vec!["m1".to_owned()], vec![CHANGED, None, CHANGED]));
+    // The labels, three attempts for all tickets and one for each alone, two updates and their read-back.
+    let outage = (json!({ "status": { "code": 500 } }), 1 + 3 + 3 + 2 + 1);
+    // The same, but halves are asked for.
+    let rejection = (json!({ "errors": { "message": "no" } }), 1 + 5 + 2 + 1);
+    for (is, requests) in [outage, rejection] {
+        let (kept, outcomes, sent) = with_an_unreadable_ticket(is).await?;
+        assert_eq!((kept, outcomes, sent), (vec!["m1".to_owned()], vec![CHANGED, None, CHANGED], requests));
     }
     Ok(())
 }

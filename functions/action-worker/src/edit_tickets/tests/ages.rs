@@ -9,10 +9,15 @@ fn millis(more: u64) -> u64 {
 
 #[tokio::test]
 async fn a_ticket_that_was_read_too_long_before_is_read_again() {
-    for (age, outcome, reads) in [(millis(0), CHANGED, 1), (millis(1), Some(superseded("other")), 1)] {
-        let at = InMemory::with(&[ticket("t-1", "other")], &[]);
+    for (age, read, is, outcome, reads) in [
+        (millis(0), "old", "other", CHANGED, 1),
+        (millis(1), "old", "other", Some(superseded("other")), 1),
+        (millis(0), "new", "old", NO_OP, 0),
+        (millis(1), "new", "old", CHANGED, 2),
+    ] {
+        let at = InMemory::with(&[ticket("t-1", is)], &[]);
         at.now.set(age);
-        let found = Ok(ticket("t-1", "old"));
+        let found = Ok(ticket("t-1", read));
         let (planned, (change, seen)) = (planned(0), stage("new", "old"));
         let edits = vec![Edit { planned: &planned, change, seen }];
         let run = Run::new(id("t-1"), edits, Some(Look { found, at: Timestamp::from_millis(0) }));
@@ -38,6 +43,14 @@ async fn after_a_long_lookup_of_a_name_the_ticket_is_read_again_and_nothing_is_m
     at.stage_ms.borrow_mut().push_back(millis(1));
     assert_eq!(outcomes(&edited(&at, vec![label("l-1"), stage("new", "old")]).await), [CHANGED; 2]);
     assert_eq!((at.reads.get(), at.replaced().len(), at.removed.borrow().len()), (3, 1, 0));
+}
+
+#[tokio::test]
+async fn an_edit_that_was_superseded_is_so_when_the_ticket_is_read_again() {
+    let at = InMemory::with(&[ticket("t-1", "other")], &[]);
+    at.stage_ms.borrow_mut().push_back(millis(1));
+    let edited = edited(&at, vec![stage("new", "old"), owner()]).await;
+    assert_eq!((outcomes(&edited), at.stage()), (vec![Some(superseded("other")), CHANGED], "other".into()));
 }
 
 #[tokio::test]
