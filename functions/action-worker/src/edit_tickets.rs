@@ -15,7 +15,7 @@ use automations::store::Outcome;
 pub(crate) async fn edit_tickets(at: &impl Tickets, mut runs: Vec<Run<'_>>) -> Vec<Edited> {
     while runs.iter().any(Run::is_open) {
         let now = at.now();
-        let unread: Vec<&mut Run<'_>> = runs.iter_mut().filter_map(|run| run.to_be_read(now)).collect();
+        let unread: Vec<&mut Run<'_>> = runs.iter_mut().filter_map(|run| run.if_unread(now)).collect();
         if !unread.is_empty() {
             let ids: Vec<_> = unread.iter().map(|run| run.ticket.clone()).collect();
             let found = at.read(&ids).await;
@@ -41,7 +41,7 @@ pub(crate) async fn edit_tickets(at: &impl Tickets, mut runs: Vec<Run<'_>>) -> V
         for ((run, update), marked) in planned.into_iter().zip(to_be_marked).zip(marked) {
             match marked {
                 Err(error) => {
-                    run.has_been_written(at, &update, Written { result: Err(error), look: None }).await
+                    run.has_been_written(at, &update, Written { result: Err(error), look: None }).await;
                 }
                 // If this fails, the same change by a person is once taken for ours.
                 Ok(()) if run.is_read_again(now) => at.remove_marks(&update).await,

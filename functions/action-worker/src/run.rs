@@ -92,7 +92,7 @@ impl<'a> Run<'a> {
     }
 
     /// Itself, if the ticket is to be read: it was not, or too long ago.
-    pub(crate) fn to_be_read(&mut self, now: Timestamp) -> Option<&mut Self> {
+    pub(crate) fn if_unread(&mut self, now: Timestamp) -> Option<&mut Self> {
         self.look.take_if(|look| look.found.is_ok() && now.since(look.at) > MAX_AGE);
         (self.is_open && self.look.is_none()).then_some(self)
     }

@@ -48,6 +48,9 @@ struct Claimed<'a> {
 /// What became of an action: it was performed by an earlier delivery, or now, or failed; none if it waits for an earlier one.
 type Fate = Option<Result<Option<(Done, IsFirst)>, MessageError>>;
 
+/// Whether a message is acknowledged, or why not.
+type Settled = Result<(), MessageError>;
+
 impl Worker {
     /// Performs runs of edits, each of another group of the same organisation, and settles their messages. What cannot be performed
     /// with the rest is put back.
@@ -88,7 +91,7 @@ impl Worker {
     async fn settle(
         &self,
         run: &mut LineRun<'_, '_, '_>,
-        results: Vec<(Message<PlannedAction>, Option<Result<(), MessageError>>)>,
+        results: Vec<(Message<PlannedAction>, Option<Settled>)>,
         end: End,
         invocation: Invocation<'_>,
     ) {

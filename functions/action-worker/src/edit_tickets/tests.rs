@@ -123,7 +123,8 @@ impl InMemory {
     }
 
     fn pass(&self, times: &RefCell<VecDeque<u64>>) {
-        self.now.set(self.now.get() + times.borrow_mut().pop_front().unwrap_or_default());
+        let time = times.borrow_mut().pop_front().unwrap_or_default();
+        self.now.set(self.now.get().saturating_add(time));
     }
 
     fn write_one(&self, update: &Update<'_>) -> Written {

@@ -4,7 +4,7 @@ use super::*;
 use crate::run::{MAX_AGE, MAX_READS_AGAIN};
 
 fn millis(more: u64) -> u64 {
-    u64::try_from(MAX_AGE.as_millis()).unwrap() + more
+    u64::try_from(MAX_AGE.as_millis()).unwrap().saturating_add(more)
 }
 
 #[tokio::test]
