@@ -133,7 +133,7 @@ impl<'a> Edit<'a> {
             return Ok(Judged::OfItsOwnRun);
         }
         let (mark, found) = self.part(ticket);
-        if let Some(expected) = self.seen.take_if(|seen| *seen != found) {
+        if let Some(expected) = self.seen.clone().filter(|seen| *seen != found) {
             let is_ours = match mark {
                 Some(mark) => at.is_of_earlier_action(self.planned, &mark).await?,
                 None => false,

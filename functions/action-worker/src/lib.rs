@@ -97,9 +97,6 @@ impl Worker {
         });
         let others = others.into_iter().map(|run| Box::pin(self.go_on(run, invocation)));
         join!(join_all(edits), join_all(others));
-        for line in lines {
-            line.release_claims(&self.store, invocation.claimant()).await;
-        }
     }
 
     /// Works on the messages of a run, and on what is left of its group.
@@ -108,7 +105,11 @@ impl Worker {
             if run.messages.is_empty() {
                 run.messages = run.line.next_run().await;
             }
-            let Some(first) = run.messages.first().map(|message| &message.body) else { return };
+            let Some(first) = run.messages.first().map(|message| &message.body) else {
+                // Of those for which no time was left.
+                run.line.release_claims(&self.store, invocation.claimant()).await;
+                return;
+            };
             if edited_ticket(&first.action).is_some() {
                 Box::pin(self.edit_together(std::slice::from_mut(&mut run), invocation)).await;
                 continue;

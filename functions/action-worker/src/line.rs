@@ -2,6 +2,7 @@
 
 use crate::edit::edited_ticket;
 use automations::aws::batch::{Group, Message};
+use automations::futures::future::join_all;
 use automations::model::action::PlannedAction;
 use automations::salestrekker::FullTicket;
 use automations::store::{Claimant, Store};
@@ -39,12 +40,12 @@ impl<'l, 'g> Line<'l, 'g> {
             .await
     }
 
-    /// Releases the claims of actions that wait for an earlier one.
-    pub(crate) async fn release_claims(self, store: &Store, claimant: Claimant<'_>) {
-        for planned in &self.claimed {
-            // If this fails, the lease ends by itself.
-            let _ = store.release(&planned.organisation, &planned.id, claimant).await;
-        }
+    /// Releases the claims of actions that wait for an earlier one. It is done before their messages are visible again, which may be
+    /// long before this invocation ends.
+    pub(crate) async fn release_claims(&mut self, store: &Store, claimant: Claimant<'_>) {
+        let claimed = std::mem::take(&mut self.claimed);
+        // If one fails, the lease ends by itself.
+        join_all(claimed.iter().map(|it| store.release(&it.organisation, &it.id, claimant))).await;
     }
 }
 

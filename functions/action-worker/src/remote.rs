@@ -3,14 +3,17 @@
 use crate::error::ActionError;
 use crate::looks::Looks;
 use crate::tickets::{Tickets, Update, Written};
-use automations::clock;
-use automations::futures::future::join_all;
-use automations::futures::join;
+use automations::clock::{self, Timestamp};
+use automations::futures::future::{Either, join_all, select};
 use automations::id::{OrganisationId, StageId, TicketId, WorkflowId};
 use automations::model::action::PlannedAction;
 use automations::model::own_changes::{Attribution, ChangeMark};
 use automations::salestrekker::{Error, FullTicket, Session};
 use automations::store::Store;
+use std::time::Duration;
+
+/// A look that has no response this long after those of its updates is not waited for: the tickets are read back without it.
+const MAX_WAIT_FOR_LOOK: Duration = Duration::from_millis(500);
 
 /// Salestrekker, with the marks of our own changes beside it.
 #[derive(Clone, Copy)]
@@ -22,38 +25,47 @@ pub(crate) struct Remote<'a> {
 }
 
 impl Tickets for Remote<'_> {
+    fn now(&self) -> Timestamp {
+        clock::now()
+    }
+
     async fn read(&self, tickets: &[TicketId]) -> Vec<Result<FullTicket, ActionError>> {
-        let found = match self.session.tickets(tickets).await {
+        match read(self.session, tickets).await {
             Ok(found) => found,
+            Err(error) if tickets.len() > 1 && may_be_of_one_ticket(&error) => {
+                let alone = tickets.iter().map(async |ticket| {
+                    let found = read(self.session.once(), std::slice::from_ref(ticket)).await?;
+                    found.into_iter().next().unwrap_or_else(|| Err(not_found()))
+                });
+                join_all(alone).await
+            }
             Err(error) => {
                 let error = ActionError::from(error);
-                return tickets.iter().map(|_| Err(error.clone())).collect();
+                tickets.iter().map(|_| Err(error.clone())).collect()
             }
-        };
-        let tickets = tickets.iter().zip(found).map(|(id, found)| match found {
-            Ok(Some(ticket)) if ticket.id == *id => Ok(ticket),
-            Ok(Some(_)) => Err(Error::InvalidResponse { at: "ticket.id".to_owned() }.into()),
-            Ok(None) => Err(Error::NotFound { what: "ticket".to_owned() }.into()),
-            Err(error) => Err(error.into()),
-        });
-        tickets.collect()
+        }
+    }
+
+    async fn mark(&self, updates: &[Update<'_>]) -> Vec<Result<(), ActionError>> {
+        join_all(updates.iter().map(|update| self.mark_one(update))).await
     }
 
     async fn write(&self, updates: &[Update<'_>]) -> Vec<Written> {
-        let marked = join_all(updates.iter().map(|update| self.mark(update))).await;
-        let sent = updates.iter().zip(&marked).filter(|(_, marked)| marked.is_ok());
-        let (sent, ids): (Vec<_>, Vec<_>) =
-            sent.map(|(update, _)| (self.send(update), update.after.id.clone())).unzip();
-        let (results, looks) = join!(join_all(sent), self.look(&ids));
-        let mut results = results.into_iter().zip(looks.into_iter().map(Some).chain(std::iter::repeat(None)));
-        let written = marked.into_iter().map(|marked| {
-            if let Err(error) = marked {
-                return Written { result: Err(error), look: None };
+        let ids: Vec<TicketId> = updates.iter().map(|update| update.after.id.clone()).collect();
+        let sent = join_all(updates.iter().map(|update| self.send(update)));
+        let (results, looks) = match select(sent, Box::pin(self.look(&ids))).await {
+            Either::Left((results, look)) => {
+                let in_time = select(look, Box::pin(clock::pause(MAX_WAIT_FOR_LOOK))).await;
+                let looks = match in_time {
+                    Either::Left((looks, _)) => looks,
+                    Either::Right(((), _)) => Vec::new(),
+                };
+                (results, looks)
             }
-            let (result, look) = results.next().unwrap_or((Ok(()), None));
-            Written { result, look: look.and_then(Result::ok) }
-        });
-        written.collect()
+            Either::Right((looks, sent)) => (sent.await, looks),
+        };
+        let looks = looks.into_iter().map(Result::ok).chain(std::iter::repeat(None));
+        results.into_iter().zip(looks).map(|(result, look)| Written { result, look }).collect()
     }
 
     async fn remove_marks(&self, update: &Update<'_>) {
@@ -80,7 +92,7 @@ impl Tickets for Remote<'_> {
 }
 
 impl Remote<'_> {
-    async fn mark(&self, update: &Update<'_>) -> Result<(), ActionError> {
+    async fn mark_one(&self, update: &Update<'_>) -> Result<(), ActionError> {
         let at = clock::now();
         let changes = update
             .changes
@@ -94,13 +106,45 @@ impl Remote<'_> {
         Ok(self.session.update_ticket(update.after.clone()).await?)
     }
 
-    /// Reads the tickets while their updates are under way; nothing if that is known to be too early.
+    /// Reads the tickets while their updates are under way; nothing if that is known to be too early, or if it fails.
     async fn look(&self, tickets: &[TicketId]) -> Vec<Result<FullTicket, ActionError>> {
         let Some(pause) = self.looks.pause_before(self.organisation, tickets.len()) else {
             return Vec::new();
         };
         clock::pause(pause).await;
-        self.read(tickets).await
+        read(self.session.once(), tickets).await.unwrap_or_default()
+    }
+}
+
+/// Reads tickets with one request, or several if one of them spoils it; a result for each, in their order.
+async fn read(
+    session: Session<'_>,
+    tickets: &[TicketId],
+) -> Result<Vec<Result<FullTicket, ActionError>>, Error> {
+    let found = session.tickets(tickets).await?;
+    let tickets = tickets.iter().zip(found).map(|(id, found)| match found {
+        Ok(Some(ticket)) if ticket.id == *id => Ok(ticket),
+        Ok(Some(_)) => Err(Error::InvalidResponse { at: "ticket.id".to_owned() }.into()),
+        Ok(None) => Err(not_found()),
+        Err(error) => Err(error.into()),
+    });
+    Ok(tickets.collect())
+}
+
+fn not_found() -> ActionError {
+    Error::NotFound { what: "ticket".to_owned() }.into()
+}
+
+/// Whether a request for several tickets may have failed because of one of them, and is worth a request for each.
+fn may_be_of_one_ticket(error: &Error) -> bool {
+    match error {
+        Error::Unavailable { .. }
+        | Error::Rejected { .. }
+        | Error::InvalidResponse { .. }
+        | Error::NotFound { .. }
+        | Error::AmbiguousName { .. }
+        | Error::OutcomeUnknown => true,
+        Error::Throttled { .. } | Error::CredentialRefused | Error::Credential(_) => false,
     }
 }
 

@@ -3,16 +3,24 @@
 use crate::edit::{Edit, Judged, Target};
 use crate::error::ActionError;
 use crate::progress::marks;
-use crate::tickets::{Tickets, Update, Written};
+use crate::tickets::{Look, Tickets, Update, Written};
+use automations::clock::Timestamp;
 use automations::failure::Remedy;
 use automations::id::TicketId;
 use automations::model::action::PlannedAction;
 use automations::model::own_changes::ChangeMark;
 use automations::salestrekker::{Error, FullTicket};
 use automations::store::Outcome;
+use std::time::Duration;
 
 /// A ticket is written at most this often until it is as wanted when it is read back.
 pub(crate) const MAX_WRITES: u32 = 3;
+
+/// A ticket that was read longer ago is not sent back: a person may have saved it since, and would be undone.
+pub(crate) const MAX_AGE: Duration = Duration::from_millis(500);
+/// If judging and marking take longer than that, the ticket is read again this often; then it is sent all the same, as each round
+/// is the quickest that it can be.
+pub(crate) const MAX_READS_AGAIN: u32 = 2;
 
 /// Edits of one ticket, in their order.
 pub(crate) struct Run<'a> {
@@ -21,7 +29,11 @@ pub(crate) struct Run<'a> {
     /// Of the edits that belong to the run; those after them are a run of their own.
     fates: Vec<Fate>,
     /// The ticket, if it was read and nothing was written since.
-    look: Option<Result<FullTicket, ActionError>>,
+    look: Option<Look>,
+    /// When the ticket was read from which the last update was planned.
+    read_at: Timestamp,
+    /// How often it was read again since the last update, because that was too long ago.
+    reads_again: u32,
     writes: u32,
     /// The last update was accepted, and a look that was sent with it did not show it.
     was_missed: bool,
@@ -38,6 +50,8 @@ enum Fate {
     NoOp,
     /// It is to be written, or was written and not seen yet.
     Wanted,
+    /// It is as wanted if an earlier edit of the run is, which is to be written or was not seen yet.
+    Repeats,
     Shown,
     Superseded(Outcome),
     Failed(ActionError),
@@ -46,9 +60,9 @@ enum Fate {
 /// What became of a run.
 #[derive(Debug)]
 pub(crate) struct Edited {
-    /// For each edit, in their order, up to the first that was not performed because of its own error or because an earlier one's
-    /// has to be settled first.
-    pub(crate) results: Vec<Result<Outcome, ActionError>>,
+    /// For each edit, in their order; none for one that waits until an earlier one is settled. Behind an error there are only edits
+    /// that were seen at the ticket.
+    pub(crate) results: Vec<Option<Result<Outcome, ActionError>>>,
     /// The edits without a result must be performed one at a time: their update was rejected, and one of them is why.
     pub(crate) is_rejected_together: bool,
     /// The ticket as it was when everything was as wanted.
@@ -57,32 +71,49 @@ pub(crate) struct Edited {
 
 impl<'a> Run<'a> {
     /// The edits of a ticket, which may have been read already.
-    pub(crate) fn new(
-        ticket: TicketId,
-        edits: Vec<Edit<'a>>,
-        look: Option<Result<FullTicket, ActionError>>,
-    ) -> Self {
-        let is_open = !edits.is_empty();
-        let (fates, writes, was_missed, failed, read_back) = (Vec::new(), 0, false, None, None);
-        Self { ticket, edits, fates, look, writes, was_missed, failed, read_back, is_open }
+    pub(crate) fn new(ticket: TicketId, edits: Vec<Edit<'a>>, look: Option<Look>) -> Self {
+        Self {
+            is_open: !edits.is_empty(),
+            ticket,
+            edits,
+            fates: Vec::new(),
+            look,
+            read_at: Timestamp::from_millis(0),
+            reads_again: 0,
+            writes: 0,
+            was_missed: false,
+            failed: None,
+            read_back: None,
+        }
     }
 
     pub(crate) fn is_open(&self) -> bool {
         self.is_open
     }
 
-    pub(crate) fn must_be_read(&self) -> bool {
-        self.is_open && self.look.is_none()
+    /// Itself, if the ticket is to be read: it was not, or too long ago.
+    pub(crate) fn if_unread(&mut self, now: Timestamp) -> Option<&mut Self> {
+        self.look.take_if(|look| look.found.is_ok() && now.since(look.at) > MAX_AGE);
+        (self.is_open && self.look.is_none()).then_some(self)
+    }
+
+    /// Whether the update that was planned last is not to be sent, as the ticket was read too long ago.
+    pub(crate) fn is_read_again(&mut self, now: Timestamp) -> bool {
+        let is_old = self.reads_again < MAX_READS_AGAIN && now.since(self.read_at) > MAX_AGE;
+        self.reads_again = self.reads_again.saturating_add(is_old.into());
+        is_old
     }
 
     /// The ticket, as it was just read.
-    pub(crate) fn has_been_read(&mut self, look: Result<FullTicket, ActionError>) {
+    pub(crate) fn has_been_read(&mut self, look: Look) {
         self.look = Some(look);
     }
 
     /// What is to be written, from the ticket as it was read. None if the run is over.
     pub(crate) async fn plan(&mut self, at: &impl Tickets) -> Option<Update<'a>> {
-        let before = match self.look.take()? {
+        let Look { found, at: read_at } = self.look.take()?;
+        self.read_at = read_at;
+        let before = match found {
             Ok(before) => before,
             Err(error) => {
                 self.fail(error);
@@ -106,6 +137,8 @@ impl<'a> Run<'a> {
         if self.writes >= MAX_WRITES {
             let why = "an update that it accepted is not there when the ticket is read back";
             self.fail(Error::Unavailable { why }.into());
+            // What is marked is known not to be there. If this fails, the same change by a person is once taken for ours.
+            at.remove_marks(&Update { after, changes }).await;
             return None;
         }
         Some(Update { after, changes })
@@ -118,8 +151,10 @@ impl<'a> Run<'a> {
         after: &mut FullTicket,
     ) -> Vec<(&'a PlannedAction, Vec<ChangeMark>)> {
         let (mut changes, mut touched): (Vec<_>, Vec<Target>) = (Vec::new(), Vec::new());
+        self.fates.clear();
         for edit in &mut self.edits {
             let fate = match edit.judge(at, after, &touched).await {
+                Ok(Judged::AsWanted) if touched.contains(&edit.target()) => Fate::Repeats,
                 Ok(Judged::AsWanted) => Fate::NoOp,
                 Ok(Judged::Superseded { expected, found }) => {
                     Fate::Superseded(Outcome::Superseded { expected, found })
@@ -142,27 +177,36 @@ impl<'a> Run<'a> {
     }
 
     /// Judges what was written by the ticket as it was read back: what is not there is written again, unless a person changed it.
+    /// Nothing is written behind an edit that cannot be judged any more.
     async fn plan_again(
         &mut self,
         at: &impl Tickets,
         after: &mut FullTicket,
     ) -> Vec<(&'a PlannedAction, Vec<ChangeMark>)> {
-        let mut changes = Vec::new();
+        let (mut changes, mut touched): (Vec<_>, Vec<Target>) = (Vec::new(), Vec::new());
         for (edit, fate) in self.edits.iter_mut().zip(&mut self.fates) {
-            if !matches!(fate, Fate::Wanted) {
-                continue;
+            if matches!(fate, Fate::Failed(_)) {
+                break;
             }
+            let Some(if_shown) = fate.if_shown() else { continue };
             *fate = match edit.judge(at, after, &[]).await {
-                Ok(Judged::AsWanted | Judged::OfItsOwnRun) => Fate::Shown,
+                Ok(Judged::AsWanted | Judged::OfItsOwnRun) if touched.contains(&edit.target()) => {
+                    Fate::Repeats
+                }
+                Ok(Judged::AsWanted | Judged::OfItsOwnRun) => if_shown,
                 Ok(Judged::Superseded { expected, found }) => {
                     Fate::Superseded(Outcome::Superseded { expected, found })
                 }
                 Ok(Judged::Changed(edited)) => {
                     changes.push((edit.planned, marks(after, &edited)));
+                    touched.push(edit.target());
                     *after = *edited;
                     Fate::Wanted
                 }
-                Err(error) => Fate::Failed(error),
+                Err(error) => {
+                    *fate = Fate::Failed(error);
+                    break;
+                }
             };
         }
         changes
@@ -184,19 +228,21 @@ impl<'a> Run<'a> {
             self.fail(error);
             return;
         }
-        self.writes = self.writes.saturating_add(1);
+        (self.writes, self.reads_again) = (self.writes.saturating_add(1), 0);
         let Some(look) = look else {
             self.was_missed = false;
             return;
         };
         for (edit, fate) in self.edits.iter().zip(&self.fates) {
-            if matches!(fate, Fate::Wanted) && !edit.is_shown_by(at, &look).await {
+            if fate.if_shown().is_some() && !edit.is_shown_by(at, &look).await {
                 self.was_missed = true;
                 return;
             }
         }
-        for fate in self.fates.iter_mut().filter(|fate| matches!(fate, Fate::Wanted)) {
-            *fate = Fate::Shown;
+        for fate in &mut self.fates {
+            if let Some(if_shown) = fate.if_shown() {
+                *fate = if_shown;
+            }
         }
         self.is_open = false;
         self.read_back = Some(look);
@@ -214,24 +260,42 @@ impl<'a> Run<'a> {
             !error.outcome_unknown && error.error.remedy == Remedy::DeadLetter && wanted > 1
         };
         let is_rejected_together = self.failed.as_ref().is_some_and(is_rejected);
-        let (mut results, mut failed) = (Vec::new(), self.failed.filter(|_| !is_rejected_together));
-        let is_unread = self.fates.is_empty();
+        let mut failed = self.failed.filter(|_| !is_rejected_together);
+        let (unread, mut waits) = (self.edits.len().saturating_sub(self.fates.len()), false);
+        let mut results: Vec<Option<Result<Outcome, ActionError>>> = Vec::new();
         for fate in self.fates {
             let result = match fate {
-                Fate::NoOp => Ok(Outcome::NoOp),
-                Fate::Shown => Ok(Outcome::Changed),
-                Fate::Superseded(outcome) => Ok(outcome),
-                Fate::Failed(error) => Err(error),
-                Fate::Wanted => {
-                    results.extend(failed.take().map(Err));
-                    break;
+                // It was seen, whatever becomes of those before it.
+                Fate::Shown => Some(Ok(Outcome::Changed)),
+                Fate::NoOp | Fate::Superseded(_) | Fate::Failed(_) | Fate::Wanted | Fate::Repeats
+                    if waits =>
+                {
+                    None
                 }
+                Fate::NoOp => Some(Ok(Outcome::NoOp)),
+                Fate::Superseded(outcome) => Some(Ok(outcome)),
+                Fate::Failed(error) => Some(Err(error)),
+                Fate::Wanted | Fate::Repeats => failed.take().map(Err),
             };
+            waits |= !matches!(result, Some(Ok(_)));
             results.push(result);
         }
-        if is_unread {
-            results.extend(failed.take().map(Err));
+        let is_unread = results.is_empty();
+        results.extend((0..unread).map(|_| None));
+        if let Some(first) = results.first_mut().filter(|_| is_unread) {
+            *first = failed.take().map(Err);
         }
         Edited { results, is_rejected_together, read_back: self.read_back }
+    }
+}
+
+impl Fate {
+    /// What it becomes if the ticket is seen as wanted; none if that is not waited for.
+    fn if_shown(&self) -> Option<Self> {
+        match self {
+            Self::Wanted => Some(Self::Shown),
+            Self::Repeats => Some(Self::NoOp),
+            Self::NoOp | Self::Shown | Self::Superseded(_) | Self::Failed(_) => None,
+        }
     }
 }

@@ -1,10 +1,18 @@
 //! Tickets, where they are read and written.
 
 use crate::error::ActionError;
+use automations::clock::Timestamp;
 use automations::id::{StageId, TicketId, WorkflowId};
 use automations::model::action::PlannedAction;
 use automations::model::own_changes::ChangeMark;
 use automations::salestrekker::{Error, FullTicket};
+
+/// A ticket as it was read, and when the response had come.
+#[derive(Debug)]
+pub(crate) struct Look {
+    pub(crate) found: Result<FullTicket, ActionError>,
+    pub(crate) at: Timestamp,
+}
 
 /// A ticket with the changes of some actions.
 #[derive(Debug)]
@@ -24,9 +32,13 @@ pub(crate) struct Written {
 
 /// The tickets of one organisation.
 pub(crate) trait Tickets {
+    /// The current time.
+    fn now(&self) -> Timestamp;
     /// Reads tickets; a result for each, in their order.
     async fn read(&self, tickets: &[TicketId]) -> Vec<Result<FullTicket, ActionError>>;
-    /// Marks each change as ours, and then replaces each ticket; a result for each, in their order.
+    /// Marks the changes of each update as ours; a result for each, in their order.
+    async fn mark(&self, updates: &[Update<'_>]) -> Vec<Result<(), ActionError>>;
+    /// Replaces each ticket; a result for each, in their order.
     async fn write(&self, updates: &[Update<'_>]) -> Vec<Written>;
     /// Removes the marks of an update that did not take effect.
     async fn remove_marks(&self, update: &Update<'_>);

@@ -10,10 +10,12 @@ use crate::line::LineRun;
 use crate::remote::Remote;
 use crate::report::report;
 use crate::run::{Edited, Run};
-use crate::tickets::Tickets as _;
+use crate::tickets::{Look, Tickets as _};
 use crate::{Invocation, Worker};
 use automations::aws::batch::{Message, MessageError};
-use automations::futures::join;
+use automations::clock;
+use automations::futures::future::join_all;
+use automations::futures::{FutureExt as _, join};
 use automations::id::TicketId;
 use automations::model::action::PlannedAction;
 use automations::salestrekker::{Error, FullTicket};
@@ -43,8 +45,11 @@ struct Claimed<'a> {
     edit: Option<Result<Edit<'a>, ActionError>>,
 }
 
-/// What became of an action: it was performed by an earlier delivery, or now, or failed.
-type Fate = Result<Option<(Done, IsFirst)>, MessageError>;
+/// What became of an action: it was performed by an earlier delivery, or now, or failed; none if it waits for an earlier one.
+type Fate = Option<Result<Option<(Done, IsFirst)>, MessageError>>;
+
+/// Whether a message is acknowledged, or why not.
+type Settled = Result<(), MessageError>;
 
 impl Worker {
     /// Performs runs of edits, each of another group of the same organisation, and settles their messages. What cannot be performed
@@ -61,38 +66,52 @@ impl Worker {
         let performed = self.performed(&all, remote, invocation.claimant()).await;
         let (fates, ends): (Vec<Vec<Fate>>, Vec<End>) = performed.into_iter().unzip();
         let done: Vec<(Done, IsFirst)> =
-            fates.iter().flatten().filter_map(|fate| fate.clone().ok()?).collect();
+            fates.iter().flatten().filter_map(|fate| fate.clone()?.ok()?).collect();
         let mut records = self.store.record_each(&done, invocation.claimant()).await.into_iter();
-        for (((run, messages), fates), end) in runs.iter_mut().zip(all).zip(fates).zip(ends) {
-            let mut messages = messages.into_iter();
-            for (fate, message) in fates.into_iter().zip(messages.by_ref()) {
-                let result = match fate {
-                    Ok(None) => {
+        let settled = runs.iter_mut().zip(all).zip(fates).zip(ends).map(|(((run, messages), fates), end)| {
+            let fates = fates.into_iter().chain(std::iter::repeat(None));
+            let results = messages.into_iter().zip(fates).map(|(message, fate)| {
+                let result = fate.map(|fate| {
+                    let Some((done, _)) = fate? else {
                         report(&message.body, None, invocation.metrics);
-                        Ok(())
-                    }
-                    Ok(Some((done, _))) => match records.next().unwrap_or(Err(StoreError::VersionConflict)) {
-                        // A version conflict: our lease has ended, and another invocation was allowed to perform the action.
-                        Ok(()) | Err(StoreError::VersionConflict) => {
-                            report(&message.body, Some(&done.outcome), invocation.metrics);
-                            Ok(())
-                        }
-                        // The claim stays: the action was performed and not recorded, so its outcome is unknown.
-                        Err(error) => Err(error.into()),
-                    },
-                    Err(error) => Err(error),
-                };
-                run.line.group.settle(message, result).await;
+                        return Ok(());
+                    };
+                    is_recorded(records.next())?;
+                    report(&message.body, Some(&done.outcome), invocation.metrics);
+                    Ok(())
+                });
+                (message, result)
+            });
+            Box::pin(self.settle(run, results.collect(), end, invocation))
+        });
+        join_all(settled.collect::<Vec<_>>()).await;
+    }
+
+    /// Settles the messages of a run, and puts those back that have no result.
+    async fn settle(
+        &self,
+        run: &mut LineRun<'_, '_, '_>,
+        results: Vec<(Message<PlannedAction>, Option<Settled>)>,
+        end: End,
+        invocation: Invocation<'_>,
+    ) {
+        let mut rest: Messages = Vec::new();
+        for (message, result) in results {
+            match result {
+                Some(result) => run.line.group.settle(message, result).await,
+                None => rest.push(message),
             }
-            let rest: Messages = messages.collect();
-            run.line.claimed.extend(rest.iter().map(|message| message.body.clone()));
-            run.line.alone = if end.is_rejected_together { rest.len() } else { run.line.alone };
-            run.line.read_back = end.read_back.filter(|_| rest.is_empty());
-            run.line.group.put_back(rest);
+        }
+        run.line.claimed.extend(rest.iter().map(|message| message.body.clone()));
+        run.line.alone = if end.is_rejected_together { rest.len() } else { run.line.alone };
+        run.line.read_back = end.read_back.filter(|_| rest.is_empty());
+        run.line.group.put_back(rest);
+        if run.line.group.is_blocked() {
+            run.line.release_claims(&self.store, invocation.claimant()).await;
         }
     }
 
-    /// Claims and performs the edits of each run: what became of each, up to the first after which the run could not go on.
+    /// Claims and performs the edits of each run: what became of each.
     async fn performed(
         &self,
         all: &[Messages],
@@ -108,18 +127,29 @@ impl Worker {
             if !is_performed {
                 return (Vec::new(), Vec::new());
             }
-            join!(remote.read(&tickets), edits(&actions, remote))
+            let mut edits = Box::pin(edits(&actions, remote));
+            match edits.as_mut().now_or_never() {
+                Some(edits) => {
+                    let found = remote.read(&tickets).await;
+                    let at = clock::now();
+                    (found.into_iter().map(|found| Look { found, at }).collect(), edits)
+                }
+                // A name has to be asked for: a ticket that is read meanwhile would be old before it is sent back.
+                None => (Vec::new(), edits.await),
+            }
         };
         let (claims, (looks, edits)) = join!(self.store.claim_each(&actions, claimant), prepare);
         let edits = edits.into_iter().map(Some).chain(std::iter::repeat_with(|| None));
         let mut claimed = actions.iter().zip(claims).zip(edits);
-        let mut looks = looks.into_iter();
-        let (mut steps, mut runs) = (Vec::new(), Vec::new());
-        for (messages, ticket) in all.iter().zip(&tickets) {
+        let stepped = all.iter().map(|messages| {
             let own = claimed.by_ref().take(messages.len());
-            let own: Vec<Claimed<'_>> =
-                own.map(|((planned, claim), edit)| Claimed { planned, claim, edit }).collect();
-            let (own_steps, edits) = self.steps(own, &only_recorded, claimant).await;
+            let own = own.map(|((planned, claim), edit)| Claimed { planned, claim, edit }).collect();
+            Box::pin(self.steps(own, &only_recorded, claimant))
+        });
+        let stepped = join_all(stepped.collect::<Vec<_>>()).await;
+        let mut looks: std::vec::IntoIter<Look> = looks.into_iter();
+        let (mut steps, mut runs) = (Vec::new(), Vec::new());
+        for ((own_steps, edits), ticket) in stepped.into_iter().zip(&tickets) {
             // What was read while the claims were made may be older than what an earlier claimant wrote.
             let is_fresh = own_steps.iter().all(Step::is_first);
             let look = looks.next().filter(|_| is_fresh);
@@ -127,13 +157,12 @@ impl Worker {
             steps.push(own_steps);
         }
         let edited = Box::pin(edit_tickets(&remote, runs)).await;
-        let mut performed = Vec::new();
-        for ((messages, steps), edited) in all.iter().zip(steps).zip(edited) {
+        let performed = all.iter().zip(steps).zip(edited).map(async |((messages, steps), edited)| {
             let Edited { results, is_rejected_together, read_back } = edited;
-            let fates = self.fates(messages, steps, results, claimant).await;
-            performed.push((fates, End { is_rejected_together, read_back }));
-        }
-        performed
+            let fates = Box::pin(self.fates(messages, steps, results, claimant)).await;
+            (fates, End { is_rejected_together, read_back })
+        });
+        join_all(performed).await
     }
 
     /// What is to be done with each action of a run, up to the first that failed, and the edits.
@@ -180,30 +209,33 @@ impl Worker {
         (steps, edits)
     }
 
-    /// What became of each action of a run, up to the first after which the run could not go on.
+    /// What became of each action of a run, up to the last that is known.
     async fn fates(
         &self,
         messages: &Messages,
         steps: Vec<Step>,
-        results: Vec<Result<Outcome, ActionError>>,
+        results: Vec<Option<Result<Outcome, ActionError>>>,
         claimant: Claimant<'_>,
     ) -> Vec<Fate> {
         let mut results = results.into_iter();
-        let mut fates = Vec::new();
+        let (mut fates, mut waits) = (Vec::new(), false);
         for (Message { body: planned, .. }, step) in messages.iter().zip(steps) {
-            fates.push(match step {
-                Step::DoneBefore => Ok(None),
-                Step::Known(outcome, is_first) => Ok(Some((done(planned, outcome), is_first))),
-                Step::Failed(error) => Err(error),
-                Step::Edit(is_first) => match results.next() {
-                    Some(Ok(outcome)) => Ok(Some((done(planned, outcome), is_first))),
+            let fate = match step {
+                Step::DoneBefore => Some(Ok(None)),
+                Step::Known(..) | Step::Failed(_) if waits => None,
+                Step::Known(outcome, is_first) => Some(Ok(Some((done(planned, outcome), is_first)))),
+                Step::Failed(error) => Some(Err(error)),
+                Step::Edit(is_first) => match results.next().flatten() {
+                    Some(Ok(outcome)) => Some(Ok(Some((done(planned, outcome), is_first)))),
                     Some(Err(error)) => {
                         self.release(planned, claimant).await;
-                        Err(error.error)
+                        Some(Err(error.error))
                     }
-                    None => break,
+                    None => None,
                 },
-            });
+            };
+            waits |= fate.is_none();
+            fates.push(fate);
         }
         fates
     }
@@ -231,19 +263,58 @@ impl Step {
     }
 }
 
-/// The edit of each action. One after the other, so that names which are not cached are asked for once.
+/// The edit of each action. One after the other, so that names which are not cached are asked for once; and if the API does not
+/// respond, not for each action.
 async fn edits<'a>(actions: &[&'a PlannedAction], remote: Remote<'_>) -> Vec<Result<Edit<'a>, ActionError>> {
-    let mut edits = Vec::with_capacity(actions.len());
+    let (mut edits, mut outage): (Vec<_>, Option<ActionError>) = (Vec::with_capacity(actions.len()), None);
     for planned in actions {
-        edits.push(match Edit::of(planned, remote.session).await {
+        let mut edit = Box::pin(Edit::of(planned, remote.session));
+        let edit = match (edit.as_mut().now_or_never(), &outage) {
+            (Some(edit), _) => edit,
+            (None, Some(error)) => {
+                edits.push(Err(error.clone()));
+                continue;
+            }
+            (None, None) => edit.await,
+        };
+        edits.push(match edit {
             Ok(Some((_, edit))) => Ok(edit),
             Ok(None) => Err(nothing_to_edit()),
-            Err(error) => Err(error.into()),
+            Err(error) => {
+                let is_outage = matches!(error, Error::Unavailable { .. } | Error::Throttled { .. });
+                let error = ActionError::from(error);
+                outage = is_outage.then(|| error.clone());
+                Err(error)
+            }
         });
     }
     edits
 }
 
+/// Whether an action may be acknowledged that was performed, and recorded or not.
+fn is_recorded(record: Option<Result<(), StoreError>>) -> Result<(), MessageError> {
+    match record {
+        // A version conflict: our lease has ended, and another invocation was allowed to perform the action.
+        Some(Ok(()) | Err(StoreError::VersionConflict)) => Ok(()),
+        // The claim stays: the action was performed and not recorded, so its outcome is unknown.
+        Some(Err(error)) => Err(error.into()),
+        None => Err(StoreError::Unavailable { code: None }.into()),
+    }
+}
+
 fn nothing_to_edit() -> ActionError {
     Error::Unavailable { why: "there is nothing to edit" }.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_known_to_be_recorded_is_not_acknowledged() {
+        assert!(is_recorded(Some(Ok(()))).is_ok());
+        assert!(is_recorded(Some(Err(StoreError::VersionConflict))).is_ok());
+        let unavailable = is_recorded(Some(Err(StoreError::Unavailable { code: None })));
+        assert_eq!((unavailable.is_err(), is_recorded(None)), (true, unavailable));
+    }
 }

@@ -76,6 +76,13 @@ impl GraphQlError {
         self.path.as_ref()?.first()?.as_str()
     }
 
+    /// Whether it names its field, and another field has a value: the credential was accepted.
+    pub(super) fn is_of_one_field(&self, data: Option<&Value>) -> bool {
+        let Some(own) = self.alias() else { return false };
+        let mut fields = data.and_then(Value::as_object).into_iter().flatten();
+        fields.any(|(name, value)| name != own && !value.is_null())
+    }
+
     /// The vendor's words.
     pub(super) fn message(&self) -> &str {
         self.message.reveal()
@@ -89,5 +96,27 @@ impl GraphQlError {
     /// Its code, as common servers place it; empty if it has none.
     pub(super) fn code(&self) -> &str {
         self.extensions.as_ref().and_then(|all| all.get("code")).and_then(Value::as_str).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::salestrekker::Error;
+    use crate::salestrekker::response::{Effect, read};
+    use reqwest::StatusCode;
+    use serde_json::json;
+
+    #[test]
+    fn a_refusal_of_one_ticket_is_its_own_if_another_was_read_with_the_same_credential() {
+        let response = |other: Value| {
+            let error = json!({ "message": "Unauthorized to view this ticket", "path": ["a0"] });
+            let body = json!({ "data": { "a0": null, "a1": other }, "errors": [error] }).to_string();
+            read(StatusCode::OK, body.as_bytes(), Effect::ReadOnly, 64)
+        };
+        let found: Vec<Result<Option<u8>, Error>> =
+            response(json!(7)).unwrap().by_alias(["a0".to_owned(), "a1".to_owned()]);
+        assert!(matches!(found[0], Err(Error::Rejected { .. })) && matches!(found[1], Ok(Some(7))));
+        assert!(matches!(response(Value::Null), Err(Error::CredentialRefused)));
     }
 }

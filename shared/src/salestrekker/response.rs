@@ -104,7 +104,8 @@ pub(super) fn read(
         });
     };
     let errors = envelope.errors.unwrap_or_default();
-    if errors.iter().any(GraphQlError::rejects_credential) {
+    let of_everything = |error: &&GraphQlError| !error.is_of_one_field(envelope.data.as_ref());
+    if errors.iter().filter(of_everything).any(GraphQlError::rejects_credential) {
         return Err(Error::CredentialRefused);
     }
     match envelope.data {

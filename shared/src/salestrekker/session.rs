@@ -15,8 +15,8 @@ use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
-/// Time that the caller keeps to report the result before the invocation's deadline.
-const RESERVE: Duration = Duration::from_millis(500);
+/// Time that the caller keeps to record the result, and to settle its messages, before the invocation's deadline.
+const RESERVE: Duration = Duration::from_millis(1_500);
 
 /// A rejected token is remembered for the rest of its invocation, which lasts at most 15 minutes.
 const REJECTED_TOKEN_CACHE_TIME: Duration = Duration::from_mins(15);
@@ -27,12 +27,13 @@ pub struct Session<'a> {
     pub(super) client: &'a Client,
     pub(super) organisation: &'a OrganisationId,
     pub(super) until: Timestamp,
+    may_retry: bool,
 }
 
 impl Client {
     /// Requests on behalf of this organisation. They end before `until`, the invocation's deadline.
     pub fn session<'a>(&'a self, organisation: &'a OrganisationId, until: Timestamp) -> Session<'a> {
-        Session { client: self, organisation, until }
+        Session { client: self, organisation, until, may_retry: true }
     }
 }
 
@@ -40,6 +41,12 @@ impl Client {
 pub type Lookup<T> = Result<Option<T>, Error>;
 
 impl Session<'_> {
+    /// The same, but for requests that the caller can do without: a failed one is not retried.
+    #[must_use]
+    pub fn once(self) -> Self {
+        Session { may_retry: false, ..self }
+    }
+
     /// The response to a request whose one field is called `result`.
     pub(super) async fn request<T: DeserializeOwned>(
         &self,
@@ -67,8 +74,8 @@ impl Session<'_> {
         Ok(chunks.into_iter().flatten().collect())
     }
 
-    /// One request for all of these ids; if it fails with an error that does not name its id, two requests for half of them
-    /// each, and so on: with one id in a request the error can only be that one's.
+    /// One request for all of these ids; if it fails with an error that does not name its id, or the response cannot be used, two
+    /// requests for half of them each, and so on: with one id in a request the error can only be that one's.
     async fn request_chunk<T: DeserializeOwned>(
         &self,
         document: &Document,
@@ -81,8 +88,10 @@ impl Session<'_> {
                 Ok(response) if response.errors_name_their_alias() || ids.len() == 1 => {
                     results.extend(response.by_alias((0..ids.len()).map(alias)));
                 }
-                Err(error @ Error::Rejected { .. }) if ids.len() == 1 => results.push(Err(error)),
-                Ok(_) | Err(Error::Rejected { .. }) => {
+                Err(error @ (Error::Rejected { .. } | Error::InvalidResponse { .. })) if ids.len() == 1 => {
+                    results.push(Err(error));
+                }
+                Ok(_) | Err(Error::Rejected { .. } | Error::InvalidResponse { .. }) => {
                     let (first, second) = ids.split_at(ids.len() / 2);
                     parts.extend([second, first]);
                 }
@@ -152,7 +161,7 @@ impl Session<'_> {
             {
                 continue;
             }
-            let may_retry = request.effect.may_retry_after(&error);
+            let may_retry = self.may_retry && request.effect.may_retry_after(&error);
             let wait = may_retry.then(|| rate_limit.retry_delay(retried, &error, end)).flatten();
             let Some(wait) = wait else { return Err(error) };
             retried = retried.saturating_add(1);

@@ -4,15 +4,21 @@
 
 use super::actions::{Claim, Claimant, Done, action_key};
 use super::{Error, Store, number, text, unavailable};
+use crate::aws::ErrorCode;
 use crate::failure::{Failure as _, chain};
 use crate::json;
 use crate::model::action::PlannedAction;
 use crate::telemetry::EventName;
-use aws_sdk_dynamodb::types::{AttributeValue, BatchStatementRequest};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, BatchStatementErrorCodeEnum, BatchStatementRequest, BatchStatementResponse,
+};
 use futures::{StreamExt as _, stream};
 
 /// `BatchExecuteStatement` takes this many statements (Amazon DynamoDB API Reference).
 const STATEMENTS_PER_REQUEST: usize = 25;
+/// The codes of statements whose conditions do not hold (Amazon DynamoDB API Reference, `BatchStatementError`).
+const OF_A_CONDITION: [&str; 2] = ["DuplicateItem", "ConditionalCheckFailed"];
+const SERVER_ERROR: &str = "InternalServerError";
 /// Writes of their own that are sent at the same time.
 const SINGLES_AT_ONCE: usize = 10;
 
@@ -109,20 +115,14 @@ impl Store {
             let response = self.client.batch_execute_statement().set_statements(Some(requests)).send().await;
             let responses = response.map(|response| response.responses.unwrap_or_default());
             let responses = responses.unwrap_or_else(|error| {
-                let error = unavailable(&error);
-                tracing::warn!(
-                    event_name = EventName::TableBatchRefused.as_str(),
-                    reason = error.reason().as_str(),
-                    error = chain(&error),
-                    "the table does not take several writes in one request; they are sent one by one"
-                );
+                report_refused(&unavailable(&error), 0);
                 Vec::new()
             });
-            let has_effect = |position| {
-                let response: Option<&aws_sdk_dynamodb::types::BatchStatementResponse> =
-                    responses.get(position);
-                response.is_some_and(|response| response.error.is_none())
-            };
+            if let Some((error, count)) = refused(&responses) {
+                report_refused(&error, count);
+            }
+            let has_effect =
+                |position: usize| responses.get(position).is_some_and(|response| response.error.is_none());
             effects.extend((0..statements.len()).map(has_effect));
         }
         effects
@@ -132,6 +132,29 @@ impl Store {
     fn quoted(&self) -> String {
         format!("\"{}\"", self.table)
     }
+}
+
+/// The statements of a request that failed for another reason than their conditions, such as a missing permission: their number, and
+/// an error with the code of one of them.
+fn refused(responses: &[BatchStatementResponse]) -> Option<(Error, usize)> {
+    let failed = responses.iter().filter_map(|response| response.error.as_ref()?.code.as_ref());
+    let codes = failed.map(BatchStatementErrorCodeEnum::as_str);
+    let codes: Vec<&str> = codes.filter(|code| !OF_A_CONDITION.contains(code)).collect();
+    let code = ErrorCode::parse(codes.first()?);
+    let may_succeed_later =
+        code.as_ref().is_some_and(|code| code.asks_to_wait() || code.as_str() == SERVER_ERROR);
+    let error = if may_succeed_later { Error::Unavailable { code } } else { Error::Refused { code } };
+    Some((error, codes.len()))
+}
+
+fn report_refused(error: &Error, statements: usize) {
+    tracing::warn!(
+        event_name = EventName::TableBatchRefused.as_str(),
+        reason = error.reason().as_str(),
+        error = chain(error),
+        statements,
+        "the table does not take several writes in one request; they are sent one by one"
+    );
 }
 
 #[cfg(test)]
@@ -181,6 +204,20 @@ mod tests {
         values.iter().flat_map(|value| value.as_object().unwrap().values().cloned()).collect()
     }
 
+    /// What was logged.
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
     const GRANTED: Claim = Claim::Granted { outcome_unknown: false, is_first: true };
 
     fn held() -> Claim {
@@ -210,6 +247,46 @@ mod tests {
         let (store, requests) = table((200, json!({ "Responses": [{}] })));
         assert_eq!(store.claim_each(&[&planned(0)], claimant()).await, [Ok(held())]);
         assert_eq!(requests.lock().unwrap().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn what_refuses_a_statement_is_logged_once_a_request_unless_it_is_its_condition() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let logged = tracing_subscriber::fmt().json().with_writer(move || writer.clone()).finish();
+        // While there is only one subscriber, a line that another thread reaches first is disabled in this one too.
+        let _other = tracing::Dispatch::new(tracing_subscriber::registry());
+        let _guard = tracing::subscriber::set_default(logged);
+        let failed = |code: &str| json!({ "Error": { "Code": code, "Message": "about Jane Citizen" } });
+        let actions = [0, 1, 2].map(planned);
+        for (codes, expected) in [
+            (["DuplicateItem", "ConditionalCheckFailed", "DuplicateItem"], None),
+            (["DuplicateItem", "AccessDenied", "AccessDenied"], Some(("table_rejected", "AccessDenied", 2))),
+            (
+                ["ThrottlingError", "DuplicateItem", "Other"],
+                Some(("table_unavailable", "ThrottlingError", 2)),
+            ),
+            (["InternalServerError"; 3], Some(("table_unavailable", "InternalServerError", 3))),
+        ] {
+            lines.0.lock().unwrap().clear();
+            let (store, _) = table((200, json!({ "Responses": codes.map(failed) })));
+            assert_eq!(store.claim_each(&actions.each_ref(), claimant()).await, [(); 3].map(|()| Ok(held())));
+            let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+            let found: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+            let found: Vec<&Value> = found
+                .iter()
+                .map(|line| &line["fields"])
+                .filter(|fields| fields["event_name"] == "table.batch_refused")
+                .collect();
+            assert_eq!(found.len(), usize::from(expected.is_some()), "{text}");
+            if let (Some(fields), Some((reason, code, statements))) = (found.first(), expected) {
+                assert_eq!((&fields["reason"], &fields["statements"]), (&json!(reason), &json!(statements)));
+                assert!(
+                    fields["error"].as_str().unwrap().ends_with(code) && !text.contains("Jane"),
+                    "{text}"
+                );
+            }
+        }
     }
 
     #[tokio::test]

@@ -20,6 +20,41 @@ async fn labels(fixture: &Fixture, ticket: &str) -> Result<usize> {
     Ok(fixture.ticket(ticket).await?["idLabels"].as_array().map(Vec::len).unwrap_or_default())
 }
 
+/// Labels of three tickets in one invocation, of which the second cannot be read.
+async fn with_an_unreadable_ticket(is: Value) -> Result<(Vec<String>, Vec<Option<Outcome>>, u64)> {
+    let fixture = Fixture::new().await?;
+    let mut all = Vec::new();
+    for number in 0..3 {
+        all.push(label(number, &fixture.new_ticket().await?, "Client")?);
+    }
+    let bad = all[1].action.ticket().context("no ticket")?.as_str().to_owned();
+    fixture.fault_on(&bad, is, 50).await?;
+    let kept = fixture.work("first", &all).await?;
+    Ok((kept, fixture.outcomes(&all), fixture.cost().0))
+}
+
+#[tokio::test]
+async fn a_ticket_whose_response_cannot_be_used_dead_letters_its_own_action_alone() -> Result<()> {
+    for is in [json!({ "deep": { "levels": 70 } }), json!("null_data")] {
+        let (kept, outcomes, _) = with_an_unreadable_ticket(is).await?;
+        assert_eq!((kept, outcomes), (Vec::new(), vec![CHANGED, None, CHANGED]));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_ticket_at_which_the_api_fails_delays_its_own_action_alone() -> Result<()> {
+    // The labels, three attempts for all tickets and one for each alone, two updates and their read-back.
+    let outage = (json!({ "status": { "code": 500 } }), 1 + 3 + 3 + 2 + 1);
+    // The same, but halves are asked for.
+    let rejection = (json!({ "errors": { "message": "no" } }), 1 + 5 + 2 + 1);
+    for (is, requests) in [outage, rejection] {
+        let (kept, outcomes, sent) = with_an_unreadable_ticket(is).await?;
+        assert_eq!((kept, outcomes, sent), (vec!["m1".to_owned()], vec![CHANGED, None, CHANGED], requests));
+    }
+    Ok(())
+}
+
 /// A claim in the table: until this time of the clock.
 fn claim(id: &str, owner: &str, lease: u64) -> Value {
     json!({
@@ -182,5 +217,19 @@ async fn a_field_that_the_api_drops_in_silence_is_written_again() -> Result<()> 
     assert_eq!(fixture.work("first", &all).await?, [""; 0]);
     assert_eq!(fixture.outcomes(&all), vec![CHANGED; 4]);
     assert_eq!((labels(&fixture, &ticket).await?, updates(&fixture).await?), (3, 2));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_field_that_never_stays_is_retried_and_what_is_live_behind_it_is_recorded() -> Result<()> {
+    let fixture = Fixture::new().await?;
+    let ticket = fixture.new_ticket().await?;
+    fixture.fault(json!({ "drop": ["idLabels"] }), 3).await?;
+    let value = planned(1, &json!({ "do": "set_value", "ticket": ticket, "value": 470_000 }))?;
+    let all = [label(0, &ticket, "l0")?, value, label(2, &ticket, "l2")?];
+    assert_eq!(fixture.work("first", &all).await?, ["m0", "m2"]);
+    assert_eq!(fixture.outcomes(&all), [None, CHANGED, None]);
+    assert_eq!(fixture.work("second", &all).await?, [""; 0]);
+    assert_eq!(fixture.outcomes(&all), vec![CHANGED; 3]);
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 mod batches;
 mod fates;
+mod slow;
 mod table;
 
 use action_worker::{Invocation, Looks, Worker};
@@ -97,9 +98,14 @@ impl Fixture {
         control(&self.http, &self.address, Method::GET, &format!("tickets/{id}"), &json!({})).await
     }
 
-    /// The next request for an update has this fault.
+    /// The next requests for an update have this fault.
     async fn fault(&self, is: Value, times: u32) -> Result<()> {
-        let fault = json!([{ "organisation": "north", "on": "ticketUpdate", "times": times, "is": is }]);
+        self.fault_on("ticketUpdate", is, times).await
+    }
+
+    /// The next requests that contain this text have this fault.
+    async fn fault_on(&self, text: &str, is: Value, times: u32) -> Result<()> {
+        let fault = json!([{ "organisation": "north", "on": text, "times": times, "is": is }]);
         control(&self.http, &self.address, Method::POST, "faults", &fault).await.map(drop)
     }
 

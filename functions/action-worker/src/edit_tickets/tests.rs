@@ -1,7 +1,11 @@
+mod ages;
+mod failures;
+
 use super::*;
 use crate::edit::Change;
 use crate::run::MAX_WRITES;
 use crate::tickets::{Update, Written};
+use automations::clock::Timestamp;
 use automations::failure::Remedy;
 use automations::id::{LabelId, OwnerId, StageId, WorkflowId};
 use automations::model::action::PlannedAction;
@@ -22,6 +26,9 @@ enum Fate {
     OwnerDropped,
     /// It takes effect, and then a person moves the ticket to this stage.
     Moved(&'static str),
+    /// The same, but the API drops the owner; or everything.
+    MovedOwnerDropped(&'static str),
+    MovedAndDropped(&'static str),
     /// It takes effect after a look, and before the response.
     Late,
     /// It takes effect, and the response is lost.
@@ -50,6 +57,14 @@ struct InMemory {
     marked: RefCell<Vec<(String, usize)>>,
     removed: RefCell<Vec<ChangeMark>>,
     was_too_early: Cell<bool>,
+    /// The time, in milliseconds; and how long the next lookups of stages and the next marks take.
+    now: Cell<u64>,
+    stage_ms: RefCell<VecDeque<u64>>,
+    mark_ms: RefCell<VecDeque<u64>>,
+    /// The stage to which a person moves the ticket while it is marked.
+    moved_while_marked: Cell<Option<&'static str>>,
+    /// Whether it cannot be said which earlier action made a change.
+    is_table_down: bool,
 }
 
 impl Tickets for InMemory {
@@ -58,6 +73,20 @@ impl Tickets for InMemory {
         let missing = || Error::NotFound { what: "ticket".to_owned() }.into();
         let found = tickets.iter().map(|id| self.tickets.borrow().get(id).cloned().ok_or_else(missing));
         found.collect()
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.now.get())
+    }
+
+    async fn mark(&self, updates: &[Update<'_>]) -> Vec<Result<(), ActionError>> {
+        self.pass(&self.mark_ms);
+        if let (Some(stage), Some(ticket)) =
+            (self.moved_while_marked.take(), self.tickets.borrow_mut().get_mut(&id("t-1")))
+        {
+            ticket.id_stage = StageId::parse(stage).ok();
+        }
+        updates.iter().map(|_| Ok(())).collect()
     }
 
     async fn write(&self, updates: &[Update<'_>]) -> Vec<Written> {
@@ -69,11 +98,15 @@ impl Tickets for InMemory {
     }
 
     async fn stage(&self, _: &WorkflowId, name: &str) -> Result<StageId, Error> {
+        self.pass(&self.stage_ms);
         let missing = || Error::NotFound { what: "stage".to_owned() };
         (name != "missing").then(|| StageId::parse(name).unwrap()).ok_or_else(missing)
     }
 
     async fn is_of_earlier_action(&self, _: &PlannedAction, mark: &ChangeMark) -> Result<bool, ActionError> {
+        if self.is_table_down {
+            return Err(Error::Unavailable { why: "a test" }.into());
+        }
         Ok(self.ours.is_some_and(|stage| *mark == ChangeMark::stage(&StageId::parse(stage).unwrap())))
     }
 
@@ -87,6 +120,11 @@ impl InMemory {
         let tickets = tickets.iter().map(|ticket| (ticket.id.clone(), ticket.clone())).collect();
         let fates = RefCell::new(fates.iter().copied().collect());
         Self { tickets: RefCell::new(tickets), fates, ..Self::default() }
+    }
+
+    fn pass(&self, times: &RefCell<VecDeque<u64>>) {
+        let time = times.borrow_mut().pop_front().unwrap_or_default();
+        self.now.set(self.now.get().saturating_add(time));
     }
 
     fn write_one(&self, update: &Update<'_>) -> Written {
@@ -106,6 +144,11 @@ impl InMemory {
             Fate::Moved(stage) => {
                 *ticket = FullTicket { id_stage: StageId::parse(stage).ok(), ..update.after.clone() };
             }
+            Fate::MovedOwnerDropped(stage) => {
+                let (id_stage, id_owner) = (StageId::parse(stage).ok(), before.id_owner.clone());
+                *ticket = FullTicket { id_stage, id_owner, ..update.after.clone() };
+            }
+            Fate::MovedAndDropped(stage) => ticket.id_stage = StageId::parse(stage).ok(),
         }
         let look = if fate == Fate::Late { before } else { ticket.clone() };
         let result = match fate {
@@ -167,7 +210,17 @@ fn stage(to: &str, from: &str) -> (Change, Option<TicketPart>) {
 }
 
 fn outcomes(edited: &Edited) -> Vec<Option<Outcome>> {
-    edited.results.iter().map(|result| result.as_ref().ok().cloned()).collect()
+    let outcome = |result: &Option<Result<Outcome, ActionError>>| result.as_ref()?.as_ref().ok().cloned();
+    edited.results.iter().map(outcome).collect()
+}
+
+/// The error of each edit, and whether it waits for an earlier one.
+fn errors(edited: &Edited) -> Vec<Option<&ActionError>> {
+    edited.results.iter().map(|result| result.as_ref()?.as_ref().err()).collect()
+}
+
+fn waits(edited: &Edited) -> Vec<bool> {
+    edited.results.iter().map(Option::is_none).collect()
 }
 
 const CHANGED: Option<Outcome> = Some(Outcome::Changed);
@@ -282,42 +335,12 @@ async fn edits_of_one_ticket_are_one_read_one_update_and_one_read_back_and_each_
 }
 
 #[tokio::test]
-async fn after_a_lost_response_the_edits_are_found_there_and_none_is_sent_again() {
-    let at = InMemory { looks: true, ..InMemory::with(&[ticket("t-1", "old")], &[Fate::Lost]) };
-    let lost = edited(&at, vec![label("l-1"), owner(), stage("new", "old")]).await;
-    assert_eq!((lost.results.len(), lost.is_rejected_together), (1, false), "the others wait for the first");
-    let error = lost.results[0].as_ref().unwrap_err();
-    assert!(error.outcome_unknown && error.error.remedy == Remedy::Retry { after: None });
-    assert!(at.removed.borrow().is_empty(), "it may have taken effect: the change is still ours");
-    let again = edited(&at, vec![label("l-1"), owner(), stage("new", "old")]).await;
-    assert_eq!((outcomes(&again), at.replaced().len()), (vec![NO_OP; 3], 1));
-}
-
-#[tokio::test]
-async fn after_a_lost_response_what_a_person_did_meanwhile_is_not_undone() {
-    let at = InMemory::with(&[ticket("t-1", "old")], &[Fate::Lost]);
-    edited(&at, vec![label("l-1"), stage("new", "old")]).await;
-    at.tickets.borrow_mut().insert(id("t-1"), ticket("t-1", "other"));
-    let again = edited(&at, vec![label("l-1"), stage("new", "old")]).await;
-    assert_eq!(outcomes(&again), [CHANGED, Some(superseded("other"))]);
-}
-
-#[tokio::test]
-async fn one_edit_that_is_refused_is_reported_after_those_before_it_are_written_and_ends_the_run() {
-    let at = InMemory::with(&[ticket("t-1", "old")], &[]);
-    let edited = edited(&at, vec![label("l-1"), stage("missing", "old"), label("l-2")]).await;
-    assert_eq!(outcomes(&edited), [CHANGED, None]);
-    assert_eq!(edited.results[1].as_ref().unwrap_err().error.remedy, Remedy::DeadLetter);
-    let labels = at.tickets.borrow()[&id("t-1")].id_labels.clone().unwrap();
-    assert_eq!(labels, [LabelId::parse("l-1").unwrap()], "what is behind it waits until it is settled");
-}
-
-#[tokio::test]
 async fn a_stage_that_a_ticket_passes_through_is_written() {
     let at = InMemory::with(&[ticket("t-1", "old")], &[]);
     let changes = || vec![stage("between", "old"), label("l-1"), stage("new", "between")];
     let first = edited(&at, changes()).await;
-    assert_eq!((outcomes(&first), at.stage()), (vec![CHANGED; 2], "between".into()));
+    assert_eq!((outcomes(&first), at.stage()), (vec![CHANGED, CHANGED, None], "between".into()));
+    assert_eq!(waits(&first), [false, false, true]);
 }
 
 #[tokio::test]
@@ -330,32 +353,12 @@ async fn an_edit_of_what_a_person_changed_is_left_out_and_the_others_are_written
 }
 
 #[tokio::test]
-async fn an_update_that_is_rejected_leaves_its_edits_to_be_performed_one_at_a_time() {
-    let at = InMemory::with(&[ticket("t-1", "old")], &[Fate::Rejected, Fate::Rejected]);
-    let together = edited(&at, vec![label("l-1"), owner()]).await;
-    assert_eq!((together.results.len(), together.is_rejected_together), (0, true));
-    assert_eq!(at.removed.borrow().len(), 2, "nothing took effect");
-    let alone = edited(&at, vec![label("l-1")]).await;
-    assert_eq!((outcomes(&alone), alone.is_rejected_together), (vec![None], false));
-}
-
-#[tokio::test]
-async fn of_an_update_that_did_not_take_effect_the_first_edit_is_retried_and_the_others_wait() {
-    let at = InMemory::with(&[ticket("t-1", "old")], &[Fate::Unavailable]);
-    let edited = edited(&at, vec![stage("old", "old"), label("l-1"), owner()]).await;
-    assert_eq!((outcomes(&edited), edited.is_rejected_together), (vec![NO_OP, None], false));
-    assert_eq!(at.removed.borrow().len(), 2);
-}
-
-#[tokio::test]
-async fn a_field_that_the_api_drops_is_written_again_and_fails_alone_if_it_never_stays() {
+async fn a_field_that_the_api_drops_is_written_again() {
     let at = InMemory { looks: true, ..InMemory::with(&[ticket("t-1", "old")], &[Fate::OwnerDropped]) };
     let all = || vec![label("l-1"), owner(), stage("new", "old")];
     assert_eq!(outcomes(&edited(&at, all()).await), [CHANGED; 3]);
     assert_eq!(at.marked.borrow().last().unwrap().0, "e.h.1", "the second update is of the owner alone");
     assert!(!at.was_too_early.get(), "the look was right");
-    let at = InMemory::with(&[ticket("t-1", "old")], &[Fate::OwnerDropped; 3]);
-    assert_eq!(outcomes(&edited(&at, all()).await), [CHANGED, None], "the third waits for the second");
 }
 
 #[tokio::test]

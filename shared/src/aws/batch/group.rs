@@ -84,6 +84,11 @@ impl<'a, T: DeserializeOwned> Group<'a, T> {
         self.settle_envelope(&message.envelope, result).await;
     }
 
+    /// Whether a message of the group is retried, so that those that are left wait for it.
+    pub fn is_blocked(&self) -> bool {
+        !self.kept.is_empty()
+    }
+
     /// Puts messages back that were taken last and not worked on.
     pub fn put_back(&mut self, messages: Vec<Message<T>>) {
         for message in messages.into_iter().rev() {
