@@ -35,7 +35,7 @@ impl Browser {
         Ok(Some(Self { program, axe: axe()? }))
     }
 
-    /// Tells the tests which browser to use, and where the script is.
+    /// Gives both to the tests.
     pub(crate) fn given_to(&self, tests: &mut Command) {
         tests.env("CHROME", &self.program).env("AXE_SCRIPT", &self.axe);
     }

@@ -26,14 +26,14 @@ async fn a_redrive_by_click_is_confirmed_and_a_second_click_changes_nothing_more
         tab.enter().await;
         ask(tab, "redrive").await;
         tab.shows("Redrive 2 dead letters?").await;
-        assert!(stack.letters.audit().is_empty() && stack.letters.state().sent.is_empty());
+        assert!(stack.dead_letters.audit().is_empty() && stack.dead_letters.state().sent.is_empty());
         let other = tab.another().await;
         other.open(&tab.value::<String>("location.pathname + location.search").await).await;
         for tab in [tab, &other] {
             tab.click(CONFIRM).await;
             tab.shows("2 sent back").await;
-            assert_eq!(stack.letters.audit(), audit("dlq redrive", "--id m-0 --id m-1", "2"));
-            assert_eq!(stack.letters.state().sent.len(), 2);
+            assert_eq!(stack.dead_letters.audit(), audit("dlq redrive", "--id m-0 --id m-1", "2"));
+            assert_eq!(stack.dead_letters.state().sent.len(), 2);
         }
         tab.open("/dead-letters").await;
         assert_eq!(tab.value::<usize>("document.querySelectorAll('input[name=id]').length").await, 1);
@@ -52,15 +52,15 @@ async fn a_drop_by_click_can_be_cancelled_and_is_done_once_when_it_is_confirmed(
         tab.shows("2 messages are permanently deleted").await;
         tab.click(".buttons a").await;
         tab.until("location.pathname === '/dead-letters'").await;
-        assert_eq!(stack.letters.state().messages.len(), 3);
+        assert_eq!(stack.dead_letters.state().messages.len(), 3);
         ask(tab, "drop").await;
         tab.click(CONFIRM).await;
         tab.shows("2 permanently deleted").await;
         // A reload asks for the page of the outcome again, and does not send the form.
         tab.reload().await;
         tab.shows("2 permanently deleted").await;
-        assert_eq!(stack.letters.audit(), audit("dlq drop", "--id m-0 --id m-1", "2"));
-        assert_eq!(stack.letters.state().messages.len(), 1);
+        assert_eq!(stack.dead_letters.audit(), audit("dlq drop", "--id m-0 --id m-1", "2"));
+        assert_eq!(stack.dead_letters.state().messages.len(), 1);
         tab.is_content().await;
     })
     .await;
@@ -102,7 +102,7 @@ async fn a_drop_is_possible_with_the_keyboard_alone_and_the_focus_is_always_seen
         tab_to(tab, CONFIRM).await;
         tab.press("Enter").await;
         tab.shows("1 permanently deleted").await;
-        assert_eq!(stack.letters.audit(), audit("dlq drop", "--id m-1", "1"));
+        assert_eq!(stack.dead_letters.audit(), audit("dlq drop", "--id m-1", "1"));
     })
     .await;
 }
@@ -115,10 +115,10 @@ async fn without_scripts_a_redrive_goes_through_its_confirmation() {
         tab.enter().await;
         assert!(tab.value::<String>("document.querySelector('time').textContent").await.ends_with("UTC"));
         ask(tab, "redrive").await;
-        assert!(stack.letters.audit().is_empty());
+        assert!(stack.dead_letters.audit().is_empty());
         tab.click(CONFIRM).await;
         tab.shows("2 sent back").await;
-        assert_eq!(stack.letters.audit(), audit("dlq redrive", "--id m-0 --id m-1", "2"));
+        assert_eq!(stack.dead_letters.audit(), audit("dlq redrive", "--id m-0 --id m-1", "2"));
     })
     .await;
 }

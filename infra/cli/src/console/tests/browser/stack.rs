@@ -24,7 +24,7 @@ const TOPIC: &str = "arn:aws:sns:ap-southeast-2:1:a-events.fifo";
 #[derive(Clone)]
 pub(super) struct Stack {
     /// Its dead letters of actions, and its audit.
-    pub(super) letters: Account,
+    pub(super) dead_letters: Account,
     journal: Arc<Entries>,
     hints: Arc<AtomicU64>,
 }
@@ -32,8 +32,8 @@ pub(super) struct Stack {
 impl Stack {
     /// With three dead letters, and 120 entries of the journal.
     pub(super) fn new() -> Self {
-        let letters = Account::with("follow-up", &["not_found", "not_found", "outcome_unknown"]);
-        Self { letters, journal: Arc::new(Entries::of(120)), hints: Arc::new(AtomicU64::new(12)) }
+        let dead_letters = Account::with("follow-up", &["not_found", "not_found", "outcome_unknown"]);
+        Self { dead_letters, journal: Arc::new(Entries::of(120)), hints: Arc::new(AtomicU64::new(12)) }
     }
 
     /// From now on this number of hints waits.
@@ -86,7 +86,7 @@ impl Stack {
                 self.journal.respond(operation, request)
             }
             _ if operation.contains("/functions/") => function(operation),
-            _ => return self.letters.state().respond(operation, request),
+            _ => return self.dead_letters.state().respond(operation, request),
         };
         (200, response.to_string())
     }
@@ -97,7 +97,7 @@ impl Stack {
         let items: Vec<Value> = match values[":pk"]["S"].as_str() {
             None => return self.journal.respond("Query", request),
             Some("OPERATIONS") => {
-                let mut items = self.letters.state().items.clone();
+                let mut items = self.dead_letters.state().items.clone();
                 items.reverse();
                 items
             }
