@@ -3,8 +3,7 @@
 use super::*;
 
 const CONFIRM: &str = "form[action='/change'] button";
-const CONFIRMATION: &str =
-    "location.pathname === '/change' && document.querySelector(\"form[action='/change'] button\") !== null";
+const CONFIRMATION: &str = "location.pathname === '/change' && document.readyState === 'complete' && document.querySelector(\"form[action='/change'] button\") !== null";
 
 fn audit(command: &str, scope: &str, number: &str) -> [[String; 4]; 2] {
     [[command, scope, "started", ""], [command, scope, "done", number]].map(|row| row.map(str::to_owned))
@@ -51,7 +50,7 @@ async fn a_drop_by_click_can_be_cancelled_and_is_done_once_when_it_is_confirmed(
         ask(tab, "drop").await;
         tab.shows("2 messages are permanently deleted").await;
         tab.click(".buttons a").await;
-        tab.until("location.pathname === '/dead-letters'").await;
+        tab.until("location.pathname === '/dead-letters' && document.readyState === 'complete'").await;
         assert_eq!(stack.dead_letters.state().messages.len(), 3);
         ask(tab, "drop").await;
         tab.click(CONFIRM).await;

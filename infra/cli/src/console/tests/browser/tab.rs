@@ -119,10 +119,11 @@ impl<'a> Tab<'a> {
         self.until("location.pathname === '/' && document.querySelector('main') !== null").await;
     }
 
-    /// Opens a page.
+    /// Opens a page, after the one that is there has loaded.
     pub(super) async fn open(&self, path: &str) {
+        self.until("document.readyState === 'complete' && (window.isLeft = true)").await;
         self.page.goto(format!("{}{path}", self.base)).await.unwrap();
-        self.until("document.readyState === 'complete' && document.querySelector('main') !== null").await;
+        self.until("!window.isLeft && document.readyState === 'complete'").await;
     }
 
     pub(super) async fn reload(&self) {
@@ -159,6 +160,8 @@ impl<'a> Tab<'a> {
 
     /// Clicks on the first element of this selector, as with a mouse.
     pub(super) async fn click(&self, selector: &str) {
+        // What loads meanwhile has other nodes.
+        self.until("document.readyState === 'complete'").await;
         let element = self.page.find_element(selector).await.unwrap();
         // Not the crate's own click: it scrolls by a script, and waits for it for ever where none runs.
         self.page.bring_to_front().await.unwrap();
