@@ -1,5 +1,7 @@
 //! A stub of AWS for tests: an operation and its request in, a status and a body out, after a delay.
 
+mod cbor;
+
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_sqs::config::{Credentials, RuntimeComponents, SharedCredentialsProvider};
 use aws_smithy_runtime_api::client::http::{
@@ -13,7 +15,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The operation, such as `Query`, `ListStackResources` or the path of a request to Lambda, and its JSON; a form is one object.
+/// The operation, such as `Query`, `ListStackResources` or the path of a request to Lambda, and its JSON; a form is one object. What
+/// `CloudWatch` gets is CBOR and not read; its response is written as CBOR.
 type Respond = dyn Fn(&str, &Value) -> (u16, String) + Send + Sync;
 
 #[derive(Clone)]
@@ -64,7 +67,9 @@ impl HttpConnector for Stub {
         let stub = self.clone();
         let target = request.headers().get("x-amz-target").unwrap_or_default().to_owned();
         let body = request.body().bytes().unwrap_or_default().to_vec();
+        let is_cbor = request.headers().get("smithy-protocol") == Some("rpc-v2-cbor");
         let (operation, request) = match target.split_once('.') {
+            None if is_cbor => (request.uri().rsplit('/').next().unwrap_or_default().to_owned(), Value::Null),
             Some((_, operation)) => (operation.to_owned(), serde_json::from_slice(&body).unwrap_or_default()),
             None if body.is_empty() => (request.uri().to_owned(), Value::Null),
             None => {
@@ -80,7 +85,12 @@ impl HttpConnector for Stub {
             #[expect(clippy::disallowed_methods, reason = "the time that AWS takes")]
             tokio::time::sleep(stub.delay).await;
             let (status, body) = (stub.respond)(&operation, &request);
-            Ok(HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body)))
+            let body = if is_cbor { SdkBody::from(cbor::of_json(&body)) } else { SdkBody::from(body) };
+            let mut response = HttpResponse::new(status.try_into().unwrap(), body);
+            if is_cbor {
+                response.headers_mut().insert("smithy-protocol", "rpc-v2-cbor");
+            }
+            Ok(response)
         })
     }
 }

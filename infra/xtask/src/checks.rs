@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every check and every test, cheapest first; `cargo xtask check`: those of a minute.
 
 use crate::bench;
+use crate::browser::{self, Browser};
 use crate::chaos;
 use crate::entries::build_and_check;
 use crate::permissions;
@@ -22,7 +23,7 @@ use std::process::{Command, ExitCode};
 pub(crate) enum Part {
     /// Format, clippy, documents, licences, templates
     Checks,
-    /// Unit, property and doc tests, and the entries of the table of handlers
+    /// Unit, property and doc tests, the console in a browser, and the entries of the table of handlers
     Unit,
     /// The deployed local stack, twelve permissions taken away, a small chaos run, the short benchmark
     EndToEnd,
@@ -89,7 +90,13 @@ fn templates() -> Result<()> {
 }
 
 fn unit() -> Result<()> {
-    check("unit, property and doc tests", cargo(&["test", "--locked"]), "fix what failed")?;
+    let browser = Browser::find()?;
+    let mut tests = cargo(&["test", "--locked"]);
+    if let Some(browser) = &browser {
+        browser.given_to(&mut tests);
+    }
+    check("unit, property and doc tests", tests, "fix what failed")?;
+    browser::report(browser.as_ref())?;
     step("the entries of the table of handlers", || {
         let _turn = turn::take()?;
         build_and_check()

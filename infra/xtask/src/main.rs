@@ -1,6 +1,7 @@
 //! The developers' commands: the local stack, the checks, the measurements. An operator's are in `infra/cli`.
 
 mod bench;
+mod browser;
 mod changes;
 mod chaos;
 mod checks;

@@ -16,6 +16,8 @@ pub(crate) enum Tools {
     MiniStack,
     /// checkov and actionlint.
     Lint,
+    /// The script of axe-core, which a Python package has; none of its code is run.
+    Browser,
 }
 
 impl Tools {
@@ -24,6 +26,7 @@ impl Tools {
             Self::Sam => "sam",
             Self::MiniStack => "ministack",
             Self::Lint => "lint",
+            Self::Browser => "browser",
         }
     }
 

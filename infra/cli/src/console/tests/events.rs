@@ -12,12 +12,12 @@ const DAY: u64 = 86_400_000;
 const SHARDS: u64 = 16;
 
 /// A journal with this number of entries, one a second back from now: every tenth is of `south`, and has a label.
-struct Entries {
-    all: Vec<Value>,
+pub(super) struct Entries {
+    pub(super) all: Vec<Value>,
 }
 
 impl Entries {
-    fn of(number: u64) -> Self {
+    pub(super) fn of(number: u64) -> Self {
         let now = clock::now();
         let entry = |back: u64| {
             let at = now.earlier(Duration::from_secs(back));
@@ -36,7 +36,7 @@ impl Entries {
         Self { all: (0..number).map(entry).collect() }
     }
 
-    fn respond(&self, operation: &str, request: &Value) -> Value {
+    pub(super) fn respond(&self, operation: &str, request: &Value) -> Value {
         match operation {
             "Query" => {
                 let value = |name: &str| request["ExpressionAttributeValues"][name].clone();

@@ -1,5 +1,7 @@
-//! The console from outside: who gets in, what its pages say, and what its forms change. Over HTTP, against a model of AWS; no browser.
+//! The console from outside: who gets in, what its pages say, and what its forms change. Over HTTP, against a model of AWS; no browser but
+//! in `browser`.
 
+mod browser;
 mod dead_letters;
 mod events;
 mod guard;

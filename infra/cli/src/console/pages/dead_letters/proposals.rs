@@ -65,25 +65,31 @@ fn of_redrive(dead_letters: &[DeadLetter], from: &str) -> (Vec<String>, Vec<Choi
     };
     let unknown = dead_letters.iter().filter(is_unknown).count();
     let superseded = dead_letters.iter().filter(|dead| dead.superseded_by.is_some()).count();
-    let goes = number(dead_letters.len(), "message goes", "messages go");
+    let goes = number(
+        dead_letters.len(),
+        "message goes back to the queue that it came from",
+        "messages go back to where they came from",
+    );
     let mut effects = vec![
-        format!("{goes} back to the queue that it came from: {from}."),
+        format!("{goes}: {from}."),
         "An action that was performed is not performed again; what fails again is a dead letter again."
             .to_owned(),
     ];
     let mut consents = Vec::new();
     if unknown > 0 {
-        let text = number(unknown, "action may", "actions may");
+        let text = number(unknown, "action that may", "actions that may");
+        let stay = if unknown == 1 { "stays" } else { "stay" };
         effects.push(format!(
-            "{text} have taken effect (outcome_unknown) and stay, unless you consent: check in Salestrekker first."
+            "{text} have taken effect (outcome_unknown) {stay}, unless you consent: check in Salestrekker first."
         ));
         let text = "Also send back actions that may have taken effect";
         consents.push(Choice { name: RETRY_UNKNOWN, text });
     }
     if superseded > 0 {
-        let text = number(superseded, "action is", "actions are");
+        let text = number(superseded, "action that is", "actions that are");
+        let stay = if superseded == 1 { "stays" } else { "stay" };
         effects.push(format!(
-            "{text} superseded by a newer action of the same handler and stay, unless you consent: sent back, they would undo it."
+            "{text} superseded by a newer action of the same handler {stay}, unless you consent: sent back, the newer one is undone."
         ));
         let text = "Also send back superseded actions, which are then performed after the newer ones";
         consents.push(Choice { name: OUT_OF_ORDER, text });
