@@ -13,7 +13,7 @@ use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
-pub(super) const INDEX: &str = "journal_by_day";
+const INDEX: &str = "journal_by_day";
 /// Seconds.
 pub(super) const DAY: u64 = 24 * 60 * 60;
 /// This many partitions of the index are read at once.
@@ -158,19 +158,20 @@ impl Store {
             .expression_attribute_values(":last", text(last))
     }
 
-    /// The keys of the entries in one partition of the index.
-    async fn entries(&self, part: String, since: Timestamp, until: Timestamp) -> Result<Vec<Item>, Error> {
-        let request = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .index_name(INDEX)
+    /// A query for the keys in one partition of the index, from `since` until before `until`.
+    pub(super) fn index_query(&self, part: &str, since: Timestamp, until: Timestamp) -> QueryFluentBuilder {
+        let request = self.client.query().table_name(&self.table).index_name(INDEX);
+        request
             .key_condition_expression("journal_day = :day AND #at BETWEEN :since AND :until")
             .expression_attribute_names("#at", "at")
             .expression_attribute_values(":day", text(part))
             .expression_attribute_values(":since", number(since.as_millis()))
-            .expression_attribute_values(":until", number(until.as_millis().saturating_sub(1)));
-        let mut pages = request.into_paginator().items().send();
+            .expression_attribute_values(":until", number(until.as_millis().saturating_sub(1)))
+    }
+
+    /// The keys of the entries in one partition of the index.
+    async fn entries(&self, part: String, since: Timestamp, until: Timestamp) -> Result<Vec<Item>, Error> {
+        let mut pages = self.index_query(&part, since, until).into_paginator().items().send();
         let mut keys = Vec::new();
         while let Some(item) = pages.next().await {
             let mut item = item.map_err(|error| unavailable(&error))?;

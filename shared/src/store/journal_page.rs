@@ -1,9 +1,9 @@
 //! The journal backwards, a page at a time: however many events there are, a page reads a bounded number of entries.
 
 use super::due_index::SHARDS;
-use super::journal::{DAY, INDEX, Journal, entry_time, part};
+use super::journal::{DAY, Journal, entry_time, part};
 use super::keys::{ItemKey, ItemKind};
-use super::{Error, Item, KEYS_PER_REQUEST, Store, number, text, unavailable};
+use super::{Error, Item, KEYS_PER_REQUEST, Store, unavailable};
 use crate::clock::Timestamp;
 use crate::id::{OrganisationId, TicketId};
 use crate::model::event::Event;
@@ -113,18 +113,8 @@ impl Store {
         until: Timestamp,
         most: usize,
     ) -> Result<Vec<Item>, Error> {
-        let request = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .index_name(INDEX)
-            .key_condition_expression("journal_day = :day AND #at BETWEEN :since AND :until")
-            .expression_attribute_names("#at", "at")
-            .expression_attribute_values(":day", text(part))
-            .expression_attribute_values(":since", number(since.as_millis()))
-            .expression_attribute_values(":until", number(until.as_millis().saturating_sub(1)))
-            .scan_index_forward(false)
-            .set_limit(i32::try_from(most).ok());
+        let request = self.index_query(part, since, until).scan_index_forward(false);
+        let request = request.set_limit(i32::try_from(most).ok());
         let mut pages = request.into_paginator().items().send();
         let mut keys = Vec::new();
         while keys.len() < most {
