@@ -3,8 +3,7 @@
 use super::due_index::{SHARDS, shard};
 use super::keys::{ItemKey, ItemKind, journal_after};
 use super::{
-    Error, Item, KEYS_PER_REQUEST, Store, decode, key_text, number, part as key_part, report_unreadable,
-    text, unavailable,
+    Error, Item, Store, decode, key_text, number, part as key_part, report_unreadable, text, unavailable,
 };
 use crate::clock::Timestamp;
 use crate::id::{OrganisationId, TicketId};
@@ -73,11 +72,7 @@ impl Store {
         let parts = days.flat_map(|day| (0..SHARDS).map(move |shard| part(day, &shard.to_string())));
         let queries = parts.map(|part| self.entries(part, since, until));
         let keys: Vec<Vec<Item>> = stream::iter(queries).buffered(QUERIES_AT_ONCE).try_collect().await?;
-        let keys = keys.concat();
-        let mut entries = Vec::with_capacity(keys.len());
-        for keys in keys.chunks(KEYS_PER_REQUEST) {
-            entries.extend(self.get_all(keys.to_vec()).await?);
-        }
+        let entries = self.get_all(keys.concat()).await?;
         for entry in &in_order(entries) {
             let events = journal.read(entry);
             journal.events.extend(events);

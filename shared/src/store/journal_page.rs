@@ -3,7 +3,7 @@
 use super::due_index::SHARDS;
 use super::journal::{DAY, Journal, entry_time, part};
 use super::keys::{ItemKey, ItemKind};
-use super::{Error, Item, KEYS_PER_REQUEST, Store, unavailable};
+use super::{Error, Item, Store, unavailable};
 use crate::clock::Timestamp;
 use crate::id::{OrganisationId, TicketId};
 use crate::model::event::Event;
@@ -60,10 +60,7 @@ impl Store {
             key.retain(|name, _| ["pk", "sk"].contains(&name.as_str()));
         }
         let mut journal = Journal::default();
-        let mut entries = Vec::with_capacity(keys.len());
-        for keys in keys.chunks(KEYS_PER_REQUEST) {
-            entries.extend(self.get_all(keys.to_vec()).await?);
-        }
+        let mut entries = self.get_all(keys).await?;
         entries.sort_by_cached_key(|entry| (Reverse(entry_time(entry)), Reverse(super::key_text(entry))));
         let events = entries.iter().flat_map(|entry| journal.read(entry).into_iter().rev()).collect();
         Ok(JournalPage { events, unreadable: journal.unreadable, since: end.max(since), found })

@@ -171,8 +171,19 @@ impl Store {
         Self { client, table }
     }
 
+    /// The items with these keys, read consistently, [`KEYS_PER_REQUEST`] in a request, one request after the other.
+    async fn get_all(&self, mut keys: Vec<Item>) -> Result<Vec<Item>, Error> {
+        let mut items = Vec::with_capacity(keys.len());
+        while !keys.is_empty() {
+            let rest = keys.split_off(keys.len().min(KEYS_PER_REQUEST));
+            items.extend(self.get_some(keys).await?);
+            keys = rest;
+        }
+        Ok(items)
+    }
+
     /// The items with these keys, at most [`KEYS_PER_REQUEST`], read consistently.
-    async fn get_all(&self, keys: Vec<Item>) -> Result<Vec<Item>, Error> {
+    async fn get_some(&self, keys: Vec<Item>) -> Result<Vec<Item>, Error> {
         let mut items = Vec::with_capacity(keys.len());
         let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
         let Ok(wanted) = wanted else { return Err(Error::Refused { code: None }) };

@@ -2,9 +2,7 @@
 
 use super::due_index::{INDEX, SHARDS};
 use super::keys::{ItemKey, ItemKind, REMINDER};
-use super::{
-    Error, Item, KEYS_PER_REQUEST, Store, StoredReminder, number, report_unreadable, text, unavailable,
-};
+use super::{Error, Item, Store, StoredReminder, number, report_unreadable, text, unavailable};
 use crate::clock::Timestamp;
 use crate::id::OrganisationId;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -28,12 +26,10 @@ impl Store {
         let own = keys.concat().into_iter().filter(|key| key.organisation == *organisation);
         let keys: Vec<Item> = own.map(|key| key.attributes()).collect();
         let mut reminders = Vec::with_capacity(keys.len());
-        for keys in keys.chunks(KEYS_PER_REQUEST) {
-            for item in self.get_all(keys.to_vec()).await? {
-                match StoredReminder::of(&item) {
-                    Ok(reminder) => reminders.push(reminder),
-                    Err(error) => report_unreadable(&item, &error),
-                }
+        for item in self.get_all(keys).await? {
+            match StoredReminder::of(&item) {
+                Ok(reminder) => reminders.push(reminder),
+                Err(error) => report_unreadable(&item, &error),
             }
         }
         reminders.retain(|stored| stored.due_at().is_some_and(|due_at| due_at <= until));

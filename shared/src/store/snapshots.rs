@@ -7,7 +7,7 @@ use super::known::{Damaged, Known, known, version_in_journal};
 use super::packed::pack;
 use super::reminders::ReminderEnd;
 use super::transaction::{Unwritten, WriteUnit};
-use super::{Error, Item, KEYS_PER_REQUEST, Store, number, report_unreadable, text, unless_condition_failed};
+use super::{Error, Item, Store, number, report_unreadable, text, unless_condition_failed};
 use crate::clock::Timestamp;
 use crate::id::{OrganisationId, TicketId};
 use crate::json;
@@ -76,14 +76,9 @@ impl Store {
             let (version, ticket) = (version_in_journal(item)?, ItemKey::of(item)?.kind.ticket()?.clone());
             Some(key(organisation, ItemKind::Journal(ticket, version)))
         });
-        let keys: Vec<Item> = keys.collect();
-        let mut entries = HashMap::new();
-        for keys in keys.chunks(KEYS_PER_REQUEST) {
-            let read = self.get_all(keys.to_vec()).await?.into_iter();
-            entries
-                .extend(read.filter_map(|entry| Some((ItemKey::of(&entry)?.kind.ticket()?.clone(), entry))));
-        }
-        Ok(entries)
+        let entries = self.get_all(keys.collect()).await?.into_iter();
+        let of_ticket = |entry: Item| Some((ItemKey::of(&entry)?.kind.ticket()?.clone(), entry));
+        Ok(entries.filter_map(of_ticket).collect())
     }
 
     /// Stores new versions, each with its journal entry in one transaction, on condition that the version before it is the
@@ -236,12 +231,7 @@ impl Store {
         tickets: &[TicketId],
         kind: fn(TicketId) -> ItemKind,
     ) -> Result<Vec<Item>, Error> {
-        let mut items = Vec::with_capacity(tickets.len());
-        for tickets in tickets.chunks(KEYS_PER_REQUEST) {
-            let keys = tickets.iter().map(|ticket| key(organisation, kind(ticket.clone()))).collect();
-            items.extend(self.get_all(keys).await?);
-        }
-        Ok(items)
+        self.get_all(tickets.iter().map(|ticket| key(organisation, kind(ticket.clone()))).collect()).await
     }
 }
 
