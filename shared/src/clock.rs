@@ -134,7 +134,8 @@ pub fn now() -> Timestamp {
     Timestamp::from_millis(millis(since))
 }
 
-fn millis(duration: Duration) -> u64 {
+/// Whole milliseconds of a duration.
+pub fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 

@@ -1,23 +1,28 @@
 //! Every metric is used by an alarm or a widget, every metric that they use is recorded, and the log lines have `CloudWatch`'s
-//! embedded metric format. The local engine does not evaluate that format, so the tests read the log lines.
+//! embedded metric format, or are what a metric filter selects. The local engine evaluates neither, so the tests read the log lines.
 
 use crate::alarms::of_type;
 use crate::support::{SOON, among_others, known_ticket, mutations};
 use crate::tidy::read;
 use anyhow::{Context as _, Result, ensure};
-use automations::telemetry::metric::{Metric, Outcome, RejectionReason, TokenStage};
+use automations::telemetry::EventName;
+use automations::telemetry::metric::{LoggedMetric, Metric, RejectionReason};
+use aws_sdk_cloudwatchlogs::types::StandardUnit;
 use end_to_end::stack::{Stack, eventually};
 use reqwest::Method;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A metric as in an alarm or a widget: its name, then the name and value of its dimension.
 type MetricNames = Vec<String>;
 
 fn named(metric: Metric) -> MetricNames {
-    let name = metric.name();
-    let dimension = metric.dimension().into_iter().flat_map(|(name, value)| [name, value]);
-    [name].into_iter().chain(dimension).map(str::to_owned).collect()
+    names(metric.name(), metric.dimension())
+}
+
+fn names(metric: &str, dimension: Option<(&str, &str)>) -> MetricNames {
+    let dimension = dimension.into_iter().flat_map(|(name, value)| [name, value]);
+    [metric].into_iter().chain(dimension).map(str::to_owned).collect()
 }
 
 /// The metrics of the deployed alarms.
@@ -52,13 +57,48 @@ fn in_widgets() -> Result<BTreeSet<MetricNames>> {
 #[tokio::test]
 async fn alarms_and_widgets_read_what_has_value_and_all_of_it() -> Result<()> {
     let _turn = among_others().await;
-    let recorded: BTreeSet<MetricNames> = Metric::all().into_iter().map(named).collect();
+    let logged = LoggedMetric::all();
+    let logged =
+        logged.iter().flat_map(|metric| metric.series().into_iter().map(|of| names(metric.name, of)));
+    let recorded: BTreeSet<MetricNames> = Metric::all().into_iter().map(named).chain(logged).collect();
     let (alarms, widgets) = (in_alarms(&Stack::found().await?).await?, in_widgets()?);
     ensure!(alarms.contains(&named(Metric::RequestsRejected(RejectionReason::Unauthorised))), "{alarms:?}");
     let used: BTreeSet<MetricNames> = alarms.union(&widgets).cloned().collect();
     let unused: Vec<_> = recorded.difference(&used).collect();
     let missing: Vec<_> = used.difference(&recorded).collect();
     ensure!(unused.is_empty() && missing.is_empty(), "not used: {unused:?}, not recorded: {missing:?}");
+    Ok(())
+}
+
+/// A metric filter of the template: its log group's function, pattern and transformation.
+type Filter = (String, String, Value);
+
+#[tokio::test]
+async fn each_metric_of_log_lines_has_its_filter_and_each_filter_is_one_of_them() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let filters = stack.logs.describe_metric_filters().send().await?;
+    let prefix = format!("/aws/lambda/{}-", stack.addresses.stack);
+    let deployed = filters.metric_filters().iter().filter_map(|filter| {
+        let function = filter.log_group_name()?.strip_prefix(&prefix)?.to_owned();
+        let [made] = filter.metric_transformations() else { return None };
+        let dimensions = made.dimensions().map(|all| all.iter().collect::<BTreeMap<_, _>>()).unwrap_or_default();
+        let made = json!({ "namespace": made.metric_namespace(), "name": made.metric_name(), "value": made.metric_value(),
+            "unit": made.unit().map(StandardUnit::as_str), "dimensions": dimensions });
+        Some((function, filter.filter_pattern()?.to_owned(), made))
+    });
+    let deployed: Vec<Filter> = deployed.collect();
+    let wanted = LoggedMetric::all().map(|metric| {
+        let value = metric.value.map_or_else(|| "1".to_owned(), |field| format!("$.{field}"));
+        let dimensions = metric.dimension.iter().map(|of| (of.name, format!("$.{}", of.field)));
+        let made = json!({ "namespace": stack.addresses.stack, "name": metric.name, "value": value,
+            "unit": <&str>::from(metric.unit), "dimensions": dimensions.collect::<BTreeMap<_, _>>() });
+        (metric.function.to_owned(), metric.pattern(), made)
+    });
+    for filter in &wanted {
+        ensure!(deployed.contains(filter), "no filter {filter:?} among {deployed:?}");
+    }
+    ensure!(deployed.len() == wanted.len(), "a filter of no metric: {deployed:?}");
     Ok(())
 }
 
@@ -116,17 +156,9 @@ async fn one_webhook_has_value_by_every_function_on_its_way() -> Result<()> {
     let wanted = [
         (
             "webhook-ingest",
-            vec![
-                Metric::Webhooks(TokenStage::Current),
-                Metric::WebhooksWithoutTicket,
-                Metric::RequestsRejected(RejectionReason::Unauthorised),
-            ],
+            vec![Metric::WebhooksWithoutTicket, Metric::RequestsRejected(RejectionReason::Unauthorised)],
         ),
-        (
-            "event-enricher",
-            vec![Metric::EventsPublished, Metric::WebhookToEventLatency, Metric::TokenDaysLeft],
-        ),
-        ("action-worker", vec![Metric::ActionsPerformed(Outcome::Done), Metric::DecisionToActionLatency]),
+        ("event-enricher", vec![Metric::TokenDaysLeft]),
         (
             "reconciler",
             vec![Metric::OldestCheckAge, Metric::ReconcileLag, Metric::OutboxBacklog, Metric::OutboxAge],
@@ -146,6 +178,28 @@ async fn one_webhook_has_value_by_every_function_on_its_way() -> Result<()> {
             })
             .await?;
         }
+    }
+    // Its first webhook found the ticket, so that each of these has a line.
+    for metric in LoggedMetric::all().into_iter().filter(|metric| metric.event != EventName::InboundReceived)
+    {
+        eventually(metric.name, SOON, async || {
+            let lines = stack.logged(metric.function, metric.event.as_str()).await?;
+            let lines =
+                lines.iter().map(|line| serde_json::from_str(line)).collect::<Result<Vec<Value>, _>>()?;
+            let has_value = |line: &&Value| metric.value.is_none_or(|field| line[field].is_u64());
+            let is_known = |line: &&Value| {
+                let of = metric.dimension.as_ref();
+                of.is_none_or(|of| of.values.iter().any(|value| line[of.field] == *value))
+            };
+            ensure!(lines.iter().any(|line| has_value(&line)), "{} has no value in {lines:?}", metric.name);
+            ensure!(
+                lines.iter().all(|line| is_known(&line)),
+                "{} has another dimension: {lines:?}",
+                metric.name
+            );
+            Ok(())
+        })
+        .await?;
     }
     Ok(())
 }

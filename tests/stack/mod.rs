@@ -82,7 +82,8 @@ pub struct Stack {
     pub secrets: aws_sdk_secretsmanager::Client,
     /// The Lambda client.
     pub lambda: aws_sdk_lambda::Client,
-    logs: aws_sdk_cloudwatchlogs::Client,
+    /// The `CloudWatch` Logs client.
+    pub logs: aws_sdk_cloudwatchlogs::Client,
     /// The DynamoDB client.
     pub dynamodb: aws_sdk_dynamodb::Client,
     /// The CloudFormation client.

@@ -29,7 +29,7 @@ impl Worker {
         let claim = self.store.claim_each(&[planned], claimant).await.pop();
         let claim = claim.unwrap_or(Err(StoreError::VersionConflict));
         if self.granted(planned, claim, claimant).await? == Granted::DoneBefore {
-            report(planned, None, invocation.metrics);
+            report(planned, None);
             return Ok(());
         }
         let outcome = self.perform_claimed(planned, read_back, claimant).await?;
@@ -37,7 +37,7 @@ impl Worker {
         match self.store.record(&done, claimant).await {
             // A version conflict: our lease has ended, and another invocation was allowed to perform the action again.
             Ok(()) | Err(StoreError::VersionConflict) => {
-                report(planned, Some(&done.outcome), invocation.metrics);
+                report(planned, Some(&done.outcome));
                 Ok(())
             }
             // The claim stays: the action was performed and not recorded, so its outcome is unknown.

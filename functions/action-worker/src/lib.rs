@@ -37,7 +37,6 @@ use automations::model::action::PlannedAction;
 use automations::notice::Notices;
 use automations::salestrekker::Client;
 use automations::store::{Claimant, Store};
-use automations::telemetry::metric::Metrics;
 use edit::edited_ticket;
 use line::{Line, LineRun};
 use std::collections::BTreeMap;
@@ -64,8 +63,6 @@ pub struct Invocation<'a> {
     pub owner: &'a str,
     /// Its deadline.
     pub until: Timestamp,
-    /// To which the outcomes of actions are added.
-    pub metrics: &'a Metrics,
 }
 
 impl<'a> Invocation<'a> {

@@ -8,7 +8,7 @@ use automations::model::action::PlannedAction;
 use automations::reason::Reason;
 use automations::store::Outcome;
 use automations::telemetry::EventName;
-use automations::telemetry::metric::{self, Metric, Metrics};
+use automations::telemetry::metric;
 use automations::tracing;
 
 pub(crate) fn parked() -> MessageError {
@@ -49,17 +49,15 @@ fn metric_of(outcome: Option<&Outcome>) -> metric::Outcome {
     }
 }
 
-/// Logs and counts an action that is done; no outcome: an earlier delivery of it was performed.
-pub(crate) fn report(planned: &PlannedAction, outcome: Option<&Outcome>, metrics: &Metrics) {
+/// Logs an action that is done, by which it is counted; no outcome: an earlier delivery of it was performed.
+pub(crate) fn report(planned: &PlannedAction, outcome: Option<&Outcome>) {
     let PlannedAction { id, hint, organisation, action, .. } = planned;
-    let (text, parts) = match outcome {
-        Some(Outcome::Superseded { expected, found }) => (
-            "the action was not performed: what it changes was changed since its decision",
-            Some((expected.for_log(), found.for_log())),
-        ),
-        _ => ("the action was performed", None),
+    let parts = match outcome {
+        Some(Outcome::Superseded { expected, found }) => Some((expected.for_log(), found.for_log())),
+        _ => None,
     };
     let outcome = metric_of(outcome);
+    let is_done = outcome == metric::Outcome::Done;
     tracing::info!(
         event_name = EventName::ActionPerformed.as_str(),
         organisation = organisation.as_str(),
@@ -68,12 +66,8 @@ pub(crate) fn report(planned: &PlannedAction, outcome: Option<&Outcome>, metrics
         hint.id = hint.as_ref().map(HintId::as_str),
         action.kind = action.kind(),
         outcome = outcome.as_ref(),
+        latency_ms = is_done.then(|| clock::millis(clock::now().since(planned.decided_at))),
         expected = parts.as_ref().map(|(expected, _)| expected.as_str()),
         found = parts.as_ref().map(|(_, found)| found.as_str()),
-        "{text}"
     );
-    metrics.record(Metric::ActionsPerformed(outcome), 1);
-    if outcome == metric::Outcome::Done {
-        metrics.record_duration(Metric::DecisionToActionLatency, clock::now().since(planned.decided_at));
-    }
 }

@@ -73,11 +73,11 @@ impl Worker {
             let results = messages.into_iter().zip(fates).map(|(message, fate)| {
                 let result = fate.map(|fate| {
                     let Some((done, _)) = fate? else {
-                        report(&message.body, None, invocation.metrics);
+                        report(&message.body, None);
                         return Ok(());
                     };
                     is_recorded(records.next())?;
-                    report(&message.body, Some(&done.outcome), invocation.metrics);
+                    report(&message.body, Some(&done.outcome));
                     Ok(())
                 });
                 (message, result)

@@ -15,55 +15,45 @@ use std::time::Duration;
 /// Without a webhook for this time, the changes that the reconciler finds are counted.
 const SILENCE: Duration = Duration::from_hours(1);
 
-/// Changes of one organisation, by what found them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Found {
-    webhook: u64,
-    reconciler: u64,
-}
-
-impl Found {
-    /// Adds the events of a version that was stored. Those that no webhook could announce are left out: a change of ours, and time
-    /// that has passed.
-    pub(crate) fn add(&mut self, events: &[Event]) {
-        for event in events.iter().filter(|event| !is_passed_time(&event.kind)) {
-            match &event.cause {
-                Cause::Webhook { .. } => self.webhook = self.webhook.saturating_add(1),
-                Cause::Reconciler { .. } => self.reconciler = self.reconciler.saturating_add(1),
-                // Our own, or of a kind that is not known here.
-                _ => {}
-            }
-        }
+/// What found the change of which this is the event.
+pub(crate) fn found_by(event: &Event) -> FoundBy {
+    match &event.cause {
+        _ if is_passed_time(&event.kind) => FoundBy::Time,
+        Cause::Webhook { .. } => FoundBy::Webhook,
+        Cause::Reconciler { .. } => FoundBy::Reconciler,
+        // An action of ours, or a cause that is not known here.
+        _ => FoundBy::Action,
     }
 }
 
+/// The number of these events that the reconciler found. Those that no webhook could announce are left out: a change of ours, and
+/// time that has passed.
+pub(crate) fn by_reconciler(events: &[Event]) -> u64 {
+    let found = events.iter().filter(|event| found_by(event) == FoundBy::Reconciler).count();
+    u64::try_from(found).unwrap_or(u64::MAX)
+}
+
 impl Enricher {
-    /// Records what found the changes. Only if the reconciler found any, the table is asked for the last webhook: while webhooks
-    /// work, this costs nothing.
-    pub(crate) async fn record_found(
+    /// Records whether webhooks are silent. Only if the reconciler found changes, the table is asked for the last webhook: while
+    /// webhooks work, this costs nothing.
+    pub(crate) async fn record_silence(
         &self,
         organisation: &OrganisationId,
-        found: Found,
+        by_reconciler: u64,
         now: Timestamp,
         metrics: &Metrics,
     ) {
-        let Found { webhook, reconciler } = found;
-        for (by, count) in [(FoundBy::Webhook, webhook), (FoundBy::Reconciler, reconciler)] {
-            if count > 0 {
-                metrics.record(Metric::ChangesFound(by), count);
-            }
-        }
-        if reconciler == 0 {
+        if by_reconciler == 0 {
             return;
         }
         match self.store.token_uses(organisation).await {
             Ok(uses) => {
                 let Some(silence) = silence(&uses, now) else { return };
-                metrics.record(Metric::ChangesWithoutWebhook, reconciler);
+                metrics.record(Metric::ChangesWithoutWebhook, by_reconciler);
                 tracing::warn!(
                     event_name = EventName::WebhooksSilent.as_str(),
                     organisation = organisation.as_str(),
-                    changes = reconciler,
+                    changes = by_reconciler,
                     last_webhook_s = silence.last.map(|last| last.as_secs()),
                     "the reconciler found changes of an organisation of which no webhook came for an hour"
                 );
@@ -108,26 +98,25 @@ mod tests {
         Event { cause, ..testing::stage_changed("Approved", "Settled") }
     }
 
-    fn by_reconciler() -> Cause {
+    fn reconciler() -> Cause {
         Cause::Reconciler { hint: HintId::of("r", 0).unwrap(), asked_at: Timestamp::from_millis(1) }
     }
 
     /// F20 of the field faults.
     #[test]
-    fn changes_are_counted_by_what_found_them_and_neither_ours_nor_the_age_of_a_stage_is() {
+    fn a_change_of_ours_and_the_age_of_a_stage_are_not_found_by_the_reconciler() {
         let webhook = testing::stage_changed("Approved", "Settled");
         let ours = Cause::Action { hint: HintId::of("r", 1).unwrap(), chain: Vec::new() };
-        let mut aged = event(by_reconciler());
+        let mut aged = event(reconciler());
         aged.kind = testing::one_of_each()
             .into_iter()
             .map(|event| event.kind)
             .find(|kind| matches!(kind, EventKind::StageAged { .. }))
             .unwrap();
-        let reminder = Event { cause: by_reconciler(), ..testing::a_ticket().has_reminder_due("review") };
-        let mut found = Found::default();
-        found.add(&[webhook.clone(), event(by_reconciler()), event(ours), aged, reminder]);
-        found.add(&[webhook]);
-        assert_eq!(found, Found { webhook: 2, reconciler: 1 });
+        let reminder = Event { cause: reconciler(), ..testing::a_ticket().has_reminder_due("review") };
+        let events = [webhook, event(reconciler()), event(ours), aged, reminder];
+        let found = [FoundBy::Webhook, FoundBy::Reconciler, FoundBy::Action, FoundBy::Time, FoundBy::Time];
+        assert_eq!((events.each_ref().map(found_by), by_reconciler(&events)), (found, 1));
     }
 
     #[test]

@@ -1,12 +1,11 @@
-//! Publishes events, with metrics of their number, of the engine's error codes, and of the latency since the webhook.
+//! Publishes events, with metrics of failures and of the engine's error codes.
 
 use crate::enricher::Enricher;
 use automations::aws::topic::PublishError;
 use automations::failure::{Failure as _, chain};
-use automations::model::event::Cause;
 use automations::telemetry::EventName;
 use automations::telemetry::metric::{Metric, Metrics, PublishFailure};
-use automations::{Event, clock, tracing};
+use automations::{Event, tracing};
 
 impl Enricher {
     /// Publishes lists of events, those of each message group in their order. One result for each list: whether all of its events
@@ -18,12 +17,11 @@ impl Enricher {
     ) -> Vec<Result<(), PublishError>> {
         let events: Vec<&Event> = lists.iter().flat_map(|events| events.iter()).collect();
         let mut results = self.topic.publish(&events).await.into_iter();
-        let now = clock::now();
         let published = lists.iter().map(|events| {
             let mut outcome = Ok(());
-            for (event, result) in events.iter().zip(results.by_ref()) {
+            for result in results.by_ref().take(events.len()) {
                 match result {
-                    Ok(()) => record(event, now, metrics),
+                    Ok(()) => {}
                     Err(error) => {
                         metrics.record(Metric::EventPublishFailures, 1);
                         metrics.record(Metric::EventPublishErrors(failure(&error)), 1);
@@ -39,13 +37,6 @@ impl Enricher {
     /// Publishes one event that is in no outbox.
     pub(crate) async fn publish_one(&self, event: Event, metrics: &Metrics) -> Result<(), PublishError> {
         self.publish_all(&[&[event]], metrics).await.into_iter().collect()
-    }
-}
-
-fn record(event: &Event, now: clock::Timestamp, metrics: &Metrics) {
-    metrics.record(Metric::EventsPublished, 1);
-    if let Cause::Webhook { received_at, .. } = &event.cause {
-        metrics.record_duration(Metric::WebhookToEventLatency, now.since(*received_at));
     }
 }
 

@@ -1,13 +1,13 @@
 //! Checks all tickets that a batch names in one organisation: each step is done for all of them together.
 
 use crate::enricher::{Enricher, FetchOutcome, RequestedTicket, Result};
-use crate::found_by::Found;
+use crate::found_by::{by_reconciler, found_by};
 use crate::plan::{Plan, plan};
 use crate::reminders::Reminders;
 use crate::salvage::Stored;
 use automations::aws::batch::MessageError;
 use automations::aws::secret::Access;
-use automations::clock::Timestamp;
+use automations::clock::{self, Timestamp};
 use automations::futures::{StreamExt as _, stream};
 use automations::id::{OrganisationId, TicketId};
 use automations::model::diff::{Change, change};
@@ -66,7 +66,7 @@ impl Enricher {
         }
         self.record_checks(organisation, &mut visits).await;
         self.rebuild(organisation, &mut visits, now).await;
-        let found = self.store(organisation, &mut visits, &reminders, now).await;
+        let by_reconciler = self.store(organisation, &mut visits, &reminders, now).await;
         for (id, visit) in &mut visits {
             if visit.is_ok()
                 && let Err(error) = self.settle_reminders(organisation, id, &reminders, now).await
@@ -75,7 +75,7 @@ impl Enricher {
             }
         }
         self.publish(organisation, &mut visits, now, metrics).await;
-        self.record_found(organisation, found, now, metrics).await;
+        self.record_silence(organisation, by_reconciler, now, metrics).await;
         let results = visits.into_iter().map(|(id, visit)| {
             (
                 id.clone(),
@@ -118,15 +118,15 @@ impl Enricher {
         }
     }
 
-    /// Stores the new versions; returns what found their changes.
+    /// Stores the new versions; returns the number of their changes that the reconciler found.
     async fn store(
         &self,
         organisation: &OrganisationId,
         visits: &mut [Visit<'_>],
         reminders: &Reminders,
         now: Timestamp,
-    ) -> Found {
-        let mut found = Found::default();
+    ) -> u64 {
+        let mut found: u64 = 0;
         let mut positions = Vec::new();
         let mut versions = Vec::new();
         for (position, (id, visit)) in visits.iter().enumerate() {
@@ -138,18 +138,17 @@ impl Enricher {
         }
         let stored = self.store.write_each(organisation, &versions, now).await;
         for (version, _) in versions.iter().zip(&stored).filter(|(_, stored)| stored.is_ok()) {
-            found.add(version.events);
+            found = found.saturating_add(by_reconciler(version.events));
             for event in version.events {
                 tracing::info!(
                     event_name = EventName::ChangeStored.as_str(),
                     organisation = organisation.as_str(),
                     ticket.id = version.snapshot.ticket.id.as_str(),
-                    ticket.version = version.snapshot.ticket.version,
                     event.id = event.id.as_str(),
                     event.kind = event.kind.name(),
-                    cause.by = event.cause.by(),
+                    found_by = found_by(event).as_ref(),
                     hint.id = event.cause.hint().as_str(),
-                    "a change was stored"
+                    latency_ms = event.cause.received_at().map(|at| clock::millis(clock::now().since(at))),
                 );
             }
         }

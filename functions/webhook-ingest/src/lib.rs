@@ -129,16 +129,12 @@ impl Ingest {
         })?;
         tracing::info!(
             event_name = EventName::WebhookAccepted.as_str(),
-            request.id = request_id,
             hint.id = first.as_ref().map(HintId::as_str),
             organisation = address.organisation.as_str(),
             webhook.action = address.action.as_str(),
-            hints = count,
             tickets,
             token_stage = sender.stage.as_ref(),
-            "the webhook was accepted"
         );
-        metric::record(Metric::Webhooks(sender.stage), 1);
         let note = note(&hints, declaration.same_body);
         if note == Note::NoTicketId {
             metric::record(Metric::WebhooksWithoutTicket, 1);

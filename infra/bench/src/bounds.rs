@@ -65,7 +65,7 @@ pub(crate) struct Way {
 
 const SAME: &str = "as measured";
 const ESTIMATED: &str = "estimated from the counts, until it is measured";
-const LOGS: &str = "as measured; Lambda adds no line at `SystemLogLevel=WARN`";
+const LOGS: &str = "a line each for accepted, stored, decided, performed; Lambda adds none at `SystemLogLevel=WARN`";
 const OLD_CODE: &str = "as measured before actions of a ticket are coalesced";
 const WRITES: &str = "snapshot and journal entry in one transaction, both indexes, the emptied outbox";
 const CLAIMS: &str = "for each its claim and its record; the marks of a ticket, or the note of a create";
@@ -143,7 +143,7 @@ pub(crate) static QUIET: Way = Way {
     writes: stable("write units, the whole way, quiet", 17.0, "units", SAME).with_target(9.0),
     requests: stable("API requests, the whole way, quiet", 6.0, "requests", SAME),
     calls: stable("AWS calls, the whole way, quiet", 15.0, "calls", SAME),
-    logs: stable("log bytes, the whole way, quiet", 3_100.0, "bytes", LOGS).with_target(1_500.0),
+    logs: stable("log bytes, the whole way, quiet", 1_500.0, "bytes", LOGS),
     gb_seconds: timed("GB-seconds, the whole way, quiet", 0.4, "GB-s", ESTIMATED),
     dollars: timed("dollars for a million webhooks, quiet", 58.0, "$", ESTIMATED).with_target(14.0),
 };
@@ -153,7 +153,7 @@ pub(crate) static BUSY: Way = Way {
     writes: stable("write units, the whole way, busy", 18.0, "units", SAME).with_target(9.0),
     requests: stable("API requests, the whole way, busy", 3.24, "requests", SAME),
     calls: stable("AWS calls, the whole way, busy", 8.35, "calls", SAME),
-    logs: stable("log bytes, the whole way, busy", 2_100.0, "bytes", LOGS).with_target(1_500.0),
+    logs: stable("log bytes, the whole way, busy", 1_500.0, "bytes", LOGS),
     gb_seconds: timed("GB-seconds, the whole way, busy", 0.11, "GB-s", ESTIMATED),
     dollars: timed("dollars for a million webhooks, busy", 36.0, "$", ESTIMATED).with_target(10.0),
 };

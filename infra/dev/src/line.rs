@@ -50,8 +50,11 @@ impl LogLine {
                 fields,
             };
         }
-        // A line of a library may have no message.
-        let Some(message) = message.or_else(|| level.is_some().then(String::new)) else { return plain() };
+        // A line about what happens with every webhook says it by its event name alone; a line of a library may say nothing.
+        let name = || fields.get("event_name").and_then(Value::as_str).map(str::to_owned);
+        let Some(message) = message.or_else(|| level.is_some().then(|| name().unwrap_or_default())) else {
+            return plain();
+        };
         Self {
             function: function.to_owned(),
             at: at.and_then(|at| millis(&at)).unwrap_or(stored_at),

@@ -83,12 +83,9 @@ impl<Settings, D: Decides<Settings>> Handler<Settings, D> {
         actions.send(messages.collect()).await.into_iter().collect::<Result<(), _>>()?;
         tracing::info!(
             event_name = EventName::ActionsDecided.as_str(),
-            handler = self.name.as_str(),
             event.id = event.id.as_str(),
-            event.kind = event.kind.name(),
             hint.id = event.cause.hint().as_str(),
             actions = count,
-            "the handler decided"
         );
         Ok(())
     }

@@ -7,17 +7,34 @@ pub mod xray;
 
 pub use event_name::EventName;
 
+use crate::clock;
 use std::panic;
 pub use tracing::Level;
 use tracing_subscriber::fmt;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::FormatTime;
+
+/// A line's time, to the millisecond as everywhere.
+struct Millis;
+
+impl FormatTime for Millis {
+    fn format_time(&self, line: &mut Writer<'_>) -> std::fmt::Result {
+        write!(line, "{}", clock::now())
+    }
+}
 
 /// Starts logging at this level and metrics under this namespace. A panic logs its location but not its
 /// message, which may quote data.
 pub fn start(level: Level, metrics_namespace: String) {
     metric::start(metrics_namespace);
     // Without the invocation's span, two fifths of a line: the ids of hint, event and action lead through all functions.
-    let json =
-        fmt().json().flatten_event(true).with_current_span(false).with_span_list(false).with_target(false);
+    let json = fmt()
+        .json()
+        .with_timer(Millis)
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_span_list(false)
+        .with_target(false);
     // A second call (two tests in one process) keeps the first subscriber.
     let _ = json.with_max_level(level).with_writer(std::io::stderr).try_init();
     panic::set_hook(Box::new(|info| {

@@ -124,8 +124,8 @@ impl Fixture {
         event.records =
             planned.iter().enumerate().map(|(number, planned)| message(number, planned)).collect();
         let until = clock::now().later(Duration::from_mins(1));
-        let work = self.source.in_groups(event, until, async |groups, metrics| {
-            Box::pin(self.worker.work(groups, Invocation { owner, until, metrics })).await;
+        let work = self.source.in_groups(event, until, async |groups, _metrics| {
+            Box::pin(self.worker.work(groups, Invocation { owner, until })).await;
         });
         let response = Box::pin(work).await?;
         Ok(response.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect())

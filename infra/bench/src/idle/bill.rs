@@ -6,7 +6,7 @@ use crate::prices::{self, Dollars};
 use crate::template;
 use anyhow::Result;
 use automations::store::SHARDS;
-use automations::telemetry::metric::Metric;
+use automations::telemetry::metric::{LoggedMetric, Metric};
 use std::fmt::Write as _;
 
 const ORGANISATIONS: [f64; 3] = [1.0, 10.0, 100.0];
@@ -76,6 +76,8 @@ fn total<const N: usize>(lines: &[Line<N>]) -> [Dollars; N] {
 
 fn lines<const N: usize>(counts: &Counts, memory_gb: f64, organisations: [f64; N]) -> Vec<Line<N>> {
     let each = |dollars: Dollars| organisations.map(|organisations| dollars.times(organisations));
+    let logged: usize = LoggedMetric::all().iter().map(|metric| metric.series().len()).sum();
+    let all_metrics = Metric::all().len().saturating_add(logged);
     let metrics = f64::from(u32::try_from(METRICS.len()).unwrap_or(u32::MAX));
     let receives = POLLERS * HOURS * 3_600.0 / POLL_SECONDS;
     let polling = prices::SQS
@@ -104,10 +106,7 @@ fn lines<const N: usize>(counts: &Counts, memory_gb: f64, organisations: [f64; N
             format!("composite alarms: {}", counts.composite_alarms),
             [prices::COMPOSITE_ALARM.of(f64::from(counts.composite_alarms)); N],
         ),
-        Line(
-            format!("metrics of our own: {metrics} of {}", Metric::all().len()),
-            [prices::METRIC.of(metrics); N],
-        ),
+        Line(format!("metrics of our own: {metrics} of {all_metrics}"), [prices::METRIC.of(metrics); N]),
         Line(
             format!(
                 "polling of {} queues: {:.0} requests each",

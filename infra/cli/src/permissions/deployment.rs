@@ -220,6 +220,10 @@ pub const BY_TYPE: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "AWS::Logs::MetricFilter",
+        &["logs:PutMetricFilter", "logs:DescribeMetricFilters", "logs:DeleteMetricFilter"],
+    ),
+    (
         "AWS::SNS::Subscription",
         &[
             "sns:Subscribe",

@@ -59,14 +59,15 @@ impl Timelines {
         let field = |field| line.text(field).unwrap_or_default();
         match line.event_name() {
             Some(EventName::WebhookAccepted) => {
-                self.webhooks.insert(field("request.id").to_owned(), line.at);
+                let request = field("hint.id").rsplit_once('.').map(|(request, _)| request.to_owned());
+                self.webhooks.extend(request.map(|request| (request, line.at)));
             }
             Some(EventName::ChangeStored | EventName::WebhookUnrecognised | EventName::InboundReceived) => {
                 let timeline = self.timeline(field("event.id"), now);
                 let unrecognised = || "webhook.unrecognised".to_owned();
                 timeline.kind = line.text("event.kind").map_or_else(unrecognised, str::to_owned);
                 timeline.ticket = line.text("ticket.id").map(str::to_owned);
-                line.text("cause.by").unwrap_or("webhook").clone_into(&mut timeline.cause);
+                line.text("found_by").unwrap_or("webhook").clone_into(&mut timeline.cause);
                 // A hint's id is the request's id and the index of the hint in the request.
                 timeline.request = field("hint.id").rsplit_once('.').map(|(request, _)| request.to_owned());
                 timeline.stored_at = Some(line.at);

@@ -1,7 +1,7 @@
 use super::*;
 use proptest::prelude::*;
 
-const STORED: &str = r#"{"level":"INFO","message":"x","event_name":"change.stored","ticket.id":"t-1","event.id":"e-1","event.kind":"ticket.stage_changed","cause.by":"webhook","hint.id":"r-1.0"}"#;
+const STORED: &str = r#"{"level":"INFO","message":"x","event_name":"change.stored","ticket.id":"t-1","event.id":"e-1","event.kind":"ticket.stage_changed","found_by":"webhook","hint.id":"r-1.0"}"#;
 const DECIDED: &str =
     r#"{"level":"INFO","message":"x","event_name":"actions.decided","event.id":"e-1","actions":2}"#;
 const LABELLED: &str = r#"{"level":"INFO","message":"x","event_name":"action.performed","action.id":"e-1.h.0","action.kind":"add_label","outcome":"done"}"#;
@@ -9,7 +9,7 @@ const CREATED: &str = r#"{"level":"INFO","message":"x","event_name":"action.perf
 
 /// The log lines of each function for one event.
 fn lines() -> Vec<LogLine> {
-    let accepted = r#"{"level":"INFO","message":"x","event_name":"webhook.accepted","request.id":"r-1"}"#;
+    let accepted = r#"{"level":"INFO","message":"x","event_name":"webhook.accepted","hint.id":"r-1.0"}"#;
     vec![
         LogLine::read("webhook-ingest", 1_000, accepted),
         LogLine::read("event-enricher", 1_052, STORED),

@@ -56,6 +56,14 @@ impl Cause {
         }
     }
 
+    /// When the webhook was received, if the cause is one.
+    pub fn received_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Webhook { received_at, .. } => Some(*received_at),
+            Self::Reconciler { .. } | Self::Action { .. } => None,
+        }
+    }
+
     /// The X-Ray trace, if the cause is a webhook.
     pub fn trace(&self) -> Option<&TraceHeader> {
         match self {

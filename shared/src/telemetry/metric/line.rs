@@ -105,7 +105,7 @@ impl<'a> EmfLine<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Outcome, TokenStage, Unit};
+    use super::super::{RepeatedBy, SourceKind, Unit};
     use super::*;
     use proptest::prelude::*;
     use serde_json::{Value, json};
@@ -120,26 +120,26 @@ mod tests {
     #[test]
     fn a_line_is_as_the_specification_shows_it() {
         let metrics =
-            [(Metric::Webhooks(TokenStage::Pending), vec![2]), (Metric::WebhookToEventLatency, vec![5, 7])];
+            [(Metric::InboundDuplicates(RepeatedBy::Body), vec![2]), (Metric::OldestCheckAge, vec![5, 7])];
         let expected = json!({
             "_aws": {
                 "Timestamp": 1_565_375_354_953_u64,
                 "CloudWatchMetrics": [
                     {
                         "Namespace": "north",
-                        "Dimensions": [["Stage"]],
-                        "Metrics": [{ "Name": "Webhooks", "Unit": "Count" }],
+                        "Dimensions": [["By"]],
+                        "Metrics": [{ "Name": "InboundDuplicates", "Unit": "Count" }],
                     },
                     {
                         "Namespace": "north",
                         "Dimensions": [[]],
-                        "Metrics": [{ "Name": "WebhookToEventLatency", "Unit": "Milliseconds" }],
+                        "Metrics": [{ "Name": "OldestCheckAge", "Unit": "Seconds" }],
                     },
                 ],
             },
-            "Stage": "pending",
-            "Webhooks": 2,
-            "WebhookToEventLatency": [5, 7],
+            "By": "body",
+            "InboundDuplicates": 2,
+            "OldestCheckAge": [5, 7],
         });
         assert_eq!(written(&metrics), [expected]);
         let text = EmfLine::all(&metrics.into_iter().collect(), "north", Timestamp::from_millis(1))[0].text();
@@ -148,16 +148,16 @@ mod tests {
 
     #[test]
     fn what_one_root_cannot_hold_goes_into_another() {
-        let performed = Metric::ActionsPerformed;
+        let failed = Metric::MessagesFailed;
         let lines = written(&[
-            (performed(Outcome::Done), vec![3]),
-            (performed(Outcome::DryRun), vec![1]),
-            (Metric::DecisionToActionLatency, (0..250).collect()),
+            (failed(SourceKind::Hints), vec![3]),
+            (failed(SourceKind::Events), vec![1]),
+            (Metric::OutboxAge, (0..250).collect()),
         ]);
         assert_eq!(lines.len(), 3, "{lines:?}");
-        assert_eq!((&lines[0]["Outcome"], &lines[0]["ActionsPerformed"]), (&json!("done"), &json!(3)));
-        assert_eq!((&lines[1]["Outcome"], &lines[1]["ActionsPerformed"]), (&json!("dry_run"), &json!(1)));
-        let lengths = lines.iter().map(|line| line["DecisionToActionLatency"].as_array().unwrap().len());
+        assert_eq!((&lines[0]["Source"], &lines[0]["MessagesFailed"]), (&json!("hints"), &json!(3)));
+        assert_eq!((&lines[1]["Source"], &lines[1]["MessagesFailed"]), (&json!("events"), &json!(1)));
+        let lengths = lines.iter().map(|line| line["OutboxAge"].as_array().unwrap().len());
         assert_eq!(lengths.collect::<Vec<_>>(), [100, 100, 50]);
         assert_eq!(written(&[]), Vec::<Value>::new());
     }

@@ -5,19 +5,20 @@
 //! anything about a person, and the number of metrics, which is what `CloudWatch` charges for, is known.
 
 mod line;
+mod logged;
 mod recorder;
 
+pub use logged::{LoggedDimension, LoggedMetric};
 pub(crate) use recorder::start;
 pub use recorder::{Metrics, record};
 
 use crate::reason::Reason;
 use strum::{AsRefStr, EnumIter, IntoEnumIterator as _, IntoStaticStr};
 
-/// A metric, with at most one dimension.
+/// A metric that functions write as a line of its own, with at most one dimension. What happens with every webhook is a
+/// [`LoggedMetric`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, IntoStaticStr, EnumIter)]
 pub enum Metric {
-    /// Webhooks accepted, by the version stage of the token in their URL.
-    Webhooks(TokenStage),
     /// Webhooks of Salestrekker that were accepted and name no ticket: nothing is fetched for them.
     WebhooksWithoutTicket,
     /// Requests to inbound webhooks that were dropped as repetitions, by what they repeat.
@@ -32,14 +33,10 @@ pub enum Metric {
     CredentialRefused,
     /// Fields that were inferred and that the API's schema lacks, once an instance of a function and organisation.
     FieldsDropped,
-    /// Events that the topic accepted.
-    EventsPublished,
     /// Events that the topic did not accept.
     EventPublishFailures,
     /// The same, by the engine's error code.
     EventPublishErrors(PublishFailure),
-    /// Time from a webhook to the publication of an event that it led to, in milliseconds.
-    WebhookToEventLatency,
     /// Time since the last check of the ticket that has been unchecked for longest, among those due, in seconds.
     OldestCheckAge,
     /// How long the ticket that has been due for longest is overdue, in seconds.
@@ -48,10 +45,6 @@ pub enum Metric {
     OutboxBacklog,
     /// Age of the oldest of those events, in seconds.
     OutboxAge,
-    /// Actions, by their outcome.
-    ActionsPerformed(Outcome),
-    /// Time from a handler's decision to the end of its action, in milliseconds.
-    DecisionToActionLatency,
     /// Messages moved to a dead-letter queue by a function.
     MessagesDeadLettered,
     /// Time since a message that failed or waited was sent, in seconds: it is received again. SQS's own metric leaves out what was
@@ -60,9 +53,7 @@ pub enum Metric {
     /// Messages that failed, whether they are received again or not. One that only waits, such as for another version of the
     /// program, has not failed.
     MessagesFailed(SourceKind),
-    /// Changes of tickets that were stored as events, by what found them; not those that an action of ours made.
-    ChangesFound(FoundBy),
-    /// Those that the reconciler found in an organisation of which no webhook came for an hour.
+    /// Changes that the reconciler found in an organisation of which no webhook came for an hour.
     ChangesWithoutWebhook,
 }
 
@@ -88,6 +79,10 @@ pub enum FoundBy {
     Webhook,
     /// The reconciler, and no webhook before it.
     Reconciler,
+    /// No one: an action of ours made it.
+    Action,
+    /// No one: time has passed.
+    Time,
 }
 
 /// The version stage of a webhook's token in Secrets Manager.
@@ -193,14 +188,11 @@ impl Metric {
     /// Every metric with every value of its dimension.
     pub fn all() -> Vec<Self> {
         let with_each_value = |metric| match metric {
-            Self::Webhooks(_) => TokenStage::iter().map(Self::Webhooks).collect(),
             Self::InboundDuplicates(_) => RepeatedBy::iter().map(Self::InboundDuplicates).collect(),
             Self::RequestsRejected(_) => RejectionReason::iter().map(Self::RequestsRejected).collect(),
             Self::EventPublishErrors(_) => PublishFailure::iter().map(Self::EventPublishErrors).collect(),
-            Self::ActionsPerformed(_) => Outcome::iter().map(Self::ActionsPerformed).collect(),
             Self::RetriedMessageAge(_) => SourceKind::iter().map(Self::RetriedMessageAge).collect(),
             Self::MessagesFailed(_) => SourceKind::iter().map(Self::MessagesFailed).collect(),
-            Self::ChangesFound(_) => FoundBy::iter().map(Self::ChangesFound).collect(),
             other => vec![other],
         };
         Self::iter().flat_map(with_each_value).collect()
@@ -214,22 +206,17 @@ impl Metric {
     /// Its unit.
     pub fn unit(self) -> Unit {
         match self {
-            Self::Webhooks(_)
-            | Self::WebhooksWithoutTicket
+            Self::WebhooksWithoutTicket
             | Self::InboundDuplicates(_)
             | Self::RequestsRejected(_)
             | Self::CredentialRefused
             | Self::FieldsDropped
-            | Self::EventsPublished
             | Self::EventPublishFailures
             | Self::EventPublishErrors(_)
             | Self::OutboxBacklog
-            | Self::ActionsPerformed(_)
             | Self::MessagesDeadLettered
             | Self::MessagesFailed(_)
-            | Self::ChangesFound(_)
             | Self::ChangesWithoutWebhook => Unit::Count,
-            Self::WebhookToEventLatency | Self::DecisionToActionLatency => Unit::Milliseconds,
             Self::StaleSecretAge
             | Self::OldestCheckAge
             | Self::ReconcileLag
@@ -242,26 +229,20 @@ impl Metric {
     /// Its dimension, if it has one: name and value.
     pub fn dimension(self) -> Option<(&'static str, &'static str)> {
         match self {
-            Self::Webhooks(stage) => Some(("Stage", stage.into())),
             Self::InboundDuplicates(by) => Some(("By", by.into())),
             Self::RequestsRejected(reason) => Some(("Reason", reason.reason().into())),
             Self::EventPublishErrors(failure) => Some(("Failure", failure.into())),
-            Self::ActionsPerformed(outcome) => Some(("Outcome", outcome.into())),
             Self::RetriedMessageAge(source) | Self::MessagesFailed(source) => Some(("Source", source.into())),
-            Self::ChangesFound(by) => Some(("FoundBy", by.into())),
             Self::WebhooksWithoutTicket
             | Self::StaleSecretAge
             | Self::TokenDaysLeft
             | Self::CredentialRefused
             | Self::FieldsDropped
-            | Self::EventsPublished
             | Self::EventPublishFailures
-            | Self::WebhookToEventLatency
             | Self::OldestCheckAge
             | Self::ReconcileLag
             | Self::OutboxBacklog
             | Self::OutboxAge
-            | Self::DecisionToActionLatency
             | Self::MessagesDeadLettered
             | Self::ChangesWithoutWebhook => None,
         }

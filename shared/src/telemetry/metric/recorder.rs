@@ -42,10 +42,10 @@ impl Metrics {
     /// Records a duration, converted to the metric's unit.
     pub fn record_duration(&self, metric: Metric, duration: Duration) {
         let value = match metric.unit() {
-            Unit::Milliseconds => duration.as_millis(),
-            Unit::Seconds | Unit::Count | Unit::None => duration.as_secs().into(),
+            Unit::Milliseconds => clock::millis(duration),
+            Unit::Seconds | Unit::Count | Unit::None => duration.as_secs(),
         };
-        self.record(metric, u64::try_from(value).unwrap_or(u64::MAX));
+        self.record(metric, value);
     }
 
     /// The values of a metric.
@@ -73,10 +73,10 @@ mod tests {
         let metrics = Metrics::default();
         for value in [1, 2] {
             metrics.record(Metric::MessagesDeadLettered, value);
-            metrics.record(Metric::WebhookToEventLatency, value);
+            metrics.record(Metric::OutboxAge, value);
         }
         let all = metrics.0.into_inner().unwrap();
-        let expected = [(Metric::WebhookToEventLatency, vec![1, 2]), (Metric::MessagesDeadLettered, vec![3])];
+        let expected = [(Metric::OutboxAge, vec![1, 2]), (Metric::MessagesDeadLettered, vec![3])];
         assert_eq!(all, BTreeMap::from(expected));
     }
 }
