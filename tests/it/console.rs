@@ -22,7 +22,7 @@ pub(crate) struct Browser {
 }
 
 impl Browser {
-    async fn at(stack: &Stack) -> Result<Self> {
+    pub(crate) async fn at(stack: &Stack) -> Result<Self> {
         let local = Some(stack.addresses.aws_endpoint_url.clone());
         Self::of(Target { config: aws::load()?, local, stack: stack.addresses.stack.clone() }).await
     }

@@ -31,6 +31,7 @@ mod in_flight;
 mod inbound;
 mod ingest;
 mod listed;
+mod load;
 mod metrics;
 mod notices;
 mod once;

@@ -65,7 +65,8 @@ pub(crate) struct Way {
 
 const SAME: &str = "as measured";
 const ESTIMATED: &str = "estimated from the counts, until it is measured";
-const LOGS: &str = "a line each for accepted, stored, decided, performed; Lambda adds none at `SystemLogLevel=WARN`";
+const LOGS: &str =
+    "a line each for accepted, stored, decided, performed; Lambda adds none at `SystemLogLevel=WARN`";
 const OLD_CODE: &str = "as measured before actions of a ticket are coalesced";
 const WRITES: &str = "snapshot and journal entry in one transaction, both indexes, the emptied outbox";
 const CLAIMS: &str = "for each its claim and its record; the marks of a ticket, or the note of a create";

@@ -11,6 +11,7 @@ mod engine;
 mod entries;
 mod fuzz;
 mod lint;
+mod load;
 mod logs;
 mod overview;
 mod permissions;
@@ -94,6 +95,8 @@ enum Command {
     Chaos(chaos::Options),
     /// Take each permission of each role away, and check that its function says so and loses nothing
     Permissions(permissions::Options),
+    /// Fill the table with 100,000 events and 5,000 dead letters, and measure the console's pages
+    Load,
     /// Measure the release build: cold starts, invocations, memory, sizes, calls, growth and cost
     Bench(bench::Options),
     /// Print a software bill of materials from Cargo.lock, as JSON
@@ -127,6 +130,7 @@ fn main() -> ExitCode {
         Some(Command::Fuzz { minutes, targets }) => fuzz::run(minutes, &targets).map(done),
         Some(Command::Chaos(options)) => chaos::run(&options.arguments()),
         Some(Command::Permissions(options)) => permissions::run(&options).map(done),
+        Some(Command::Load) => load::run().map(done),
         Some(Command::Bench(options)) => bench::run(&options.arguments()),
         Some(Command::Sbom) => sbom::run().map(done),
     };
