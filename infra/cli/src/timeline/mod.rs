@@ -4,6 +4,7 @@
 
 mod action_parts;
 mod assemble;
+mod dead;
 mod draft;
 mod kept;
 mod logs;

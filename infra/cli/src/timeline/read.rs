@@ -2,7 +2,8 @@
 //! handlers' subscriptions and, for one event, the functions' logs.
 
 use super::action_parts::ActionParts;
-use super::kept::{DeadMessage, Kept, LastCheck, LogLine, Subject, Subscriber};
+use super::dead::{self, is_about, message, subject};
+use super::kept::{Kept, LastCheck, LogLine, Subject, Subscriber};
 use super::logs::{self, Logged};
 use crate::account::Target;
 use crate::commands::dead_letters::{DeadLetter, DeadLetterQueues, Selection};
@@ -11,12 +12,10 @@ use crate::handler_entries::{self, Clients, Entry};
 use anyhow::{Context as _, Result};
 use automations::Event;
 use automations::clock::Timestamp;
-use automations::id::{ActionId, EventId, HintId, OrganisationId, TicketId};
-use automations::json::from_json;
+use automations::id::{ActionId, EventId, OrganisationId, TicketId};
 use automations::store::{ActionRecord, Journal, Store};
 use aws_config::SdkConfig;
 use futures::{StreamExt as _, future, stream};
-use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -55,7 +54,8 @@ impl Reader {
     /// Of the stack of this name and its table.
     pub fn new(config: &SdkConfig, stack: String, store: Store, now: Timestamp) -> Self {
         Self {
-            dead_letters: DeadLetterQueues::new(config, stack.clone(), store.clone(), now),
+            dead_letters: DeadLetterQueues::new(config, stack.clone(), store.clone(), now)
+                .at_most(dead::MOST),
             store,
             cloudformation: aws_sdk_cloudformation::Client::new(config),
             lambda: aws_sdk_lambda::Client::new(config),
@@ -294,6 +294,13 @@ impl Reader {
             Ok(all) => all,
             Err(error) => return kept.notes.push(format!("the dead letters cannot be read: {error:#}")),
         };
+        if let Some(queue) = dead::first_full(all.iter().map(|(dead, _)| dead.queue.as_str())) {
+            kept.notes.push(format!(
+                "of the dead letters in {queue}, only about the first {} were looked through; `automations dlq show --queue {queue}` \
+                 reads all",
+                dead::MOST
+            ));
+        }
         let is_own = |dead: &DeadLetter| {
             dead.content.organisation.as_ref() == Some(&kept.organisation) && is_wanted(dead)
         };
@@ -354,36 +361,4 @@ fn subscriber(Entry { name, policies, dry_run, .. }: Entry) -> Result<Subscriber
         format!("the filter policy of {name} has something that this program does not know")
     })?;
     Ok(Subscriber { name, policies, dry_run })
-}
-
-fn subject(dead: &DeadLetter) -> Option<Subject> {
-    let id = || {
-        let body: Value = serde_json::from_str(&dead.body).ok()?;
-        body.get("id")?.as_str().map(str::to_owned)
-    };
-    match dead.owner.as_str() {
-        "actions" => from_json(dead.body.as_bytes()).ok().map(|planned| Subject::Action(Box::new(planned))),
-        "hints" => HintId::parse(id()?).ok().map(Subject::Hint),
-        handler => Some(Subject::Event { event: EventId::parse(id()?).ok()?, handler: handler.to_owned() }),
-    }
-}
-
-fn is_about(subject: &Subject, wanted: &EventId) -> bool {
-    match subject {
-        Subject::Hint(_) => false,
-        Subject::Event { event, .. } => event == wanted,
-        Subject::Action(planned) => planned.event == *wanted,
-    }
-}
-
-fn message(dead: &DeadLetter, subject: Subject) -> DeadMessage {
-    DeadMessage {
-        message: dead.id.clone(),
-        queue: dead.queue.clone(),
-        reason: dead.reason.clone(),
-        error: dead.error.clone(),
-        at: dead.dead_lettered_at,
-        subject,
-        superseded_by: dead.superseded_by.clone(),
-    }
 }
