@@ -10,6 +10,7 @@ mod alarms;
 mod api;
 mod audit;
 mod built;
+mod catalogue;
 mod chains;
 mod circles;
 mod client_fixture;
