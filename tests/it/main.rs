@@ -32,6 +32,7 @@ mod in_flight;
 mod inbound;
 mod ingest;
 mod listed;
+mod listening;
 mod metrics;
 mod notices;
 mod once;
