@@ -116,9 +116,13 @@ async fn handler_queues(stack: &Stack) -> Result<Vec<String>> {
     let StackAddresses { hints_queue, actions_queue, stack: prefix, .. } = &stack.addresses;
     let listed = stack.sqs.list_queues().queue_name_prefix(format!("{prefix}-")).send().await?;
     let names = listed.queue_urls().iter().filter_map(|url| url.rsplit('/').next().map(str::to_owned));
-    Ok(names
-        .filter(|name| name != hints_queue && name != actions_queue && !name.contains("dead-letters"))
-        .collect())
+    let is_handlers = |name: &String| {
+        name != hints_queue
+            && name != actions_queue
+            && !name.contains("dead-letters")
+            && !name.contains("-listen_")
+    };
+    Ok(names.filter(is_handlers).collect())
 }
 
 /// Sets a variable of a deployed function and returns its old value. The engine ends the function's processes, and their

@@ -1,5 +1,6 @@
 //! What happened to one ticket is found with one command, and why nothing happened (rows 1 and 2 of the anchors).
 
+use crate::inbound::{JSON, declared, post_with};
 use crate::support::{SOON, alone, among_others, events, known_ticket, mutations, published, rest};
 use anyhow::{Context as _, Result, ensure};
 use automations::clock::Timestamp;
@@ -121,4 +122,39 @@ async fn an_action_that_failed_is_followed_by_its_dead_letter_with_the_reason() 
         Ok(())
     })
     .await
+}
+
+/// Row 2 of the anchors: a lead that "never arrived" is looked for by what its sender knows.
+#[tokio::test]
+async fn a_lead_is_found_by_its_senders_id_and_by_the_hint_in_the_response() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("timeline-lead").await?;
+    let name = OrganisationId::parse("timeline-lead")?;
+    let url = declared(&organisation, "website-lead").await?;
+    stack.store().add_inbound(&name, &"inbound-website-lead".parse()?).await?;
+    let body = r#"{"name": "Jane Citizen-of-timelines", "email": "jane@example.com", "phone": "0400000000"}"#;
+    let response = post_with(&url, &[("content-type", JSON), ("webhook-id", "m-77")], body).await?;
+    let response: serde_json::Value = response.json().await?;
+    let hint = response["hint"].as_str().context("the response names no hint")?.to_owned();
+    for reference in ["m-77".to_owned(), hint] {
+        let found = eventually("the ticket in the timeline", SOON, async || {
+            let found = timeline(&organisation, &Wanted::Lead(reference.clone())).await?;
+            ensure!(found.notes.iter().any(|note| note.contains("--ticket ")), "{found}");
+            Ok(found)
+        })
+        .await?;
+        let text = found.to_string();
+        ensure!(
+            text.contains("inbound-website-lead was received, hint ") && text.contains("create_lead"),
+            "{text}"
+        );
+        ensure!(!text.contains("Citizen-of-timelines") && !text.contains("jane@example.com"), "{text}");
+    }
+    let unknown = timeline(&organisation, &Wanted::Lead("m-78".to_owned())).await?;
+    ensure!(
+        unknown.entries.is_empty() && unknown.notes[0].contains("no post with this reference"),
+        "{unknown}"
+    );
+    Ok(())
 }

@@ -20,6 +20,9 @@ const DEFAULT: &str = "default";
 /// What the local stack accepts; the environment's credentials never reach it.
 const LOCAL_KEY: &str = "test";
 
+/// The application's stack, unless another one is named.
+const STACK: &str = "automations";
+
 /// Where a command works, and how it prints.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Global options")]
@@ -31,7 +34,7 @@ pub struct Account {
     #[arg(long, global = true, value_name = "REGION")]
     region: Option<String>,
     /// The application's CloudFormation stack; names of its table, queues and secrets begin with it
-    #[arg(long, global = true, value_name = "NAME", default_value = "automations")]
+    #[arg(long, global = true, value_name = "NAME", default_value = STACK)]
     pub stack: String,
     /// Work on the local stack of `cargo xtask up` or `dev`, or on the one at `AWS_ENDPOINT_URL`
     #[arg(long, global = true)]
@@ -90,6 +93,15 @@ impl Account {
             )
             .into()),
         }
+    }
+
+    /// The options by which another command works on the same, each with a space before it.
+    pub(crate) fn options(&self) -> String {
+        let named = [("profile", self.profile.as_deref()), ("region", self.region.as_deref())];
+        let named = named.into_iter().filter_map(|(name, value)| Some(format!(" --{name} {}", value?)));
+        let stack = (self.stack != STACK).then(|| format!(" --stack {}", self.stack));
+        let local = self.local.then(|| " --local".to_owned());
+        named.chain(stack).chain(local).collect()
     }
 
     async fn of_profile(&self, profile: &str) -> Result<SdkConfig> {

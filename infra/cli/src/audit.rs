@@ -126,7 +126,11 @@ pub fn changed(number: usize) -> Option<u64> {
     u64::try_from(number).ok()
 }
 
-fn random_id() -> Result<String> {
+/// An id that no other has.
+///
+/// # Errors
+/// If the operating system gives no random bytes.
+pub(crate) fn random_id() -> Result<String> {
     let mut bytes = [0_u8; 8];
     getrandom::fill(&mut bytes).context("the operating system gives no random bytes")?;
     Ok(bytes.iter().fold(String::new(), |mut id, byte| {

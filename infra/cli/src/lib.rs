@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod audit;
+pub mod catalogue;
 mod checkout;
 pub mod commands;
 pub mod console;

@@ -2,7 +2,7 @@
 
 use automations_cli::account::Account;
 use automations_cli::commands::{
-    audit, console, dead_letters, dry_run, erase, events, graphql_schema, new_handler, organisation,
+    audit, console, dead_letters, dry_run, erase, events, graphql_schema, listen, new_handler, organisation,
     preflight, reminders, replay, smoke, status, timeline,
 };
 use automations_cli::exit_code::{self, Exit};
@@ -32,6 +32,7 @@ enum Command {
     Replay(replay::Arguments),
     Reminders(reminders::Arguments),
     DryRun(dry_run::Arguments),
+    Listen(listen::Arguments),
     Organisation(organisation::Arguments),
     Erase(erase::Arguments),
     Smoke(smoke::Arguments),
@@ -65,6 +66,7 @@ async fn main() -> ExitCode {
         Command::Replay(arguments) => replay::run(arguments, &account).await,
         Command::Reminders(arguments) => reminders::run(arguments, &account).await,
         Command::DryRun(arguments) => dry_run::run(arguments, &account).await,
+        Command::Listen(arguments) => listen::run(arguments, &account).await,
         Command::Organisation(arguments) => organisation::run(arguments, &account).await,
         Command::Erase(arguments) => erase::run(arguments, &account).await,
         Command::Console(arguments) => console::run(arguments, &account).await,

@@ -2,6 +2,7 @@
 
 use crate::exit_code::Usage;
 use crate::filter_policy::FilterPolicy;
+use crate::nearest::nearest;
 use anyhow::{Context as _, Result, bail};
 use std::ops::Range;
 
@@ -86,8 +87,11 @@ pub fn rows(template: &str) -> Result<Vec<Row>> {
 pub fn row(template: &str, name: &str) -> Result<Row> {
     let rows = rows(template)?;
     let names: Vec<_> = rows.iter().filter_map(|row| row.text("Name")).collect();
-    let missing =
-        || Usage(format!("there is no handler {name} in template.yaml; there are {}", names.join(", ")));
+    let missing = || {
+        let nearest = nearest(name, names.iter().map(String::as_str));
+        let nearest = nearest.map(|nearest| format!("the nearest is {nearest}; ")).unwrap_or_default();
+        Usage(format!("there is no handler {name} in template.yaml; {nearest}there are {}", names.join(", ")))
+    };
     let row = rows.iter().find(|row| row.text("Name").as_deref() == Some(name));
     Ok(row.cloned().ok_or_else(missing)?)
 }
@@ -272,6 +276,9 @@ Resources:
 
     #[test]
     fn what_is_not_there_is_told() {
+        let template = include_str!("../../../template.yaml");
+        let error = super::row(template, "owner-on-new-tickets").unwrap_err().to_string();
+        assert!(error.contains("the nearest is owner-on-new-ticket; there are follow-up-on"), "{error}");
         assert!(with(TEMPLATE, &row("Dee")).unwrap_err().to_string().contains("already"));
         assert!(without(TEMPLATE, "Cow").unwrap_err().to_string().contains("no handler Cow"));
         assert!(with("", &row("Dee")).unwrap_err().to_string().contains("no table"));

@@ -71,6 +71,12 @@ pub enum Identity<'a> {
     Unique(&'a str),
 }
 
+/// The digests of a request with this id of its sender: as one event, or as one for each object of an array.
+pub fn digests_of_id(id: &str) -> Vec<String> {
+    let of_object = |position| short_sha256(&[id.as_bytes(), format!("\0{position}").as_bytes()]);
+    std::iter::once(short_sha256(&[id.as_bytes()])).chain((0..MAX_EVENTS).map(of_object)).collect()
+}
+
 impl InboundRequest {
     /// The events of a request with this body: one, or one for each object of a JSON array.
     ///

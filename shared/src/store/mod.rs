@@ -59,6 +59,7 @@ mod transaction;
 pub use action_records::ActionRecord;
 pub use actions::{Claim, Claimant, Done};
 pub use due_index::{Due, SHARDS, Unpublished};
+pub use inbound_receipts::InboundReceipt;
 pub use items::StoredItem;
 pub use journal::Journal;
 pub use journal_page::JournalPage;

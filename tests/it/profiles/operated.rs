@@ -12,6 +12,7 @@ use automations::id::{DestinationName, OrganisationId, TicketId};
 use automations::salestrekker::Limits;
 use automations::{Event, aws, clock};
 use automations_cli::account::Target;
+use automations_cli::commands::listen::Topic;
 use automations_cli::commands::preflight::Level;
 use automations_cli::organisation::{
     Destination, Format, New, Organisations, Patience, Person, Sender, inbound_action,
@@ -162,6 +163,11 @@ async fn a_reader_looks_at_everything_but_secrets_and_changes_nothing() -> Resul
     let deletion = aws::sqs(&reader.by.config).delete_message().queue_url(url).receipt_handle("none");
     is_denied(deletion.send().await.map_err(Into::into))?;
     is_denied(reader.replayer().play(&found, None).await)?;
+    let topic = Topic::of(&reader.by.config, &stack.addresses.stack).await?;
+    let Err(error) = topic.subscribe("{}", clock::now(), "0d0d0d0d").await else {
+        anyhow::bail!("a reader made a queue")
+    };
+    ensure!(error.to_string().starts_with("the profile lacks sqs:CreateQueue"), "{error:#}");
     is_denied(reader.organisations()?.urls(&OrganisationId::parse("looked-at")?).await)?;
     assert_eq!(crate::support::dead_letters(&stack)?.thorough().drop(&mine).await?, 1);
     Ok(())
@@ -190,6 +196,13 @@ async fn an_operator_runs_every_command() -> Result<()> {
     operator.replayer().play(&selected, None).await?;
     operator.replayer().play(&selected, Some(HANDLER)).await?;
     rest(&stack).await?;
+
+    let topic = Topic::of(&operator.by.config, &stack.addresses.stack).await?;
+    topic.clean(&topic.left_behind(clock::now()).await?).await?;
+    let filter = json!({ "organisation": ["operated-on"] }).to_string();
+    let temporary = topic.subscribe(&filter, clock::now(), "0c0c0c0c").await?;
+    topic.receive(&temporary).await?;
+    topic.remove(&temporary).await?;
 
     let mine = dead_letter(&operator, "operated-on", &ticket).await?;
     let consent = Consent { retry_unknown: false, out_of_order: false };

@@ -38,7 +38,9 @@ const OF_A_FUNCTION: [&str; 10] = [
 ];
 /// How the program calls its clients, and the first words of their operations. Not STS: `GetCallerIdentity` needs no permission.
 const CLIENTS: &str = "cloudformation|cloudwatch|dynamodb|iam|lambda|logs|quotas|secrets|sns|sqs";
-const VERBS: &str = "batch|cancel|change|create|delete|describe|get|invoke|list|publish|put|query|receive|rotate|scan|send|simulate|update";
+const VERBS: &str = "batch|cancel|change|create|delete|describe|get|invoke|list|publish|put|query|receive|rotate|scan|send|simulate|subscribe|unsubscribe|update";
+/// A queue of a run of `automations listen`.
+const OF_LISTEN: &str = "listen_1790000000_0a1b2c3d.fifo";
 /// Characters of a managed policy, white space not counted (IAM User Guide, "IAM and AWS STS quotas").
 const MAX_POLICY: usize = 6144;
 
@@ -177,6 +179,26 @@ fn a_reader_writes_nothing_and_reads_no_secret() -> Result<()> {
     Ok(())
 }
 
+/// Row 18 of the anchors: `automations listen` makes, empties and deletes its own queues, and no other.
+#[test]
+fn an_operator_makes_and_deletes_queues_of_listen_alone() -> Result<()> {
+    let mut operator = DEV.statements(OPERATORS, "Operator")?;
+    operator.extend(DEV.statements(OPERATORS, "Reader")?);
+    let queue = |name: &str| format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{name}");
+    let own = queue(&format!("{APPLICATION}-{OF_LISTEN}"));
+    for action in ["sqs:CreateQueue", "sqs:DeleteQueue", "sqs:ReceiveMessage", "sqs:DeleteMessage"] {
+        ensure!(allows(&operator, action, &own), "not allowed: {action}");
+        for other in ["hints", "actions.fifo", "follow-up-on-settlement.fifo", "listen-to-all.fifo"] {
+            let other = queue(&format!("{APPLICATION}-{other}"));
+            ensure!(!allows(&operator, action, &other), "allowed: {action} on {other}");
+        }
+    }
+    let topic = |name: &str| format!("arn:aws:sns:{REGION}:{ACCOUNT}:{name}-events.fifo");
+    ensure!(allows(&operator, "sns:Subscribe", &topic(APPLICATION)));
+    ensure!(!allows(&operator, "sns:Subscribe", &topic("other")));
+    Ok(())
+}
+
 /// A call that a command makes and the table does not have would be found by an operator at night.
 #[test]
 fn the_table_has_every_call_of_the_program() -> Result<()> {
@@ -240,7 +262,12 @@ fn examples(action: &str) -> Vec<String> {
     match (service, name) {
         (
             _,
-            "ListSecrets" | "ListQueues" | "ListTopics" | "GetAccountSettings" | "GetSubscriptionAttributes",
+            "ListSecrets"
+            | "ListQueues"
+            | "ListTopics"
+            | "GetAccountSettings"
+            | "GetSubscriptionAttributes"
+            | "Unsubscribe",
         )
         | ("servicequotas" | "cloudwatch", _) => vec!["*".to_owned()],
         ("logs", "DescribeLogGroups") => arn(service, "log-group:*"),
@@ -267,6 +294,7 @@ fn examples(action: &str) -> Vec<String> {
             let fifo = own(service, "actions-dead-letters.fifo");
             own(service, "hints-dead-letters").into_iter().chain(fifo).collect()
         }
+        ("sqs", "CreateQueue" | "DeleteQueue") => own(service, OF_LISTEN),
         ("sqs", _) => own(service, "hints"),
         _ => Vec::new(),
     }

@@ -53,6 +53,8 @@ pub struct HandlerUnderTest {
     row: Row,
     /// The variables by which it may read from Salestrekker.
     access: Vec<(String, String)>,
+    /// Whether its errors, which may have what a person typed, go to standard error.
+    shows_errors: bool,
 }
 
 /// What it would do about one event.
@@ -98,7 +100,7 @@ pub async fn run(arguments: Arguments, account: &Account) -> Result<Exit> {
     for DryRunResult { event, actions: decided } in &results {
         print(&line(event))?;
         for action in decided {
-            print(&format!("    {}", action.get("action").unwrap_or(action)))?;
+            print(&format!("    {}", action_of(action)))?;
         }
         actions = actions.saturating_add(u64::try_from(decided.len()).unwrap_or(u64::MAX));
     }
@@ -159,7 +161,7 @@ impl HandlerUnderTest {
         let code =
             row.text("Code").with_context(|| format!("the entry of {name} in template.yaml has no Code"))?;
         let program = build(&root.join(&code), &code)?;
-        Ok(Self { program, name: name.to_owned(), settings, row, access: Vec::new() })
+        Ok(Self { program, name: name.to_owned(), settings, row, access: Vec::new(), shows_errors: true })
     }
 
     /// Whether its entry gives it access to Salestrekker's API.
@@ -173,6 +175,17 @@ impl HandlerUnderTest {
         let prefix = ("SECRETS_PREFIX".to_owned(), stack.to_owned());
         let access = if self.reads() { variables.into_iter().chain([prefix]).collect() } else { Vec::new() };
         Self { access, ..self }
+    }
+
+    /// The same, whose own error texts are not shown.
+    #[must_use]
+    pub fn without_its_errors(self) -> Self {
+        Self { shows_errors: false, ..self }
+    }
+
+    /// The filter policy of its subscription, as the template makes it.
+    pub fn filter_policy(&self) -> String {
+        self.row.filter_policy()
     }
 
     /// Its subscription: which events it would receive.
@@ -194,7 +207,8 @@ impl HandlerUnderTest {
             program.env_remove(name);
         }
         program.env("HANDLER", &self.name).env("SETTINGS", &self.settings).envs(self.access.iter().cloned());
-        program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        let errors = if self.shows_errors { Stdio::inherit() } else { Stdio::null() };
+        program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(errors);
         let mut running = program.spawn().context("the handler cannot be started")?;
         // Dropped, and so closed, at the end of the statement: the handler reads to the end.
         let sent =
@@ -211,6 +225,16 @@ impl HandlerUnderTest {
             actions: actions.context("the handler prints something other than actions")?,
         })
     }
+}
+
+/// The action in a line of a handler's program, which is a planned action.
+pub(crate) fn action_of(planned: &Value) -> &Value {
+    planned.get("action").unwrap_or(planned)
+}
+
+/// The kind of an action.
+pub(crate) fn action_kind(action: &Value) -> String {
+    action.get("do").and_then(Value::as_str).unwrap_or("?").to_owned()
 }
 
 /// The program of the crate in this folder. Cargo says on standard error why it does not compile.

@@ -7,6 +7,7 @@ pub mod dead_letters;
 pub mod dry_run;
 pub mod erase;
 pub mod graphql_schema;
+pub mod listen;
 pub mod new_handler;
 pub mod organisation;
 pub mod preflight;

@@ -10,16 +10,17 @@ use automations::clock;
 use automations::id::{ActionId, EventId, OrganisationId, TicketId};
 use clap::{ArgGroup, Args};
 
-/// Print what happened to a ticket, or around one event or action, in order, and why a handler did nothing
+/// Print what happened to a ticket, or around one event, action or lead, in order, and why a handler did nothing
 #[derive(Debug, Args)]
 #[command(arg_required_else_help = true)]
 #[command(group = ArgGroup::new("which").required(true))]
 #[command(after_help = "\
 Example: automations timeline --organisation north --ticket t-1 --profile prod
 Example: automations timeline --organisation north --event a2c23afc-3be1-55b1-b22e-c007b5d4b185 --profile prod
+Example: automations timeline --organisation north --lead 2db0924b-8a42-4224-b6ac-63db8bfb4680.0 --profile prod
 
 It reads the journal, the snapshot, the records of actions, the dead letters and the handlers' subscriptions, and changes nothing. For
---event and --action it reads the functions' logs too. What is not recorded anywhere is named as such.")]
+--event, --action and --lead it reads the functions' logs too. What is not recorded anywhere is named as such.")]
 pub struct Arguments {
     /// The organisation
     #[arg(long, value_name = "NAME")]
@@ -33,6 +34,9 @@ pub struct Arguments {
     /// The same of the event on which this action was decided
     #[arg(long, value_name = "ACTION_ID", group = "which")]
     action: Option<ActionId>,
+    /// What came of a post to an inbound webhook, such as a lead: the sender's id of it, or `hint` in the response to it
+    #[arg(long, value_name = "REFERENCE", group = "which")]
+    lead: Option<String>,
     /// Look for the event in the journal from this time on: RFC 3339, or a duration before now such as 36h, 2w or 1d12h
     #[arg(long, value_name = "TIME", value_parser = time::check, default_value = "2w", conflicts_with = "ticket")]
     since: String,
@@ -46,12 +50,13 @@ pub struct Arguments {
 /// # Errors
 /// If the table cannot be read.
 pub async fn run(arguments: Arguments, account: &Account) -> Result<Exit> {
-    let Arguments { organisation, ticket, event, action, since, most } = arguments;
-    let wanted = match (ticket, event, action) {
-        (Some(ticket), None, None) => Wanted::Ticket(ticket),
-        (None, Some(event), None) => Wanted::Event(event),
-        (None, None, Some(action)) => Wanted::Action(action),
-        _ => return Err(Usage("name one of --ticket, --event and --action".to_owned()).into()),
+    let Arguments { organisation, ticket, event, action, lead, since, most } = arguments;
+    let wanted = match (ticket, event, action, lead) {
+        (Some(ticket), None, None, None) => Wanted::Ticket(ticket),
+        (None, Some(event), None, None) => Wanted::Event(event),
+        (None, None, Some(action), None) => Wanted::Action(action),
+        (None, None, None, Some(reference)) => Wanted::Lead(reference),
+        _ => return Err(Usage("name one of --ticket, --event, --action and --lead".to_owned()).into()),
     };
     let now = clock::now();
     let reader = Reader::of(&account.target().await?, now);

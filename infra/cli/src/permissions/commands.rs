@@ -116,6 +116,16 @@ pub const COMMANDS: &[CommandNeeds] = &[
     operator("reminders cancel", &[&["dynamodb:Query", "dynamodb:BatchGetItem", "dynamodb:UpdateItem"]]),
     // A handler whose entry has ApiAccess reads a token.
     operator("dry-run", &[READ_JOURNAL, &["secretsmanager:GetSecretValue"]]),
+    // A handler whose entry has ApiAccess reads a token.
+    operator(
+        "listen",
+        &[
+            &["cloudformation:ListStackResources", "sns:ListSubscriptionsByTopic", "dynamodb:PutItem"],
+            &["sqs:ListQueues", "sqs:GetQueueUrl", "sqs:GetQueueAttributes"],
+            &["sqs:CreateQueue", "sqs:DeleteQueue", "sns:Subscribe", "sns:Unsubscribe"],
+            &["sqs:ReceiveMessage", "sqs:DeleteMessage", "secretsmanager:GetSecretValue"],
+        ],
+    ),
     operator(
         "organisation add",
         &[
@@ -213,7 +223,7 @@ pub const COMMANDS: &[CommandNeeds] = &[
             LIST_ORGANISATIONS,
             READ_SECRET,
             LOOK_AT_DEAD_LETTERS,
-            &["lambda:GetAlias", "cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData"],
+            &["lambda:GetAlias", "cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData", "sqs:ListQueues"],
         ],
     ),
     // With --organisation, an operator may: its webhook token is read.

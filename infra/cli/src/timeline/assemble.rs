@@ -1,15 +1,18 @@
 //! From what is kept to a timeline: pure.
 
+mod lead;
+mod state;
+
 use super::action_parts::ActionParts;
 use super::draft::{Cause, Draft};
-use super::kept::{DeadMessage, Kept, LogLine, Subject, Subscriber};
+use super::kept::{DeadMessage, Kept, Lead, LogLine, Subject, Subscriber};
 use super::model::{ActionState, Nothing, Publication, Step, Timeline};
-use crate::{event_text, reminder_text};
+use crate::event_text;
 use automations::Event;
 use automations::id::{ActionId, EventId};
 use automations::model::action::PlannedAction;
 use automations::model::event::Cause as EventCause;
-use automations::store::{ActionRecord, ReminderEnd, ReminderState};
+use automations::store::ActionRecord;
 use automations::telemetry::EventName;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +23,9 @@ pub fn assemble(kept: &Kept) -> Timeline {
     for events in kept.events.chunk_by(is_of_one_check) {
         assembly.check(events);
     }
-    let missing: BTreeSet<EventId> = assembly.decisions.keys().map(|of| of.event.clone()).collect();
+    let missing =
+        assembly.decisions.keys().map(|of| &of.event).chain(kept.lead.iter().map(|lead| &lead.event));
+    let missing: BTreeSet<EventId> = missing.cloned().collect();
     let known: BTreeSet<&EventId> = kept.events.iter().map(|event| &event.id).collect();
     for event in missing.iter().filter(|event| !known.contains(event)) {
         assembly.event_without_journal(event);
@@ -112,6 +117,9 @@ impl<'a> Assembly<'a> {
 
     /// An event that has records or dead letters and is in no journal: that of a form, or one that was erased.
     fn event_without_journal(&mut self, event: &EventId) {
+        if let Some(lead) = self.lead(event) {
+            return self.lead_received(lead);
+        }
         let actions = self.of_event(event).flat_map(|(_, all)| all.values());
         let position =
             actions.filter_map(|action| planned(self.kept, action)).map(|planned| planned.decided_at);
@@ -131,10 +139,13 @@ impl<'a> Assembly<'a> {
 
     /// What each handler did about an event; of one that did nothing, why.
     fn handlers(&mut self, id: &EventId, event: Option<&Event>, after: Cause) {
-        let body = event.and_then(|event| serde_json::to_value(event).ok());
+        let body = match event {
+            Some(event) => serde_json::to_value(event).ok(),
+            None => self.lead(id).map(Lead::body),
+        };
         let decided: Vec<Of> = self.of_event(id).map(|(of, _)| of.clone()).collect();
         let mut names: BTreeSet<&str> = decided.iter().map(|of| of.handler.as_str()).collect();
-        let subscribers = if event.is_some() { self.kept.handlers.as_slice() } else { &[] };
+        let subscribers = if body.is_some() { self.kept.handlers.as_slice() } else { &[] };
         names.extend(subscribers.iter().map(|handler| handler.name.as_str()));
         for name in names {
             let subscriber = subscribers.iter().find(|handler| handler.name == name);
@@ -269,38 +280,6 @@ impl<'a> Assembly<'a> {
         is_any
     }
 
-    /// The reminders: of one that ended at its end, of one that waits after everything that happened.
-    fn reminders(&mut self) {
-        for stored in &self.kept.reminders {
-            let at = match stored.state {
-                ReminderState::Waits(_) => None,
-                ReminderState::Ended(ReminderEnd::Due, _) => continue,
-                ReminderState::Ended(ReminderEnd::Lapsed(_) | ReminderEnd::Cancelled, at) => Some(at),
-            };
-            let step = Step::Reminder {
-                key: stored.key().clone(),
-                set_by: stored.reminder.set_by.clone(),
-                due_at: stored.due_at(),
-                text: reminder_text::state(stored),
-            };
-            self.draft.first(at.unwrap_or(self.kept.now), at, step);
-        }
-    }
-
-    fn last_check(&mut self) {
-        let Some(check) = &self.kept.last_check else { return };
-        let changed_at = self.kept.events.iter().map(|event| event.observed_at).max();
-        let is_of_last_version =
-            self.kept.events.iter().filter_map(Event::ticket).all(|ticket| ticket.version <= check.version);
-        // Publishing sets the time of the last check too, some seconds after the change.
-        let is_later = changed_at.is_none_or(|changed| check.at.since(changed) > PUBLISHED_WITHIN);
-        if is_of_last_version && is_later {
-            let step =
-                Step::Checked { version: check.version, next_check: check.next, is_gone: check.is_gone };
-            self.draft.first(check.at, Some(check.at), step);
-        }
-    }
-
     /// The decisions on an event, which are beside each other.
     fn of_event(&self, event: &EventId) -> impl Iterator<Item = (&Of, &BTreeMap<usize, ActionId>)> {
         let first = Of { event: event.clone(), handler: String::new(), reprocessed: None };
@@ -326,9 +305,6 @@ impl<'a> Assembly<'a> {
         self.kept.log_lines.iter().filter(is_of)
     }
 }
-
-/// A check is recorded at its own time and again when its events are published, within the enricher's time limit.
-const PUBLISHED_WITHIN: std::time::Duration = std::time::Duration::from_mins(1);
 
 /// The events of a version of a ticket are those of one check; an event without a ticket is alone.
 fn is_of_one_check(one: &Event, next: &Event) -> bool {

@@ -3,10 +3,11 @@
 use crate::filter_policy::FilterPolicy;
 use automations::Event;
 use automations::clock::Timestamp;
-use automations::id::{ActionId, EventId, HintId, OrganisationId, TicketId};
+use automations::id::{ActionId, EventId, HintId, InboundKind, OrganisationId, TicketId, WebhookAction};
 use automations::model::action::PlannedAction;
 use automations::store::{ActionRecord, StoredReminder};
 use automations::telemetry::EventName;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is kept of a ticket, an event or an action, as far as it could be read.
@@ -20,6 +21,8 @@ pub struct Kept {
     pub now: Timestamp,
     /// The last check of the ticket; none if it was not read.
     pub last_check: Option<LastCheck>,
+    /// The post to an inbound webhook, if it is one that is asked for.
+    pub lead: Option<Lead>,
     /// The journal's events, oldest first.
     pub events: Vec<Event>,
     /// The handlers.
@@ -49,6 +52,31 @@ pub struct LastCheck {
     pub is_gone: bool,
     /// The events in the outbox, which are perhaps not published.
     pub unpublished: BTreeSet<EventId>,
+}
+
+/// A post to an inbound webhook. Its fields are kept nowhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lead {
+    /// The kind of its event.
+    pub kind: InboundKind,
+    /// The hint that it became.
+    pub hint: HintId,
+    /// Its event.
+    pub event: EventId,
+    /// When it was received; none if it was found by its hint, which does not say it.
+    pub at: Option<Timestamp>,
+}
+
+impl Lead {
+    /// The action in the URL that it was posted to.
+    pub(super) fn webhook(&self) -> Option<WebhookAction> {
+        WebhookAction::parse(self.kind.as_str().replacen('.', "-", 1)).ok()
+    }
+
+    /// What is known of its event, as far as a filter policy can judge it.
+    pub(super) fn body(&self) -> Value {
+        json!({ "type": self.kind, "id": self.event, "cause": { "by": "webhook", "hint": self.hint } })
+    }
 }
 
 /// A handler, as it is deployed.

@@ -7,6 +7,7 @@ mod assemble;
 mod dead;
 mod draft;
 mod kept;
+mod lead;
 mod logs;
 mod model;
 mod read;
@@ -15,7 +16,7 @@ mod tests;
 mod text;
 
 pub use assemble::assemble;
-pub use kept::{DeadMessage, Kept, LastCheck, LogLine, Subject, Subscriber};
+pub use kept::{DeadMessage, Kept, LastCheck, Lead, LogLine, Subject, Subscriber};
 pub use model::{ActionState, Entry, Nothing, Publication, Step, Timeline};
 pub use read::{Reader, Wanted};
 pub use text::{label, words};

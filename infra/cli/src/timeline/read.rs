@@ -35,13 +35,15 @@ pub enum Wanted {
     Event(EventId),
     /// The same of the event on which this action was decided.
     Action(ActionId),
+    /// What came of a post to an inbound webhook, by the sender's id of it or the hint in the response.
+    Lead(String),
 }
 
 /// Reads what is kept in one stack.
 #[derive(Debug, Clone)]
 pub struct Reader {
-    store: Store,
-    dead_letters: DeadLetterQueues,
+    pub(super) store: Store,
+    pub(super) dead_letters: DeadLetterQueues,
     cloudformation: aws_sdk_cloudformation::Client,
     lambda: aws_sdk_lambda::Client,
     sns: aws_sdk_sns::Client,
@@ -86,6 +88,7 @@ impl Reader {
         match wanted {
             Wanted::Ticket(ticket) => self.of_ticket(organisation, ticket, most).await,
             Wanted::Event(event) => self.of_event(organisation, event, &[], since).await,
+            Wanted::Lead(reference) => self.of_lead(organisation, reference).await,
             Wanted::Action(action) => {
                 let parts = ActionParts::of(action)
                     .context("not the id of an action, {event}.{handler}.{position}")?;
@@ -160,12 +163,13 @@ impl Reader {
         Ok(kept)
     }
 
-    fn empty(&self, organisation: &OrganisationId) -> Kept {
+    pub(super) fn empty(&self, organisation: &OrganisationId) -> Kept {
         Kept {
             organisation: organisation.clone(),
             ticket: None,
             now: self.now,
             last_check: None,
+            lead: None,
             events: Vec::new(),
             handlers: Vec::new(),
             records: BTreeMap::new(),
@@ -237,14 +241,14 @@ impl Reader {
     }
 
     /// The handlers of the stack.
-    async fn handlers(&self) -> Result<Vec<Subscriber>> {
+    pub(super) async fn handlers(&self) -> Result<Vec<Subscriber>> {
         let clients = Clients { cloudformation: &self.cloudformation, lambda: &self.lambda, sns: &self.sns };
         let entries = handler_entries::deployed(&clients, &self.stack).await?;
         entries.into_iter().map(subscriber).collect()
     }
 
     /// The records of the actions on all events, by each handler; of chains and dead letters too, as a handler may be gone.
-    async fn records(&self, kept: &mut Kept, further: &[ActionId]) -> Result<()> {
+    pub(super) async fn records(&self, kept: &mut Kept, further: &[ActionId]) -> Result<()> {
         let chains = kept.events.iter().flat_map(Event::chain);
         let dead = kept.dead_letters.iter().filter_map(|dead| match &dead.subject {
             Subject::Action(planned) => Some(&planned.id),
@@ -284,7 +288,7 @@ impl Reader {
     }
 
     /// The dead letters that are wanted; why not, if they cannot be read.
-    async fn take_dead_letters(
+    pub(super) async fn take_dead_letters(
         &self,
         kept: &mut Kept,
         all: Result<Vec<(DeadLetter, String)>>,
@@ -313,11 +317,9 @@ impl Reader {
     }
 
     /// What the logs have of an event and of its actions that are not done.
-    async fn read_logs(&self, kept: &mut Kept, event: &EventId) -> Result<()> {
-        let Some(from) = kept.events.iter().find(|other| other.id == *event).map(|event| event.observed_at)
-        else {
-            return Ok(());
-        };
+    pub(super) async fn read_logs(&self, kept: &mut Kept, event: &EventId) -> Result<()> {
+        let of_event = kept.events.iter().find(|other| other.id == *event).map(|event| event.observed_at);
+        let Some(from) = of_event.or(kept.lead.as_ref().and_then(|lead| lead.at)) else { return Ok(()) };
         let of_handlers = kept.handlers.iter().map(|handler| (handler.name.clone(), event.to_string()));
         let open = kept.records.iter().filter(|(_, record)| !matches!(record, ActionRecord::Done(_)));
         let of_worker = open.map(|(action, _)| ("action-worker".to_owned(), action.to_string()));
@@ -346,7 +348,7 @@ impl Reader {
     }
 }
 
-fn take_handlers(kept: &mut Kept, handlers: Result<Vec<Subscriber>>) {
+pub(super) fn take_handlers(kept: &mut Kept, handlers: Result<Vec<Subscriber>>) {
     match handlers {
         Ok(handlers) => kept.handlers = handlers,
         Err(error) => kept.notes.push(format!(

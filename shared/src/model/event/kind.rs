@@ -192,8 +192,9 @@ pub enum EventKind {
         /// Why it led to none.
         reason: UnrecognisedReason,
     },
+    // Last, as serde tries it after the kinds with a fixed name.
     /// A request to a webhook that is not Salestrekker's. Its kind is `inbound.` and the webhook's name. The fields may be personal
-    /// data: they are in no journal and in no log. Last, as serde tries it after the kinds with a fixed name.
+    /// data: they are in no journal and in no log.
     #[serde(untagged)]
     #[strum(serialize = "inbound")]
     Inbound {

@@ -163,3 +163,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_request_is_found_by_the_id_of_its_sender_as_one_event_or_as_many() {
+    let digests = digests_of_id("m-1");
+    let one = read_all(r#"{"a": 1}"#, Identity::Id(b"m-1"));
+    assert_eq!(one[0].digest, digests[0]);
+    let two = read_all(r#"[{"a": 1}, {"a": 2}]"#, Identity::Id(b"m-1"));
+    assert_eq!([&two[0].digest, &two[1].digest], [&digests[1], &digests[2]]);
+    let of_body = read_all(r#"{"object": "event", "id": "evt_1"}"#, Identity::Content);
+    assert_eq!(of_body[0].digest, digests_of_id("evt_1")[0]);
+    assert_eq!(digests.len(), MAX_EVENTS + 1);
+}

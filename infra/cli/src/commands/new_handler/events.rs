@@ -1,20 +1,32 @@
-//! `automations events`: every kind of event, with a sample of each.
+//! `automations events`: every kind of event, what it has, and who consumes it.
 
 use crate::account::Account;
+use crate::catalogue::Catalogue;
 use crate::checkout;
 use crate::commands::schemas;
 use crate::exit_code::{Exit, Usage};
-use crate::report::print;
-use anyhow::Result;
+use crate::report::{count, print, print_json};
+use anyhow::{Context as _, Result};
 use automations::id::InboundKind;
-use automations::{Event, testing};
+use automations::testing;
 use clap::Args;
-use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
 
-/// List every kind of event with its fields and a sample
+/// List every kind of event with its fields, an example, and the handlers of template.yaml that consume it
 #[derive(Debug, Args)]
-#[command(after_help = "Example: automations events --json")]
+#[command(after_help = "\
+Example: automations events --json
+Example: automations events --html target/events --asyncapi target/asyncapi.json
+
+It needs no AWS account. Inside of a checkout it reads template.yaml, and so knows the handlers.")]
 pub struct Arguments {
+    /// Write static pages into this folder: an index and a page for each kind, without scripts
+    #[arg(long, value_name = "FOLDER", conflicts_with = "write_schemas")]
+    html: Option<PathBuf>,
+    /// Write an AsyncAPI 3.0 document into this file, or to standard output (-)
+    #[arg(long, value_name = "FILE", conflicts_with = "write_schemas")]
+    asyncapi: Option<PathBuf>,
     /// Write the JSON Schemas of events and actions into docs/schemas of the checkout
     #[arg(long)]
     write_schemas: bool,
@@ -23,66 +35,41 @@ pub struct Arguments {
 /// Runs `automations events`.
 ///
 /// # Errors
-/// If the schemas should be written outside of a checkout.
+/// If a file cannot be written, template.yaml cannot be read, or the schemas should be written outside of a checkout.
 pub fn run(arguments: &Arguments, account: &Account) -> Result<Exit> {
     if arguments.write_schemas {
         schemas::write(&checkout::required("events --write-schemas")?)?;
         print("docs/schemas/event.json and docs/schemas/action.json are written")?;
-    } else {
-        print(&if account.json { json()? } else { text()? })?;
+        return Ok(Exit::Done);
+    }
+    let catalogue = of_checkout()?;
+    if let Some(folder) = &arguments.html {
+        let files = u64::try_from(catalogue.write_pages(folder)?.len()).unwrap_or(u64::MAX);
+        let index = folder.join("index.html");
+        print(&format!("{} written; open {}", count(files, "file is", "files are"), index.display()))?;
+    }
+    match &arguments.asyncapi {
+        Some(file) => write(file, &format!("{:#}", catalogue.asyncapi()))?,
+        None if arguments.html.is_some() => {}
+        None if account.json => print_json(&catalogue)?,
+        None => print(&catalogue.text()?)?,
     }
     Ok(Exit::Done)
 }
 
-/// Every kind of event with a sample, in alphabetical order.
-pub fn samples() -> Vec<Event> {
-    let mut events = testing::one_of_each();
-    events.sort_by(|one, other| one.kind.name().cmp(other.kind.name()));
-    events.dedup_by(|one, other| one.kind.name() == other.kind.name());
-    events
+/// With the handlers of template.yaml, if this is a checkout.
+fn of_checkout() -> Result<Catalogue> {
+    let template = checkout::find().map(|root| fs::read_to_string(root.join("template.yaml")));
+    let template = template.transpose().context("template.yaml cannot be read")?;
+    Catalogue::of(template.as_deref())
 }
 
-/// The samples as one JSON object, by kind.
-///
-/// # Errors
-/// If a sample is not JSON.
-pub fn json() -> Result<String> {
-    let by_kind: serde_json::Map<_, _> = samples()
-        .iter()
-        .map(|event| Ok((event.kind.name().to_owned(), serde_json::to_value(event)?)))
-        .collect::<Result<_>>()?;
-    Ok(serde_json::to_string_pretty(&by_kind)?)
-}
-
-/// The samples for a person: each kind, its fields as a pattern reaches them, and a sample.
-///
-/// # Errors
-/// If a sample is not JSON.
-pub fn text() -> Result<String> {
-    let mut parts = Vec::new();
-    for event in samples() {
-        let sample = serde_json::to_value(&event)?;
-        let mut fields = Vec::new();
-        collect(&sample, "", &mut fields);
-        parts.push(format!("{}\n  {}\n  {sample}", event.kind.name(), fields.join(", ")));
+fn write(file: &Path, text: &str) -> Result<()> {
+    if file == Path::new("-") {
+        return print(text);
     }
-    Ok(parts.join("\n\n"))
-}
-
-/// The paths to the values of a sample; a list's are its first's.
-fn collect(value: &Value, path: &str, fields: &mut Vec<String>) {
-    match value {
-        Value::Object(inner) => {
-            for (key, value) in inner {
-                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                collect(value, &path, fields);
-            }
-        }
-        Value::Array(items) if items.first().is_some_and(Value::is_object) => {
-            items.iter().take(1).for_each(|item| collect(item, path, fields));
-        }
-        _ => fields.push(path.to_owned()),
-    }
+    fs::write(file, format!("{text}\n")).with_context(|| format!("{} cannot be written", file.display()))?;
+    print(&format!("{} is written", file.display()))
 }
 
 /// Whether there is such a kind of event. Inbound webhooks have names that their users choose.
@@ -90,7 +77,7 @@ fn collect(value: &Value, path: &str, fields: &mut Vec<String>) {
 /// # Errors
 /// [`Usage`], with the nearest kind, if there is none.
 pub fn known(kind: &str) -> Result<()> {
-    let samples = samples();
+    let samples = testing::one_of_each();
     let kinds: Vec<_> = samples.iter().map(|event| event.kind.name()).collect();
     if kinds.contains(&kind) || InboundKind::parse(kind).is_ok() {
         return Ok(());
@@ -108,18 +95,6 @@ pub fn known(kind: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_kind_is_listed_with_its_fields_and_a_sample_that_is_one() {
-        let (text, json) = (text().unwrap(), json().unwrap());
-        let by_kind: std::collections::BTreeMap<String, Event> = serde_json::from_str(&json).unwrap();
-        for event in testing::one_of_each() {
-            let kind = event.kind.name();
-            assert_eq!(by_kind[kind].kind.name(), kind);
-            assert!(text.contains(&format!("{kind}\n  ")), "{text}");
-        }
-        assert!(text.contains("cause.by, ") && text.contains("ticket.labels.name"), "{text}");
-    }
 
     #[test]
     fn an_unknown_kind_is_told_with_the_nearest() {

@@ -33,6 +33,7 @@ impl Status {
         all.extend(part("dead letters", &self.dead_letters, of_dead_letters));
         // Their alarms say whether they are too long.
         all.extend(part("queues", &self.queues, |_| Vec::new()));
+        all.extend(part("queues of automations listen", &self.left_behind, of_left_behind));
         all.extend(self.ages_not_read.iter().map(|error| not_read("ages of queues", error)));
         all
     }
@@ -91,6 +92,11 @@ fn of_dead_letters(summary: &Summary) -> Vec<Attention> {
     }
     let what = format!("{} in {}", count(number, "dead letter", "dead letters"), summary.queue);
     vec![attention(what, &format!("automations dlq show --queue {}", summary.queue))]
+}
+
+fn of_left_behind(queue: &String) -> Vec<Attention> {
+    let what = format!("a crashed `automations listen` left the queue {queue} and its subscription");
+    vec![attention(what, "the next `automations listen` removes both")]
 }
 
 fn attention(what: impl Into<String>, next: &str) -> Attention {

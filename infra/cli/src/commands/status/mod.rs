@@ -79,6 +79,8 @@ pub struct Status {
     pub functions: Part<Vec<FunctionState>>,
     /// The alarms that sound.
     pub alarms: Part<Vec<AlarmState>>,
+    /// The queues that crashed runs of `automations listen` left.
+    pub left_behind: Part<Vec<String>>,
 }
 
 /// A part of what is read: what cannot be read hides nothing else.

@@ -6,6 +6,7 @@ use super::{
 use crate::account::Target;
 use crate::commands::alias_check::{ALIAS, AliasCheck, Deployed};
 use crate::commands::dead_letters::{DeadLetterQueues, Summary};
+use crate::commands::listen::old_queues;
 use crate::commands::organisation::Organisations;
 use crate::stack_resources;
 use anyhow::{Context as _, Result};
@@ -53,10 +54,16 @@ impl Source {
     /// # Errors
     /// If the stack is not deployed, or AWS cannot be reached; what else fails is in the status.
     pub async fn read(&self, now: Timestamp) -> Result<Status> {
-        Box::pin(self.read_with(self.dead_letters(now).list(), now)).await
+        let dead_letters = self.dead_letters(now);
+        let read = Box::pin(self.read_with(dead_letters.list(), now));
+        let (read, left_behind) = join!(read, old_queues(&self.sqs, &self.target.stack, now));
+        let named = |url: String| url.rsplit('/').next().map(str::to_owned);
+        let left_behind = part(left_behind.map(|urls| urls.into_iter().filter_map(named).collect()));
+        Ok(Status { left_behind, ..read? })
     }
 
-    /// The same, but dead letters are only counted: to read one hides it from every other reader for that moment.
+    /// The same without what `automations listen` left, and dead letters are only counted: to read one hides it from every other reader
+    /// for that moment.
     ///
     /// # Errors
     /// As of [`Self::read`].
@@ -112,6 +119,7 @@ impl Source {
             organisations: part(organisations),
             functions: part(functions),
             alarms: part(alarms),
+            left_behind: Part::Read(Vec::new()),
         })
     }
 

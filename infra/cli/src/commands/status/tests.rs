@@ -28,6 +28,7 @@ fn quiet() -> Status {
         organisations: Part::Read(vec![organisation("north")]),
         functions: Part::Read(vec![function("a-webhook-ingest", Some("12")), function("a-reconciler", None)]),
         alarms: Part::Read(Vec::new()),
+        left_behind: Part::Read(Vec::new()),
     }
 }
 
@@ -197,4 +198,14 @@ fn an_alarm_names_its_section_also_on_two_lines() {
     let folded = "Tickets are overdue. See docs/runbook.md, \"Reconciler\n behind\".";
     assert_eq!(section(folded).as_deref(), Some("Reconciler behind"));
     assert_eq!(section("An alarm of another stack"), None);
+}
+
+/// Row 18 of the anchors.
+#[test]
+fn a_queue_that_a_crashed_run_of_listen_left_is_named() {
+    let queue = "a-listen_1790000000_0a.fifo".to_owned();
+    let status = Status { left_behind: Part::Read(vec![queue.clone()]), ..quiet() };
+    let needed = needed(&status);
+    assert!(needed.len() == 1 && needed[0].contains(&queue), "{needed:?}");
+    assert!(needed[0].ends_with("→ the next `automations listen` removes both"), "{needed:?}");
 }

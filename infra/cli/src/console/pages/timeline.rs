@@ -55,6 +55,7 @@ async fn read(app: &App, asked: &Asked, now: Timestamp) -> Result<Timeline> {
     let wanted = match asked.kind.as_str() {
         "event" => Wanted::Event(asked.id.parse()?),
         "action" => Wanted::Action(asked.id.parse()?),
+        "lead" => Wanted::Lead(asked.id.trim().to_owned()),
         _ => Wanted::Ticket(asked.id.parse()?),
     };
     let reader = Reader::of(&app.target, now);

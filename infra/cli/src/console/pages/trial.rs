@@ -3,7 +3,7 @@
 
 use super::layout::{Layout, Moment, address, shown};
 use crate::checkout;
-use crate::commands::dry_run::{DryRunResult, HandlerUnderTest};
+use crate::commands::dry_run::{DryRunResult, HandlerUnderTest, action_kind, action_of};
 use crate::console::app::{App, apart};
 use crate::console::form::Form;
 use crate::event_text;
@@ -138,27 +138,25 @@ fn then(record: ActionRecord) -> Then {
 
 /// The actions of both decisions, by their positions.
 fn compare(now: &[Value], then: &BTreeMap<usize, Then>) -> Vec<Compared> {
-    // A line of a handler's program is a planned action.
-    let now: BTreeMap<usize, &Value> = (0_usize..)
-        .zip(now)
-        .map(|(position, planned)| (position, planned.get("action").unwrap_or(planned)))
-        .collect();
+    let now: BTreeMap<usize, &Value> = (0_usize..).zip(now.iter().map(action_of)).collect();
     let positions: BTreeSet<&usize> = now.keys().chain(then.keys()).collect();
     let compared = positions.into_iter().map(|position| match (now.get(position), then.get(position)) {
         (Some(now), Some(Then::Decided(then))) => {
-            Compared { now: kind(now), then: kind(then), verdict: difference(now, then) }
+            Compared { now: action_kind(now), then: action_kind(then), verdict: difference(now, then) }
         }
-        (Some(now), Some(Then::Known(state))) => {
-            Compared { now: kind(now), then: (*state).to_owned(), verdict: "cannot be compared".to_owned() }
-        }
+        (Some(now), Some(Then::Known(state))) => Compared {
+            now: action_kind(now),
+            then: (*state).to_owned(),
+            verdict: "cannot be compared".to_owned(),
+        },
         (Some(now), None) => Compared {
-            now: kind(now),
+            now: action_kind(now),
             then: "–".to_owned(),
             verdict: "no record: not decided then, or not performed".to_owned(),
         },
         (None, Some(then)) => {
             let then = match then {
-                Then::Decided(then) => kind(then),
+                Then::Decided(then) => action_kind(then),
                 Then::Known(state) => (*state).to_owned(),
             };
             Compared { now: "–".to_owned(), then, verdict: "decided then, not now".to_owned() }
@@ -166,10 +164,6 @@ fn compare(now: &[Value], then: &BTreeMap<usize, Then>) -> Vec<Compared> {
         (None, None) => Compared { now: "–".to_owned(), then: "–".to_owned(), verdict: String::new() },
     });
     compared.collect()
-}
-
-fn kind(action: &Value) -> String {
-    action.get("do").and_then(Value::as_str).unwrap_or("?").to_owned()
 }
 
 /// The fields that differ.

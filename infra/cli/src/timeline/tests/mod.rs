@@ -4,7 +4,7 @@ mod order;
 mod pace;
 mod reasons;
 
-use super::kept::{Kept, LastCheck, LogLine, Subscriber};
+use super::kept::{Kept, LastCheck, Lead, LogLine, Subscriber};
 use super::model::{Step, Timeline};
 use super::{assemble, label, words};
 use crate::filter_policy::FilterPolicy;
@@ -51,6 +51,7 @@ fn kept(events: Vec<Event>, handlers: Vec<Subscriber>) -> Kept {
             is_gone: false,
             unpublished: BTreeSet::new(),
         }),
+        lead: None,
         events,
         handlers,
         records: BTreeMap::new(),

@@ -180,3 +180,39 @@ fn what_superseded_an_amount_is_named_without_the_amount() {
     let all = format!("{timeline}{}", serde_json::to_string(&timeline).unwrap());
     assert!(all.contains("superseded") && !all.contains("450001") && !all.contains("460002"), "{all}");
 }
+
+/// A post to an inbound webhook that became a contact and a ticket: its fields are kept nowhere.
+#[test]
+fn a_lead_leads_from_its_webhook_to_the_ticket_and_other_handlers_are_explained() {
+    let event = automations::testing::posted("website-lead", &[("name", "Jane Citizen")]);
+    let policy = r#"{"type": ["inbound.website-lead"]}"#;
+    let mut subscriber = handler("lead", "Settled");
+    subscriber.policies = vec![FilterPolicy::parse(policy).unwrap()];
+    let mut kept = kept(Vec::new(), vec![subscriber, handler("other", "Settled")]);
+    (kept.ticket, kept.last_check) = (None, None);
+    let outcome = Outcome::LeadCreated { contact: "c-1".parse().unwrap(), ticket: "t-9".parse().unwrap() };
+    kept.records = [done(&event, "lead", 0, outcome)].into();
+    kept.lead = Some(Lead {
+        kind: "inbound.website-lead".parse().unwrap(),
+        hint: "request-9.0".parse().unwrap(),
+        event: event.id.clone(),
+        at: Some(at(0)),
+    });
+    let lines = lines(&assemble(&kept));
+    assert_eq!(lines.len(), 5, "{lines:#?}");
+    assert_eq!(lines[0], "webhook: inbound-website-lead was received, hint request-9.0");
+    assert_eq!(lines[1], format!("event: inbound.website-lead, {}", event.id));
+    let text = lines.join("\n");
+    assert!(
+        text.contains(
+            "other did nothing: its subscription, as it is deployed now, does not accept the event's type"
+        ),
+        "{text}"
+    );
+    assert!(text.contains("lead decided 1 action") && text.contains("t-9"), "{text}");
+    // Found by its hint, it has no time, and is before what came of it.
+    kept.lead.as_mut().unwrap().at = None;
+    let timeline = assemble(&kept);
+    assert!(matches!(timeline.entries[0].step, Step::Webhook { .. }) && timeline.entries[0].at.is_none());
+    assert!(timeline.entries.last().is_some_and(|entry| entry.at.is_some()));
+}
