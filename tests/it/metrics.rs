@@ -127,10 +127,7 @@ async fn one_webhook_has_value_by_every_function_on_its_way() -> Result<()> {
             vec![Metric::EventsPublished, Metric::WebhookToEventLatency, Metric::TokenDaysLeft],
         ),
         ("action-worker", vec![Metric::ActionsPerformed(Outcome::Done), Metric::DecisionToActionLatency]),
-        (
-            "reconciler",
-            vec![Metric::OldestCheckAge, Metric::ReconcileLag, Metric::OutboxBacklog, Metric::OutboxAge],
-        ),
+        ("reconciler", vec![Metric::ReconcileLag]),
     ];
     for (function, metrics) in wanted {
         for metric in metrics {

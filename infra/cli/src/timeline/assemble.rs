@@ -292,12 +292,12 @@ impl<'a> Assembly<'a> {
         let changed_at = self.kept.events.iter().map(|event| event.observed_at).max();
         let is_of_last_version =
             self.kept.events.iter().filter_map(Event::ticket).all(|ticket| ticket.version <= check.version);
-        // Publishing sets the time of the last check too, some seconds after the change.
-        let is_later = changed_at.is_none_or(|changed| check.at.since(changed) > PUBLISHED_WITHIN);
+        // What just changed is still on its way.
+        let is_later = changed_at.is_none_or(|changed| self.kept.now.since(changed) > ON_ITS_WAY);
         if is_of_last_version && is_later {
             let step =
-                Step::Checked { version: check.version, next_check: check.next, is_gone: check.is_gone };
-            self.draft.first(check.at, Some(check.at), step);
+                Step::NextCheck { version: check.version, next_check: check.next, is_gone: check.is_gone };
+            self.draft.first(self.kept.now, None, step);
         }
     }
 
@@ -327,8 +327,8 @@ impl<'a> Assembly<'a> {
     }
 }
 
-/// A check is recorded at its own time and again when its events are published, within the enricher's time limit.
-const PUBLISHED_WITHIN: std::time::Duration = std::time::Duration::from_mins(1);
+/// For so long after a change it is not said that nothing came after it.
+const ON_ITS_WAY: std::time::Duration = std::time::Duration::from_mins(1);
 
 /// The events of a version of a ticket are those of one check; an event without a ticket is alone.
 fn is_of_one_check(one: &Event, next: &Event) -> bool {

@@ -40,11 +40,9 @@ pub enum Metric {
     EventPublishErrors(PublishFailure),
     /// Time from a webhook to the publication of an event that it led to, in milliseconds.
     WebhookToEventLatency,
-    /// Time since the last check of the ticket that has been unchecked for longest, among those due, in seconds.
-    OldestCheckAge,
-    /// How long the ticket that has been due for longest is overdue, in seconds.
+    /// How long what has been due for longest is overdue, in seconds: a ticket with a time of its own, or a turn of regular checks.
     ReconcileLag,
-    /// Events in the outboxes of due tickets: their publisher crashed, or the topic did not accept them.
+    /// Events that a check found in outboxes for over two minutes: their publisher crashed, or the topic did not accept them.
     OutboxBacklog,
     /// Age of the oldest of those events, in seconds.
     OutboxAge,
@@ -230,11 +228,9 @@ impl Metric {
             | Self::ChangesFound(_)
             | Self::ChangesWithoutWebhook => Unit::Count,
             Self::WebhookToEventLatency | Self::DecisionToActionLatency => Unit::Milliseconds,
-            Self::StaleSecretAge
-            | Self::OldestCheckAge
-            | Self::ReconcileLag
-            | Self::OutboxAge
-            | Self::RetriedMessageAge(_) => Unit::Seconds,
+            Self::StaleSecretAge | Self::ReconcileLag | Self::OutboxAge | Self::RetriedMessageAge(_) => {
+                Unit::Seconds
+            }
             Self::TokenDaysLeft => Unit::None,
         }
     }
@@ -257,7 +253,6 @@ impl Metric {
             | Self::EventsPublished
             | Self::EventPublishFailures
             | Self::WebhookToEventLatency
-            | Self::OldestCheckAge
             | Self::ReconcileLag
             | Self::OutboxBacklog
             | Self::OutboxAge
