@@ -99,7 +99,7 @@ async fn a_ticket_of_the_version_before_is_moved_by_its_next_check_and_a_check_t
     };
     let slot = item().await?["check_slot"].clone();
     let request = stack.dynamodb.update_item().table_name(&stack.addresses.table);
-    let change = "SET last_checked = :then, next_check = :then, check_interval = :then, due_shard = :shard REMOVE noted_at, check_slot";
+    let change = "SET last_checked = :then, next_check = :then, check_interval = :then, due_shard = :shard REMOVE stored_at, check_slot";
     let request = request.set_key(Some(key.attributes())).update_expression(change);
     let request = request.expression_attribute_values(":then", AttributeValue::N("1".to_owned()));
     request.expression_attribute_values(":shard", AttributeValue::S("3".to_owned())).send().await?;

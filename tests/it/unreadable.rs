@@ -118,7 +118,7 @@ async fn a_ticket_with_a_broken_schedule_is_due_and_stops_no_sweep() -> Result<(
     for ticket in [&broken, &healthy] {
         organisation.make_due(ticket).await?;
     }
-    break_snapshot(&organisation, &broken, "noted_at").await?;
+    break_snapshot(&organisation, &broken, "stored_at").await?;
     for ticket in [&broken, &healthy] {
         organisation.change(ticket, json!({ "stage": "Settled" })).await?;
     }

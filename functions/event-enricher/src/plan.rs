@@ -71,7 +71,8 @@ pub(crate) fn plan(
     let rescheduled = known.as_ref().filter(|known| change.is_none() && known.outbox.is_empty());
     let rescheduled = rescheduled.and_then(|known| {
         let planned = CheckSchedule::planned(&known.snapshot, thresholds, now);
-        (!planned.is_like(&known.schedule)).then_some(planned)
+        (!planned.is_like(&known.schedule))
+            .then_some(CheckSchedule { stored_at: known.schedule.stored_at, ..planned })
     });
     let mut outbox = stored_before(known.map(|known| known.outbox).unwrap_or_default(), now);
     outbox.extend(change.iter().flat_map(|(_, events)| events.iter().cloned()));
@@ -90,7 +91,7 @@ fn stored_before(mut outbox: Vec<Event>, now: Timestamp) -> Vec<Event> {
 /// version; and as a check that finds nothing leaves no trace, the time after which there surely was one.
 fn seen_until(known: &Known, now: Timestamp) -> Timestamp {
     let within = Rhythm::of(&known.snapshot).surely_checked_within();
-    known.schedule.noted_at.max(now.earlier(within))
+    known.schedule.stored_at.max(now.earlier(within))
 }
 
 /// An action of ours if it made this change since then, else what led to the check.
@@ -206,12 +207,12 @@ mod tests {
     #[test]
     fn a_ticket_that_an_earlier_version_stored_is_moved_by_its_next_check_or_by_its_next_version() {
         let mut former = known("Approved", vec![]);
-        let (now, due) = (Timestamp::from_millis(5), Timestamp::from_millis(3));
-        former.schedule = CheckSchedule { noted_at: due, slot: None, extra: Some(due) };
+        let due = Timestamp::from_millis(3);
+        former.schedule = CheckSchedule { stored_at: due, slot: None, extra: Some(due) };
         let rescheduled =
             |known: &Known, stage| planned(Some(known.clone()), Some(seen(stage))).unwrap().rescheduled;
         let moved = rescheduled(&former, "Approved").unwrap();
-        assert!(moved.slot.is_some() && moved.extra.is_none() && moved.noted_at == now);
+        assert!(moved.slot.is_some() && moved.extra.is_none() && moved.stored_at == due);
         assert_eq!(rescheduled(&former, "Settled"), None, "the version has the slot");
         former.outbox = vec![testing::stage_changed("a", "b")];
         assert_eq!(rescheduled(&former, "Approved"), None, "the outbox comes first");
@@ -258,9 +259,9 @@ mod tests {
     fn the_same_change_by_a_person_is_a_persons_once_a_version_or_a_whole_round_came_after_ours() {
         let hour = Duration::from_hours(1);
         let at = |hours: u32| Timestamp::from_millis(1).later(hour * hours);
-        let chain = |noted: u32, ours: u32, now: u32| {
+        let chain = |stored: u32, ours: u32, now: u32| {
             let mut known = known("Approved", vec![]);
-            known.schedule.noted_at = at(noted);
+            known.schedule.stored_at = at(stored);
             let by = Attribution { chain: vec![ActionId::parse("e.h.0").unwrap()], at: at(ours) };
             let own = OwnChanges([(ChangeMark::stage(&seen("Settled").ticket.stage.id), by)].into());
             let none = StageAgeThresholds::default();

@@ -206,4 +206,6 @@ pub fn log_failure(error: &Error) -> String {
 }
 
 #[cfg(test)]
+mod sweep_tests;
+#[cfg(test)]
 mod tests;

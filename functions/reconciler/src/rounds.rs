@@ -5,7 +5,7 @@ use automations::model::check_rounds::{Cursor, Turn, turns};
 use automations::store::{Candidate, Error, Store};
 
 /// This many turns are done in one run, so that it ends in time after a long outage. The next run goes on.
-const MAX_TURNS: usize = 36;
+const MAX_TURNS: usize = 18;
 
 /// The rounds in one run.
 #[derive(Debug)]

@@ -49,8 +49,9 @@ pub struct Position(pub u32);
 /// What a ticket's item says about its checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CheckSchedule {
-    /// The last check that wrote to the item: one that finds no change does not.
-    pub noted_at: Timestamp,
+    /// When its version was stored: a check that finds no change does not say when it was. In an item of an earlier version of the program, the
+    /// last check.
+    pub stored_at: Timestamp,
     /// When it is checked regularly; none in an item of an earlier version of the program.
     pub slot: Option<Slot>,
     /// A further check, at a time of its own.
@@ -63,7 +64,7 @@ impl CheckSchedule {
     pub fn planned(snapshot: &Snapshot, thresholds: &StageAgeThresholds, now: Timestamp) -> Self {
         let slot = Slot::of(&snapshot.ticket.id, Rhythm::of(snapshot));
         let extra = thresholds.next(snapshot).filter(|threshold| *threshold <= slot.next_check(now));
-        Self { noted_at: now, slot: Some(slot), extra }
+        Self { stored_at: now, slot: Some(slot), extra }
     }
 
     /// Whether a ticket with this schedule is checked when one with the other is.
@@ -73,7 +74,7 @@ impl CheckSchedule {
 
     /// The next check, at the latest.
     pub fn next_check(&self, now: Timestamp) -> Timestamp {
-        let slice = Slice::of(self.noted_at);
+        let slice = Slice::of(self.stored_at);
         let after_change = AFTER_A_CHANGE.map(|after| slice.later(after).end());
         let regular = self.slot.map(|slot| slot.next_check(now));
         let times = after_change.into_iter().filter(|time| *time > now).chain(regular).chain(self.extra);

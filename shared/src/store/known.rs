@@ -102,7 +102,7 @@ mod tests {
         let event = stage_changed("Lead", "Approved");
         let seen = Seen::without_fields(event.ticket().unwrap().clone(), "d");
         let snapshot = change(None, Some(seen), false).unwrap().snapshot;
-        let numbers = [("version", 1), ("noted_at", 1)];
+        let numbers = [("version", 1), ("stored_at", 1)];
         let mut item: Item = numbers.map(|(name, value)| (name.to_owned(), number(value))).into();
         item.insert("snapshot".to_owned(), text(to_json(&snapshot)));
         item.extend(attributes.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));

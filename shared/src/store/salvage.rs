@@ -75,7 +75,7 @@ impl Store {
             emptied.into_iter().collect::<Result<(), _>>()?;
         }
         // Without a slot, so that the check stores when the next one is.
-        let unknown = CheckSchedule { noted_at: Timestamp::from_millis(0), slot: None, extra: None };
+        let unknown = CheckSchedule { stored_at: Timestamp::from_millis(0), slot: None, extra: None };
         let schedule = schedule.unwrap_or(unknown);
         Ok(Salvaged::Known(Box::new(Known { snapshot, outbox, schedule })))
     }
@@ -136,7 +136,7 @@ mod tests {
         let mut item = key(&north(), kind);
         let texts = [("snapshot", to_json(&snapshot)), ("outbox", to_json(&outbox))];
         item.extend(texts.map(|(name, value)| (name.to_owned(), text(value))));
-        item.extend(["version", "noted_at", "next_check"].map(|name| (name.to_owned(), number(1))));
+        item.extend(["version", "stored_at", "next_check"].map(|name| (name.to_owned(), number(1))));
         item.extend(["due_shard", "check_slot"].map(|name| (name.to_owned(), text("7"))));
         item
     }
@@ -217,7 +217,7 @@ mod tests {
     #[tokio::test]
     async fn a_broken_schedule_is_replaced_by_the_next_check() {
         let mut item = healthy(&[]);
-        item.insert("noted_at".to_owned(), text("yesterday"));
+        item.insert("stored_at".to_owned(), text("yesterday"));
         let (salvaged, _) = salvaged(&item, &[]).await;
         let Ok(Salvaged::Known(known)) = salvaged else { panic!("{salvaged:?}") };
         let (none, now) = (StageAgeThresholds::default(), Timestamp::from_millis(1));
@@ -240,7 +240,7 @@ mod tests {
         /// Whatever is written into one attribute, the item is read or reported, and its error has no value.
         #[test]
         fn no_broken_attribute_breaks_more_than_its_item(
-            name in proptest::sample::select(vec!["snapshot", "outbox", "version", "noted_at", "next_check"]),
+            name in proptest::sample::select(vec!["snapshot", "outbox", "version", "stored_at", "next_check"]),
             value in "[a-z{}\\[\\]\" ]{0,20}",
         ) {
             let mut item = healthy(&[]);

@@ -69,20 +69,20 @@ pub(super) fn attributes(
     ticket: &TicketId,
     schedule: CheckSchedule,
 ) -> impl Iterator<Item = (&'static str, AttributeValue)> {
-    let CheckSchedule { noted_at, slot, extra } = schedule;
+    let CheckSchedule { stored_at, slot, extra } = schedule;
     let extra =
         extra.map(|extra| [("due_shard", text(shard(ticket))), ("next_check", number(extra.as_millis()))]);
     let slot = slot.map(|slot| ("check_slot", text(slot.to_string())));
-    let noted_at = ("noted_at", number(noted_at.as_millis()));
-    [noted_at].into_iter().chain(slot).chain(extra.into_iter().flatten())
+    let stored_at = ("stored_at", number(stored_at.as_millis()));
+    [stored_at].into_iter().chain(slot).chain(extra.into_iter().flatten())
 }
 
 /// An item's schedule.
 pub(super) fn schedule(item: &Item) -> Result<CheckSchedule, Error> {
-    let noted_at = if item.contains_key("noted_at") { "noted_at" } else { "last_checked" };
+    let stored_at = if item.contains_key("stored_at") { "stored_at" } else { "last_checked" };
     let time = |attribute| integer(item, attribute).map(Timestamp::from_millis);
     let extra = item.contains_key("due_shard").then(|| time("next_check")).transpose()?;
-    Ok(CheckSchedule { noted_at: time(noted_at)?, slot: slot(item), extra })
+    Ok(CheckSchedule { stored_at: time(stored_at)?, slot: slot(item), extra })
 }
 
 fn slot(item: &Item) -> Option<Slot> {
@@ -102,7 +102,7 @@ mod tests {
 
     fn schedule_of(extra: Option<u64>) -> CheckSchedule {
         let extra = extra.map(Timestamp::from_millis);
-        CheckSchedule { noted_at: Timestamp::from_millis(5), slot: "month#77".parse().ok(), extra }
+        CheckSchedule { stored_at: Timestamp::from_millis(5), slot: "month#77".parse().ok(), extra }
     }
 
     /// The update that a call sends.
@@ -152,7 +152,7 @@ mod tests {
         let update = rescheduled(schedule_of(None)).await;
         assert_eq!(
             update["UpdateExpression"],
-            "SET noted_at = :noted_at, check_slot = :check_slot REMOVE due_shard, next_check, last_checked, check_interval"
+            "SET stored_at = :stored_at, check_slot = :check_slot REMOVE due_shard, next_check, last_checked, check_interval"
         );
         assert_eq!(update["ExpressionAttributeValues"][":check_slot"]["S"], "month#77");
         assert_eq!(update["ConditionExpression"], "version = :version");

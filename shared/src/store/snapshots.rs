@@ -128,7 +128,7 @@ impl Store {
         }
         // The same ones as in the version before, so that they cost nothing of the index.
         let slot = Slot::of(&ticket.id, Rhythm::of(snapshot));
-        let schedule = CheckSchedule { noted_at: at, slot: Some(slot), extra: *extra_check };
+        let schedule = CheckSchedule { stored_at: at, slot: Some(slot), extra: *extra_check };
         current
             .extend(schedule::attributes(&ticket.id, schedule).map(|(name, value)| (name.to_owned(), value)));
         let current = condition(self.put(current));

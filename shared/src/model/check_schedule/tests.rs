@@ -35,11 +35,11 @@ fn a_ticket_is_checked_daily_and_monthly_while_it_is_switched_off_and_daily_agai
 }
 
 #[test]
-fn a_new_version_changes_nothing_of_a_schedule_but_when_it_was_noted() {
+fn a_new_version_changes_nothing_of_a_schedule_but_when_it_was_stored() {
     let first = planned(&snapshot(true), "", at("2026-11-25T09:30:00Z"));
     let other = Snapshot { ticket: crate::Ticket { version: 9, ..testing::ticket() }, ..snapshot(true) };
     let next = planned(&other, "", at("2026-12-24T23:59:59Z"));
-    assert!(first.is_like(&next) && first.noted_at < next.noted_at);
+    assert!(first.is_like(&next) && first.stored_at < next.stored_at);
 }
 
 #[test]
@@ -68,8 +68,8 @@ fn a_threshold_has_a_time_of_its_own_only_if_no_regular_check_comes_before_it() 
 
 #[test]
 fn the_next_check_is_the_first_of_all_kinds() {
-    let noted_at = at("2026-11-25T09:34:00Z");
-    let schedule = |extra| CheckSchedule { noted_at, slot: Some("day#0".parse().unwrap()), extra };
+    let stored_at = at("2026-11-25T09:34:00Z");
+    let schedule = |extra| CheckSchedule { stored_at, slot: Some("day#0".parse().unwrap()), extra };
     let next = |now: &str, extra: Option<&str>| schedule(extra.map(at)).next_check(at(now)).to_string();
     assert_eq!(next("2026-11-25T09:34:00Z", None), "2026-11-25T10:40:00.000Z", "an hour after the change");
     assert_eq!(next("2026-11-25T17:00:00Z", None), "2026-11-26T00:10:00.000Z", "the regular one");
