@@ -19,7 +19,7 @@ pub(crate) struct Rounds {
 }
 
 impl Rounds {
-    /// Rounds that have come this far, in a run that may choose so many tickets.
+    /// Rounds that have come this far, in a run that may choose this number of tickets.
     pub(crate) fn new(cursor: Option<Cursor>, left: usize) -> Self {
         Self { cursor, chosen: Vec::new(), left }
     }

@@ -105,20 +105,24 @@ impl Rhythm {
     pub(crate) fn slices(self) -> u64 {
         self.round().as_secs() / 60 / SLICE_MINUTES
     }
+
+    fn within_round(self, number: u64) -> u64 {
+        number.checked_rem(self.slices()).unwrap_or_default()
+    }
 }
 
 impl Slot {
     /// The slot of a ticket with this rhythm.
     pub fn of(ticket: &TicketId, rhythm: Rhythm) -> Self {
-        Self { rhythm, number: u64::from(Position::of(ticket).0) % rhythm.slices() }
+        Self { rhythm, number: rhythm.within_round(Position::of(ticket).0.into()) }
     }
 
     /// The next regular check: at the end of the slot's slice, which may have begun.
     pub fn next_check(self, now: Timestamp) -> Timestamp {
-        let (current, slices) = (Slice::of(now), self.rhythm.slices());
-        let passed = current.0 % slices;
-        let ahead = self.number.saturating_add(slices).saturating_sub(passed) % slices;
-        Slice(current.0.saturating_add(ahead)).end()
+        let current = Slice::of(now);
+        let passed = self.rhythm.within_round(current.0);
+        let ahead = self.number.saturating_add(self.rhythm.slices()).saturating_sub(passed);
+        Slice(current.0.saturating_add(self.rhythm.within_round(ahead))).end()
     }
 }
 
@@ -181,7 +185,7 @@ impl Slice {
 
     /// The slot of this rhythm whose turn it is.
     pub fn slot(self, rhythm: Rhythm) -> Slot {
-        Slot { rhythm, number: self.0 % rhythm.slices() }
+        Slot { rhythm, number: rhythm.within_round(self.0) }
     }
 
     /// The slice this much later.
