@@ -42,10 +42,9 @@ async fn every_queue_and_every_function_has_its_alarms() -> Result<()> {
         "CredentialRefused",
         "StaleSecretAge",
         "TokenDaysLeft",
-        "OldestCheckAge",
         "ReconcileLag",
         "EventPublishFailures",
-        "OutboxBacklog",
+        "OutboxAge",
         "RetriedMessageAge",
         "ChangesWithoutWebhook",
     ];

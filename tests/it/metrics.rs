@@ -159,10 +159,7 @@ async fn one_webhook_has_value_by_every_function_on_its_way() -> Result<()> {
             vec![Metric::WebhooksWithoutTicket, Metric::RequestsRejected(RejectionReason::Unauthorised)],
         ),
         ("event-enricher", vec![Metric::TokenDaysLeft]),
-        (
-            "reconciler",
-            vec![Metric::OldestCheckAge, Metric::ReconcileLag, Metric::OutboxBacklog, Metric::OutboxAge],
-        ),
+        ("reconciler", vec![Metric::ReconcileLag]),
     ];
     for (function, metrics) in wanted {
         for metric in metrics {

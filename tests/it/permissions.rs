@@ -106,6 +106,10 @@ fn table() -> BTreeMap<&'static str, BTreeSet<String>> {
                 .into_iter()
                 .chain([
                     format!("dynamodb:Query {store}/index/due"),
+                    format!("dynamodb:Query {store}/index/checks"),
+                    format!("dynamodb:Query {store}/index/journal_by_day"),
+                    format!("dynamodb:GetItem {store} if ForAllValues:StringEquals"),
+                    format!("dynamodb:PutItem {store} if ForAllValues:StringEquals"),
                     format!("dynamodb:Query {store} if ForAllValues:StringEquals"),
                     format!("dynamodb:UpdateItem {store} if ForAllValues:StringEquals"),
                     format!("sqs:SendMessage {}", queue("hints")),

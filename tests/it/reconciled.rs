@@ -5,11 +5,15 @@ use crate::support::{
 };
 use anyhow::{Context as _, Result, ensure};
 use automations::clock::{self, Timestamp};
-use automations::id::EventId;
+use automations::id::{EventId, OrganisationId, TicketId};
+use automations::json::to_json;
+use automations::model::check_rounds::Cursor;
+use automations::model::check_schedule::{Rhythm, Slice};
 use automations::model::event::Cause;
-use automations::store::Version;
+use automations::store::{ItemKey, ItemKind, Version};
 use automations::telemetry::EventName;
 use automations::{Event, EventKind};
+use aws_sdk_dynamodb::types::AttributeValue;
 use end_to_end::stack::{Organisation, Stack, eventually};
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -28,18 +32,11 @@ pub(crate) async fn run_reconciler(stack: &Stack) -> Result<()> {
     Ok(())
 }
 
-/// Runs the reconciler; returns its metrics `OutboxBacklog` (events) and `OutboxAge` (seconds).
-async fn backlog(stack: &Stack) -> Result<(u64, u64)> {
-    let before = clock::now().as_millis();
-    run_reconciler(stack).await?;
-    eventually("the reconciler's metrics", SOON, async || {
-        let metrics = stack.metrics("reconciler").await?;
-        let line = metrics.iter().rfind(|line| line["_aws"]["Timestamp"].as_u64() >= Some(before));
-        let line = line.context("no line since")?;
-        let metric = |name: &str| line[name].as_u64().with_context(|| format!("no {name}: {line}"));
-        Ok((metric("OutboxBacklog")?, metric("OutboxAge")?))
-    })
-    .await
+/// The events that checks since this time found in outboxes that were not emptied: `OutboxBacklog` of event-enricher.
+async fn backlog(stack: &Stack, since: Timestamp) -> Result<u64> {
+    let metrics = stack.metrics("event-enricher").await?;
+    let lines = metrics.iter().filter(|line| line["_aws"]["Timestamp"].as_u64() >= Some(since.as_millis()));
+    Ok(lines.filter_map(|line| line["OutboxBacklog"].as_u64()).sum())
 }
 
 #[tokio::test]
@@ -83,19 +80,67 @@ async fn a_ticket_that_no_webhook_ever_named_is_found_by_a_list_where_there_is_o
     Ok(())
 }
 
+/// As an earlier version of the program left it: its next check is in the index `due`, and it has no slot.
 #[tokio::test]
-async fn a_ticket_that_did_not_change_is_due_ever_later() -> Result<()> {
+async fn a_ticket_of_the_version_before_is_moved_by_its_next_check_and_a_check_that_finds_nothing_writes_nothing()
+-> Result<()> {
     let _turn = among_others().await;
     let stack = Stack::found().await?;
-    let organisation = stack.organisation("unchanged").await?;
+    let organisation = stack.organisation("former").await?;
     let ticket = known_ticket(&organisation, "Approved").await?;
-    reconcile(&organisation, &ticket).await?;
-    eventually("the next check", SOON, async || {
-        let schedule = organisation.known(&ticket).await?.context("unknown")?.schedule;
-        ensure!(schedule.next_check.since(schedule.last_checked) == Duration::from_hours(2), "{schedule:?}");
-        Ok(())
+    published(&organisation, &ticket).await?;
+    let key = ItemKey::new(
+        &OrganisationId::parse("former")?,
+        ItemKind::Snapshot(TicketId::parse(ticket.as_str())?),
+    );
+    let item = async || {
+        let request = stack.dynamodb.get_item().table_name(&stack.addresses.table).consistent_read(true);
+        request.set_key(Some(key.attributes())).send().await?.item.context("no item")
+    };
+    let slot = item().await?["check_slot"].clone();
+    let request = stack.dynamodb.update_item().table_name(&stack.addresses.table);
+    let change = "SET last_checked = :then, next_check = :then, check_interval = :then, due_shard = :shard REMOVE stored_at, check_slot";
+    let request = request.set_key(Some(key.attributes())).update_expression(change);
+    let request = request.expression_attribute_values(":then", AttributeValue::N("1".to_owned()));
+    request.expression_attribute_values(":shard", AttributeValue::S("3".to_owned())).send().await?;
+    run_reconciler(&stack).await?;
+    let moved = eventually("the new form", SOON, async || {
+        let item = item().await?;
+        ensure!(
+            item.get("check_slot") == Some(&slot) && !item.contains_key("due_shard"),
+            "{:?}",
+            item.keys()
+        );
+        Ok(item)
     })
-    .await
+    .await?;
+    assert!(!moved.contains_key("last_checked") && !moved.contains_key("check_interval"));
+    organisation.webhook("ticket-updated", &ticket).await?;
+    rest(&stack).await?;
+    assert_eq!(item().await?, moved, "a check that finds nothing");
+    Ok(())
+}
+
+/// The turn of a slot, for which nothing is made due. It was missed: the cursor is before it.
+#[tokio::test]
+async fn a_change_without_a_webhook_is_found_when_it_is_the_tickets_turn() -> Result<()> {
+    let _turn = alone().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("turns").await?;
+    let ticket = known_ticket(&organisation, "Approved").await?;
+    published(&organisation, &ticket).await?;
+    organisation.change(&ticket, json!({ "stage": "Settled" })).await?;
+    let slice = Slice::of(clock::now().earlier(Duration::from_mins(10)));
+    let slot = AttributeValue::S(slice.slot(Rhythm::Daily).to_string());
+    overwrite(&organisation, &ticket, "check_slot", slot).await?;
+    stack.store().set_cursor(Cursor { slice, after: None }).await?;
+    run_reconciler(&stack).await?;
+    let journal = events(&organisation, &ticket, 2).await?;
+    assert_eq!(kinds(&journal)[1], "ticket.stage_changed");
+    assert!(matches!(journal[1].cause, Cause::Reconciler { .. }), "{:?}", journal[1].cause);
+    let cursor = stack.store().cursor().await?.context("no cursor")?;
+    ensure!(cursor.slice > slice, "the turn is done: {cursor:?}");
+    rest(&stack).await
 }
 
 /// The template's thresholds: 3, 7 and 14 days.
@@ -157,7 +202,8 @@ async fn events_that_were_stored_by_somebody_who_was_lost_go_out() -> Result<()>
     // An event of its own: SNS drops one that it accepted in the last five minutes.
     let lost = Event { id: EventId::parse("stored-and-lost")?, ..journal[0].clone() };
     let outbox = [lost.clone()];
-    let version = Version { snapshot: &next, events: &[], outbox: &outbox, reminders: &[] };
+    let version =
+        Version { snapshot: &next, events: &[], outbox: &outbox, reminders: &[], extra_check: None };
     store.write(&id, version, Timestamp::from_millis(1)).await?;
     // The scheduled reconciler may be faster.
     reconcile(&organisation, &ticket).await?;
@@ -189,14 +235,32 @@ async fn events_that_the_topic_does_not_accept_are_told_as_a_backlog_until_they_
     let ticket = waits?;
     reconcile(&organisation, &ticket).await?;
     published(&organisation, &ticket).await?;
-    // Due again, with an empty outbox.
-    organisation.make_due(&ticket).await?;
-    assert_eq!(backlog(&stack).await?, (0, 0));
+    // Checked again, with an empty outbox.
+    let since = clock::now();
+    reconcile(&organisation, &ticket).await?;
+    rest(&stack).await?;
+    assert_eq!(backlog(&stack, since).await?, 0);
+    Ok(())
+}
+
+/// Overwrites an attribute of a ticket's item.
+async fn overwrite(
+    organisation: &Organisation<'_>,
+    ticket: &str,
+    attribute: &str,
+    value: AttributeValue,
+) -> Result<()> {
+    let (id, ticket) = (OrganisationId::parse(organisation.name.as_str())?, TicketId::parse(ticket)?);
+    let key = ItemKey::new(&id, ItemKind::Snapshot(ticket)).attributes();
+    let request = organisation.stack.dynamodb.update_item().table_name(&organisation.stack.addresses.table);
+    let request = request.set_key(Some(key)).update_expression("SET #it = :value");
+    let request = request.expression_attribute_names("#it", attribute);
+    request.expression_attribute_values(":value", value).send().await?;
     Ok(())
 }
 
 async fn wait_for_a_topic(organisation: &Organisation<'_>) -> Result<String> {
-    let stack = organisation.stack;
+    let (stack, start) = (organisation.stack, clock::now());
     let ticket = organisation.new_ticket(json!({ "stage": "Approved" })).await?;
     organisation.webhook("ticket-updated", &ticket).await?;
     events(organisation, &ticket, 1).await?;
@@ -208,10 +272,18 @@ async fn wait_for_a_topic(organisation: &Organisation<'_>) -> Result<String> {
         Ok(())
     })
     .await?;
-    assert_eq!(backlog(stack).await?, (0, 0), "events that were just stored are not counted as a backlog");
+    assert_eq!(backlog(stack, start).await?, 0, "events that were just stored are not counted as a backlog");
+    // As if it had been stored an hour ago.
+    let event = events(organisation, &ticket, 1).await?.remove(0);
+    let long_ago = event.observed_at.earlier(Duration::from_hours(1));
+    let outbox = to_json(&[Event { observed_at: long_ago, ..event }]);
+    overwrite(organisation, &ticket, "outbox", AttributeValue::S(outbox)).await?;
     organisation.make_due(&ticket).await?;
-    let (events, seconds) = backlog(stack).await?;
-    assert_eq!(events, 1);
-    ensure!(seconds < SOON, "the age counts from when the event was stored: {seconds} s");
+    run_reconciler(stack).await?;
+    eventually("the backlog", SOON, async || {
+        ensure!(backlog(stack, start).await? >= 1, "not yet");
+        Ok(())
+    })
+    .await?;
     Ok(ticket)
 }

@@ -2,11 +2,12 @@
 
 use crate::support::{SOON, among_others, events, known_ticket};
 use anyhow::{Context as _, Result, ensure};
-use automations::clock::Timestamp;
+use automations::clock::{self, Timestamp};
 use automations::id::{ActionId, EventId, OrganisationId, TicketId};
+use automations::model::check_schedule::{Rhythm, Slot};
 use automations::model::diff::change;
 use automations::model::snapshot::{Seen, Snapshot};
-use automations::store::{Claim, Claimant, Done, Error, Known, Outcome, SHARDS, Unpublished, Version};
+use automations::store::{Claim, Claimant, Done, Error, Known, Outcome, Version};
 use automations::testing;
 use automations::{Action, Event, model::action::PlannedAction};
 use end_to_end::stack::{Stack, eventually};
@@ -41,24 +42,27 @@ async fn of_two_writers_of_one_version_one_is_overtaken() -> Result<()> {
     Ok(())
 }
 
-/// A due time at which the reconciler ignores these tickets, whose organisations do not exist.
+/// A time at which the reconciler finds no changes of these tickets, whose organisations do not exist.
 fn far_away() -> Timestamp {
     Timestamp::from_millis(1_000 * 60 * 60 * 24 * 365 * 200)
 }
 
 fn bare(snapshot: &Snapshot) -> Version<'_> {
-    Version { snapshot, events: &[], outbox: &[], reminders: &[] }
+    Version { snapshot, events: &[], outbox: &[], reminders: &[], extra_check: None }
 }
 
 fn full<'a>(snapshot: &'a Snapshot, events: &'a [Event]) -> Version<'a> {
-    Version { snapshot, events, outbox: events, reminders: &[] }
+    Version { snapshot, events, outbox: events, reminders: &[], extra_check: None }
 }
 
-/// Snapshots of new tickets of this test.
+/// Snapshots of new tickets of this test, whose regular checks are days away.
 fn first_seen(name: &str, count: usize) -> Result<Vec<Snapshot>> {
-    let seen = (0..count).map(|number| {
-        let id = TicketId::parse(format!("{name}-{number:03}"))?;
-        let ticket = automations::Ticket { id, ..testing::ticket() };
+    let soon = clock::now().later(Duration::from_hours(24 * 5));
+    let ids = (0..10 * count).map(|number| TicketId::parse(format!("{name}-{number:04}")));
+    let is_late = |id: &TicketId| Slot::of(id, Rhythm::Monthly).next_check(clock::now()) > soon;
+    let ids = ids.filter(|id| id.as_ref().map_or(true, is_late)).take(count);
+    let seen = ids.map(|id| {
+        let ticket = automations::Ticket { id: id?, active: Some(false), ..testing::ticket() };
         let found = change(None, Some(Seen::without_fields(ticket, "d")), false);
         found.map(|change| change.snapshot).context("no change")
     });
@@ -136,17 +140,6 @@ async fn a_group_that_is_too_large_is_split_and_an_item_that_is_too_large_fails_
     Ok(())
 }
 
-/// The organisation's tickets with unpublished events, according to the due index.
-async fn waiting(stack: &Stack, id: &OrganisationId) -> Result<Vec<(TicketId, Unpublished)>> {
-    let mut waiting = Vec::new();
-    for shard in 0..SHARDS {
-        let due = stack.store().due(shard, far_away().later(Duration::from_hours(2)), u16::MAX).await?;
-        let own = due.into_iter().filter(|due| due.organisation == *id);
-        waiting.extend(own.filter_map(|due| Some((due.ticket, due.unpublished?))));
-    }
-    Ok(waiting)
-}
-
 #[tokio::test]
 async fn outboxes_are_emptied_together_and_a_newer_versions_is_left_as_it_is() -> Result<()> {
     let _turn = among_others().await;
@@ -157,25 +150,23 @@ async fn outboxes_are_emptied_together_and_a_newer_versions_is_left_as_it_is() -
     let mut snapshots = first_seen("outbox", 101)?;
     let all: Vec<_> = snapshots.iter().map(|snapshot| full(snapshot, &events)).collect();
     assert!(store.write_each(&id, &all, now).await.iter().all(Result::is_ok));
-    assert_eq!(waiting(&stack, &id).await?.len(), 101);
+    let tickets: Vec<TicketId> = snapshots.iter().map(|snapshot| snapshot.ticket.id.clone()).collect();
+    assert!(known(&stack, &id, &tickets).await?.values().all(|known| known.outbox.len() == 1));
     snapshots[3].ticket.version = 2;
     let [event] = events.clone();
     let later = Event { observed_at: event.observed_at.later(Duration::from_hours(1)), ..event.clone() };
     let two = [later, event];
     store.write(&id, full(&snapshots[3], &two), now).await?;
-    let tickets: Vec<TicketId> = snapshots.iter().map(|snapshot| snapshot.ticket.id.clone()).collect();
     let first: Vec<_> = tickets.iter().map(|ticket| (ticket, 1)).collect();
-    assert!(store.clear_outboxes(&id, &first, now).await.iter().all(Result::is_ok));
+    assert!(store.clear_outboxes(&id, &first).await.iter().all(Result::is_ok));
     let known = known(&stack, &id, &tickets).await?;
     let unpublished: Vec<_> = tickets.iter().filter(|ticket| !known[*ticket].outbox.is_empty()).collect();
     assert_eq!(unpublished, [&tickets[3]]);
-    let both = Unpublished { events: 2, since: events[0].observed_at };
-    assert_eq!(waiting(&stack, &id).await?, [(tickets[3].clone(), both)]);
+    assert_eq!(known[&tickets[3]].outbox.len(), 2);
     // A single ticket is written without a transaction.
     let one = [(&tickets[3], 2)];
-    assert!(store.clear_outboxes(&id, &one, now).await.iter().all(Result::is_ok));
+    assert!(store.clear_outboxes(&id, &one).await.iter().all(Result::is_ok));
     assert!(self::known(&stack, &id, &tickets[3..4]).await?[&tickets[3]].outbox.is_empty());
-    assert_eq!(waiting(&stack, &id).await?, []);
     Ok(())
 }
 
@@ -193,7 +184,7 @@ async fn the_journal_has_what_many_tickets_told_in_the_order_of_time_and_across_
             organisation: id.clone(),
             ..testing::stage_changed("Approved", "Settled")
         };
-        let version = Version { snapshot, events: std::slice::from_ref(&event), outbox: &[], reminders: &[] };
+        let version = Version { events: std::slice::from_ref(&event), ..bare(snapshot) };
         store.write(&id, version, Timestamp::from_millis(at)).await?;
         written.push((at, event));
     }

@@ -107,7 +107,7 @@ async fn an_unreadable_outbox_is_published_from_the_journal() -> Result<()> {
     published(&organisation, &ticket).await
 }
 
-/// F3: one bad row of the due index stops the sweep for all.
+/// F3: one bad schedule stops the sweep for all.
 #[tokio::test]
 async fn a_ticket_with_a_broken_schedule_is_due_and_stops_no_sweep() -> Result<()> {
     let _turn = among_others().await;
@@ -118,7 +118,7 @@ async fn a_ticket_with_a_broken_schedule_is_due_and_stops_no_sweep() -> Result<(
     for ticket in [&broken, &healthy] {
         organisation.make_due(ticket).await?;
     }
-    break_snapshot(&organisation, &broken, "last_checked").await?;
+    break_snapshot(&organisation, &broken, "stored_at").await?;
     for ticket in [&broken, &healthy] {
         organisation.change(ticket, json!({ "stage": "Settled" })).await?;
     }

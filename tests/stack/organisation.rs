@@ -15,7 +15,6 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use reqwest::{Method, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::time::Duration;
 use uuid::Uuid;
 
 /// An organisation with its secrets and its API key.
@@ -255,11 +254,10 @@ impl Organisation<'_> {
     pub async fn make_due(&self, ticket: &str) -> Result<()> {
         let Some(known) = self.known(ticket).await? else { return Ok(()) };
         let (id, ticket) = (OrganisationId::parse(self.name.as_str())?, TicketId::parse(ticket)?);
-        let long_ago = Timestamp::from_millis(1);
-        let interval = Duration::from_hours(1);
-        let schedule = CheckSchedule { last_checked: long_ago, next_check: long_ago, interval };
+        let long_ago = Some(Timestamp::from_millis(1));
+        let schedule = CheckSchedule { extra: long_ago, ..known.schedule };
         let version = known.snapshot.ticket.version;
-        Ok(self.stack.store().record_check(&id, &ticket, version, schedule).await?)
+        Ok(self.stack.store().reschedule(&id, &ticket, (version, schedule)).await?)
     }
 
     /// Sets the time since which a ticket is in its stage.

@@ -3,7 +3,7 @@
 use crate::enricher::RequestedTicket;
 use automations::clock::Timestamp;
 use automations::id::OrganisationId;
-use automations::model::check_schedule::CheckSchedule;
+use automations::model::check_schedule::{CheckSchedule, Rhythm};
 use automations::model::diff::Change;
 use automations::model::event::Cause;
 use automations::model::own_changes::OwnChanges;
@@ -21,8 +21,9 @@ pub(crate) struct Plan {
     pub(crate) outbox: Vec<Event>,
     /// The version whose outbox this is.
     pub(crate) version: u64,
-    /// The next check, if this one was due and there is nothing else to store.
-    pub(crate) checked: Option<CheckSchedule>,
+    /// When the ticket is checked, if there is nothing else to store and the table says otherwise: of a ticket that an earlier version of
+    /// the program stored, or that soon passes a stage-age threshold. Else a check that finds nothing writes nothing.
+    pub(crate) rescheduled: Option<CheckSchedule>,
     /// The unreadable snapshot that this one replaces.
     pub(crate) rebuild: Option<Rebuild>,
 }
@@ -53,10 +54,10 @@ pub(crate) fn plan(
     let before = known.as_ref().map(|known| &known.snapshot);
     let found = found.map(|found| if own_changes.created() { found.of_new_ticket() } else { found });
     let found = thresholds.apply(before, found, now);
-    let last_checked = known.as_ref().map_or(Timestamp::from_millis(0), |known| known.schedule.last_checked);
+    let seen_until = known.as_ref().map_or(Timestamp::from_millis(0), |known| seen_until(known, now));
     let events = |kind: Vec<EventKind>| -> Vec<Event> {
         let events = kind.into_iter().filter_map(|kind| {
-            let cause = cause_of(&kind, own_changes, last_checked, &requested.cause);
+            let cause = cause_of(&kind, own_changes, seen_until, &requested.cause);
             Event::of_change(organisation, now, &cause, kind)
         });
         events.collect()
@@ -67,13 +68,15 @@ pub(crate) fn plan(
         (None, Some(known)) => known.snapshot.ticket.version,
         (None, None) => return None,
     };
-    let checked = known
-        .as_ref()
-        .filter(|known| change.is_none() && known.outbox.is_empty() && known.schedule.is_due(now))
-        .map(|known| known.schedule.unchanged(&known.snapshot, thresholds, now));
+    let rescheduled = known.as_ref().filter(|known| change.is_none() && known.outbox.is_empty());
+    let rescheduled = rescheduled.and_then(|known| {
+        let planned = CheckSchedule::planned(&known.snapshot, thresholds, now);
+        (!planned.is_like(&known.schedule))
+            .then_some(CheckSchedule { stored_at: known.schedule.stored_at, ..planned })
+    });
     let mut outbox = stored_before(known.map(|known| known.outbox).unwrap_or_default(), now);
     outbox.extend(change.iter().flat_map(|(_, events)| events.iter().cloned()));
-    Some(Plan { change, outbox, version, checked, rebuild: None })
+    Some(Plan { change, outbox, version, rescheduled, rebuild: None })
 }
 
 /// The outbox of an earlier check, to be published now.
@@ -84,9 +87,16 @@ fn stored_before(mut outbox: Vec<Event>, now: Timestamp) -> Vec<Event> {
     outbox
 }
 
-/// An action of ours if it made this change since the last check, else what led to the check.
-fn cause_of(kind: &EventKind, own: &OwnChanges, last_checked: Timestamp, check: &Cause) -> Cause {
-    let chain = own.chain_of(kind, last_checked).map(<[_]>::to_vec);
+/// A change of ours from before this time was found by an earlier check: the same change now is a person's. That is the time of the
+/// version; and as a check that finds nothing leaves no trace, the time after which there surely was one.
+fn seen_until(known: &Known, now: Timestamp) -> Timestamp {
+    let within = Rhythm::of(&known.snapshot).surely_checked_within();
+    known.schedule.stored_at.max(now.earlier(within))
+}
+
+/// An action of ours if it made this change since then, else what led to the check.
+fn cause_of(kind: &EventKind, own: &OwnChanges, seen_until: Timestamp, check: &Cause) -> Cause {
+    let chain = own.chain_of(kind, seen_until).map(<[_]>::to_vec);
     chain.map_or_else(|| check.clone(), |chain| Cause::Action { hint: check.hint().clone(), chain })
 }
 
@@ -120,7 +130,9 @@ mod tests {
 
     fn known(stage: &str, outbox: Vec<Event>) -> Known {
         let snapshot = change(None, Some(seen(stage)), false).unwrap().snapshot;
-        Known { snapshot, outbox, schedule: CheckSchedule::published(Timestamp::from_millis(0)) }
+        let (none, then) = (StageAgeThresholds::default(), Timestamp::from_millis(0));
+        let schedule = CheckSchedule::planned(&snapshot, &none, then);
+        Known { snapshot, outbox, schedule }
     }
 
     /// The plan after a check at `now` that found the ticket like this.
@@ -177,21 +189,35 @@ mod tests {
     }
 
     #[test]
-    fn only_a_look_that_was_due_and_found_nothing_is_noted() {
-        let due = |now: u64, stage: &str, outbox: Vec<Event>| {
-            let now = Timestamp::from_millis(now);
-            let known = Some(known("Approved", outbox));
-            let (own, thresholds) = (OwnChanges::default(), StageAgeThresholds::default());
-            checked(known, Some(seen(stage)), &own, &thresholds, now).unwrap().checked
-        };
-        let hour = 3_600_000;
-        assert!(
-            due(hour, "Approved", vec![])
-                .is_some_and(|schedule| schedule.next_check == Timestamp::from_millis(3 * hour))
-        );
-        assert_eq!(due(hour - 1, "Approved", vec![]), None, "a duplicate webhook costs no write");
-        assert_eq!(due(hour, "Settled", vec![]), None);
-        assert_eq!(due(hour, "Approved", vec![testing::stage_changed("a", "b")]), None);
+    fn a_check_that_finds_nothing_writes_nothing_however_often_it_comes() {
+        let hour = Duration::from_hours(1);
+        for hours in 0..100 {
+            let now = Timestamp::from_millis(0).later(hour * hours);
+            let (own, none) = (OwnChanges::default(), StageAgeThresholds::default());
+            let known = known("Approved", vec![]);
+            let plan = checked(Some(known), Some(seen("Approved")), &own, &none, now).unwrap();
+            assert_eq!(
+                (plan.rescheduled, plan.change, plan.outbox),
+                (None, None, vec![]),
+                "after {hours} hours"
+            );
+        }
+    }
+
+    #[test]
+    fn a_ticket_that_an_earlier_version_stored_is_moved_by_its_next_check_or_by_its_next_version() {
+        let mut former = known("Approved", vec![]);
+        let due = Timestamp::from_millis(3);
+        former.schedule = CheckSchedule { stored_at: due, slot: None, extra: Some(due) };
+        let rescheduled =
+            |known: &Known, stage| planned(Some(known.clone()), Some(seen(stage))).unwrap().rescheduled;
+        let moved = rescheduled(&former, "Approved").unwrap();
+        assert!(moved.slot.is_some() && moved.extra.is_none() && moved.stored_at == due);
+        assert_eq!(rescheduled(&former, "Settled"), None, "the version has the slot");
+        former.outbox = vec![testing::stage_changed("a", "b")];
+        assert_eq!(rescheduled(&former, "Approved"), None, "the outbox comes first");
+        let moved = Known { schedule: moved, outbox: vec![], ..former };
+        assert_eq!(rescheduled(&moved, "Approved"), None, "once");
     }
 
     #[test]
@@ -230,24 +256,43 @@ mod tests {
     }
 
     #[test]
+    fn the_same_change_by_a_person_is_a_persons_once_a_version_or_a_whole_round_came_after_ours() {
+        let hour = Duration::from_hours(1);
+        let at = |hours: u32| Timestamp::from_millis(1).later(hour * hours);
+        let chain = |stored: u32, ours: u32, now: u32| {
+            let mut known = known("Approved", vec![]);
+            known.schedule.stored_at = at(stored);
+            let by = Attribution { chain: vec![ActionId::parse("e.h.0").unwrap()], at: at(ours) };
+            let own = OwnChanges([(ChangeMark::stage(&seen("Settled").ticket.stage.id), by)].into());
+            let none = StageAgeThresholds::default();
+            checked(Some(known), Some(seen("Settled")), &own, &none, at(now)).unwrap().outbox[0].chain().len()
+        };
+        assert_eq!(chain(10, 10, 11), 1);
+        assert_eq!(chain(10, 9, 11), 0, "the version shows what was before it");
+        assert_eq!(chain(10, 11, 11 + 48), 1, "no check was sure to come");
+        assert_eq!(chain(10, 11, 12 + 48), 0, "a daily check has found that nothing came of it");
+    }
+
+    #[test]
     fn a_mark_that_is_passed_is_an_event_of_the_look_with_its_cause_and_is_not_told_again() {
         let at = |days: u64| Timestamp::from_seconds(days * 86_400);
-        let check = |known: Known, stage: &str, days: u64| {
+        let check_at = |known: Known, stage: &str, time: Timestamp| {
             let thresholds = "3,7".parse().unwrap();
             let own = OwnChanges::default();
-            checked(Some(known), Some(seen(stage)), &own, &thresholds, at(days)).unwrap()
+            checked(Some(known), Some(seen(stage)), &own, &thresholds, time).unwrap()
         };
+        let check = |known: Known, stage: &str, days: u64| check_at(known, stage, at(days));
         let mut start = known("Approved", vec![]);
         start.snapshot.stage_since = Some(at(0));
         let passed = check(start.clone(), "Approved", 3);
         assert_eq!((kinds(&passed), &passed.outbox[0].cause), (vec!["ticket.stage_aged"], &cause()));
-        assert_eq!((passed.version, passed.checked), (2, None));
+        assert_eq!((passed.version, passed.rescheduled), (2, None));
         let snapshot = passed.change.clone().unwrap().0;
-        let again = check(Known { snapshot, outbox: vec![], ..start.clone() }, "Approved", 4);
-        assert_eq!(
-            (again.change, again.checked.unwrap().next_check),
-            (None, at(4).later(Duration::from_hours(2)))
-        );
+        let again = |time| check_at(Known { snapshot: snapshot.clone(), ..start.clone() }, "Approved", time);
+        assert_eq!((again(at(4)).change, again(at(4)).rescheduled), (None, None));
+        // No regular check comes before the next one.
+        let late = again(at(7).earlier(Duration::from_mins(1)));
+        assert_eq!((late.change, late.rescheduled.unwrap().extra), (None, Some(at(7))));
         assert_eq!(kinds(&check(start.clone(), "Settled", 3)), ["ticket.stage_changed"]);
         assert_eq!(
             check(start.clone(), "Approved", 3).outbox[0].id,

@@ -2,10 +2,12 @@
 
 use crate::enricher::Enricher;
 use automations::aws::topic::PublishError;
+use automations::clock::Timestamp;
 use automations::failure::{Failure as _, chain};
 use automations::telemetry::EventName;
 use automations::telemetry::metric::{Metric, Metrics, PublishFailure};
 use automations::{Event, tracing};
+use std::time::Duration;
 
 impl Enricher {
     /// Publishes lists of events, those of each message group in their order. One result for each list: whether all of its events
@@ -40,6 +42,29 @@ impl Enricher {
     }
 }
 
+/// An outbox that holds what was stored longer ago than this was not emptied by the invocation that filled it.
+const BEING_PUBLISHED: Duration = Duration::from_mins(2);
+
+/// Records what waits in these outboxes for longer than it takes to publish it, before anything else can fail.
+pub(crate) fn record_backlog<'a>(
+    outboxes: impl Iterator<Item = &'a Vec<Event>>,
+    now: Timestamp,
+    metrics: &Metrics,
+) {
+    if let Some((events, oldest)) = backlog(outboxes, now) {
+        metrics.record(Metric::OutboxBacklog, events);
+        metrics.record_duration(Metric::OutboxAge, oldest);
+    }
+}
+
+/// The number of events that wait for too long, and the longest time; none if none does.
+fn backlog<'a>(outboxes: impl Iterator<Item = &'a Vec<Event>>, now: Timestamp) -> Option<(u64, Duration)> {
+    let ages = outboxes.flatten().map(|event| now.since(event.observed_at));
+    let waiting: Vec<Duration> = ages.filter(|age| *age > BEING_PUBLISHED).collect();
+    let oldest = waiting.iter().max()?;
+    Some((u64::try_from(waiting.len()).unwrap_or(u64::MAX), *oldest))
+}
+
 fn report(events: &[Event], error: &PublishError) {
     let Some(event) = events.first() else { return };
     tracing::warn!(
@@ -71,6 +96,17 @@ fn failure(error: &PublishError) -> PublishFailure {
 mod tests {
     use super::*;
     use automations::aws::ErrorCode;
+
+    #[test]
+    fn what_is_in_an_outbox_longer_than_publishing_takes_is_a_backlog() {
+        let event = automations::testing::stage_changed("Approved", "Settled");
+        let stored = event.observed_at;
+        let younger = Event { observed_at: stored.later(Duration::from_mins(1)), ..event.clone() };
+        let outboxes = [vec![event.clone()], vec![], vec![younger]];
+        let of = |minutes| backlog(outboxes.iter(), stored.later(Duration::from_mins(minutes)));
+        assert_eq!(of(2), None, "it is being published");
+        assert_eq!((of(3), of(4)), (Some((1, Duration::from_mins(3))), Some((2, Duration::from_mins(4)))));
+    }
 
     #[test]
     fn the_engines_code_decides_which_metric_counts_a_failure() {

@@ -168,6 +168,7 @@ mod tests {
     use automations::model::diff::change;
     use automations::model::reminder::{Day, Lapse, OnlyWhile, When, Zone};
     use automations::model::snapshot::Seen;
+    use automations::model::stage_age::StageAgeThresholds;
     use automations::testing::{Draft, a_ticket};
 
     fn at(text: &str) -> Timestamp {
@@ -199,7 +200,9 @@ mod tests {
 
     fn known(draft: Draft) -> Known {
         let snapshot = change(None, Some(seen(draft)), false).unwrap().snapshot;
-        Known { snapshot, outbox: vec![], schedule: CheckSchedule::published(at("2026-11-01T00:00:00Z")) }
+        let none = StageAgeThresholds::default();
+        let schedule = CheckSchedule::planned(&snapshot, &none, at("2026-11-01T00:00:00Z"));
+        Known { snapshot, outbox: vec![], schedule }
     }
 
     /// What a check makes of these reminders of a ticket that was known like this and is now like that.

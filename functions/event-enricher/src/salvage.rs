@@ -41,7 +41,7 @@ impl Enricher {
                 Err(damaged) => *damaged,
             };
             let unreadable = MessageError::from(damaged.error.clone());
-            match self.store.salvage(organisation, &ticket, damaged, now).await {
+            match self.store.salvage(organisation, &ticket, damaged).await {
                 Ok(Salvaged::Known(known)) => {
                     stored.known.insert(ticket, *known);
                 }

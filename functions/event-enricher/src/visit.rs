@@ -3,6 +3,7 @@
 use crate::enricher::{Enricher, FetchOutcome, RequestedTicket, Result};
 use crate::found_by::{by_reconciler, found_by};
 use crate::plan::{Plan, plan};
+use crate::publish::record_backlog;
 use crate::reminders::Reminders;
 use crate::salvage::Stored;
 use automations::aws::batch::MessageError;
@@ -10,6 +11,7 @@ use automations::aws::secret::Access;
 use automations::clock::{self, Timestamp};
 use automations::futures::{StreamExt as _, stream};
 use automations::id::{OrganisationId, TicketId};
+use automations::model::check_schedule::CheckSchedule;
 use automations::model::diff::{Change, change};
 use automations::store::Version;
 use automations::telemetry::EventName;
@@ -17,8 +19,8 @@ use automations::telemetry::metric::Metrics;
 use automations::{Event, tracing};
 use std::collections::{BTreeMap, HashMap};
 
-/// This many checks that found no change are recorded at once.
-const RECORDS_AT_ONCE: usize = 8;
+/// This many tickets are rescheduled at once.
+const RESCHEDULED_AT_ONCE: usize = 8;
 
 /// A ticket, and the plan for it or the first error; none if there is no such ticket.
 type Visit<'a> = (&'a TicketId, Result<Option<Plan>>);
@@ -37,6 +39,8 @@ impl Enricher {
             return Ok(ids.into_iter().map(|id| (id, Ok(FetchOutcome::Hidden))).collect());
         }
         let Stored { mut known, mut rebuilds, mut failed } = self.stored(organisation, &ids, now).await?;
+        let rebuilt = rebuilds.values().map(|(rebuild, _)| &rebuild.outbox);
+        record_backlog(known.values().map(|known| &known.outbox).chain(rebuilt), now, metrics);
         let mut reminders = self.reminders(organisation, tickets).await?;
         let seen = session.fetch(&ids, &self.fields).await?;
         let found = tickets.iter().zip(seen).map(|((id, requested), seen)| {
@@ -64,7 +68,7 @@ impl Enricher {
             };
             visits.push((id, plan));
         }
-        self.record_checks(organisation, &mut visits).await;
+        self.reschedule(organisation, &mut visits).await;
         self.rebuild(organisation, &mut visits, now).await;
         let by_reconciler = self.store(organisation, &mut visits, &reminders, now).await;
         for (id, visit) in &mut visits {
@@ -74,7 +78,7 @@ impl Enricher {
                 *visit = Err(error);
             }
         }
-        self.publish(organisation, &mut visits, now, metrics).await;
+        self.publish(organisation, &mut visits, metrics).await;
         self.record_silence(organisation, by_reconciler, now, metrics).await;
         let results = visits.into_iter().map(|(id, visit)| {
             (
@@ -85,16 +89,16 @@ impl Enricher {
         Ok(results.collect())
     }
 
-    /// Records the checks that were due and found no change.
-    async fn record_checks(&self, organisation: &OrganisationId, visits: &mut [Visit<'_>]) {
-        let due = visits.iter().enumerate().filter_map(|(position, (id, visit))| {
+    /// Stores when tickets are checked that did not change, where the table says otherwise.
+    async fn reschedule(&self, organisation: &OrganisationId, visits: &mut [Visit<'_>]) {
+        let rescheduled = visits.iter().enumerate().filter_map(|(position, (id, visit))| {
             let plan = visit.as_ref().ok()?.as_ref()?;
-            Some((position, *id, plan.version, plan.checked?))
+            Some((position, *id, (plan.version, plan.rescheduled?)))
         });
-        let records = due.map(|(position, id, version, schedule)| async move {
-            (position, self.store.record_check(organisation, id, version, schedule).await)
+        let writes = rescheduled.map(|(position, id, schedule)| async move {
+            (position, self.store.reschedule(organisation, id, schedule).await)
         });
-        let results: Vec<_> = stream::iter(records).buffered(RECORDS_AT_ONCE).collect().await;
+        let results: Vec<_> = stream::iter(writes).buffered(RESCHEDULED_AT_ONCE).collect().await;
         fail(visits, results);
     }
 
@@ -134,7 +138,8 @@ impl Enricher {
                 continue;
             };
             positions.push(position);
-            versions.push(Version { snapshot, events, outbox, reminders: reminders.due(id) });
+            let extra_check = CheckSchedule::planned(snapshot, &self.thresholds, now).extra;
+            versions.push(Version { snapshot, events, outbox, reminders: reminders.due(id), extra_check });
         }
         let stored = self.store.write_each(organisation, &versions, now).await;
         for (version, _) in versions.iter().zip(&stored).filter(|(_, stored)| stored.is_ok()) {
@@ -157,13 +162,7 @@ impl Enricher {
     }
 
     /// Publishes the outboxes of what is stored, and empties those whose events were all accepted.
-    async fn publish(
-        &self,
-        organisation: &OrganisationId,
-        visits: &mut [Visit<'_>],
-        now: Timestamp,
-        metrics: &Metrics,
-    ) {
+    async fn publish(&self, organisation: &OrganisationId, visits: &mut [Visit<'_>], metrics: &Metrics) {
         let full = visits.iter().enumerate().filter_map(|(position, (id, visit))| {
             let plan = visit.as_ref().ok()?.as_ref()?;
             (!plan.outbox.is_empty()).then_some((position, *id, plan))
@@ -175,7 +174,7 @@ impl Enricher {
         let accepted: Vec<(usize, (&TicketId, u64))> =
             accepted.map(|((position, id, plan), _)| (*position, (*id, plan.version))).collect();
         let (positions, versions): (Vec<usize>, Vec<_>) = accepted.into_iter().unzip();
-        let emptied = self.store.clear_outboxes(organisation, &versions, now).await;
+        let emptied = self.store.clear_outboxes(organisation, &versions).await;
         let published: Vec<_> = full.iter().map(|(position, ..)| *position).zip(published).collect();
         fail(visits, published);
         fail(visits, positions.into_iter().zip(emptied));

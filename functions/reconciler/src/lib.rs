@@ -1,18 +1,23 @@
-//! Sends a hint for each ticket of which a reminder or a check is due, the most overdue first, within a budget. So a change is found even if its
-//! webhook was lost, and events whose publisher crashed before sending them are published. Once an hour, it also asks for each
-//! organisation's list query.
+//! Sends a hint for each ticket of which a reminder or a check is due, the most overdue first, and then for the tickets whose turn it is,
+//! within a budget. So a change is found even if its webhook was lost, and events whose publisher crashed and lost its hint are published.
+//! Once an hour, it also asks for each organisation's list query.
+
+mod rounds;
 
 use automations::aws::queue::{self, OutgoingMessage, Place, Queue};
 use automations::clock::Timestamp;
 use automations::failure::{Failure, chain};
 use automations::futures::{StreamExt as _, stream};
 use automations::id::{HintId, OrganisationId, TicketId};
+use automations::model::check_rounds::lag;
 use automations::model::hint::Hint;
-use automations::store::{self, Due, Listing, SHARDS, Store};
+use automations::store::{self, Candidate, Due, Listing, SHARDS, Store};
 use automations::telemetry::EventName;
 use automations::telemetry::metric::{Metric, Metrics};
 use automations::{json, tracing};
+use rounds::Rounds;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// Seconds.
 const HOUR: u64 = 3_600;
@@ -22,7 +27,7 @@ const CLAIMS_AT_ONCE: usize = 8;
 /// The reconciler and its clients.
 #[derive(Debug)]
 pub struct Reconciler {
-    /// Snapshots, by their next check.
+    /// Snapshots, by their checks, and how far the regular checks have come.
     pub store: Store,
     /// The `hints` queue.
     pub hints: Queue,
@@ -60,7 +65,8 @@ impl Reconciler {
         for shard in 0..SHARDS {
             due.extend(self.store.due(shard, now, self.budget).await?);
         }
-        self.report(&due, now);
+        let cursor = self.store.cursor().await?;
+        self.report(&due, lag(cursor, now), now);
         let mut due = by_ticket(due);
         // The tickets of hints that are still in the queue are still due; a second hint would only cost a request.
         let held_back = self.hints.approximate_length().await? >= u64::from(self.budget);
@@ -69,8 +75,13 @@ impl Reconciler {
             tracing::warn!(event_name, "the hints queue is full; nothing was added");
             return Ok(SweepReport { hints: 0, held_back });
         }
-        let claimed = self.claim_lists(&due, now).await;
         due.truncate(usize::from(self.budget));
+        let mut rounds = Rounds::new(cursor, usize::from(self.budget).saturating_sub(due.len()));
+        rounds.go_on(&self.store, now).await?;
+        let Rounds { cursor: reached, chosen, .. } = rounds;
+        let chosen = chosen.into_iter().map(|candidate| of_round(candidate, now));
+        let due = by_ticket(due.into_iter().chain(chosen).collect());
+        let claimed = self.claim_lists(&due, now).await;
         // Lists come first, so that the positions of their results are known.
         let lists = claimed.iter().map(|organisation| (organisation.clone(), None));
         let tickets = due.into_iter().map(|due| (due.organisation, Some((due.ticket, due.has_reminder))));
@@ -86,6 +97,10 @@ impl Reconciler {
             let _ = self.store.release_listing(organisation, now).await;
         }
         sent.into_iter().collect::<Result<(), _>>()?;
+        // Only now: what was not sent is asked for again.
+        if let Some(reached) = reached.filter(|reached| Some(*reached) != cursor) {
+            self.store.set_cursor(reached).await?;
+        }
         Ok(SweepReport { hints, held_back })
     }
 
@@ -104,26 +119,19 @@ impl Reconciler {
     }
 
     /// Logs and records what is due, even if it is nothing: a missing record raises an alarm.
-    fn report(&self, due: &[Due], now: Timestamp) {
+    fn report(&self, due: &[Due], lag: Duration, now: Timestamp) {
         let event_name = EventName::ReconcileDue.as_str();
-        tracing::info!(event_name, due = due.len(), budget = self.budget, "tickets are due");
-        metrics(due, now).flush();
+        let lag_s = lag.as_secs();
+        tracing::info!(event_name, due = due.len(), lag_s, budget = self.budget, "tickets are due");
+        let metrics = Metrics::default();
+        metrics.record_duration(Metric::ReconcileLag, longest_overdue(due, lag, now));
+        metrics.flush();
     }
 }
 
-/// The metrics of the due tickets: the oldest check, the longest overdue, and the unpublished events. A ticket is due two
-/// minutes after its events were stored, so events that are being published normally are not counted.
-fn metrics(due: &[Due], now: Timestamp) -> Metrics {
-    let metrics = Metrics::default();
-    let longest = |since: fn(&Due) -> Option<Timestamp>| {
-        due.iter().filter_map(since).map(|since| now.since(since)).max().unwrap_or_default()
-    };
-    metrics.record_duration(Metric::OldestCheckAge, longest(|due| Some(due.last_checked)));
-    metrics.record_duration(Metric::ReconcileLag, longest(|due| Some(due.since)));
-    metrics.record_duration(Metric::OutboxAge, longest(|due| Some(due.unpublished?.since)));
-    let events = due.iter().filter_map(|due| due.unpublished).map(|unpublished| unpublished.events);
-    metrics.record(Metric::OutboxBacklog, events.fold(0, u64::saturating_add));
-    metrics
+/// How long what has been due for longest is overdue: a ticket with a time of its own, or the tickets whose turn is next.
+fn longest_overdue(due: &[Due], lag: Duration, now: Timestamp) -> Duration {
+    due.iter().map(|due| now.since(due.since)).chain([lag]).max().unwrap_or_default()
 }
 
 /// The organisations whose list query was not asked for since then, and those of due tickets that the table does not know.
@@ -140,6 +148,11 @@ fn by_ticket(mut due: Vec<Due>) -> Vec<Due> {
     let mut seen = BTreeSet::new();
     due.retain(|due| seen.insert((due.organisation.clone(), due.ticket.clone())));
     due
+}
+
+/// A ticket whose turn it is.
+fn of_round(Candidate { organisation, ticket, .. }: Candidate, now: Timestamp) -> Due {
+    Due { organisation, ticket, since: now, has_reminder: false }
 }
 
 /// Each organisation's list query is asked for once between one full hour and the next.
@@ -192,5 +205,7 @@ pub fn log_failure(error: &Error) -> String {
     format!("the run failed: {reason}")
 }
 
+#[cfg(test)]
+mod sweep_tests;
 #[cfg(test)]
 mod tests;

@@ -24,9 +24,7 @@ fn each_organisation_is_listed_once_an_hour_also_a_new_one_and_one_without_due_t
     let due = |name| Due {
         organisation: organisation(name),
         ticket: TicketId::parse("t-1").unwrap(),
-        last_checked: at("2026-11-25T09:00:00Z"),
         since: at("2026-11-25T10:00:00Z"),
-        unpublished: None,
         has_reminder: false,
     };
     let wanted = |now: &str, at: &str| -> Vec<String> {
@@ -46,9 +44,7 @@ fn a_ticket_has_one_hint_and_those_with_a_reminder_are_first_the_oldest_of_them_
     let due = |ticket: &str, has_reminder, minute: u64| Due {
         organisation: OrganisationId::parse("north").unwrap(),
         ticket: TicketId::parse(ticket).unwrap(),
-        last_checked: Timestamp::from_seconds(60 * minute),
         since: Timestamp::from_seconds(60 * minute),
-        unpublished: None,
         has_reminder,
     };
     let all = vec![
@@ -73,4 +69,20 @@ fn a_hint_says_whether_a_reminder_is_due() {
         json::from_json::<Hint>(message.body.as_bytes()).unwrap().reminder
     };
     assert!(hint(true) && !hint(false));
+}
+
+#[test]
+fn the_lag_is_that_of_the_most_overdue_ticket_or_turn() {
+    let now = at("2026-11-25T10:00:00Z");
+    let due = Due {
+        organisation: OrganisationId::parse("north").unwrap(),
+        ticket: TicketId::parse("t-1").unwrap(),
+        since: at("2026-11-25T09:59:00Z"),
+        has_reminder: false,
+    };
+    let lag = |due: &[Due], seconds| longest_overdue(due, Duration::from_secs(seconds), now).as_secs();
+    assert_eq!(
+        (lag(&[], 0), lag(&[], 7), lag(std::slice::from_ref(&due), 7), lag(&[due], 70)),
+        (0, 7, 60, 70)
+    );
 }

@@ -1,4 +1,4 @@
-//! The enricher's batches: changed tickets, unchanged ones, and due checks that find nothing.
+//! The enricher's batches: changed tickets, unchanged ones, and checks that find nothing.
 
 use crate::bounds;
 use crate::environment::{AWS_LATENCY, Environment, Usage};
@@ -26,9 +26,7 @@ pub(crate) async fn measure(environment: &Environment, api_latency: Duration) ->
     let repeated = environment.measure(&mut instance, &[hints(&few)?]).await?;
     environment.vendor.change(one, 1).await?;
     let single = environment.measure(&mut instance, &[hints(one)?]).await?;
-    environment.aws.make_due();
     let checked = environment.measure(&mut instance, &[checks(&tickets)?]).await?;
-    environment.aws.make_due();
     let check = environment.measure(&mut instance, &[checks(one)?]).await?;
     let note = format!(
         "One warm instance; AWS responds after 5 ms, the API after {} ms. Calls for 100 changed tickets:",
@@ -44,8 +42,8 @@ pub(crate) async fn measure(environment: &Environment, api_latency: Duration) ->
         ("100 changed tickets", &changed),
         ("100 hints on 10 unchanged tickets", &repeated),
         ("1 changed ticket", &single),
-        ("100 due checks that find nothing", &checked),
-        ("1 due check that finds nothing", &check),
+        ("100 checks that find nothing", &checked),
+        ("1 check that finds nothing", &check),
     ];
     for (name, usage) in rows {
         table.row(name, usage.columns());
@@ -56,9 +54,8 @@ pub(crate) async fn measure(environment: &Environment, api_latency: Duration) ->
         bounds::CALLS_HUNDRED.measured(changed.all_calls()),
         bounds::WRITES_HUNDRED.measured(changed.write_units()),
         bounds::WRITES_ONE.measured(single.write_units()),
-        bounds::DUE_ONE.measured(single.due_units()),
+        bounds::INDEX_ONE.measured(single.index_units()),
         bounds::CHECK_WRITES.measured(check.write_units()),
-        bounds::CHECK_DUE.measured(check.due_units()),
         bounds::CHECKS_WRITES.measured(checked.write_units()),
         bounds::CHECK_CALLS.measured(check.all_calls()),
         bounds::CHECKS_CALLS.measured(checked.all_calls()),

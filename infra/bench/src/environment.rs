@@ -50,7 +50,7 @@ pub(crate) struct Usage {
     pub(crate) requests: u64,
     /// AWS calls, by operation.
     pub(crate) calls: BTreeMap<String, u64>,
-    /// DynamoDB's units, by kind: `write`, of which those of the index `due`, and `read` in halves.
+    /// DynamoDB's units, by kind: `write`, of which those of the `index`es, and `read` in halves.
     pub(crate) units: BTreeMap<String, u64>,
     /// Bytes of log output.
     pub(crate) logged: u64,
@@ -198,9 +198,9 @@ impl Usage {
         self.units_of("write")
     }
 
-    /// Those of the index `due`.
-    pub(crate) fn due_units(&self) -> f64 {
-        self.units_of("due")
+    /// Those of the indexes.
+    pub(crate) fn index_units(&self) -> f64 {
+        self.units_of("index")
     }
 
     /// DynamoDB's read units.

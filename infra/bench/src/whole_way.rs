@@ -219,10 +219,9 @@ impl<'a> Functions<'a> {
         ])
     }
 
-    /// A due check that finds nothing. What our own actions changed is found before it: that change has a webhook of its own.
+    /// A check that finds nothing. What our own actions changed is found before it: that change has a webhook of its own.
     async fn recheck(&mut self, tickets: &[String]) -> Result<Usage> {
         self.enricher.invoke(&hints(tickets)?).await?;
-        self.environment.aws.make_due();
         Ok(pass(self.environment, &mut self.enricher, &[checks(tickets)?], 0).await?.0)
     }
 }

@@ -7,7 +7,7 @@ const LIST: &str = "automations dlq list";
 const SMOKE: &str = "automations smoke";
 
 /// In the order of a webhook, then what concerns everything, then the alarms of a deployment.
-pub static ALARMS: [Alarm; 26] = [
+pub static ALARMS: [Alarm; 25] = [
     Alarm {
         id: "pipeline-stalled",
         of: Subject::Application,
@@ -167,27 +167,13 @@ pub static ALARMS: [Alarm; 26] = [
         of: Subject::Application,
         problem: "outbox-backlog",
         title: "Events wait in outboxes and are not published",
-        threshold: "any throughout 2 periods of 5 minutes",
-        limit: "0",
-        reason: "What a crash leaves is published at the next check, within minutes",
-        unit: Unit::Events,
+        threshold: "over 30 minutes, in any of 4 periods of 5 minutes",
+        limit: "1800",
+        reason: "Twice the longest delay between two retries of a hint, each of which publishes what a crash left",
+        unit: Unit::Seconds,
         section: "Events waiting in the outbox",
         command: SMOKE,
         organisation: "The log lines event.not_published have each one",
-        notices: NoticePolicy::State,
-    },
-    Alarm {
-        id: "oldest-check-age",
-        of: Subject::Application,
-        problem: "oldest-check-age",
-        title: "A ticket has not been checked for long",
-        threshold: "over 31 days",
-        limit: "2678400",
-        reason: "The longest interval between two checks is 30 days",
-        unit: Unit::Seconds,
-        section: "Reconciler behind",
-        command: CHECK,
-        organisation: "Tickets of every organisation are checked in one order; the oldest is next",
         notices: NoticePolicy::State,
     },
     Alarm {
@@ -197,7 +183,7 @@ pub static ALARMS: [Alarm; 26] = [
         title: "Checks of tickets are overdue, or the reconciler does not run",
         threshold: "over an hour, or no data, throughout 2 periods of 5 minutes",
         limit: "3600",
-        reason: "Due tickets are queued each minute; after an hour more are due than a run takes, or no run succeeds",
+        reason: "A turn of regular checks comes every ten minutes, and due tickets are queued each minute; after an hour more are due than a run takes, or no run succeeds",
         unit: Unit::Seconds,
         section: "Reconciler behind",
         command: SMOKE,

@@ -4,6 +4,7 @@ pub mod action;
 pub mod amount;
 pub mod answers;
 pub mod body_keys;
+pub mod check_rounds;
 pub mod check_schedule;
 mod condition;
 pub mod content_encoding;

@@ -1,13 +1,10 @@
-//! The index of tickets by their next check, and of reminders by their time: an item's `due_shard`, one of a few, and `next_check`.
+//! The index of what has a time of its own: reminders, and tickets with a check beside their regular ones. An item's `due_shard`, one of a
+//! few, and `next_check`. Every ticket that an earlier version of the program stored is in it, until it is checked once.
 
 use super::keys::{ItemKey, ItemKind};
 use super::{Error, Item, Store, number, report_unreadable, text, unavailable, unusable};
 use crate::clock::Timestamp;
 use crate::id::{OrganisationId, TicketId};
-use crate::model::check_schedule::CheckSchedule;
-use crate::model::event::Event;
-use aws_sdk_dynamodb::types::AttributeValue;
-use std::time::Duration;
 
 /// The shards of an index, so that it accepts more than the 1,000 writes a second of one partition (Amazon DynamoDB Developer
 /// Guide, "Partitions").
@@ -21,23 +18,10 @@ pub struct Due {
     pub organisation: OrganisationId,
     /// The ticket.
     pub ticket: TicketId,
-    /// The last check.
-    pub last_checked: Timestamp,
-    /// Since when the next one is due.
+    /// Since when it is due.
     pub since: Timestamp,
-    /// Its events that are not published yet.
-    pub unpublished: Option<Unpublished>,
     /// Whether a reminder is due.
     pub has_reminder: bool,
-}
-
-/// The events in an outbox.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Unpublished {
-    /// Their number.
-    pub events: u64,
-    /// When the oldest of them was observed.
-    pub since: Timestamp,
 }
 
 impl Store {
@@ -69,50 +53,15 @@ pub(super) fn shard(ticket: &TicketId) -> String {
     (sum % SHARDS).to_string()
 }
 
-/// The attributes of the index that describe an outbox; none if it is empty.
-pub(super) fn unpublished(outbox: &[Event]) -> Option<[(&'static str, AttributeValue); 2]> {
-    let since = outbox.iter().map(|event| event.observed_at).min()?;
-    let events = u64::try_from(outbox.len()).unwrap_or(u64::MAX);
-    Some([("unpublished", number(events)), ("unpublished_since", number(since.as_millis()))])
-}
-
-/// A schedule as an item's attributes.
-pub(super) fn schedule_attributes(schedule: CheckSchedule) -> [(&'static str, AttributeValue); 3] {
-    let interval = u64::try_from(schedule.interval.as_millis()).unwrap_or(u64::MAX);
-    [
-        ("last_checked", number(schedule.last_checked.as_millis())),
-        ("next_check", number(schedule.next_check.as_millis())),
-        ("check_interval", number(interval)),
-    ]
-}
-
-/// An item's schedule.
-pub(super) fn schedule(item: &Item) -> Result<CheckSchedule, Error> {
-    Ok(CheckSchedule {
-        last_checked: Timestamp::from_millis(integer(item, "last_checked")?),
-        next_check: Timestamp::from_millis(integer(item, "next_check")?),
-        interval: Duration::from_millis(integer(item, "check_interval")?),
-    })
-}
-
 fn due(item: &Item) -> Option<Due> {
     let reported = |error| report_unreadable(item, &error);
     let Some((organisation, ticket, has_reminder)) = ItemKey::of(item).and_then(ticket_of) else {
         reported(unusable(item, "pk", None));
         return None;
     };
-    let time = |attribute| integer(item, attribute).map(Timestamp::from_millis).map_err(reported);
-    let since = time("next_check").unwrap_or(Timestamp::from_millis(0));
-    let unpublished =
-        item.contains_key("unpublished").then(|| outbox_of(item).map_err(reported).ok()).flatten();
-    Some(Due {
-        organisation,
-        ticket,
-        last_checked: if has_reminder { since } else { time("last_checked").unwrap_or(since) },
-        since,
-        unpublished,
-        has_reminder,
-    })
+    let since = integer(item, "next_check").map(Timestamp::from_millis).map_err(reported);
+    let since = since.unwrap_or(Timestamp::from_millis(0));
+    Some(Due { organisation, ticket, since, has_reminder })
 }
 
 /// The ticket of an item of the index, and whether the item is a reminder.
@@ -132,20 +81,6 @@ fn ticket_of(key: ItemKey) -> Option<(OrganisationId, TicketId, bool)> {
     }
 }
 
-fn outbox_of(item: &Item) -> Result<Unpublished, Error> {
-    let since = Timestamp::from_millis(integer(item, "unpublished_since")?);
-    Ok(Unpublished { events: integer(item, "unpublished")?, since })
-}
-
-/// The number of the journal's last events that are published again if it cannot be read how many are unpublished.
-const UNKNOWN_NUMBER: usize = 25;
-
-/// The number of events in an outbox that cannot be read.
-pub(super) fn unpublished_count(item: &Item) -> usize {
-    let count = item.get("unpublished").map(|count| count.as_n().ok()?.parse().ok());
-    count.map_or(0, |count| count.unwrap_or(UNKNOWN_NUMBER))
-}
-
 pub(super) fn integer(item: &Item, attribute: &'static str) -> Result<u64, Error> {
     let value = item.get(attribute).and_then(|value| value.as_n().ok()?.parse().ok());
     value.ok_or_else(|| unusable(item, attribute, None))
@@ -163,22 +98,14 @@ mod tests {
         let config = aws::stub::config_with_responses(move |_| (200, json!({ "Items": [row] })));
         let store = Store::new(aws::dynamodb(&config), "t".to_owned());
         let [due] = &store.due(0, Timestamp::from_millis(9), 10).await.unwrap()[..] else { panic!() };
-        assert_eq!(
-            (due.ticket.as_str(), due.since, due.last_checked),
-            ("t-1", Timestamp::from_millis(7), due.since)
-        );
-        assert!(due.has_reminder && due.unpublished.is_none());
+        assert_eq!((due.ticket.as_str(), due.since), ("t-1", Timestamp::from_millis(7)));
+        assert!(due.has_reminder);
     }
 
     /// F3 of the field faults: one bad row stops the sweep for all.
     #[tokio::test]
     async fn an_unreadable_row_hides_no_other_and_is_due_if_it_is_a_tickets() {
-        let row = |pk: &str, last_checked: Value| {
-            json!({
-                "pk": { "S": pk }, "sk": { "S": "SNAPSHOT" }, "next_check": { "N": "7" },
-                "last_checked": last_checked, "unpublished": { "S": "one" },
-            })
-        };
+        let row = |pk: &str, next: Value| json!({ "pk": { "S": pk }, "sk": { "S": "SNAPSHOT" }, "next_check": next });
         let rows = [
             row("TICKET#north#t-1", json!({ "S": "yesterday" })),
             row("SOMETHING#else", json!({ "N": "5" })),
@@ -187,10 +114,7 @@ mod tests {
         let config = aws::stub::config_with_responses(move |_| (200, json!({ "Items": rows })));
         let store = Store::new(aws::dynamodb(&config), "t".to_owned());
         let due = store.due(0, Timestamp::from_millis(9), 10).await.unwrap();
-        let found: Vec<_> = due
-            .iter()
-            .map(|due| (due.ticket.as_str(), due.last_checked.as_millis(), due.unpublished))
-            .collect();
-        assert_eq!(found, [("t-1", 7, None), ("t-2", 5, None)]);
+        let found: Vec<_> = due.iter().map(|due| (due.ticket.as_str(), due.since.as_millis())).collect();
+        assert_eq!(found, [("t-1", 0), ("t-2", 5)]);
     }
 }

@@ -165,7 +165,12 @@ impl Store {
     }
 
     /// The keys of the entries in one partition of the index.
-    async fn entries(&self, part: String, since: Timestamp, until: Timestamp) -> Result<Vec<Item>, Error> {
+    pub(super) async fn entries(
+        &self,
+        part: String,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<Item>, Error> {
         let mut pages = self.index_query(&part, since, until).into_paginator().items().send();
         let mut keys = Vec::new();
         while let Some(item) = pages.next().await {

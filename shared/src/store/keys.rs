@@ -28,6 +28,10 @@ pub(super) const LISTINGS: &str = "ORGANISATIONS";
 /// The partition of what operators changed. It belongs to the stack: erasing an organisation leaves it.
 pub(super) const OPERATIONS: &str = "OPERATIONS";
 
+/// The partition of the cursor of regular checks.
+pub(super) const CHECKS: &str = "CHECKS";
+const CURSOR: &str = "CURSOR";
+
 /// The partition of the problems that alarms report. They are of no organisation.
 pub(super) const PROBLEMS: &str = "ALARMS";
 
@@ -150,6 +154,13 @@ impl ItemKey {
 /// The key of a problem that alarms report.
 pub(super) fn problem_key(problem: &str) -> Item {
     [("pk", PROBLEMS), ("sk", problem)]
+        .map(|(name, part)| (name.to_owned(), AttributeValue::S(part.to_owned())))
+        .into()
+}
+
+/// The key of the cursor of regular checks. It is of no organisation.
+pub(super) fn cursor_key() -> Item {
+    [("pk", CHECKS), ("sk", CURSOR)]
         .map(|(name, part)| (name.to_owned(), AttributeValue::S(part.to_owned())))
         .into()
 }

@@ -1,6 +1,6 @@
 //! What the table knows of a ticket, or the readable parts of it.
 
-use super::due_index::{schedule, unpublished_count};
+use super::schedule::schedule;
 use super::{Error, Item, decode, key_text, unpack, unusable};
 use crate::id::TicketId;
 use crate::model::check_schedule::CheckSchedule;
@@ -73,6 +73,15 @@ fn outbox(item: &Item, entry: Option<&Item>) -> Result<Vec<Event>, Error> {
     decode(holder, attribute)
 }
 
+/// The number of the journal's last events that are published again if it cannot be read how many are unpublished.
+const UNKNOWN_NUMBER: usize = 25;
+
+/// The number of events in an outbox that cannot be read.
+fn unpublished_count(item: &Item) -> usize {
+    let count = item.get("unpublished").map(|count| count.as_n().ok()?.parse().ok());
+    count.map_or(0, |count| count.unwrap_or(UNKNOWN_NUMBER))
+}
+
 /// The version that the item has beside its JSON.
 fn item_version(item: &Item) -> Option<u64> {
     item.get("version")?.as_n().ok()?.parse().ok()
@@ -93,7 +102,7 @@ mod tests {
         let event = stage_changed("Lead", "Approved");
         let seen = Seen::without_fields(event.ticket().unwrap().clone(), "d");
         let snapshot = change(None, Some(seen), false).unwrap().snapshot;
-        let numbers = [("version", 1), ("last_checked", 1), ("next_check", 2), ("check_interval", 3)];
+        let numbers = [("version", 1), ("stored_at", 1)];
         let mut item: Item = numbers.map(|(name, value)| (name.to_owned(), number(value))).into();
         item.insert("snapshot".to_owned(), text(to_json(&snapshot)));
         item.extend(attributes.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));

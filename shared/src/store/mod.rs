@@ -4,7 +4,8 @@
 //! |---|---|---|
 //! | `TICKET#{organisation}#{ticket}` | `SNAPSHOT` | the ticket as it was last read, its version, its check schedule, and the outbox: events not yet published |
 //! | | | (without `outbox`, but with `unpublished`, the outbox is the journal entry of this version) |
-//! | | | (`due_shard` and `next_check` are the keys of the index `due`; `unpublished`, the number of events in the outbox, and `unpublished_since` exist if there are any) |
+//! | | | (`unpublished`, the number of events in the outbox, exists if there are any) |
+//! | | | (`check_slot` is the key of the index `checks`; `due_shard` and `next_check` are the keys of the index `due`, and exist if a check has a time of its own; see `schedule.rs`) |
 //! | the same | `JOURNAL#{version}` | the events of that version, for ever (`journal_day` and `at` are the keys of the index `journal_by_day`) |
 //! | the same | `CHANGE_MARKS` | what our actions changed at the ticket; see `own_changes.rs` |
 //! | the same | `REMINDER#{key}` | a reminder of the ticket, what became of it, and the keys of the index `due` while it waits; see `reminders.rs` |
@@ -20,6 +21,7 @@
 //! | | | (`expires` too; nothing else is deleted by itself, see docs/privacy.md) |
 //! | `ALARMS` | `{problem}` | an alarm that sounds, or sounded within an hour, and what people were sent about it; see `problems.rs` |
 //! | `OPERATIONS` | `{milliseconds}#{id}` | a command of an operator that changed something; see `operations.rs` (`expires` too) |
+//! | `CHECKS` | `CURSOR` | how far the regular checks have come; see `check_rounds.rs` |
 //! | `ORGANISATIONS` | `{organisation}` | an organisation whose webhooks are accepted, its inbound webhooks, and when its list query was last asked for; see `listings.rs` |
 //!
 //! The JSON of `snapshot`, `outbox` and `events` is deflated unless it is short; see `packed.rs`.
@@ -30,6 +32,7 @@ mod action_batches;
 mod action_records;
 mod actions;
 mod change_marks;
+mod check_rounds;
 mod due_index;
 mod inbound_receipts;
 mod items;
@@ -50,6 +53,7 @@ mod remind;
 mod reminder_list;
 mod reminders;
 mod salvage;
+mod schedule;
 mod snapshots;
 mod steps;
 mod superseded;
@@ -58,7 +62,8 @@ mod transaction;
 
 pub use action_records::ActionRecord;
 pub use actions::{Claim, Claimant, Done};
-pub use due_index::{Due, SHARDS, Unpublished};
+pub use check_rounds::Candidate;
+pub use due_index::{Due, SHARDS};
 pub use inbound_receipts::InboundReceipt;
 pub use items::StoredItem;
 pub use journal::Journal;

@@ -126,8 +126,7 @@ mod tests {
         snapshot.ticket.version = version;
         json!({
             "pk": { "S": "TICKET#north#ticket-1" }, "sk": { "S": "SNAPSHOT" }, "version": { "N": version.to_string() },
-            "snapshot": { "S": to_json(&snapshot) }, "outbox": { "S": "[]" }, "last_checked": { "N": "1" },
-            "next_check": { "N": "2" }, "check_interval": { "N": "3" },
+            "snapshot": { "S": to_json(&snapshot) }, "outbox": { "S": "[]" }, "stored_at": { "N": "1" },
         })
     }
 

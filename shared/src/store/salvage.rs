@@ -1,18 +1,15 @@
 //! A snapshot's item that cannot be read as a whole. Its readable parts are used; events that may be unpublished are read from
 //! the journal instead; and only if the ticket itself is unreadable, its snapshot is rebuilt from the API.
 
-use super::due_index::shard;
-use super::keys::{ItemKind, key};
 use super::known::{Damaged, Known};
 use super::snapshots::Version;
-use super::{Error, Store, number, text, unless_condition_failed};
+use super::{Error, Store};
 use crate::clock::Timestamp;
 use crate::id::{OrganisationId, TicketId};
 use crate::model::check_schedule::CheckSchedule;
 use crate::model::event::Event;
 use crate::model::snapshot::Snapshot;
 use aws_sdk_dynamodb::types::AttributeValue;
-use std::time::Duration;
 
 /// What a check can go on with.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,7 +49,6 @@ impl Store {
         organisation: &OrganisationId,
         ticket: &TicketId,
         damaged: Damaged,
-        now: Timestamp,
     ) -> Result<Salvaged, Error> {
         let Damaged { error, snapshot, outbox, schedule, version, unpublished } = damaged;
         if matches!(error, Error::UnknownKind { .. }) {
@@ -75,12 +71,12 @@ impl Store {
         };
         if !is_readable && outbox.is_empty() {
             // Nothing is to be published, so that no later step replaces what is unreadable.
-            let emptied = self.clear_outboxes(organisation, &[(ticket, snapshot.ticket.version)], now).await;
+            let emptied = self.clear_outboxes(organisation, &[(ticket, snapshot.ticket.version)]).await;
             emptied.into_iter().collect::<Result<(), _>>()?;
         }
-        let long_ago = Timestamp::from_millis(0);
-        let due = CheckSchedule { last_checked: long_ago, next_check: long_ago, interval: Duration::ZERO };
-        let schedule = schedule.unwrap_or(due);
+        // Without a slot, so that the check stores when the next one is.
+        let unknown = CheckSchedule { stored_at: Timestamp::from_millis(0), slot: None, extra: None };
+        let schedule = schedule.unwrap_or(unknown);
         Ok(Salvaged::Known(Box::new(Known { snapshot, outbox, schedule })))
     }
 
@@ -96,7 +92,8 @@ impl Store {
         rebuild: &Rebuild,
         at: Timestamp,
     ) -> Result<(), Error> {
-        let version = Version { snapshot, events: &[], outbox: &rebuild.outbox, reminders: &[] };
+        let version =
+            Version { snapshot, events: &[], outbox: &rebuild.outbox, reminders: &[], extra_check: None };
         let unit = self.version(organisation, &version, at, |put| match &rebuild.before {
             Some(before) => put
                 .condition_expression("version = :before")
@@ -104,26 +101,6 @@ impl Store {
             None => put.condition_expression("attribute_exists(pk) AND attribute_not_exists(version)"),
         });
         Ok(self.transact(unit).await?)
-    }
-
-    /// Moves the next check of a ticket whose item can neither be read nor rebuilt, so that it is not checked each minute.
-    ///
-    /// # Errors
-    /// [`Error`]; the ticket stays due.
-    pub async fn postpone(
-        &self,
-        organisation: &OrganisationId,
-        ticket: &TicketId,
-        until: Timestamp,
-    ) -> Result<(), Error> {
-        let request = self.client.update_item().table_name(&self.table);
-        let request = request
-            .set_key(Some(key(organisation, ItemKind::Snapshot(ticket.clone()))))
-            .update_expression("SET next_check = :until")
-            .condition_expression("attribute_exists(pk) AND due_shard = :shard")
-            .expression_attribute_values(":shard", text(shard(ticket)))
-            .expression_attribute_values(":until", number(until.as_millis()));
-        unless_condition_failed(request.send().await).map(drop)
     }
 }
 
@@ -134,8 +111,10 @@ mod tests {
     use crate::json::to_json;
     use crate::model::diff::change;
     use crate::model::snapshot::Seen;
+    use crate::model::stage_age::StageAgeThresholds;
+    use crate::store::keys::{ItemKind, key};
     use crate::store::known::known;
-    use crate::store::{Item, report_unreadable};
+    use crate::store::{Item, number, report_unreadable, text};
     use crate::testing::stage_changed;
     use proptest::prelude::*;
     use serde_json::{Value, json};
@@ -157,8 +136,8 @@ mod tests {
         let mut item = key(&north(), kind);
         let texts = [("snapshot", to_json(&snapshot)), ("outbox", to_json(&outbox))];
         item.extend(texts.map(|(name, value)| (name.to_owned(), text(value))));
-        let numbers = [("version", 1), ("last_checked", 1), ("next_check", 2), ("check_interval", 3)];
-        item.extend(numbers.map(|(name, value)| (name.to_owned(), number(value))));
+        item.extend(["version", "stored_at", "next_check"].map(|name| (name.to_owned(), number(1))));
+        item.extend(["due_shard", "check_slot"].map(|name| (name.to_owned(), text("7"))));
         item
     }
 
@@ -186,8 +165,7 @@ mod tests {
         let store = Store::new(aws::dynamodb(&config), "t".to_owned());
         let damaged = *read(item).unwrap_err();
         report_unreadable(item, &damaged.error);
-        let now = Timestamp::from_millis(9);
-        let salvaged = store.salvage(&north(), &snapshot().ticket.id, damaged, now).await;
+        let salvaged = store.salvage(&north(), &snapshot().ticket.id, damaged).await;
         let requests = requests.lock().unwrap().clone();
         (salvaged, requests)
     }
@@ -237,12 +215,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_broken_schedule_makes_the_ticket_due() {
+    async fn a_broken_schedule_is_replaced_by_the_next_check() {
         let mut item = healthy(&[]);
-        item.insert("last_checked".to_owned(), text("yesterday"));
+        item.insert("stored_at".to_owned(), text("yesterday"));
         let (salvaged, _) = salvaged(&item, &[]).await;
         let Ok(Salvaged::Known(known)) = salvaged else { panic!("{salvaged:?}") };
-        assert!(known.schedule.is_due(Timestamp::from_millis(1)));
+        let (none, now) = (StageAgeThresholds::default(), Timestamp::from_millis(1));
+        assert!(!known.schedule.is_like(&CheckSchedule::planned(&known.snapshot, &none, now)));
     }
 
     /// F13 of the field faults: nothing is repaired that another version can read.
@@ -261,7 +240,7 @@ mod tests {
         /// Whatever is written into one attribute, the item is read or reported, and its error has no value.
         #[test]
         fn no_broken_attribute_breaks_more_than_its_item(
-            name in proptest::sample::select(vec!["snapshot", "outbox", "version", "last_checked", "next_check"]),
+            name in proptest::sample::select(vec!["snapshot", "outbox", "version", "stored_at", "next_check"]),
             value in "[a-z{}\\[\\]\" ]{0,20}",
         ) {
             let mut item = healthy(&[]);

@@ -1,17 +1,17 @@
 //! Snapshots, their outbox, and the journal.
 
-use super::due_index::{schedule_attributes, shard, unpublished};
 use super::journal::journal_day;
 use super::keys::{ItemKey, ItemKind, key};
 use super::known::{Damaged, Known, known, version_in_journal};
 use super::packed::pack;
 use super::reminders::ReminderEnd;
+use super::schedule;
 use super::transaction::{Unwritten, WriteUnit};
 use super::{Error, Item, Store, number, report_unreadable, text, unless_condition_failed};
 use crate::clock::Timestamp;
 use crate::id::{OrganisationId, TicketId};
 use crate::json;
-use crate::model::check_schedule::CheckSchedule;
+use crate::model::check_schedule::{CheckSchedule, Rhythm, Slot};
 use crate::model::event::Event;
 use crate::model::reminder::Reminder;
 use crate::model::snapshot::Snapshot;
@@ -30,15 +30,8 @@ pub struct Version<'a> {
     pub outbox: &'a [Event],
     /// The reminders of which those events are: they end in the same transaction, or nothing is written.
     pub reminders: &'a [Reminder],
-}
-
-/// A check of a version of a ticket that found no change.
-#[derive(Clone, Copy)]
-struct Check<'a> {
-    ticket: &'a TicketId,
-    version: u64,
-    schedule: CheckSchedule,
-    is_published: bool,
+    /// When it is checked beside its regular checks; see [`CheckSchedule::planned`].
+    pub extra_check: Option<Timestamp>,
 }
 
 impl Store {
@@ -120,7 +113,7 @@ impl Store {
         at: Timestamp,
         condition: impl FnOnce(PutBuilder) -> PutBuilder,
     ) -> WriteUnit {
-        let Version { snapshot, events, outbox, reminders } = version;
+        let Version { snapshot, events, outbox, reminders, extra_check } = version;
         let ticket = &snapshot.ticket;
         let mut current = key(organisation, ItemKind::Snapshot(ticket.id.clone()));
         current.insert("version".to_owned(), number(ticket.version));
@@ -129,13 +122,15 @@ impl Store {
         if outbox.is_empty() || !is_same(outbox, events) {
             current.insert("outbox".to_owned(), pack(json::to_json(outbox)));
         }
-        current.insert("due_shard".to_owned(), text(shard(&ticket.id)));
-        for (name, value) in schedule_attributes(CheckSchedule::unpublished(at))
-            .into_iter()
-            .chain(unpublished(outbox).into_iter().flatten())
-        {
-            current.insert(name.to_owned(), value);
+        if !outbox.is_empty() {
+            let unpublished = u64::try_from(outbox.len()).unwrap_or(u64::MAX);
+            current.insert("unpublished".to_owned(), number(unpublished));
         }
+        // The same ones as in the version before, so that they cost nothing of the index.
+        let slot = Slot::of(&ticket.id, Rhythm::of(snapshot));
+        let schedule = CheckSchedule { stored_at: at, slot: Some(slot), extra: *extra_check };
+        current
+            .extend(schedule::attributes(&ticket.id, schedule).map(|(name, value)| (name.to_owned(), value)));
         let current = condition(self.put(current));
         let mut entry = key(organisation, ItemKind::Journal(ticket.id.clone(), ticket.version));
         entry.insert("events".to_owned(), pack(json::to_json(events)));
@@ -154,21 +149,14 @@ impl Store {
         &self,
         organisation: &OrganisationId,
         versions: &[(&TicketId, u64)],
-        now: Timestamp,
     ) -> Vec<Result<(), Error>> {
-        let check = |&(ticket, version)| Check {
-            ticket,
-            version,
-            schedule: CheckSchedule::published(now),
-            is_published: true,
-        };
         if let [version] = versions {
             // A transaction of one costs twice as much as this.
-            return vec![self.write_check(organisation, check(version)).await];
+            return vec![self.clear_outbox(organisation, *version).await];
         }
         let units = versions
             .iter()
-            .map(|version| WriteUnit::default().update(self.update(organisation, check(version))));
+            .map(|version| WriteUnit::default().update(self.emptied_outbox(organisation, *version)));
         let emptied = self.transact_each(units.collect()).await.into_iter();
         let emptied = emptied.map(|emptied| match emptied {
             Ok(()) | Err(Unwritten::Condition) => Ok(()),
@@ -177,22 +165,12 @@ impl Store {
         emptied.collect()
     }
 
-    /// Records that a check of this version found no change. Does nothing if a newer version has replaced it.
-    ///
-    /// # Errors
-    /// [`Error`]; the ticket stays due.
-    pub async fn record_check(
+    async fn clear_outbox(
         &self,
         organisation: &OrganisationId,
-        ticket: &TicketId,
-        version: u64,
-        schedule: CheckSchedule,
+        version: (&TicketId, u64),
     ) -> Result<(), Error> {
-        self.write_check(organisation, Check { ticket, version, schedule, is_published: false }).await
-    }
-
-    async fn write_check(&self, organisation: &OrganisationId, check: Check<'_>) -> Result<(), Error> {
-        let update = self.update(organisation, check);
+        let update = self.emptied_outbox(organisation, version);
         let request = self
             .client
             .update_item()
@@ -204,24 +182,20 @@ impl Store {
         unless_condition_failed(request.send().await).map(drop)
     }
 
-    /// The update of the snapshot's item after a check that found no change.
-    fn update(&self, organisation: &OrganisationId, check: Check<'_>) -> UpdateBuilder {
-        let mut update = Update::builder()
+    /// The update that empties an outbox. It changes nothing that an index has, unless the ticket has a check at a time of its own.
+    fn emptied_outbox(
+        &self,
+        organisation: &OrganisationId,
+        (ticket, version): (&TicketId, u64),
+    ) -> UpdateBuilder {
+        Update::builder()
             .table_name(&self.table)
-            .set_key(Some(key(organisation, ItemKind::Snapshot(check.ticket.clone()))))
+            .set_key(Some(key(organisation, ItemKind::Snapshot(ticket.clone()))))
+            // An earlier version of the program also stored since when.
+            .update_expression("SET outbox = :empty REMOVE unpublished, unpublished_since")
             .condition_expression("version = :version")
-            .expression_attribute_values(":version", number(check.version));
-        let mut change =
-            "SET last_checked = :last_checked, next_check = :next_check, check_interval = :check_interval"
-                .to_owned();
-        for (name, value) in schedule_attributes(check.schedule) {
-            update = update.expression_attribute_values(format!(":{name}"), value);
-        }
-        if check.is_published {
-            change.push_str(", outbox = :empty REMOVE unpublished, unpublished_since");
-            update = update.expression_attribute_values(":empty", text("[]"));
-        }
-        update.update_expression(change)
+            .expression_attribute_values(":empty", text("[]"))
+            .expression_attribute_values(":version", number(version))
     }
 
     /// The items of this kind of these tickets, read consistently.

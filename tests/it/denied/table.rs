@@ -27,7 +27,7 @@ const HANDLER: &str = "Role";
 const ANY: &str = "";
 
 /// The beginning of a role's id, the action, the end of the resource, and the check. The first row that fits is the one.
-const ROWS: [(&str, &str, &str, Check); 64] = [
+const ROWS: [(&str, &str, &str, Check); 68] = [
     (ANY, "logs:CreateLogStream", ANY, Check::None(LOG)),
     (ANY, "logs:PutLogEvents", ANY, Check::None(LOG)),
     (ANY, "xray:PutTraceSegments", ANY, Check::None(TRACE)),
@@ -65,6 +65,10 @@ const ROWS: [(&str, &str, &str, Check); 64] = [
     ("Roles.WebhookIngest", "dynamodb:Query", "-store", Check::List),
     ("Roles.WebhookIngest", "dynamodb:UpdateItem", "-store", Check::TokenUse),
     ("Roles.Reconciler", "dynamodb:Query", "/index/due", Check::Reconciler("table_rejected")),
+    ("Roles.Reconciler", "dynamodb:Query", "/index/checks", Check::Reconciler("table_rejected")),
+    ("Roles.Reconciler", "dynamodb:Query", "/index/journal_by_day", Check::Reconciler("table_rejected")),
+    ("Roles.Reconciler", "dynamodb:GetItem", "-store", Check::Reconciler("table_rejected")),
+    ("Roles.Reconciler", "dynamodb:PutItem", "-store", Check::Reconciler("table_rejected")),
     ("Roles.Reconciler", "dynamodb:Query", "-store", Check::Listing),
     ("Roles.Reconciler", "dynamodb:UpdateItem", "-store", Check::Listing),
     ("Roles.Reconciler", "sqs:SendMessage", "-hints", Check::Reconciler("queue_rejected")),

@@ -72,11 +72,6 @@ impl Aws {
         self.table.clear();
     }
 
-    /// Makes the checks of all tickets due.
-    pub(crate) fn make_due(&self) {
-        self.table.make_due();
-    }
-
     /// DynamoDB's units since the last call: `write`, and `read` in halves.
     pub(crate) fn take_units(&self) -> BTreeMap<String, u64> {
         self.table.units.take()

@@ -2,7 +2,7 @@
 //! perform it rejects, so that no write goes uncounted.
 
 use crate::counts::Counts;
-use crate::units::{due_units, read_halves, size, write_units};
+use crate::units::{index_units, read_halves, size, write_units};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,7 +14,7 @@ type Key = (String, String);
 #[derive(Debug, Clone, Default)]
 pub(super) struct Table {
     items: Arc<Mutex<HashMap<Key, Value>>>,
-    /// Units by kind: `write`, of which those of the index `due`, and `read` in halves.
+    /// Units by kind: `write`, of which those of the `index`es, and `read` in halves.
     pub(super) units: Counts,
 }
 
@@ -22,13 +22,6 @@ impl Table {
     /// Deletes all items; counts nothing.
     pub(super) fn clear(&self) {
         self.lock().clear();
-    }
-
-    /// Sets the time of the next check of all tickets to the past; counts nothing.
-    pub(super) fn make_due(&self) {
-        for item in self.lock().values_mut().filter(|item| item.get("next_check").is_some()) {
-            item["next_check"] = json!({ "N": "1" });
-        }
     }
 
     /// The response; none if it cannot be performed.
@@ -155,7 +148,7 @@ impl Table {
             _ => return None,
         };
         self.units.add("write", write_units(before.as_ref(), after.as_ref(), is_in_transaction));
-        self.units.add("due", due_units(before.as_ref(), after.as_ref()));
+        self.units.add("index", index_units(before.as_ref(), after.as_ref()));
         match &after {
             Some(after) => items.insert(position, after.clone()),
             None => items.remove(&position),
@@ -257,19 +250,8 @@ mod tests {
         assert!(item.get("unpublished").is_none(), "{item}");
         assert_eq!(
             table.units.take(),
-            [("due", 0), ("read", 2), ("write", 4)].map(|(kind, units)| (kind.to_owned(), units)).into()
+            [("index", 0), ("read", 2), ("write", 4)].map(|(kind, units)| (kind.to_owned(), units)).into()
         );
-    }
-
-    #[test]
-    fn a_due_ticket_is_read_as_due_and_that_costs_nothing() {
-        let table = Table::default();
-        let item = json!({ "pk": { "S": "p" }, "sk": { "S": "s" }, "next_check": { "N": "99" } });
-        table.perform("PutItem", &json!({ "Item": item })).unwrap();
-        let _ = table.units.take();
-        table.make_due();
-        assert!(table.units.take().is_empty());
-        assert_eq!(read(&table)["next_check"]["N"], "1");
     }
 
     #[test]

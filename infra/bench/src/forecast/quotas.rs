@@ -133,9 +133,9 @@ fn of_aws(load: &Load, settings: &Settings) -> Vec<Quota> {
             true,
         ),
         aws(
-            &format!("DynamoDB: write units a second of the {SHARDS} partitions of `due`"),
+            &format!("DynamoDB: write units a second of the {SHARDS} partitions of a day's journal"),
             1_000.0 * f64::from(SHARDS),
-            load.due_units,
+            load.index_units,
             "AWS re:Post, \"Why is my on-demand DynamoDB table being throttled?\"",
             true,
         ),
@@ -187,14 +187,12 @@ mod tests {
     #[test]
     fn the_first_to_bind_is_the_quota_of_aws_that_is_used_most() {
         let settings = template::read().unwrap();
-        let load = Load { write_units: 1.0, due_units: 1.0, requests: 1_000.0, seconds: 0.01 };
+        let load = Load { write_units: 1.0, index_units: 1.0, requests: 1_000.0, seconds: 0.01 };
         let text = |load: &Load| markdown(load, &settings);
-        let hot = Load { due_units: 1_600.0, ..load };
-        assert!(
-            text(&hot).contains(
-                "first binds: DynamoDB: write units a second of the 16 partitions of `due` (1000 %)"
-            )
-        );
+        let hot = Load { index_units: 1_600.0, ..load };
+        assert!(text(&hot).contains(
+            "first binds: DynamoDB: write units a second of the 16 partitions of a day's journal (1000 %)"
+        ));
         let many = Load { write_units: 400.0, ..load };
         assert!(text(&many).contains(
             "first binds: DynamoDB: write units a second of a new table, until it was used more (1000 %)"
@@ -204,7 +202,7 @@ mod tests {
 
     #[test]
     fn use_grows_with_the_rate() {
-        let load = Load { write_units: 10.0, due_units: 1.0, requests: 1.0, seconds: 0.1 };
+        let load = Load { write_units: 10.0, index_units: 1.0, requests: 1.0, seconds: 0.1 };
         let settings = template::read().unwrap();
         for quota in of_aws(&load, &settings).into_iter().chain(own(&load, &settings)) {
             assert!(

@@ -3,7 +3,7 @@
 use super::templates::{Counts, counts};
 use crate::bounds::CHECK_WRITES;
 use crate::prices::{self, Dollars};
-use crate::template;
+use crate::{rechecks, template};
 use anyhow::Result;
 use automations::store::SHARDS;
 use automations::telemetry::metric::{LoggedMetric, Metric};
@@ -22,14 +22,12 @@ const DAYS: f64 = HOURS / 24.0;
 const POLLERS: f64 = 5.0;
 const POLL_SECONDS: f64 = 20.0;
 /// The metrics that are written in an hour without a webhook, by the reconciler and at the read of a token.
-const METRICS: [Metric; 5] = [
-    Metric::OldestCheckAge,
-    Metric::ReconcileLag,
-    Metric::OutboxAge,
-    Metric::OutboxBacklog,
-    Metric::TokenDaysLeft,
-];
-/// A run of the reconciler, and one of event-enricher with the tickets that are due in a minute: estimates.
+const METRICS: [Metric; 2] = [Metric::ReconcileLag, Metric::TokenDaysLeft];
+/// A turn of regular checks comes once in this time.
+const TURN_MINUTES: f64 = 10.0;
+/// Hints of a full batch.
+const BATCH: f64 = 100.0;
+/// A run of the reconciler, and one of event-enricher with the tickets of a turn: estimates.
 const RECONCILER_SECONDS: f64 = 0.1;
 const ENRICHER_SECONDS: f64 = 0.5;
 /// Bytes that a run logs itself, about: docs/logging.md.
@@ -86,10 +84,14 @@ fn lines<const N: usize>(counts: &Counts, memory_gb: f64, organisations: [f64; N
     let runs = f64::from(counts.schedules) * MINUTES;
     let run =
         |seconds: f64| prices::LAMBDA_GB_SECOND.of(seconds * memory_gb).plus(prices::LAMBDA_REQUEST.of(1.0));
-    // A query of an index costs half a unit at least, and the list of organisations is read consistently.
-    let sweep = prices::READ_UNIT.of(runs * (f64::from(SHARDS) * 0.5 + 1.0));
+    // A query of an index costs half a unit at least; the list of organisations and the cursor are read consistently.
+    let sweep = prices::READ_UNIT.of(runs * (f64::from(SHARDS) * 0.5 + 2.0));
+    // A turn asks for two slots, and for the changes of some hours in every shard of the journal; then the cursor moves.
+    let queries = 2.0 + rechecks::count() * f64::from(SHARDS);
+    let turn = prices::READ_UNIT.of(queries * 0.5).plus(prices::WRITE_UNIT.of(1.0));
     let checks = organisations.map(|organisations| organisations * OPEN_TICKETS * DAYS);
-    let batches = checks.map(|checks| checks.min(runs));
+    let turns = MINUTES / TURN_MINUTES;
+    let batches = checks.map(|checks| (turns * (checks / turns / BATCH).ceil()).min(checks));
     let check = prices::WRITE_UNIT.of(CHECK_WRITES.at_most).plus(prices::READ_UNIT.of(1.0));
     let log = prices::LOG_GB.of(LOG_BYTES / 1e9);
     vec![
@@ -121,7 +123,7 @@ fn lines<const N: usize>(counts: &Counts, memory_gb: f64, organisations: [f64; N
             "Lambda: daily checks of 500 open tickets of each".to_owned(),
             batches.map(|batches| run(ENRICHER_SECONDS).times(batches)),
         ),
-        Line("DynamoDB: reconciler".to_owned(), [sweep; N]),
+        Line("DynamoDB: reconciler".to_owned(), [sweep.plus(turn.times(turns)); N]),
         Line("DynamoDB: daily checks".to_owned(), checks.map(|checks| check.times(checks))),
         Line("logs".to_owned(), batches.map(|batches| log.times(runs + batches))),
     ]

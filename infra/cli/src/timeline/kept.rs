@@ -39,13 +39,11 @@ pub struct Kept {
     pub notes: Vec<String>,
 }
 
-/// The last check of a ticket.
+/// What the last check that found something left, and when the next one is. One that finds nothing leaves nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LastCheck {
     /// The version that it has since.
     pub version: u64,
-    /// When.
-    pub at: Timestamp,
     /// When it is checked next, at the latest.
     pub next: Timestamp,
     /// Salestrekker no longer returns it.

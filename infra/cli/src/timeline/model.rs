@@ -137,8 +137,8 @@ pub enum Step {
         /// What became of it, in words.
         text: String,
     },
-    /// The last check found no difference.
-    Checked {
+    /// No check found anything since.
+    NextCheck {
         /// The version that the ticket still has.
         version: u64,
         /// When it is checked next, at the latest.

@@ -196,8 +196,7 @@ impl Reader {
             Some(Ok(known)) => {
                 kept.last_check = Some(LastCheck {
                     version: known.snapshot.ticket.version,
-                    at: known.schedule.last_checked,
-                    next: known.schedule.next_check,
+                    next: known.schedule.next_check(self.now),
                     is_gone: known.snapshot.gone,
                     unpublished: known.outbox.into_iter().map(|event| event.id).collect(),
                 });

@@ -17,7 +17,7 @@ pub fn label(step: &Step) -> &'static str {
         Step::Action { .. } => "action",
         Step::DeadLetter { .. } => "dead letter",
         Step::Reminder { .. } => "reminder",
-        Step::Checked { .. } => "check",
+        Step::NextCheck { .. } => "check",
     }
 }
 
@@ -65,9 +65,11 @@ pub fn words(step: &Step) -> String {
             let due_at = due_at.map(|due_at| format!(" until {due_at}")).unwrap_or_default();
             format!("{key} of {set_by} {text}{due_at}")
         }
-        Step::Checked { version, next_check, is_gone } => {
+        Step::NextCheck { version, next_check, is_gone } => {
             let gone = if *is_gone { "Salestrekker no longer returns the ticket; " } else { "" };
-            format!("{gone}no difference from version {version}; the next check is due at {next_check}")
+            format!(
+                "{gone}no check found more than version {version}; the next one is at {next_check}, at the latest"
+            )
         }
     }
 }

@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn a_line_is_as_the_specification_shows_it() {
         let metrics =
-            [(Metric::InboundDuplicates(RepeatedBy::Body), vec![2]), (Metric::OldestCheckAge, vec![5, 7])];
+            [(Metric::InboundDuplicates(RepeatedBy::Body), vec![2]), (Metric::ReconcileLag, vec![5, 7])];
         let expected = json!({
             "_aws": {
                 "Timestamp": 1_565_375_354_953_u64,
@@ -133,13 +133,13 @@ mod tests {
                     {
                         "Namespace": "north",
                         "Dimensions": [[]],
-                        "Metrics": [{ "Name": "OldestCheckAge", "Unit": "Seconds" }],
+                        "Metrics": [{ "Name": "ReconcileLag", "Unit": "Seconds" }],
                     },
                 ],
             },
             "By": "body",
             "InboundDuplicates": 2,
-            "OldestCheckAge": [5, 7],
+            "ReconcileLag": [5, 7],
         });
         assert_eq!(written(&metrics), [expected]);
         let text = EmfLine::all(&metrics.into_iter().collect(), "north", Timestamp::from_millis(1))[0].text();

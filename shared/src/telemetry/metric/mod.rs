@@ -37,11 +37,9 @@ pub enum Metric {
     EventPublishFailures,
     /// The same, by the engine's error code.
     EventPublishErrors(PublishFailure),
-    /// Time since the last check of the ticket that has been unchecked for longest, among those due, in seconds.
-    OldestCheckAge,
-    /// How long the ticket that has been due for longest is overdue, in seconds.
+    /// How long what has been due for longest is overdue, in seconds: a ticket with a time of its own, or a turn of regular checks.
     ReconcileLag,
-    /// Events in the outboxes of due tickets: their publisher crashed, or the topic did not accept them.
+    /// Events that a check found in outboxes for over two minutes: their publisher crashed, or the topic did not accept them.
     OutboxBacklog,
     /// Age of the oldest of those events, in seconds.
     OutboxAge,
@@ -217,11 +215,9 @@ impl Metric {
             | Self::MessagesDeadLettered
             | Self::MessagesFailed(_)
             | Self::ChangesWithoutWebhook => Unit::Count,
-            Self::StaleSecretAge
-            | Self::OldestCheckAge
-            | Self::ReconcileLag
-            | Self::OutboxAge
-            | Self::RetriedMessageAge(_) => Unit::Seconds,
+            Self::StaleSecretAge | Self::ReconcileLag | Self::OutboxAge | Self::RetriedMessageAge(_) => {
+                Unit::Seconds
+            }
             Self::TokenDaysLeft => Unit::None,
         }
     }
@@ -239,7 +235,6 @@ impl Metric {
             | Self::CredentialRefused
             | Self::FieldsDropped
             | Self::EventPublishFailures
-            | Self::OldestCheckAge
             | Self::ReconcileLag
             | Self::OutboxBacklog
             | Self::OutboxAge

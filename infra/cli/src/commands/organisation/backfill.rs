@@ -70,8 +70,13 @@ impl Organisations {
                         Some(found) => {
                             let now = clock::now();
                             let snapshot = Snapshot { stage_since: Some(now), ..found.snapshot };
-                            let version =
-                                Version { snapshot: &snapshot, events: &[], outbox: &[], reminders: &[] };
+                            let version = Version {
+                                snapshot: &snapshot,
+                                events: &[],
+                                outbox: &[],
+                                reminders: &[],
+                                extra_check: None,
+                            };
                             match self.store.write(organisation, version, now).await {
                                 Ok(()) => &mut progress.stored,
                                 // A webhook was faster.

@@ -1,4 +1,4 @@
-//! What is so now: reminders, and the last check.
+//! What is so now: reminders, and the next check.
 
 use super::Assembly;
 use crate::reminder_text;
@@ -6,8 +6,8 @@ use crate::timeline::model::Step;
 use automations::Event;
 use automations::store::{ReminderEnd, ReminderState};
 
-/// A check is recorded at its own time and again when its events are published, within the enricher's time limit.
-const PUBLISHED_WITHIN: std::time::Duration = std::time::Duration::from_mins(1);
+/// For so long after a change it is not said that nothing came after it.
+const ON_ITS_WAY: std::time::Duration = std::time::Duration::from_mins(1);
 
 impl Assembly<'_> {
     /// The reminders: of one that ended at its end, of one that waits after everything that happened.
@@ -28,18 +28,18 @@ impl Assembly<'_> {
         }
     }
 
-    /// The last check, if it found no difference.
+    /// When the ticket is compared next, if nothing is on its way.
     pub(super) fn last_check(&mut self) {
         let Some(check) = &self.kept.last_check else { return };
         let changed_at = self.kept.events.iter().map(|event| event.observed_at).max();
         let is_of_last_version =
             self.kept.events.iter().filter_map(Event::ticket).all(|ticket| ticket.version <= check.version);
-        // Publishing sets the time of the last check too, some seconds after the change.
-        let is_later = changed_at.is_none_or(|changed| check.at.since(changed) > PUBLISHED_WITHIN);
+        // What just changed is still on its way.
+        let is_later = changed_at.is_none_or(|changed| self.kept.now.since(changed) > ON_ITS_WAY);
         if is_of_last_version && is_later {
             let step =
-                Step::Checked { version: check.version, next_check: check.next, is_gone: check.is_gone };
-            self.draft.first(check.at, Some(check.at), step);
+                Step::NextCheck { version: check.version, next_check: check.next, is_gone: check.is_gone };
+            self.draft.first(self.kept.now, None, step);
         }
     }
 }
