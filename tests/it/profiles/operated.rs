@@ -13,6 +13,7 @@ use automations::salestrekker::Limits;
 use automations::{Event, aws, clock};
 use automations_cli::account::Target;
 use automations_cli::commands::preflight::Level;
+use automations_cli::event_filter::EventFilter;
 use automations_cli::organisation::{
     Destination, Format, New, Organisations, Patience, Person, Sender, inbound_action,
 };
@@ -112,17 +113,12 @@ async fn dead_letter(program: &Program<'_>, organisation: &str, ticket: &str) ->
     .await
 }
 
-fn replay(ticket: &str, handler: Option<&str>) -> Replay {
+fn replay(ticket: &str, handler: Option<&str>) -> Result<Replay> {
     let now = clock::now();
     let hour = Duration::from_hours(1);
     let (since, until) = (now.earlier(hour), now.later(hour));
-    Replay {
-        since,
-        until,
-        ticket: Some(ticket.to_owned()),
-        handler: handler.map(str::to_owned),
-        resent: None,
-    }
+    let filter = EventFilter::of_ticket(ticket.parse()?);
+    Ok(Replay { since, until, filter, handler: handler.map(str::to_owned), resent: None })
 }
 
 /// A2 of the AWS facts.
@@ -138,9 +134,9 @@ async fn a_reader_looks_at_everything_but_secrets_and_changes_nothing() -> Resul
 
     let mine = dead_letter(&reader, "looked-at", &ticket).await?;
     reader.dead_letters().list().await?;
-    let replayed = reader.replayer().select(&replay(&ticket, Some(HANDLER))).await?;
+    let replayed = reader.replayer().select(&replay(&ticket, Some(HANDLER))?).await?;
     ensure!(replayed.is_empty(), "{HANDLER} does not subscribe to {}", event.kind.name());
-    let found = reader.replayer().select(&replay(&ticket, None)).await?;
+    let found = reader.replayer().select(&replay(&ticket, None)?).await?;
     assert_eq!(found.len(), 1);
     ensure!(reader.organisations()?.list().await?.contains(&OrganisationId::parse("looked-at")?));
     ensure!(
@@ -186,7 +182,7 @@ async fn an_operator_runs_every_command() -> Result<()> {
     let rehearsed =
         all.rehearse(&id, &TicketId::parse(&other)?, None, &mut Unattended, Patience::default()).await?;
     ensure!(!rehearsed.findings.is_empty());
-    let selected = operator.replayer().select(&replay(&ticket, None)).await?;
+    let selected = operator.replayer().select(&replay(&ticket, None)?).await?;
     operator.replayer().play(&selected, None).await?;
     operator.replayer().play(&selected, Some(HANDLER)).await?;
     rest(&stack).await?;
