@@ -4,6 +4,7 @@
 use super::session::{Session, session};
 use crate::console::Browser;
 use crate::preflight::{findings, plan};
+use crate::superseded::{done, planned, send};
 use crate::support::{SOON, alone, events, known_ticket, rest};
 use anyhow::{Context as _, Result, ensure};
 use automations::aws::secret::{self, Access, Credential, Login};
@@ -12,11 +13,13 @@ use automations::id::{DestinationName, OrganisationId, TicketId};
 use automations::salestrekker::Limits;
 use automations::{Event, aws, clock};
 use automations_cli::account::Target;
+use automations_cli::audit::Tally;
 use automations_cli::commands::preflight::Level;
 use automations_cli::event_filter::EventFilter;
 use automations_cli::organisation::{
     Destination, Format, New, Organisations, Patience, Person, Sender, inbound_action,
 };
+use automations_cli::undo::{Reader, Wanted};
 use automations_cli::{
     AliasCheck, Consent, DeadLetterQueues, Eraser, Replay, Replayer, Selection, Smoke, Subject,
 };
@@ -178,6 +181,8 @@ async fn an_operator_runs_every_command() -> Result<()> {
     let (ticket, other) =
         (known_ticket(&organisation, "Approved").await?, organisation.new_ticket(json!({})).await?);
     let id = OrganisationId::parse("operated-on")?;
+    // Before the rehearsal, which does not pass.
+    undo(&operator, &id, &ticket).await?;
     all.backfill(&id, &[TicketId::parse(&other)?], Limits::default(), |_| Ok(())).await?;
     let rehearsed =
         all.rehearse(&id, &TicketId::parse(&other)?, None, &mut Unattended, Patience::default()).await?;
@@ -202,6 +207,21 @@ async fn an_operator_runs_every_command() -> Result<()> {
     ensure!(found.items > 0, "{found:?}");
     eraser.erase(&found).await?;
     operator.smoke(Some(id)).await
+}
+
+/// An action of a handler that is not deployed is performed, and undone by the command's own code.
+async fn undo(operator: &Program<'_>, organisation: &OrganisationId, ticket: &str) -> Result<()> {
+    let journal = operator.store().journal_of(organisation, &TicketId::parse(ticket)?).await?;
+    let event = journal.events.into_iter().next().context("no event")?;
+    let seen = event.ticket().context("no ticket")?;
+    let action = planned(&event, [automations::Action::add_label(seen, "Client")])?;
+    send(operator.stack, &action).await?;
+    done(operator.stack, &action[0]).await?;
+    let wanted = Wanted::Action { organisation: organisation.clone(), action: action[0].id.clone() };
+    let (undos, _) = Reader::new(operator.store(), clock::now()).read(&wanted).await?;
+    let sent = automations_cli::commands::undo::send(&operator.target(), &undos, &Tally::default()).await?;
+    ensure!(sent == 1, "{undos:?}");
+    rest(operator.stack).await
 }
 
 /// The commands of `automations organisation`.
