@@ -160,7 +160,7 @@ mod tests {
         let expected = "automations replay --since 2h --organisation north --kind ticket.label_added --label VIP --cause webhook \
                         --not-performed --limit 5 --rate 2 --profile prod";
         assert_eq!(again, expected);
-        let again = parsed(&again.split(' ').skip(2).take(14).collect::<Vec<_>>());
+        let again = parsed(&again.split(' ').skip(2).take(15).collect::<Vec<_>>());
         assert!(again.is_ok_and(|again| again.filter() == arguments.filter()));
         assert!(arguments.filter().label.as_deref() == Some("VIP") && !arguments.request().contains("limit"));
     }

@@ -37,6 +37,9 @@ fn the_change_of_an_undo_comes_after_it_and_says_why_its_handler_does_nothing() 
     back.id = "back".parse().unwrap();
     back.observed_at = at(950);
     let chain = vec![id.clone(), id.undo().unwrap()];
+    if let automations::EventKind::StageChanged { ticket, .. } = &mut back.kind {
+        ticket.version = 3;
+    }
     back.cause = Cause::Action { hint: back.cause.hint().clone(), chain };
     kept.handlers.push(handler("other", "Settled"));
     kept.events.push(back);
