@@ -5,6 +5,7 @@ use anyhow::{Context as _, Result};
 use automations::store::OperationState;
 use automations::{aws, clock};
 use automations_cli::audit::Audit;
+use automations_cli::bulk::Bulk;
 use automations_cli::{Consent, Selection};
 use end_to_end::stack::Stack;
 
@@ -15,7 +16,7 @@ async fn a_redrive_leaves_who_ran_it_and_how_many_messages_it_sent_back() -> Res
     let since = clock::now();
     let none = Selection { reason: Some("audited_here".to_owned()), ..Selection::default() };
     let audit = Audit::new(&aws::load()?, stack.store());
-    dead_letters(&stack)?.redrive_audited(&none, Consent::default(), &audit).await?;
+    dead_letters(&stack)?.redrive_audited(&none, Consent::default(), &Bulk::default(), &audit).await?;
     let operations = stack.store().operations(since).await?;
     let own = operations.iter().find(|operation| operation.scope == "--reason audited_here");
     let own = own.context("the redrive is not recorded")?;

@@ -10,7 +10,7 @@ use end_to_end::stack::{Stack, eventually};
 use serde_json::{Value, json};
 
 /// Moves a ticket that enters the first stage on to the second.
-const MOVE_ON: Decide<[&str; 2]> = |event, [entered, next]| {
+pub(crate) const MOVE_ON: Decide<[&str; 2]> = |event, [entered, next]| {
     event.entered_stage(entered).map(|ticket| Action::move_stage(ticket, next)).into_iter().collect()
 };
 

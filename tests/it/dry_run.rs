@@ -3,6 +3,7 @@
 use crate::support::{SOON, alone, among_others, events, known_ticket, rest, set_variable};
 use anyhow::{Context as _, Result, ensure};
 use automations::clock;
+use automations_cli::event_filter::EventFilter;
 use automations_cli::{HandlerUnderTest, Replay, Replayer};
 use end_to_end::stack::{Stack, eventually};
 use serde_json::json;
@@ -35,8 +36,8 @@ async fn a_handler_is_tried_on_the_journal_with_other_settings_and_changes_nothi
         store: stack.store(),
         stack: stack.addresses.stack.clone(),
     };
-    let which =
-        Replay { since: before, until: clock::now(), ticket: Some(ticket), handler: None, resent: None };
+    let filter = EventFilter::of_ticket(ticket.parse()?);
+    let which = Replay { since: before, until: clock::now(), filter, handler: None, resent: None };
     let (mut events, subscription) = (replayer.select(&which).await?, under_test.subscription()?);
     events.retain(|event| subscription.accepts(event));
     assert_eq!(events, journal[1..], "only the events that its subscription accepts");

@@ -10,6 +10,7 @@ use automations::model::resent::Resent;
 use automations::store::Outcome;
 use automations::{EventKind, aws, clock};
 use automations_cli::Replay;
+use automations_cli::event_filter::EventFilter;
 use automations_cli::handler_entries::{Entries, Entry, Source};
 use automations_cli::organisation::{Finding, New, Organisations, Urls, Verdict};
 use end_to_end::stack::{Stack, eventually};
@@ -185,7 +186,7 @@ async fn what_was_only_recorded_before_the_rehearsal_is_done_by_a_replay_exactly
         let replay = Replay {
             since: before,
             until: clock::now(),
-            ticket: Some(ticket.clone()),
+            filter: EventFilter::of_ticket(ticket.parse()?),
             handler: None,
             resent: Some(resent),
         };

@@ -4,6 +4,7 @@ use crate::support::{SOON, alone, among_others, events, known_ticket, mutations,
 use anyhow::{Result, ensure};
 use automations::model::resent::Resent;
 use automations::{Event, clock};
+use automations_cli::event_filter::EventFilter;
 use automations_cli::{Replay, Replayer};
 use end_to_end::stack::{Stack, eventually};
 use serde_json::json;
@@ -25,7 +26,7 @@ async fn a_replay_does_nothing_again_unless_it_is_asked_to() -> Result<()> {
     let all = Replay {
         since: before,
         until: clock::now(),
-        ticket: Some(ticket.clone()),
+        filter: EventFilter::of_ticket(ticket.parse()?),
         handler: None,
         resent: None,
     };

@@ -1,5 +1,6 @@
 //! The global options: which AWS account or local stack a command works on, and how it prints.
 
+use crate::bulk::option;
 use crate::checkout;
 use crate::exit_code::{Unreachable, Usage};
 use crate::report::say;
@@ -15,6 +16,8 @@ use clap::Args;
 
 /// The region of the local stack.
 const LOCAL_REGION: &str = "ap-southeast-2";
+/// The name of the stack if none is given.
+const STACK: &str = "automations";
 /// The profile that means the SDK's own order: environment, default profile, role of the machine.
 const DEFAULT: &str = "default";
 /// What the local stack accepts; the environment's credentials never reach it.
@@ -95,13 +98,13 @@ impl Account {
         }
     }
 
-    /// The options by which another command works on the same, each with a space before it.
+    /// The options with which another command works on the same account.
     pub(crate) fn options(&self) -> String {
-        let named = [("profile", self.profile.as_deref()), ("region", self.region.as_deref())];
-        let named = named.into_iter().filter_map(|(name, value)| Some(format!(" --{name} {}", value?)));
-        let stack = (self.stack != STACK).then(|| format!(" --stack {}", self.stack));
-        let local = self.local.then(|| " --local".to_owned());
-        named.chain(stack).chain(local).collect()
+        let given = [("profile", self.profile.as_ref()), ("region", self.region.as_ref())];
+        let given = given.into_iter().filter_map(|(name, value)| Some(option(name, value?)));
+        let stack = (self.stack != STACK && !self.stack.is_empty()).then(|| option("stack", &self.stack));
+        let local = self.local.then(|| "--local".to_owned());
+        given.chain(stack).chain(local).collect::<Vec<_>>().join(" ")
     }
 
     async fn of_profile(&self, profile: &str) -> Result<SdkConfig> {

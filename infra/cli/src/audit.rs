@@ -9,7 +9,13 @@ use automations::store::{Operation, OperationState, Store};
 use aws_config::SdkConfig;
 use aws_sdk_sqs::config::ProvideCredentials as _;
 use std::fmt::{Display, Write as _};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// A run that lasts longer than this is recorded with its number so far, again and again: if it is killed, its row has it.
+const CHECKPOINT: Duration = Duration::from_secs(15);
 
 /// A change that an operator asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,17 +51,58 @@ impl Change {
     }
 }
 
+/// How far a change of many things is: its row in the audit has it even if the change ends early.
+#[derive(Debug, Default)]
+pub struct Tally {
+    changed: AtomicU64,
+    is_interrupted: AtomicBool,
+    resume: Mutex<Option<String>>,
+}
+
+impl Tally {
+    /// This many more were changed.
+    pub fn add(&self, number: usize) {
+        self.changed.fetch_add(u64::try_from(number).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// This many were changed in all.
+    pub fn reaches(&self, number: usize) {
+        self.changed.store(u64::try_from(number).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// The number of things that were changed so far.
+    pub fn changed(&self) -> u64 {
+        self.changed.load(Ordering::Relaxed)
+    }
+
+    /// Where the same command goes on; none if it did all.
+    pub fn goes_on(&self, from: Option<String>) {
+        *self.resume.lock().unwrap_or_else(PoisonError::into_inner) = from;
+    }
+
+    /// Its operator interrupted it.
+    pub fn interrupted(&self) {
+        self.is_interrupted.store(true, Ordering::Relaxed);
+    }
+
+    fn fill(&self, operation: &mut Operation) {
+        operation.changed = Some(self.changed());
+        operation.resume.clone_from(&self.resume.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
 /// Where operations are recorded.
 #[derive(Debug, Clone)]
 pub struct Audit {
     store: Store,
     config: SdkConfig,
+    checkpoint: Duration,
 }
 
 impl Audit {
     /// In this table, by the identity of these credentials.
     pub fn new(config: &SdkConfig, store: Store) -> Self {
-        Self { store, config: config.clone() }
+        Self { store, config: config.clone(), checkpoint: CHECKPOINT }
     }
 
     /// Of this target.
@@ -81,7 +128,57 @@ impl Audit {
         change: &Change,
         work: impl Future<Output = Result<(T, Option<u64>)>>,
     ) -> Result<T> {
-        let mut operation = Operation {
+        let mut operation = self.begin(change).await?;
+        let result = work.await;
+        (operation.state, operation.changed) = match &result {
+            Ok((_, changed)) => (OperationState::Done, *changed),
+            Err(_) => (OperationState::Failed, None),
+        };
+        self.end(&operation).await;
+        result.map(|(result, _)| result)
+    }
+
+    /// As [`Self::record`], for a change of many things: what `work` has tallied is recorded however it ends.
+    ///
+    /// # Errors
+    /// As [`Self::record`].
+    pub fn record_tally<'a, T: 'a>(
+        &'a self,
+        change: &'a Change,
+        tally: &'a Tally,
+        work: impl Future<Output = Result<T>> + 'a,
+    ) -> Pin<Box<impl Future<Output = Result<T>> + 'a>> {
+        Box::pin(self.tallied(change, tally, work))
+    }
+
+    async fn tallied<T>(
+        &self,
+        change: &Change,
+        tally: &Tally,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let mut operation = self.begin(change).await?;
+        let mut work = pin!(work);
+        let result = loop {
+            if let Ok(result) = tokio::time::timeout(self.checkpoint, &mut work).await {
+                break result;
+            }
+            tally.fill(&mut operation);
+            // If this fails, the next one or the end says more.
+            let _ = self.store.record_operation(&operation).await;
+        };
+        tally.fill(&mut operation);
+        operation.state = match &result {
+            Ok(_) if tally.is_interrupted.load(Ordering::Relaxed) => OperationState::Interrupted,
+            Ok(_) => OperationState::Done,
+            Err(_) => OperationState::Failed,
+        };
+        self.end(&operation).await;
+        result
+    }
+
+    async fn begin(&self, change: &Change) -> Result<Operation> {
+        let operation = Operation {
             at: clock::now(),
             id: random_id()?,
             operator: self.operator().await,
@@ -89,21 +186,20 @@ impl Audit {
             scope: change.scope.join(" "),
             state: OperationState::Started,
             changed: None,
+            resume: None,
         };
         let begun = self.store.record_operation(&operation).await;
         begun.context(
             "nothing was changed, as the change could not be recorded for `automations audit`; the profile needs dynamodb:PutItem on \
              the stack's table",
         )?;
-        let result = work.await;
-        (operation.state, operation.changed) = match &result {
-            Ok((_, changed)) => (OperationState::Done, *changed),
-            Err(_) => (OperationState::Failed, None),
-        };
-        if let Err(error) = self.store.record_operation(&operation).await {
+        Ok(operation)
+    }
+
+    async fn end(&self, operation: &Operation) {
+        if let Err(error) = self.store.record_operation(operation).await {
             say(&format!("the end of this command could not be recorded for `automations audit`: {error}"));
         }
-        result.map(|(result, _)| result)
     }
 
     /// The ARN of who runs this program. If STS does not say it, the access key's id.
@@ -206,6 +302,46 @@ mod tests {
         let error = audit.record(&change(), work).await.unwrap_err().to_string();
         assert!(error.starts_with("nothing was changed"), "{error}");
         assert!(!*is_done.lock().unwrap());
+    }
+
+    /// Row 21 of the anchors: also if it is interrupted, or a request fails.
+    #[tokio::test]
+    async fn a_run_that_ends_early_says_how_many_it_changed_and_where_it_goes_on() {
+        for (is_interrupted, state) in [(true, "interrupted"), (false, "failed")] {
+            let (audit, items) = audit(200);
+            let tally = Tally::default();
+            let work = async {
+                tally.add(2);
+                tally.goes_on(Some("e-2".to_owned()));
+                if is_interrupted {
+                    tally.interrupted();
+                    return Ok(());
+                }
+                bail!("SNS does not respond")
+            };
+            let result: Result<()> = audit.record_tally(&change(), &tally, work).await;
+            assert_eq!(result.is_ok(), is_interrupted);
+            assert_eq!(states(&items)[1], (state.to_owned(), Some("2".to_owned())));
+            assert_eq!(items.lock().unwrap()[1]["resume"]["S"], "e-2");
+        }
+    }
+
+    /// As when its process is killed, or the connection is lost for good.
+    #[tokio::test]
+    async fn a_long_run_is_recorded_with_its_number_while_it_runs() {
+        let (audit, items) = audit(200);
+        let audit = Audit { checkpoint: Duration::from_millis(1), ..audit };
+        let tally = Tally::default();
+        let seen = Arc::clone(&items);
+        let work = async {
+            tally.add(7);
+            while states(&seen).len() < 2 {
+                tokio::task::yield_now().await;
+            }
+            Ok(states(&seen))
+        };
+        let while_running = audit.record_tally(&change(), &tally, work).await.unwrap();
+        assert_eq!(while_running[1], ("started".to_owned(), Some("7".to_owned())));
     }
 
     #[tokio::test]

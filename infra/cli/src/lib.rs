@@ -3,9 +3,11 @@
 pub mod account;
 pub mod audit;
 pub mod catalogue;
+pub mod bulk;
 mod checkout;
 pub mod commands;
 pub mod console;
+pub mod event_filter;
 mod event_text;
 pub mod exit_code;
 pub mod filter_policy;
@@ -20,15 +22,17 @@ mod stub;
 pub mod template_table;
 mod time;
 pub mod timeline;
+pub mod undo;
 
 pub use commands::alias_check::AliasCheck;
 pub use commands::dead_letters::{
-    Consent, DeadLetter, DeadLetterQueues, MoreBehind, Outcome, Redriven, Selection, Summary,
+    Consent, DeadLetter, DeadLetterQueues, Dropped, MoreBehind, Outcome, Plan, PlanGroup, Redriven,
+    Selection, Summary,
 };
 pub use commands::dry_run::{DryRunResult, HandlerUnderTest, events};
 pub use commands::erase::{Eraser, StoredData, Subject};
 pub use commands::organisation;
-pub use commands::replay::{Replay, Replayer};
+pub use commands::replay::{Replay, ReplayGroup, Replayer, groups};
 pub use commands::smoke::Smoke;
 pub use commands::status;
 pub use report::Check;

@@ -3,7 +3,7 @@
 use automations_cli::account::Account;
 use automations_cli::commands::{
     audit, console, dead_letters, dry_run, erase, events, graphql_schema, listen, new_handler, organisation,
-    preflight, reminders, replay, smoke, status, timeline,
+    preflight, reminders, replay, smoke, status, timeline, undo,
 };
 use automations_cli::exit_code::{self, Exit};
 use automations_cli::report;
@@ -30,6 +30,7 @@ enum Command {
     Dlq(dead_letters::Arguments),
     Timeline(timeline::Arguments),
     Replay(replay::Arguments),
+    Undo(undo::Arguments),
     Reminders(reminders::Arguments),
     DryRun(dry_run::Arguments),
     Listen(listen::Arguments),
@@ -63,7 +64,8 @@ async fn main() -> ExitCode {
     let done = match command {
         Command::Dlq(arguments) => dead_letters::run(arguments, &account).await,
         Command::Timeline(arguments) => timeline::run(arguments, &account).await,
-        Command::Replay(arguments) => replay::run(arguments, &account).await,
+        Command::Replay(arguments) => Box::pin(replay::run(arguments, &account)).await,
+        Command::Undo(arguments) => undo::run(arguments, &account).await,
         Command::Reminders(arguments) => reminders::run(arguments, &account).await,
         Command::DryRun(arguments) => dry_run::run(arguments, &account).await,
         Command::Listen(arguments) => listen::run(arguments, &account).await,

@@ -9,7 +9,7 @@ use crate::failure::Remedy;
 use crate::id::ActionId;
 use crate::json;
 use crate::model::action::PlannedAction;
-use crate::model::event::{Event, deduplication_id};
+use crate::model::event::Event;
 use crate::reason::Reason;
 use crate::telemetry::EventName;
 use crate::telemetry::metric::Metrics;
@@ -48,6 +48,16 @@ impl<Settings, D: Decides<Settings>> Handler<Settings, D> {
 
     async fn process(&self, message: &Message<Event>, until: Timestamp) -> Result<(), MessageError> {
         let event = &message.body;
+        if is_own_undo(&self.name, event) {
+            tracing::info!(
+                event_name = EventName::EventOfUndo.as_str(),
+                handler = self.name.as_str(),
+                event.id = event.id.as_str(),
+                event.kind = event.kind.name(),
+                "the handler did not decide: an operator undid its own action, and it would do it again"
+            );
+            return Ok(());
+        }
         let actions = plan::decide(&self.name, self.decide.decide(event, &self.settings, until)).await?;
         let planned = plan::planned(&self.name, event, actions, message.receives)?;
         if !planned.is_empty() && event.chain().len() >= self.max_chain {
@@ -75,7 +85,7 @@ impl<Settings, D: Decides<Settings>> Handler<Settings, D> {
             body: json::to_json(&planned),
             place: Place::InOrder {
                 group: planned.message_group(),
-                deduplication: deduplication_id(planned.id.as_str(), event.resent),
+                deduplication: planned.deduplication_id(),
             },
             trace: event.cause.trace().cloned(),
         });
@@ -91,9 +101,47 @@ impl<Settings, D: Decides<Settings>> Handler<Settings, D> {
     }
 }
 
+/// Whether an operator's undo of an action of this handler made the change. A reprocessed event was asked for.
+fn is_own_undo(handler: &str, event: &Event) -> bool {
+    let is_undo = |last: &ActionId| last.undoes().is_some() && last.handler() == Some(handler);
+    let is_asked_for = event.resent.is_some_and(|resent| resent.reprocess);
+    !is_asked_for && event.chain().last().is_some_and(is_undo)
+}
+
 /// Handlers that react to each other, or to themselves, without end. The error text has the whole chain.
 fn chain_too_long(event: &Event) -> MessageError {
     let chain = event.chain().iter().map(ActionId::as_str).collect::<Vec<_>>().join(", ");
     let text = format!("the actions {chain} led to this event; handlers react to each other without end");
     MessageError { reason: Reason::ChainTooLong, remedy: Remedy::DeadLetter, text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock;
+    use crate::model::event::Cause;
+    use crate::model::resent::Resent;
+    use crate::testing;
+
+    #[test]
+    fn a_handler_does_not_decide_on_the_undo_of_its_own_action_and_others_do() {
+        let mut event = testing::stage_changed("Settled", "Approved");
+        let id = |text: &str| ActionId::parse(text).unwrap();
+        let of = |chain: Vec<ActionId>| Cause::Action { hint: event.cause.hint().clone(), chain };
+        let [undone, other, own] = [
+            of(vec![id("e.h.0"), id("e.h.0.undo")]),
+            of(vec![id("e.h.0.undo"), id("f.g.0")]),
+            of(vec![id("e.h.0")]),
+        ];
+        assert!(!is_own_undo("h", &event), "a person made the change");
+        event.cause = undone;
+        assert!(is_own_undo("h", &event) && !is_own_undo("g", &event));
+        event.resent = Some(Resent { reprocess: true, ..Resent::at(clock::now()) });
+        assert!(!is_own_undo("h", &event), "the operator asked for it");
+        event.resent = None;
+        for cause in [other, own] {
+            event.cause = cause;
+            assert!(!is_own_undo("h", &event), "{:?}", event.cause);
+        }
+    }
 }

@@ -27,8 +27,11 @@ pub struct Operation {
     pub scope: String,
     /// How it went.
     pub state: OperationState,
-    /// The number of things that it changed; none until it has ended, or if that is not known.
+    /// The number of things that it changed, so far if it runs; none if that is not known.
     pub changed: Option<u64>,
+    /// Where the same command goes on, as the command wrote it: ids and times. None if it need not, or did all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resume: Option<String>,
 }
 
 /// How an operation went.
@@ -40,6 +43,8 @@ pub enum OperationState {
     Started,
     /// It ended.
     Done,
+    /// Its operator interrupted it after it had changed a part.
+    Interrupted,
     /// It ended with an error, and may have changed a part.
     Failed,
 }
@@ -50,7 +55,7 @@ impl Store {
     /// # Errors
     /// [`Error`].
     pub async fn record_operation(&self, operation: &Operation) -> Result<(), Error> {
-        let Operation { at, id, operator, command, scope, state, changed } = operation;
+        let Operation { at, id, operator, command, scope, state, changed, resume } = operation;
         let mut item = operation_key(*at, id);
         for (name, value) in [("operator", operator), ("command", command), ("scope", scope)] {
             item.insert(name.to_owned(), text(value));
@@ -61,6 +66,9 @@ impl Store {
         item.insert("expires".to_owned(), number(at.later(KEPT_FOR).as_seconds()));
         if let Some(changed) = changed {
             item.insert("changed".to_owned(), number(*changed));
+        }
+        if let Some(resume) = resume {
+            item.insert("resume".to_owned(), text(resume));
         }
         let request = self.client.put_item().table_name(&self.table).set_item(Some(item));
         request.send().await.map(drop).map_err(|error| unavailable(&error))
@@ -115,6 +123,7 @@ fn operation(item: &Item) -> Result<Operation, Error> {
         scope: field("scope")?,
         state: field("state")?.parse().ok().ok_or_else(|| unusable(item, "state", None))?,
         changed: count("changed"),
+        resume: item.get("resume").and_then(|resume| resume.as_s().ok()).cloned(),
     })
 }
 
@@ -154,6 +163,7 @@ mod tests {
             scope: "--reason not_found".to_owned(),
             state: OperationState::Started,
             changed: None,
+            resume: None,
         }
     }
 
@@ -161,7 +171,8 @@ mod tests {
     async fn an_operation_is_kept_for_a_year_and_its_end_replaces_its_start() {
         let (store, items) = store();
         let [old, start] = [operation(999_999_999, "a"), operation(1_000_000_000, "b")];
-        let end = Operation { state: OperationState::Done, changed: Some(3), ..start.clone() };
+        let resume = Some("{\"after\":\"e\"}".to_owned());
+        let end = Operation { state: OperationState::Interrupted, changed: Some(3), resume, ..start.clone() };
         for operation in [&old, &start, &end] {
             store.record_operation(operation).await.unwrap();
         }

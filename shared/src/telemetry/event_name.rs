@@ -89,6 +89,9 @@ pub enum EventName {
     /// An item of the table cannot be read.
     #[strum(serialize = "table.item_unreadable")]
     TableItemUnreadable,
+    /// A handler did not decide on a change by which an operator undid its own action.
+    #[strum(serialize = "event.of_undo")]
+    EventOfUndo,
     /// A handler's actions are on the queue of actions.
     #[strum(serialize = "actions.decided")]
     ActionsDecided,

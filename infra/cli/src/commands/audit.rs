@@ -45,6 +45,7 @@ pub(crate) fn row(operation: &Operation) -> [String; 6] {
     let state = match state {
         OperationState::Started => "runs, or was interrupted",
         OperationState::Done => "done",
+        OperationState::Interrupted => "interrupted",
         OperationState::Failed => "failed",
     };
     let changed = changed.map(|changed| changed.to_string()).unwrap_or_default();

@@ -3,6 +3,7 @@
 use crate::account::Account;
 use crate::checkout;
 use crate::commands::replay::{Replay, Replayer};
+use crate::event_filter::EventFilter;
 use crate::event_text::line;
 use crate::exit_code::{Exit, Usage};
 use crate::filter_policy::FilterPolicy;
@@ -10,6 +11,7 @@ use crate::report::{count, during, print, print_json, say};
 use crate::template_table::{self, Row};
 use crate::time;
 use anyhow::{Context as _, Result, bail};
+use automations::id::TicketId;
 use automations::{Event, clock, json};
 use clap::{ArgGroup, Args};
 use serde::Serialize;
@@ -35,7 +37,7 @@ pub struct Arguments {
     event: Option<PathBuf>,
     /// The events of this ticket in the journal, of the last 30 days unless --since says otherwise
     #[arg(long, value_name = "TICKET_ID", group = "which")]
-    ticket: Option<String>,
+    ticket: Option<TicketId>,
     /// Events of the journal from this time on: RFC 3339, or a duration before now such as 36h, 2w or 1d12h
     #[arg(long, value_name = "TIME", group = "which", value_parser = time::check)]
     since: Option<String>,
@@ -140,7 +142,8 @@ async fn of_journal(
     }
     let now = clock::now();
     let since = time::parse(arguments.since.as_deref().unwrap_or(OF_A_TICKET), now)?;
-    let which = Replay { since, until: now, ticket: arguments.ticket.clone(), handler: None, resent: None };
+    let filter = EventFilter { ticket: arguments.ticket.clone(), ..EventFilter::default() };
+    let which = Replay { since, until: now, filter, handler: None, resent: None };
     let (mut events, subscription) =
         (during("reading the journal", replayer.select(&which)).await?, handler.subscription()?);
     events.retain(|event| subscription.accepts(event));

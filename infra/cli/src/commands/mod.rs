@@ -17,5 +17,6 @@ mod schemas;
 pub mod smoke;
 pub mod status;
 pub mod timeline;
+pub mod undo;
 
 pub use new_handler::events;

@@ -112,6 +112,8 @@ pub const COMMANDS: &[CommandNeeds] = &[
     operator("dlq drop", &[LOOK_AT_DEAD_LETTERS, &["sqs:DeleteMessage"]]),
     // With --dry-run, a reader may.
     operator("replay", &[READ_JOURNAL, READ_SUBSCRIPTIONS, &["sns:Publish", "sqs:SendMessage"]]),
+    // Without --yes, a reader may.
+    operator("undo", &[READ_JOURNAL, &["sqs:GetQueueUrl", "sqs:SendMessage"]]),
     reader("reminders list", &[&["dynamodb:Query", "dynamodb:BatchGetItem"]]),
     operator("reminders cancel", &[&["dynamodb:Query", "dynamodb:BatchGetItem", "dynamodb:UpdateItem"]]),
     // A handler whose entry has ApiAccess reads a token.

@@ -1,4 +1,5 @@
-//! The parts of an action's id, `{event}.{handler}.{position}`, with the time of `replay --reprocess` behind it if it is of one.
+//! The parts of an action's id, `{event}.{handler}.{position}`, with the time of `replay --reprocess` behind it if it is of one, and
+//! `undo` at the end if it undoes that action.
 
 use automations::id::{ActionId, EventId};
 
@@ -10,12 +11,15 @@ pub(super) struct ActionParts {
     /// The seconds of `replay --reprocess`, if it is of one.
     pub(super) reprocessed: Option<u64>,
     pub(super) position: usize,
+    /// Whether it undoes that action.
+    pub(super) is_undo: bool,
 }
 
 impl ActionParts {
     /// None if the id is not one of ours.
     pub(super) fn of(id: &ActionId) -> Option<Self> {
-        let parts: Vec<&str> = id.as_str().split('.').collect();
+        let undone = id.undoes();
+        let parts: Vec<&str> = undone.as_ref().unwrap_or(id).as_str().split('.').collect();
         let (event, handler, position, reprocessed) = match parts.as_slice() {
             [event, handler, position] => (event, handler, position, None),
             [event, handler, position, at] => (event, handler, position, Some(at.parse().ok()?)),
@@ -26,12 +30,13 @@ impl ActionParts {
             handler: (*handler).to_owned(),
             reprocessed,
             position: position.parse().ok()?,
+            is_undo: undone.is_some(),
         })
     }
 
     /// The id of the action at another position of the same decision.
     pub(super) fn id_at(&self, position: usize) -> Option<ActionId> {
-        let Self { event, handler, reprocessed, .. } = self;
+        let Self { event, handler, reprocessed, position: _, is_undo: _ } = self;
         let again = reprocessed.map(|at| format!(".{at}")).unwrap_or_default();
         ActionId::parse(format!("{event}.{handler}.{position}{again}")).ok()
     }
@@ -52,8 +57,11 @@ mod tests {
             let again = ActionId::of_reprocessed(&event, &handler, position, Timestamp::from_seconds(at)).unwrap();
             for (id, reprocessed) in [(own, None), (again, Some(at))] {
                 let parts = ActionParts::of(&id).unwrap();
-                prop_assert_eq!(parts.id_at(position), Some(id));
-                prop_assert_eq!(parts, ActionParts { event: event.clone(), handler: handler.clone(), reprocessed, position });
+                prop_assert_eq!(parts.id_at(position), Some(id.clone()));
+                let expected = ActionParts { event: event.clone(), handler: handler.clone(), reprocessed, position, is_undo: false };
+                prop_assert_eq!(&parts, &expected);
+                let undo = ActionParts::of(&id.undo().unwrap()).unwrap();
+                prop_assert_eq!(undo, ActionParts { is_undo: true, ..expected });
             }
         }
 

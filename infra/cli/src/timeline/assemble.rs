@@ -122,7 +122,7 @@ impl<'a> Assembly<'a> {
         }
         let actions = self.of_event(event).flat_map(|(_, all)| all.values());
         let position =
-            actions.filter_map(|action| planned(self.kept, action)).map(|planned| planned.decided_at);
+            actions.filter_map(|action| self.kept.planned(action)).map(|planned| planned.decided_at);
         let dead = self.dead_letters_of(event).map(|dead| dead.at);
         let position = position.chain(dead).min().unwrap_or(self.kept.now);
         let step = Step::Event {
@@ -178,6 +178,7 @@ impl<'a> Assembly<'a> {
         let at = decided.or_else(|| logged(EventName::ActionsDryRun).last()).map(|line| line.at);
         let refused = subscriber.zip(body).and_then(|(subscriber, body)| refusal(subscriber, body));
         let is_waiting = self.kept.last_check.as_ref().is_some_and(|check| check.unpublished.contains(event));
+        let is_own_undo = self.kept.is_own_undo(event, handler);
         if let Some(number) = decided.and_then(|line| line.actions).filter(|number| *number > 0) {
             // Its log has more than the records: they wait in the queue, or they are gone.
             let of = Of { event: event.clone(), handler: handler.to_owned(), reprocessed: None };
@@ -185,7 +186,9 @@ impl<'a> Assembly<'a> {
             self.decisions.insert(of.clone(), ids.collect());
             return self.decision(&of, after);
         }
-        let why = if dry_lines > 0 {
+        let why = if is_own_undo && refused.is_none() {
+            Nothing::OwnUndo
+        } else if dry_lines > 0 {
             Nothing::DryRun { actions: Some(dry_lines) }
         } else if decided.is_some() {
             Nothing::DecidedNothing
@@ -211,7 +214,7 @@ impl<'a> Assembly<'a> {
         let Some(parts) = known.values().next().and_then(ActionParts::of) else { return };
         let last = known.keys().next_back().copied().unwrap_or_default();
         let ids: Vec<ActionId> = (0..=last).filter_map(|position| parts.id_at(position)).collect();
-        let planned: Vec<&PlannedAction> = ids.iter().filter_map(|id| planned(self.kept, id)).collect();
+        let planned: Vec<&PlannedAction> = ids.iter().filter_map(|id| self.kept.planned(id)).collect();
         let logged = self.logged(of.event.as_str(), &of.handler, EventName::ActionsDecided).next();
         let at = planned.iter().map(|planned| planned.decided_at).min().or(logged.map(|line| line.at));
         let step = Step::Decided {
@@ -223,11 +226,22 @@ impl<'a> Assembly<'a> {
         let decision = self.draft.after(after, at, step);
         for id in ids {
             self.caused.insert(id.clone(), decision);
-            self.action(&id, decision);
+            let performed = self.action(&id, decision);
+            self.undo(&id, performed);
         }
     }
 
-    fn action(&mut self, id: &ActionId, decision: Cause) {
+    /// What became of the undo of an action, if an operator sent one.
+    fn undo(&mut self, undone: &ActionId, after: Cause) {
+        let Ok(undo) = undone.undo() else { return };
+        let is_known = self.kept.records.contains_key(&undo) || self.kept.planned(&undo).is_some();
+        if is_known {
+            self.caused.insert(undo.clone(), after);
+            self.action(&undo, after);
+        }
+    }
+
+    fn action(&mut self, id: &ActionId, decision: Cause) -> Cause {
         self.retries(id.as_str(), None, decision);
         let is_own =
             |dead: &&DeadMessage| matches!(&dead.subject, Subject::Action(planned) if planned.id == *id);
@@ -249,13 +263,14 @@ impl<'a> Assembly<'a> {
             None if is_dead => (None, ActionState::DeadLettered),
             None => (None, ActionState::NotRecorded),
         };
-        let kind = planned(self.kept, id).map(|planned| planned.action.kind());
+        let kind = self.kept.planned(id).map(|planned| planned.action.kind());
         let after = self.draft.after(decision, at, Step::Action { action: id.clone(), kind, state });
         for dead in dead {
             // Of an action that was performed later, the dead letter came first.
             let cause = if at.is_some_and(|at| at > dead.at) { decision } else { after };
             self.draft.after(cause, Some(dead.at), dead_letter(dead, id.as_str()));
         }
+        after
     }
 
     /// Whether the log has retries of this message, which are added.
@@ -332,23 +347,12 @@ fn decisions(kept: &Kept) -> Decisions {
     });
     let mut decisions = Decisions::new();
     for id in kept.records.keys().chain(dead) {
-        let Some(ActionParts { event, handler, reprocessed, position }) = ActionParts::of(id) else {
-            continue;
-        };
+        // An undo is beside the action that it undoes.
+        let parts = ActionParts::of(id).filter(|parts| !parts.is_undo);
+        let Some(ActionParts { event, handler, reprocessed, position, is_undo: _ }) = parts else { continue };
         decisions.entry(Of { event, handler, reprocessed }).or_default().insert(position, id.clone());
     }
     decisions
-}
-
-/// The action with this id, from its record or from a dead letter.
-fn planned<'a>(kept: &'a Kept, id: &ActionId) -> Option<&'a PlannedAction> {
-    if let Some(ActionRecord::Done(done)) = kept.records.get(id) {
-        return Some(&done.planned);
-    }
-    kept.dead_letters.iter().find_map(|dead| match &dead.subject {
-        Subject::Action(planned) if planned.id == *id => Some(&**planned),
-        Subject::Action(_) | Subject::Hint(_) | Subject::Event { .. } => None,
-    })
 }
 
 fn dead_letter(dead: &DeadMessage, subject: &str) -> Step {

@@ -39,6 +39,26 @@ pub struct Kept {
     pub notes: Vec<String>,
 }
 
+impl Kept {
+    /// The action with this id, from its record or from a dead letter.
+    pub(super) fn planned(&self, id: &ActionId) -> Option<&PlannedAction> {
+        if let Some(ActionRecord::Done(done)) = self.records.get(id) {
+            return Some(&done.planned);
+        }
+        self.dead_letters.iter().find_map(|dead| match &dead.subject {
+            Subject::Action(planned) if planned.id == *id => Some(&**planned),
+            Subject::Action(_) | Subject::Hint(_) | Subject::Event { .. } => None,
+        })
+    }
+
+    /// Whether an event is the change by which an operator undid an action of this handler.
+    pub(super) fn is_own_undo(&self, event: &EventId, handler: &str) -> bool {
+        let event = self.events.iter().find(|other| other.id == *event);
+        let last = event.and_then(|event| event.chain().last());
+        last.is_some_and(|last| last.undoes().is_some() && last.handler() == Some(handler))
+    }
+}
+
 /// What the last check that found something left, and when the next one is. One that finds nothing leaves nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LastCheck {

@@ -171,6 +171,8 @@ pub enum Nothing {
     },
     /// The event was not published yet.
     InOutbox,
+    /// The change is the undo of its own action by an operator: it would do the same again.
+    OwnUndo,
     /// It decided that there is nothing to do, as its log says.
     DecidedNothing,
     /// It is in its dry run: what it decides is logged and not sent.

@@ -267,14 +267,16 @@ impl Reader {
         while !wanted.is_empty() {
             let ids: Vec<ActionId> = wanted.iter().cloned().collect();
             let found = self.store.action_records(&kept.organisation, &ids).await?;
-            let more = found.keys().filter_map(ActionParts::of).flat_map(|parts| {
+            let undos = found.keys().filter(|id| id.undoes().is_none()).filter_map(|id| id.undo().ok());
+            let decided = found.keys().filter_map(ActionParts::of).filter(|parts| !parts.is_undo);
+            let more = decided.flat_map(|parts| {
                 let next = parts.position.saturating_add(1)
                     ..parts.position.saturating_add(POSITIONS).saturating_add(1);
                 next.filter(|position| *position < MAX_POSITIONS)
                     .filter_map(move |position| parts.id_at(position))
             });
             read.append(&mut wanted);
-            wanted = more.filter(|id| !read.contains(id)).collect();
+            wanted = more.chain(undos).filter(|id| !read.contains(id)).collect();
             kept.records.extend(found);
         }
         // A chain has actions on other tickets' events, which are theirs to say.

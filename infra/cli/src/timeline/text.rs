@@ -51,7 +51,8 @@ pub fn words(step: &Step) -> String {
             format!("an attempt of {function} failed: {reason}{after}")
         }
         Step::Action { action, kind, state } => {
-            format!("{} {}, {action}", kind.unwrap_or("of unknown kind"), outcome(state))
+            let by = if action.undoes().is_some() { "an operator undoes it: " } else { "" };
+            format!("{by}{} {}, {action}", kind.unwrap_or("of unknown kind"), outcome(state))
         }
         Step::DeadLetter { message, queue, subject, reason, error, superseded_by } => {
             let superseded = superseded_by
@@ -81,6 +82,7 @@ fn reason(why: &Nothing) -> String {
             format!("its subscription, as it is deployed now, does not accept the event's {}", keys.join(", "))
         }
         Nothing::InOutbox => "the event is not published yet".to_owned(),
+        Nothing::OwnUndo => "an operator undid its own action with this change, and it would do the same again".to_owned(),
         Nothing::DecidedNothing => "it decided that there is nothing to do".to_owned(),
         Nothing::DryRun { actions: Some(actions) } => {
             format!("dry run; its log has {} that it would send", number(*actions, "action"))

@@ -3,6 +3,7 @@
 use super::Action;
 use crate::clock::Timestamp;
 use crate::id::{ActionId, EventId, HintId, OrganisationId};
+use crate::model::event::deduplication_id;
 use crate::model::message_group::MessageGroup;
 use crate::model::resent::Resent;
 use schemars::JsonSchema;
@@ -43,6 +44,11 @@ impl PlannedAction {
     /// The actions that lead to the change that this one makes, oldest first: its chain, and itself.
     pub fn chain_with_itself(&self) -> Vec<ActionId> {
         self.chain.iter().chain([&self.id]).cloned().collect()
+    }
+
+    /// The deduplication id: SQS drops an action that it accepted in the last five minutes, unless it was sent again on purpose.
+    pub fn deduplication_id(&self) -> String {
+        deduplication_id(self.id.as_str(), self.resent)
     }
 
     /// The FIFO message group. Actions of one ticket are performed one at a time, as two writers would overwrite each

@@ -1,11 +1,12 @@
 //! Redrives and deletions that are recorded for `automations audit`: the ones of the command line and of the console.
 
 use super::{Consent, DeadLetterQueues, Dropped, Redriven, Selection};
-use crate::audit::{Audit, Change, changed};
+use crate::audit::{Audit, Change};
+use crate::bulk::Bulk;
 use anyhow::Result;
 
 impl DeadLetterQueues {
-    /// [`Self::redrive`], recorded.
+    /// [`Self::redrive_within`], recorded.
     ///
     /// # Errors
     /// If it cannot be recorded, or a request fails.
@@ -13,34 +14,31 @@ impl DeadLetterQueues {
         &self,
         selection: &Selection,
         consent: Consent,
+        bulk: &Bulk,
         audit: &Audit,
     ) -> Result<Redriven> {
         let change = limited(Change::by("dlq redrive"), selection)
             .with("retry-unknown", consent.retry_unknown)
             .with("out-of-order", consent.out_of_order);
-        let work = async {
-            let redriven = self.redrive(selection, consent).await?;
-            let number = changed(redriven.redriven);
-            Ok((redriven, number))
-        };
-        audit.record(&change, work).await
+        audit.record_tally(&change, &bulk.tally, self.redrive_within(selection, consent, bulk)).await
     }
 
-    /// [`Self::drop`], recorded.
+    /// [`Self::drop_within`], recorded.
     ///
     /// # Errors
     /// If it cannot be recorded, or a request fails.
-    pub(crate) async fn drop_audited(&self, selection: &Selection, audit: &Audit) -> Result<Dropped> {
-        let work = async {
-            let dropped = self.drop_all(selection).await?;
-            let number = changed(dropped.deleted);
-            Ok((dropped, number))
-        };
-        audit.record(&limited(Change::by("dlq drop"), selection), work).await
+    pub(crate) async fn drop_audited(
+        &self,
+        selection: &Selection,
+        bulk: &Bulk,
+        audit: &Audit,
+    ) -> Result<Dropped> {
+        let change = limited(Change::by("dlq drop"), selection);
+        audit.record_tally(&change, &bulk.tally, self.drop_within(selection, bulk)).await
     }
 }
 
-fn limited(change: Change, Selection { queue, reason, id, ids }: &Selection) -> Change {
-    let change = change.limited("queue", queue.as_ref()).limited("reason", reason.as_ref());
-    id.iter().chain(ids).fold(change, |change, id| change.limited("id", Some(id)))
+fn limited(change: Change, selection: &Selection) -> Change {
+    let options = selection.options().into_iter();
+    options.fold(change, |change, (name, value)| change.limited(name, Some(value)))
 }

@@ -1,6 +1,10 @@
 //! What a dead letter is about, from its body: ids and names of handlers and actions, never a person's data.
 
+use crate::event_filter::has_label;
 use automations::id::{OrganisationId, TicketId};
+use automations::json::from_json;
+use automations::model::action::PlannedAction;
+use automations::{Action, Event};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -38,6 +42,28 @@ impl Content {
     }
 }
 
+/// Whether a body is an event of a ticket that has this label or lost it, or an action that adds or removes it.
+pub(super) fn names_label(body: &str, label: &str) -> bool {
+    if let Ok(event) = from_json::<Event>(body.as_bytes()) {
+        return has_label(&event, label);
+    }
+    let Ok(planned) = from_json::<PlannedAction>(body.as_bytes()) else { return false };
+    match planned.action {
+        Action::AddLabel { label: own, .. } | Action::RemoveLabel { label: own, .. } => own == label,
+        Action::CreateLead { lead, .. } => lead.labels.iter().any(|own| own == label),
+        Action::SetOwner { .. }
+        | Action::MoveStage { .. }
+        | Action::MoveWorkflow { .. }
+        | Action::SetValue { .. }
+        | Action::CreateTicket { .. }
+        | Action::Notify { .. }
+        | Action::NotifyJson { .. }
+        | Action::Remind { .. }
+        | Action::Forget { .. }
+        | Action::Mutate { .. } => false,
+    }
+}
+
 /// A name as the system makes it; anything else may be a person's data in a message that is not what it should be.
 fn word(text: &str) -> Option<String> {
     let is_of_name = |character: char| {
@@ -50,7 +76,7 @@ fn word(text: &str) -> Option<String> {
 mod tests {
     use super::*;
     use automations::json::to_json;
-    use automations::testing::stage_changed;
+    use automations::testing::{a_ticket, stage_changed};
 
     fn cells(body: &str, owner: &str) -> [String; 4] {
         let Content { organisation, ticket, handler, action } = Content::of(body, owner);
@@ -69,6 +95,21 @@ mod tests {
         let hint =
             r#"{"id":"r.0","organisation":"north","action":"ticket-updated","ticket":"t-2","raw":null}"#;
         assert_eq!(cells(hint, "hints"), ["north", "t-2", "", "ticket-updated"]);
+    }
+
+    #[test]
+    fn a_label_is_found_in_an_event_and_in_an_action_that_changes_it() {
+        let action = |kind: &str| {
+            format!(
+                r#"{{"id":"e.h.0","organisation":"north","event":"e","handler":"h","decided_at":"2026-09-21T14:13:20.000Z","attempt":1,
+                "action":{{"do":"{kind}","ticket":"t-1","label":"VIP","stage":"VIP"}}}}"#
+            )
+        };
+        let event = to_json(&a_ticket().with_label("VIP").loses_label("VIP"));
+        for body in [action("add_label"), action("remove_label"), event] {
+            assert!(names_label(&body, "VIP") && !names_label(&body, "Client"), "{body}");
+        }
+        assert!(!names_label(&action("move_stage"), "VIP") && !names_label("VIP", "VIP"));
     }
 
     #[test]

@@ -10,12 +10,16 @@ use futures::future::try_join_all;
 use futures::{StreamExt as _, stream};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// Seconds for which a message that is read here is hidden from every other reader: long enough to act on some thousands.
 const VISIBILITY: i32 = 300;
 
 /// The same, for a person.
 pub(super) const HELD_FOR: &str = "5 min";
+
+/// After this time, messages that are held are put back and read again: a minute is left for slow requests.
+pub(super) const MOST_HELD: Duration = Duration::from_mins(4);
 
 /// Dead letters that are put back at the same time.
 const AT_ONCE: usize = 8;

@@ -1,25 +1,33 @@
 //! Dead letters: the messages that a function could not process, with the reason.
 
+mod arguments;
 mod audited;
 mod command;
 mod content;
 mod front;
 mod hold;
+mod lines;
 mod masked;
+mod plan;
 mod redrive;
 mod resent;
+mod selection;
 #[cfg(test)]
 mod tests;
 
-pub use command::{Arguments, run};
-pub(crate) use command::{dropped_lines, redriven_lines};
+pub use arguments::Arguments;
+pub use command::run;
 pub use content::Content;
 pub(crate) use front::{Front, QueueFront};
 pub use hold::MoreBehind;
+pub(crate) use lines::{dropped_lines, redriven_lines};
 pub(crate) use masked::masked;
+pub use plan::{Plan, PlanGroup};
 pub use redrive::{Consent, Outcome, Redriven};
+pub use selection::Selection;
 
 use self::hold::Taken;
+use crate::bulk::Bulk;
 use crate::stack_resources;
 use anyhow::{Context as _, Result};
 use automations::aws;
@@ -33,7 +41,8 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::QueueAttributeName as Attribute;
 use futures::future::try_join_all;
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 /// The dead-letter queues of a stack.
 #[derive(Debug, Clone)]
@@ -47,6 +56,8 @@ pub struct DeadLetterQueues {
     is_thorough: bool,
     /// About how many messages of a queue are read.
     most: usize,
+    /// Messages that are held longer than this are put back and read again before they are changed.
+    most_held: Duration,
 }
 
 /// One dead letter, without its body.
@@ -110,23 +121,13 @@ pub struct Summary {
 
 /// What was deleted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct Dropped {
-    pub(crate) deleted: usize,
+pub struct Dropped {
+    /// The number of messages that were deleted.
+    pub deleted: usize,
+    /// The number of those that were read and left, as the run ended early. More may be behind them.
+    pub left: usize,
     /// In their front are messages that were not selected.
-    more_behind: Vec<MoreBehind>,
-}
-
-/// Which dead letters; all if nothing is named.
-#[derive(Debug, Clone, Default)]
-pub struct Selection {
-    /// Only those in queues whose name contains this.
-    pub queue: Option<String>,
-    /// Only those with this reason.
-    pub reason: Option<String>,
-    /// Only this one.
-    pub id: Option<String>,
-    /// Only these; all if it is empty.
-    pub ids: BTreeSet<String>,
+    pub more_behind: Vec<MoreBehind>,
 }
 
 /// A dead-letter queue, with the numbers of its messages.
@@ -136,21 +137,6 @@ struct Queue {
     url: String,
     visible: u64,
     held: u64,
-}
-
-impl Selection {
-    fn takes(&self, dead_letter: &DeadLetter) -> bool {
-        let is =
-            |wanted: &Option<String>, value: &str| wanted.as_deref().is_none_or(|wanted| wanted == value);
-        is(&self.reason, &dead_letter.reason)
-            && is(&self.id, &dead_letter.id)
-            && (self.ids.is_empty() || self.ids.contains(&dead_letter.id))
-            && self.takes_queue(&dead_letter.queue)
-    }
-
-    fn takes_queue(&self, name: &str) -> bool {
-        self.queue.as_deref().is_none_or(|wanted| name.contains(wanted))
-    }
 }
 
 impl DeadLetterQueues {
@@ -165,6 +151,7 @@ impl DeadLetterQueues {
             now,
             is_thorough: false,
             most: usize::MAX,
+            most_held: hold::MOST_HELD,
         }
     }
 
@@ -262,7 +249,7 @@ impl DeadLetterQueues {
     /// # Errors
     /// If a request fails.
     pub async fn drop(&self, selection: &Selection) -> Result<usize> {
-        Ok(self.drop_all(selection).await?.deleted)
+        Ok(self.drop_within(selection, &Bulk::default()).await?.deleted)
     }
 
     /// Deletes those whose body is such; returns their number.
@@ -270,32 +257,55 @@ impl DeadLetterQueues {
     /// # Errors
     /// If a request fails; some may be deleted.
     pub async fn drop_where(&self, is_such: impl Fn(&str) -> bool) -> Result<usize> {
-        Ok(self.drop_those(&Selection::default(), |dead_letter| is_such(&dead_letter.body)).await?.deleted)
+        let is_such = |dead_letter: &DeadLetter| is_such(&dead_letter.body);
+        Ok(self.drop_those(&Selection::default(), is_such, &Bulk::default()).await?.deleted)
     }
 
     /// Deletes the selected ones, and says of which message groups more may be there.
-    async fn drop_all(&self, selection: &Selection) -> Result<Dropped> {
-        self.drop_those(selection, |_| true).await
+    ///
+    /// # Errors
+    /// If a request fails; `bulk` has the number of those that were deleted.
+    pub async fn drop_within(&self, selection: &Selection, bulk: &Bulk) -> Result<Dropped> {
+        self.drop_those(selection, |_| true, bulk).await
     }
 
     async fn drop_those(
         &self,
         selection: &Selection,
         is_such: impl Fn(&DeadLetter) -> bool,
+        bulk: &Bulk,
     ) -> Result<Dropped> {
-        let mut deleted: usize = 0;
+        let mut dropped = Dropped::default();
         // A FIFO queue shows the rest of a group only after its first messages are deleted.
         loop {
-            let before = deleted;
+            let (before, held_since) = (dropped.deleted, Instant::now());
             let taken = self.select(selection).await?;
             let (wanted, others): (Vec<_>, Vec<_>) = taken.dead_letters.into_iter().partition(&is_such);
             self.put_back(&others).await?;
-            for dead_letter in &wanted {
-                deleted = deleted.saturating_add(usize::from(self.delete(dead_letter).await?));
+            bulk.expects(before.saturating_add(wanted.len()));
+            let mut rest = wanted.into_iter();
+            let mut is_over = false;
+            for dead_letter in rest.by_ref() {
+                let is_old = dropped.deleted > before && held_since.elapsed() > self.most_held;
+                is_over = !is_old && bulk.next(1).await == 0;
+                if is_old || is_over {
+                    self.put_back(std::slice::from_ref(&dead_letter)).await?;
+                    dropped.left = 1;
+                    break;
+                }
+                if self.delete(&dead_letter).await? {
+                    dropped.deleted = dropped.deleted.saturating_add(1);
+                    bulk.did(1);
+                }
             }
-            if deleted == before {
-                return Ok(Dropped { deleted, more_behind: taken.more_behind });
+            let rest: Vec<DeadLetter> = rest.collect();
+            self.put_back(&rest).await?;
+            dropped.left = dropped.left.saturating_add(rest.len());
+            if is_over || dropped.deleted == before {
+                dropped.more_behind = taken.more_behind;
+                return Ok(dropped);
             }
+            dropped.left = 0;
         }
     }
 

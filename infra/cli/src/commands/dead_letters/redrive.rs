@@ -4,6 +4,7 @@
 use super::hold::refused;
 use super::resent::marked;
 use super::{DeadLetter, DeadLetterQueues, MoreBehind, Selection};
+use crate::bulk::Bulk;
 use crate::report::say;
 use anyhow::{Context as _, Result};
 use automations::clock;
@@ -14,7 +15,7 @@ use automations::reason::Reason;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a command waits for the result of what it sent back.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
@@ -31,6 +32,8 @@ pub struct Redriven {
     /// The number of messages that were sent back, but are dead letters still, as they were held for too long to be deleted. To
     /// send them back again is harmless.
     pub not_deleted: usize,
+    /// The number of messages that were read and are left, as the run ended early. More may be behind them.
+    pub left: usize,
     /// Groups with messages in front that stay.
     pub more_behind: Vec<MoreBehind>,
     /// By source queue's URL: fingerprints of the bodies that were sent back to it.
@@ -63,6 +66,9 @@ pub struct Consent {
 struct Run<'a> {
     selection: &'a Selection,
     consent: Consent,
+    bulk: &'a Bulk,
+    /// Whether its limit is reached, or its operator ended it.
+    is_over: bool,
     redriven: Redriven,
     /// The ids of those that were sent back but not deleted.
     not_deleted: BTreeSet<String>,
@@ -76,17 +82,30 @@ impl DeadLetterQueues {
     /// # Errors
     /// If a request fails; what was sent back by then is no longer in the dead-letter queue.
     pub async fn redrive(&self, selection: &Selection, consent: Consent) -> Result<Redriven> {
-        let mut run = Run { selection, consent, redriven: Redriven::default(), not_deleted: BTreeSet::new() };
+        self.redrive_within(selection, consent, &Bulk::default()).await
+    }
+
+    /// The same, with a limit and a rate, until its operator ends it.
+    ///
+    /// # Errors
+    /// As [`Self::redrive`]; `bulk` has the number of those that were sent back.
+    pub async fn redrive_within(
+        &self,
+        selection: &Selection,
+        consent: Consent,
+        bulk: &Bulk,
+    ) -> Result<Redriven> {
+        let (redriven, not_deleted) = (Redriven::default(), BTreeSet::new());
+        let mut run = Run { selection, consent, bulk, is_over: false, redriven, not_deleted };
         let mut before = (0, 0);
         // A FIFO queue shows the rest of a group only after its first messages are deleted.
         loop {
             self.redrive_round(&mut run).await?;
             let so_far = (run.redriven.redriven, run.not_deleted.len());
-            if so_far == before {
+            if run.is_over || so_far == before {
                 run.redriven.not_deleted = run.not_deleted.len();
                 return Ok(run.redriven);
             }
-            say(&format!("… {} sent back", run.redriven.redriven));
             before = so_far;
         }
     }
@@ -95,9 +114,12 @@ impl DeadLetterQueues {
         let mut stay = Vec::new();
         run.redriven.outcome_unknown = 0;
         run.redriven.superseded = 0;
+        run.redriven.left = 0;
+        let (held_since, before) = (Instant::now(), run.redriven.redriven);
         let taken = self.select(run.selection).await?;
         run.redriven.more_behind = taken.more_behind;
         let dead_letters = taken.dead_letters;
+        run.bulk.expects(before.saturating_add(dead_letters.len()));
         if run.redriven.sent.is_empty() {
             run.redriven.present = dead_letters.iter().map(|dead_letter| dead_letter.id.clone()).collect();
         }
@@ -115,6 +137,14 @@ impl DeadLetterQueues {
             let is_unknown = dead_letter.reason == Reason::OutcomeUnknown.as_str();
             if is_unknown && !run.consent.retry_unknown {
                 run.redriven.outcome_unknown = run.redriven.outcome_unknown.saturating_add(1);
+                stay.push(dead_letter);
+                continue;
+            }
+            // Sent while it is held no more, it could be sent twice.
+            let is_old = run.redriven.redriven > before && held_since.elapsed() > self.most_held;
+            run.is_over = run.is_over || (!is_old && run.bulk.next(1).await == 0);
+            if is_old || run.is_over {
+                run.redriven.left = run.redriven.left.saturating_add(1);
                 stay.push(dead_letter);
                 continue;
             }
@@ -143,6 +173,7 @@ impl DeadLetterQueues {
                 run.not_deleted.insert(dead_letter.id.clone());
             }
             run.redriven.redriven = run.redriven.redriven.saturating_add(1);
+            run.bulk.did(1);
             run.redriven.sent.entry(source_of(&dead_letter)).or_default().insert(fingerprint(&body));
             run.redriven.present.insert(dead_letter.id);
         }

@@ -3,6 +3,7 @@
 //! `ChangeMessageVisibility`; B8 of the AWS facts). The local engine accepts such a receipt.
 
 use super::*;
+use crate::bulk::Limits;
 use crate::stub;
 use aws_sdk_sqs::config::RuntimeComponents;
 use aws_smithy_runtime_api::client::http::{
@@ -243,10 +244,10 @@ async fn what_is_behind_the_first_ten_of_a_group_is_said() {
     let redriven = queues.redrive(&of("superseded"), Consent::default()).await.unwrap();
     assert_eq!((redriven.redriven, &redriven.more_behind), (0, &more));
     assert_eq!(queues.read(&of("superseded")).await.unwrap().more_behind, more);
-    let dropped = queues.drop_all(&of("superseded")).await.unwrap();
-    assert_eq!(dropped, Dropped { deleted: 0, more_behind: more });
-    let dropped = queues.drop_all(&of("not_found")).await.unwrap();
-    assert_eq!(dropped, Dropped { deleted: 10, more_behind: vec![] });
+    let dropped = queues.drop_within(&of("superseded"), &Bulk::default()).await.unwrap();
+    assert_eq!(dropped, Dropped { deleted: 0, left: 0, more_behind: more });
+    let dropped = queues.drop_within(&of("not_found"), &Bulk::default()).await.unwrap();
+    assert_eq!(dropped, Dropped { deleted: 10, left: 0, more_behind: vec![] });
     let redriven = queues.redrive(&of("superseded"), Consent::default()).await.unwrap();
     assert_eq!((redriven.redriven, redriven.more_behind), (2, vec![]));
 }
@@ -274,4 +275,122 @@ async fn more_is_said_to_be_behind_a_group_that_a_response_cut_off_and_behind_no
     ] {
         assert_eq!(account.queues().read(&Selection::default()).await.unwrap().more_behind, []);
     }
+}
+
+fn limits(limit: usize) -> Limits {
+    Limits { limit: std::num::NonZeroUsize::new(limit), rate: None }
+}
+
+#[tokio::test]
+async fn a_limited_redrive_sends_the_first_of_a_group_and_the_same_command_again_the_next_ones() {
+    let account = Account::with(&[("t-1", 25, "not_found"), ("t-2", 2, "superseded")], &[]);
+    let mut all = Vec::new();
+    for (run, (sent, left)) in [(10, 0), (10, 5), (5, 0)].into_iter().enumerate() {
+        let bulk = Bulk::new(limits(10));
+        let redriven =
+            account.queues().redrive_within(&of("not_found"), Consent::default(), &bulk).await.unwrap();
+        assert_eq!(
+            (redriven.redriven, bulk.tally.changed()),
+            (sent, u64::try_from(sent).unwrap()),
+            "run {run}"
+        );
+        // SQS shows the first ten of the group, so that what is behind them is not counted.
+        assert!(redriven.left >= left, "run {run}: {redriven:?}");
+        all.extend(std::mem::take(&mut account.state().sent));
+    }
+    let expected: Vec<String> = (0..25).map(|at| format!("t-1-not_found-{at}")).collect();
+    assert_eq!(all, expected, "each once, in the order of the group");
+    assert!(
+        account.state().messages.iter().all(|message| message.held_until == 0),
+        "the others are put back"
+    );
+}
+
+#[tokio::test]
+async fn a_redrive_that_its_operator_ends_puts_the_rest_back_and_goes_on_later() {
+    let account = Account::apart(8, &[]);
+    let (sender, receiver) = tokio::sync::watch::channel(false);
+    let bulk = Bulk::default().until(receiver);
+    sender.send(true).unwrap();
+    let ended =
+        account.queues().redrive_within(&Selection::default(), Consent::default(), &bulk).await.unwrap();
+    assert_eq!((ended.redriven, ended.left, bulk.is_stopped()), (0, 8, true));
+    assert!(account.state().messages.iter().all(|message| message.held_until == 0));
+    let redriven = account.queues().redrive(&Selection::default(), Consent::default()).await.unwrap();
+    assert_eq!((redriven.redriven, redriven.left), (8, 0));
+}
+
+/// With a rate, a run may last longer than messages are held.
+#[tokio::test]
+async fn messages_that_were_held_for_long_are_read_again_before_they_are_sent() {
+    let account = Account::with(&[("t-1", 4, "not_found"), ("t-2", 1, "not_found")], &[]);
+    let queues = DeadLetterQueues { most_held: Duration::ZERO, ..account.queues() };
+    let redriven = queues.redrive(&Selection::default(), Consent::default()).await.unwrap();
+    assert_eq!((redriven.redriven, redriven.left), (5, 0));
+    let state = account.state();
+    assert_eq!((state.sent.len(), BTreeSet::from_iter(&state.sent).len(), state.refused), (5, 5, 0));
+    let receives = state.operations.iter().filter(|name| *name == "ReceiveMessage").count();
+    assert!(receives >= 5, "each in a round of its own");
+    drop(state);
+    let account = Account::apart(5, &[]);
+    let queues = DeadLetterQueues { most_held: Duration::ZERO, ..account.queues() };
+    assert_eq!(queues.drop(&Selection::default()).await.unwrap(), 5);
+}
+
+#[tokio::test]
+async fn a_limited_deletion_deletes_no_more_and_says_how_many_are_left() {
+    let account = Account::apart(8, &[]);
+    let dropped = account.queues().drop_within(&of("not_found"), &Bulk::new(limits(3))).await.unwrap();
+    assert_eq!((dropped.deleted, dropped.left), (3, 5));
+    assert_eq!(account.state().messages.len(), 5);
+    assert!(account.state().messages.iter().all(|message| message.held_until == 0));
+}
+
+#[tokio::test]
+async fn a_plan_counts_by_handler_and_reason_and_changes_nothing() {
+    let account = Account::with(
+        &[("t-1", 3, "not_found"), ("t-2", 2, "outcome_unknown"), ("t-3", 1, "superseded")],
+        &[],
+    );
+    let plan = account.queues().redrive_plan(&Selection::default(), Consent::default()).await.unwrap();
+    let groups: Vec<_> = plan.groups.iter().map(|group| (group.reason.as_str(), group.number)).collect();
+    assert_eq!((plan.number, plan.outcome_unknown), (4, 2));
+    assert_eq!(groups, [("not_found", 3), ("superseded", 1)]);
+    assert!(plan.groups.iter().all(|group| group.handler.as_deref() == Some("h")));
+    assert_eq!(account.queues().drop_plan(&of("outcome_unknown")).await.unwrap().number, 2);
+    let state = account.state();
+    assert!(state.sent.is_empty() && state.messages.len() == 6);
+    assert!(!state.operations.iter().any(|name| name == "DeleteMessage"));
+}
+
+#[tokio::test]
+async fn every_part_of_a_selection_must_hold() {
+    let account = Account::with(&[("t-1", 2, "not_found")], &[]);
+    let text = |text: &str| Some(text.to_owned());
+    let all = Selection {
+        organisation: "north".parse().ok(),
+        handler: text("h"),
+        reason: text("not_found"),
+        kind: text("add_label"),
+        label: text("x"),
+        since: Some(Timestamp::from_millis(1_000)),
+        until: Some(Timestamp::from_millis(1_001)),
+        ..Selection::default()
+    };
+    let found = async |selection: &Selection| account.queues().show(selection).await.unwrap().len();
+    assert_eq!(found(&all).await, 2);
+    let wrong = [
+        Selection { organisation: "south".parse().ok(), ..all.clone() },
+        Selection { handler: text("g"), ..all.clone() },
+        Selection { reason: text("superseded"), ..all.clone() },
+        Selection { kind: text("remove_label"), ..all.clone() },
+        Selection { label: text("y"), ..all.clone() },
+        Selection { since: Some(Timestamp::from_millis(1_001)), ..all.clone() },
+        Selection { until: Some(Timestamp::from_millis(1_000)), ..all.clone() },
+        Selection { queue: text("hints"), ..all.clone() },
+    ];
+    for selection in wrong {
+        assert_eq!(found(&selection).await, 0, "{selection:?}");
+    }
+    assert!(all.is_limited() && !Selection { queue: text("hints"), ..Selection::default() }.is_limited());
 }

@@ -51,7 +51,9 @@ impl Heard {
             organisation: organisation.clone(),
             ticket: event.ticket_id().cloned(),
             decided,
-            timeline: format!("automations timeline --organisation {organisation} --event {id}{options}"),
+            timeline: format!("automations timeline --organisation {organisation} --event {id} {options}")
+                .trim_end()
+                .to_owned(),
             line: event_text::line(event),
         }
     }

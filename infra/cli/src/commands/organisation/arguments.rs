@@ -214,6 +214,25 @@ impl Command {
         }
     }
 
+    /// Whether it says itself how many things it changed; any other changes one.
+    pub(super) fn counts_itself(&self) -> bool {
+        match self {
+            // Of those that have a snapshot or a key already, none is changed.
+            Self::Backfill { .. } | Self::ReuseContacts { .. } => true,
+            Self::Add { .. }
+            | Self::List
+            | Self::Check { .. }
+            | Self::Urls { .. }
+            | Self::Inbound { .. }
+            | Self::Destination { .. }
+            | Self::Rehearse(_)
+            | Self::Key { .. }
+            | Self::Renew { .. }
+            | Self::Access { .. }
+            | Self::Remove { .. } => false,
+        }
+    }
+
     /// What is recorded for `automations audit`; none if nothing is changed. No address and no secret is recorded.
     pub(super) fn change(&self) -> Option<Change> {
         let by = |command| Some(Change::by(command).of(self.existing()?));
@@ -282,6 +301,26 @@ mod tests {
 
     fn change(line: &str) -> Option<Change> {
         Line::try_parse_from(std::iter::once("x").chain(line.split(' '))).unwrap().arguments.command.change()
+    }
+
+    #[test]
+    fn what_changes_says_how_many_and_a_backfill_and_a_key_count_for_themselves() {
+        let counts_itself = |line: &str| {
+            let line = Line::try_parse_from(std::iter::once("x").chain(line.split(' ')));
+            line.unwrap().arguments.command.counts_itself()
+        };
+        for line in ["backfill north --tickets t.csv", "reuse-contacts north"] {
+            assert!(counts_itself(line), "{line}");
+        }
+        for line in [
+            "key north",
+            "renew north",
+            "urls north --rotate-start",
+            "remove north",
+            "access north read-only",
+        ] {
+            assert!(!counts_itself(line), "{line}");
+        }
     }
 
     #[test]

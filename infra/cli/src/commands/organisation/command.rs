@@ -5,7 +5,7 @@ use super::prompt::{ask, confirm_removal};
 use super::rehearse;
 use super::{Destination, New, Organisations, Urls, check, ticket_ids};
 use crate::account::Account;
-use crate::audit::Audit;
+use crate::audit::{Audit, Tally};
 use crate::exit_code::{Exit, Usage};
 use crate::report::{during, print, print_json, say};
 use anyhow::Result;
@@ -29,12 +29,24 @@ pub async fn run(arguments: Arguments, account: &Account) -> Result<Exit> {
         organisations.existing(name).await?;
     }
     let change = arguments.command.change();
-    let work = Box::pin(run_command(&organisations, arguments.command, account.json));
+    let (tally, counts_itself) = (Tally::default(), arguments.command.counts_itself());
+    let work = Box::pin(run_command(&organisations, arguments.command, account.json, &tally));
     let Some(change) = change else { return work.await };
-    Audit::of(&target).record(&change, async { Ok((work.await?, None)) }).await
+    let work = async {
+        let exit = work.await?;
+        // One organisation, key, set of URLs, webhook or destination.
+        tally.add(usize::from(!counts_itself));
+        Ok(exit)
+    };
+    Audit::of(&target).record_tally(&change, &tally, work).await
 }
 
-async fn run_command(organisations: &Organisations, command: Command, json: bool) -> Result<Exit> {
+async fn run_command(
+    organisations: &Organisations,
+    command: Command,
+    json: bool,
+    tally: &Tally,
+) -> Result<Exit> {
     match command {
         Command::Add { name, endpoint, access, accept_unrehearsed, dedicated_kms_key } => {
             let api_key = ask("API key")?;
@@ -93,7 +105,9 @@ async fn run_command(organisations: &Organisations, command: Command, json: bool
             organisations.remove_destination(&name, &destination).await?;
             say("the destination is deleted");
         }
-        Command::ReuseContacts { name, remove } => reuse_contacts(organisations, &name, remove).await?,
+        Command::ReuseContacts { name, remove } => {
+            reuse_contacts(organisations, &name, remove, tally).await?;
+        }
         Command::Check { name, template } => return check::run(organisations, name, template, json).await,
         Command::Key { name, writer } => {
             organisations.change_key(&name, writer, ask("API key")?).await?;
@@ -111,7 +125,7 @@ async fn run_command(organisations: &Organisations, command: Command, json: bool
         }
         Command::Rehearse(arguments) => return rehearse::run(organisations, arguments, json).await,
         Command::Backfill { name, tickets, limits } => {
-            return backfill(organisations, &name, &tickets, &limits, json).await;
+            return backfill(organisations, (&name, tickets.as_path()), &limits, json, tally).await;
         }
         Command::Remove { name, yes } => {
             confirm_removal(&name, yes)?;
@@ -122,11 +136,18 @@ async fn run_command(organisations: &Organisations, command: Command, json: bool
     Ok(Exit::Done)
 }
 
-async fn reuse_contacts(organisations: &Organisations, name: &OrganisationId, remove: bool) -> Result<()> {
+async fn reuse_contacts(
+    organisations: &Organisations,
+    name: &OrganisationId,
+    remove: bool,
+    tally: &Tally,
+) -> Result<()> {
     say(if remove {
         organisations.forget_contacts(name).await?;
+        tally.add(1);
         "the key is deleted; set reuse_contact to false in the handlers' settings"
     } else if organisations.reuse_contacts(name).await? {
+        tally.add(1);
         "the key is stored; handlers may set reuse_contact"
     } else {
         "there is a key already"
@@ -136,10 +157,10 @@ async fn reuse_contacts(organisations: &Organisations, name: &OrganisationId, re
 
 async fn backfill(
     organisations: &Organisations,
-    name: &OrganisationId,
-    tickets: &Path,
+    (name, tickets): (&OrganisationId, &Path),
     limits: &str,
     json: bool,
+    tally: &Tally,
 ) -> Result<Exit> {
     let text = std::fs::read_to_string(tickets)
         .map_err(|error| Usage(format!("{} cannot be read as text: {error}", tickets.display())))?;
@@ -152,10 +173,12 @@ async fn backfill(
         )
     };
     let progress = organisations.backfill(name, &tickets, limits, |so_far| {
+        tally.reaches(so_far.stored);
         say(&format!("… {}", line(so_far)));
         Ok(())
     });
     let progress = progress.await?;
+    tally.reaches(progress.stored);
     if json {
         print_json(&progress)?;
     } else {

@@ -2,6 +2,7 @@
 
 use super::layout::{Layout, address, go_to, shown, shown_as};
 use crate::audit::Audit;
+use crate::bulk::Bulk;
 use crate::commands::dead_letters::{Consent, dropped_lines, redriven_lines};
 use crate::console::app::{App, apart};
 use crate::console::changes::{Ended, Proposal, State as ChangeState};
@@ -27,11 +28,11 @@ async fn run(work: &Work, app: &App, form: &Form, now: Timestamp) -> Result<Vec<
     let done = match work {
         Work::Redrive(selection) => {
             let consent = Consent { retry_unknown: has(RETRY_UNKNOWN), out_of_order: has(OUT_OF_ORDER) };
-            let redriven = queues.redrive_audited(selection, consent, &audit).await;
+            let redriven = queues.redrive_audited(selection, consent, &Bulk::default(), &audit).await;
             redriven.map(|redriven| redriven_lines(&redriven, None))
         }
         Work::Drop(selection) => {
-            let dropped = queues.drop_audited(selection, &audit).await;
+            let dropped = queues.drop_audited(selection, &Bulk::default(), &audit).await;
             dropped.map(|dropped| dropped_lines(&dropped))
         }
     };

@@ -58,6 +58,8 @@ struct Read {
     front: Arc<Front>,
     /// Those that are shown, marked if they are superseded.
     shown: Vec<DeadLetter>,
+    /// The number of those that are selected, on all pages.
+    found: usize,
     denied: Vec<&'static str>,
 }
 
@@ -67,17 +69,27 @@ pub(super) async fn page(State(app): State<Arc<App>>, Query(asked): Query<Asked>
         return go_to(Asked { again: false, ..asked }.address());
     }
     let layout = Layout::of("/dead-letters");
-    let wanted = asked.clone();
-    let read =
-        apart(&app, async move |app, now| read(&app, now, |front| view::shown(front, &wanted)).await).await;
+    let read = list(&app, &asked).await;
     listed(&app, layout, asked, read, StatusCode::OK)
+}
+
+/// Those of the page that is asked for.
+async fn list(app: &Arc<App>, asked: &Asked) -> Result<Read> {
+    let asked = asked.clone();
+    apart(app, async move |app, now| {
+        let selection = asked.selection(now)?;
+        let mut listed = read(&app, now, |front| view::shown(front, &selection, asked.page)).await?;
+        listed.found = view::taken(&listed.front, &selection).len();
+        Ok(listed)
+    })
+    .await
 }
 
 /// The list, or what was wrong.
 fn listed(app: &App, mut layout: Layout, asked: Asked, read: Result<Read>, status: StatusCode) -> Response {
     let read = layout.take(read);
     let front = read.as_ref().map(|read| Arc::clone(&read.front));
-    let found = front.iter().flat_map(|front| view::taken(front, &asked)).count();
+    let found = read.as_ref().map_or(0, |read| read.found);
     let (shown_rows, denied) = read.map(|read| (read.shown, read.denied)).unwrap_or_default();
     let page = Page {
         groups: front.iter().flat_map(|front| view::groups(front, &asked)).collect(),
@@ -163,8 +175,7 @@ pub(super) async fn selected(State(app): State<Arc<App>>, Extension(form): Exten
         }
         Some(_) => layout.problems.push("nothing was changed: select at least one dead letter".to_owned()),
     }
-    let again = apart(&app, async move |app, now| read(&app, now, |front| view::shown(front, &wanted)).await);
-    let again = again.await;
+    let again = list(&app, &wanted).await;
     listed(&app, layout, asked, again, StatusCode::BAD_REQUEST)
 }
 
@@ -180,6 +191,6 @@ fn read<'a>(
         let mut shown = wanted(&front);
         queues.mark_side_by_side(&mut shown).await?;
         let denied = app.denied.get(now, Box::pin(permission::denied(app, now))).await?;
-        Ok(Read { front, shown, denied: denied.to_vec() })
+        Ok(Read { front, found: shown.len(), shown, denied: denied.to_vec() })
     })
 }

@@ -94,12 +94,12 @@ async fn find(app: &App, filter: &Filter) -> Result<Found> {
     let (mut events, mut notes, mut read) = (Vec::new(), Vec::new(), 0_usize);
     let mut until = filter.until;
     while until > filter.since && events.len() < PAGE && read < MOST_READ {
-        let is_wanted = |organisation: &_, ticket: &_| filter.takes_key(organisation, ticket);
+        let is_wanted = |organisation: &_, ticket: &_| filter.of_events.takes_key(organisation, ticket);
         let most = if read == 0 { AT_FIRST } else { AT_ONCE };
         let page = store.journal_page(filter.since, until, most, is_wanted).await?;
         let JournalPage { events: found, unreadable, since, found: number } = page;
         notes.extend(unreadable.iter().map(|key| format!("cannot read {key}: its events are left out")));
-        events.extend(found.into_iter().filter(|event| filter.takes(event)));
+        events.extend(found.into_iter().filter(|event| filter.of_events.takes(event)));
         read = read.saturating_add(number);
         until = since;
     }

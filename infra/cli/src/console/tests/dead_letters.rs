@@ -162,6 +162,22 @@ async fn dead_letters_are_grouped_and_nothing_of_a_person_or_hostile_is_on_the_p
     assert!(account.state().held.is_empty(), "they are put back");
 }
 
+#[tokio::test]
+async fn the_filters_of_the_command_are_in_the_address_and_a_wrong_value_is_named() {
+    let account = Account::with("h", &["not_found", "superseded"]);
+    let browser = account.browser().await;
+    let all = "/dead-letters?organisation=north&handler=h&reason=not_found&kind=create_note&since=1970-01-01T00:00:01Z";
+    let page = browser.get(all).await;
+    assert!(page.has("value=\"m-0\"") && !page.has("value=\"m-1\""), "{}", page.text);
+    assert!(page.has("name=\"kind\" value=\"create_note\""), "the form keeps it: {}", page.text);
+    for other in ["organisation=south", "kind=add_label", "label=VIP", "until=1970-01-01T00:00:01Z"] {
+        let page = browser.get(&format!("/dead-letters?{other}")).await;
+        assert!(!page.has("value=\"m-0\"") && !page.has("value=\"m-1\""), "{other}: {}", page.text);
+    }
+    let wrong = browser.get("/dead-letters?since=yesterday").await;
+    assert!(wrong.has("not a time: yesterday"), "{}", wrong.text);
+}
+
 /// A reader hides dead letters from every other one while it has them.
 #[tokio::test]
 async fn views_read_the_queues_once_until_they_are_asked_to_read_again() {

@@ -3,6 +3,7 @@
 mod order;
 mod pace;
 mod reasons;
+mod undo;
 
 use super::kept::{Kept, LastCheck, Lead, LogLine, Subscriber};
 use super::model::{Step, Timeline};

@@ -1,9 +1,12 @@
 //! Which dead letters a page shows, and what it says of them.
 
-use crate::commands::dead_letters::{DeadLetter, Front, QueueFront};
+use crate::commands::dead_letters::{DeadLetter, Front, QueueFront, Selection};
 use crate::console::form::Form;
 use crate::console::pages::layout::{Moment, address};
 use crate::report::count;
+use crate::time;
+use anyhow::{Context as _, Result};
+use automations::clock::Timestamp;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -17,8 +20,13 @@ const MOST_GROUPS: usize = 100;
 #[serde(default)]
 pub(in crate::console::pages) struct Asked {
     pub(super) queue: String,
+    pub(super) organisation: String,
     pub(super) handler: String,
     pub(super) reason: String,
+    pub(super) kind: String,
+    pub(super) label: String,
+    pub(super) since: String,
+    pub(super) until: String,
     /// From 0.
     pub(super) page: usize,
     /// Whether the queues are read again.
@@ -29,22 +37,65 @@ impl Asked {
     /// As a form of the page has it.
     pub(super) fn of(form: &Form) -> Self {
         let text = |name: &str| form.one(name).to_owned();
-        let page = form.one("page").parse().unwrap_or_default();
-        Self { queue: text("queue"), handler: text("handler"), reason: text("reason"), page, again: false }
+        Self {
+            queue: text("queue"),
+            organisation: text("organisation"),
+            handler: text("handler"),
+            reason: text("reason"),
+            kind: text("kind"),
+            label: text("label"),
+            since: text("since"),
+            until: text("until"),
+            page: form.one("page").parse().unwrap_or_default(),
+            again: false,
+        }
+    }
+
+    /// The filter's fields, by name.
+    pub(super) fn fields(&self) -> [(&'static str, &str); 8] {
+        [
+            ("queue", &self.queue),
+            ("organisation", &self.organisation),
+            ("handler", &self.handler),
+            ("reason", &self.reason),
+            ("kind", &self.kind),
+            ("label", &self.label),
+            ("since", &self.since),
+            ("until", &self.until),
+        ]
+    }
+
+    /// Whether anything is asked for.
+    pub(super) fn is_limited(&self) -> bool {
+        self.fields().iter().any(|(_, value)| !value.trim().is_empty())
     }
 
     pub(super) fn address(&self) -> String {
-        let Self { queue, handler, reason, page, again } = self;
-        let page = if *page == 0 { String::new() } else { page.to_string() };
-        let again = if *again { "true" } else { "" };
-        let values = [
-            ("queue", queue.as_str()),
-            ("handler", handler.as_str()),
-            ("reason", reason.as_str()),
-            ("page", page.as_str()),
-            ("again", again),
-        ];
-        address("/dead-letters", &values)
+        let page = if self.page == 0 { String::new() } else { self.page.to_string() };
+        let again = if self.again { "true" } else { "" };
+        let values = self.fields().into_iter().chain([("page", page.as_str()), ("again", again)]);
+        address("/dead-letters", &values.collect::<Vec<_>>())
+    }
+
+    /// The same as a selection of `automations dlq`.
+    ///
+    /// # Errors
+    /// If a value is not valid.
+    pub(super) fn selection(&self, now: Timestamp) -> Result<Selection> {
+        let given = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+        let at = |text: &str| given(text).map(|text| time::parse(&text, now)).transpose();
+        let organisation = given(&self.organisation).map(|name| name.parse()).transpose();
+        Ok(Selection {
+            queue: given(&self.queue),
+            organisation: organisation.context("organisation")?,
+            handler: given(&self.handler),
+            reason: given(&self.reason),
+            kind: given(&self.kind),
+            label: given(&self.label),
+            since: at(&self.since)?,
+            until: at(&self.until)?,
+            ..Selection::default()
+        })
     }
 
     pub(super) fn previous(&self) -> Option<String> {
@@ -55,11 +106,6 @@ impl Asked {
     pub(super) fn next(&self, found: usize) -> Option<String> {
         let page = self.page.saturating_add(1);
         (page.saturating_mul(PAGE) < found).then(|| Self { page, ..self.clone() }.address())
-    }
-
-    fn takes(&self, dead: &DeadLetter) -> bool {
-        let is = |wanted: &str, value: &str| wanted.is_empty() || wanted == value;
-        is(&self.queue, &dead.queue) && is(&self.handler, handler(dead)) && is(&self.reason, &dead.reason)
     }
 }
 
@@ -112,17 +158,17 @@ pub(super) fn all(front: &Front) -> impl Iterator<Item = &DeadLetter> {
     front.queues.iter().flat_map(|queue| &queue.dead_letters)
 }
 
-/// Those that the filter takes, the newest first.
-pub(super) fn taken<'a>(front: &'a Front, asked: &Asked) -> Vec<&'a DeadLetter> {
-    let mut taken: Vec<&DeadLetter> = all(front).filter(|dead| asked.takes(dead)).collect();
+/// Those that are selected, the newest first.
+pub(super) fn taken<'a>(front: &'a Front, selection: &Selection) -> Vec<&'a DeadLetter> {
+    let mut taken: Vec<&DeadLetter> = all(front).filter(|dead| selection.takes(dead)).collect();
     taken.sort_by(|one, other| (other.dead_lettered_at, &other.id).cmp(&(one.dead_lettered_at, &one.id)));
     taken
 }
 
-/// Those of them that are on the page.
-pub(super) fn shown(front: &Front, asked: &Asked) -> Vec<DeadLetter> {
-    let before = asked.page.saturating_mul(PAGE);
-    taken(front, asked).into_iter().skip(before).take(PAGE).cloned().collect()
+/// Those of them that are on a page.
+pub(super) fn shown(front: &Front, selection: &Selection, page: usize) -> Vec<DeadLetter> {
+    let before = page.saturating_mul(PAGE);
+    taken(front, selection).into_iter().skip(before).take(PAGE).cloned().collect()
 }
 
 /// All groups, the largest first.
@@ -133,7 +179,7 @@ pub(super) fn groups(front: &Front, asked: &Asked) -> Vec<Group> {
     }
     let group = |([queue, handler, reason], dead): ([&str; 3], Vec<&DeadLetter>)| {
         let [queue, handler, reason] = [queue, handler, reason].map(str::to_owned);
-        let own = Asked { queue, handler, reason, page: 0, again: false };
+        let own = Asked { queue, handler, reason, page: 0, again: false, ..asked.clone() };
         let oldest = dead.iter().map(|dead| dead.dead_lettered_at).min().unwrap_or(front.at);
         let is_open = own == Asked { page: 0, again: false, ..asked.clone() };
         let (number, oldest, address) = (dead.len(), Moment(oldest), own.address());

@@ -1,19 +1,16 @@
 //! Which events a page shows, and the address that says so.
 
 use crate::console::pages::layout::address;
+use crate::event_filter::{self, EventFilter};
 use crate::filter_policy::FilterPolicy;
 use crate::handler_entries::Entry;
 use crate::time;
 use anyhow::{Context as _, Result, bail};
 use automations::clock::Timestamp;
-use automations::id::{OrganisationId, TicketId};
-use automations::strum::VariantNames as _;
-use automations::{Event, EventKind};
 use serde::Deserialize;
 
 /// How far back a page goes if nothing else is asked for.
 const SINCE: &str = "7d";
-const CAUSES: [&str; 3] = ["webhook", "reconciler", "action"];
 
 /// What is asked for: the URL holds it. What is empty is not asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -61,11 +58,7 @@ impl Asked {
 /// What is asked for, understood.
 #[derive(Debug)]
 pub(super) struct Filter {
-    asked: Asked,
-    organisation: Option<OrganisationId>,
-    ticket: Option<TicketId>,
-    /// Those of the handler, if one is asked for.
-    policies: Option<Vec<FilterPolicy>>,
+    pub(super) of_events: EventFilter,
     pub(super) since: Timestamp,
     pub(super) until: Timestamp,
 }
@@ -75,53 +68,24 @@ impl Filter {
     /// If a value is not valid, or there is no such handler among these entries.
     pub(super) fn of(asked: &Asked, entries: Option<&[Entry]>, now: Timestamp) -> Result<Self> {
         let given = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
-        let id = |text: &str| given(text);
         let end = |text: &str| given(text).map(|text| time::parse(&text, now)).transpose();
         // What is being stored now may have a later time on another clock.
         let until = end(&asked.until)?.unwrap_or_else(|| now.later(std::time::Duration::from_mins(1)));
         let until = end(&asked.before)?.map_or(until, |before| before.min(until));
         let since = time::parse(&given(&asked.since).unwrap_or_else(|| SINCE.to_owned()), now)?;
-        let policies = entries.map(|entries| policies(entries, asked.handler.trim())).transpose()?;
-        Ok(Self {
-            organisation: id(&asked.organisation).map(|id| id.parse()).transpose().context("organisation")?,
-            ticket: id(&asked.ticket).map(|id| id.parse()).transpose().context("ticket")?,
-            policies,
-            since,
-            until,
-            asked: asked.clone(),
-        })
-    }
-
-    /// Whether the key of an entry may have such events.
-    pub(super) fn takes_key(&self, organisation: &OrganisationId, ticket: &TicketId) -> bool {
-        self.organisation.as_ref().is_none_or(|wanted| wanted == organisation)
-            && self.ticket.as_ref().is_none_or(|wanted| wanted == ticket)
-    }
-
-    /// Whether an event of such an entry is asked for.
-    pub(super) fn takes(&self, event: &Event) -> bool {
-        let Asked { kind, cause, workflow, stage, label, .. } = &self.asked;
-        let is = |wanted: &str, value: &str| wanted.trim().is_empty() || wanted.trim() == value;
-        let names = |wanted: &str, is_named: &dyn Fn(&str) -> bool| {
-            wanted.trim().is_empty() || is_named(wanted.trim())
+        let organisation = given(&asked.organisation).map(|id| id.parse()).transpose();
+        let of_events = EventFilter {
+            organisation: organisation.context("organisation")?,
+            ticket: given(&asked.ticket).map(|id| id.parse()).transpose().context("ticket")?,
+            kind: given(&asked.kind),
+            workflow: given(&asked.workflow),
+            stage: given(&asked.stage),
+            label: given(&asked.label),
+            cause: given(&asked.cause),
+            policies: entries.map(|entries| policies(entries, asked.handler.trim())).transpose()?,
         };
-        let ticket = event.ticket();
-        is(kind, event.kind.name())
-            && is(cause, event.cause.by())
-            && names(workflow, &|name| ticket.is_some_and(|ticket| ticket.workflow.is_named(name)))
-            && names(stage, &|name| ticket.is_some_and(|ticket| ticket.stage.is_named(name)))
-            && names(label, &|name| has_label(event, name))
-            && self.policies.as_ref().is_none_or(|all| all.iter().any(|policy| policy.accepts(event)))
+        Ok(Self { of_events, since, until })
     }
-}
-
-/// Whether the ticket has a label, or the event says that it lost it.
-fn has_label(event: &Event, name: &str) -> bool {
-    let lost = match &event.kind {
-        EventKind::LabelRemoved { label, .. } => label.is_named(name),
-        _ => false,
-    };
-    lost || event.ticket().is_some_and(|ticket| ticket.labels.iter().any(|label| label.is_named(name)))
 }
 
 fn policies(entries: &[Entry], handler: &str) -> Result<Vec<FilterPolicy>> {
@@ -135,18 +99,18 @@ fn policies(entries: &[Entry], handler: &str) -> Result<Vec<FilterPolicy>> {
 
 /// The kinds of events in the journal, and whether each is asked for.
 pub(super) fn kinds(asked: &Asked) -> Vec<(&'static str, bool)> {
-    let all = EventKind::VARIANTS.iter().copied().filter(|kind| kind.starts_with("ticket."));
-    all.map(|kind| (kind, kind == asked.kind)).collect()
+    event_filter::kinds().map(|kind| (kind, kind == asked.kind)).collect()
 }
 
 /// The causes, and whether each is asked for.
 pub(super) fn causes(asked: &Asked) -> Vec<(&'static str, bool)> {
-    CAUSES.map(|cause| (cause, cause == asked.cause)).to_vec()
+    event_filter::CAUSES.map(|cause| (cause, cause == asked.cause)).to_vec()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use automations::Event;
     use automations::testing::{a_ticket, stage_changed};
 
     type Change = fn(&mut Asked);
@@ -158,7 +122,7 @@ mod tests {
         let entry = Entry { name: "h".to_owned(), settings: String::new(), policies, dry_run: false };
         let entries = (!asked.handler.is_empty()).then_some([entry]);
         let entries = entries.as_ref().map(<[Entry; 1]>::as_slice);
-        Filter::of(&asked, entries, Timestamp::from_seconds(1_790_000_000)).unwrap().takes(event)
+        Filter::of(&asked, entries, Timestamp::from_seconds(1_790_000_000)).unwrap().of_events.takes(event)
     }
 
     #[test]
@@ -183,8 +147,6 @@ mod tests {
                 "{number}"
             );
         }
-        let lost = a_ticket().with_label("VIP").loses_label("VIP");
-        assert!(takes(|asked| asked.label = "VIP".to_owned(), &lost));
     }
 
     #[test]
