@@ -81,6 +81,21 @@ impl Event {
         }
     }
 
+    /// The ticket, if it is new or was never read before.
+    ///
+    /// ```
+    /// use automations::testing::a_ticket;
+    ///
+    /// assert!(a_ticket().is_created().appeared().is_some() && a_ticket().is_first_seen().appeared().is_some());
+    /// assert!(a_ticket().moves_to("Settled").appeared().is_none());
+    /// ```
+    pub fn appeared(&self) -> Option<&Ticket> {
+        match &self.kind {
+            EventKind::TicketCreated { ticket } | EventKind::TicketFirstSeen { ticket } => Some(ticket),
+            _ => None,
+        }
+    }
+
     /// The ticket, if it passes this threshold of days in its stage.
     ///
     /// ```
