@@ -41,7 +41,7 @@ fn decide(event: &Event, settings: &Settings) -> Vec<Action> {
     }
     let due = days_before.iter().find_map(|days| Some((days, event.reminder(key(*days)?.as_str())?)));
     let Some((days, ticket)) = due else { return vec![] };
-    let dates = zone.date_of(event.observed_at).zip(ticket.date(field.as_str()));
+    let dates = event.date(*zone).zip(ticket.date(field.as_str()));
     let Some((today, date)) = dates else { return vec![] };
     // If several are due at once, as after an outage or a move of the date, only the last of them acts.
     let left = today.days_until(date);

@@ -1,4 +1,5 @@
 use super::*;
+use automations::EventKind;
 use automations::clock::Timestamp;
 use automations::serde_json::{Value, from_value, json};
 use automations::testing::{Draft, a_ticket, one_of_each};
@@ -19,7 +20,12 @@ fn due_on(date: &str) -> Draft {
 }
 
 fn found(event: Event, at: &str) -> Event {
-    Event { observed_at: at.parse::<Timestamp>().unwrap(), ..event }
+    let at = at.parse::<Timestamp>().unwrap();
+    let mut event = Event { observed_at: at, ..event };
+    if let EventKind::ReminderDue { due_at, .. } = &mut event.kind {
+        *due_at = at;
+    }
+    event
 }
 
 fn set(event: &Event) -> Vec<String> {

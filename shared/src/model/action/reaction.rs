@@ -58,7 +58,7 @@ impl TryFrom<Stored> for Reaction {
         match (stored.label, stored.destination, stored.text) {
             (Some(label), None, None) => Ok(Self::Label(label)),
             (None, Some(destination), Some(text)) => Ok(Self::Notice { destination, text }),
-            (Some(_), _, _) | (None, _, _) => Err("expected a label, or a destination and a text"),
+            (Some(_) | None, _, _) => Err("expected a label, or a destination and a text"),
         }
     }
 }
@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn neither_and_both_are_refused() {
         for text in [
-            r#"{}"#,
+            "{}",
             r#"{"destination": "team"}"#,
             r#"{"text": "x"}"#,
             r#"{"label": "x", "destination": "team", "text": "x"}"#,
