@@ -53,6 +53,8 @@ mod salvage;
 mod snapshots;
 mod steps;
 mod superseded;
+#[cfg(test)]
+mod sweep_cost;
 mod token_usage;
 mod transaction;
 

@@ -188,4 +188,6 @@ impl OnlyWhile {
 }
 
 #[cfg(test)]
+mod simulated;
+#[cfg(test)]
 mod tests;
