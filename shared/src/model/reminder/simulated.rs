@@ -154,7 +154,7 @@ fn the_leap_day_is_a_day_like_the_others() {
     assert_eq!(dates, ["2028-02-28", "2028-02-29", "2028-03-01"].map(|day| day.parse().unwrap()));
 }
 
-/// A ticket that nobody moves for a year, with thresholds of each tenth day.
+/// A ticket that does not move for a year, with thresholds of each tenth day.
 #[test]
 fn a_years_stage_ages_come_once_each_across_a_restart_and_an_outage() {
     let each_tenth: Vec<u16> = (10..=360).step_by(10).collect();
