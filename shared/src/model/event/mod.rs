@@ -11,10 +11,8 @@ pub(crate) use kind::KindName;
 
 use crate::clock::Timestamp;
 use crate::id::{ActionId, EventId, InvalidId, OrganisationId, TicketId};
-use crate::model::date::Date;
 use crate::model::inbound::Fields;
 use crate::model::message_group::MessageGroup;
-use crate::model::reminder::Zone;
 use crate::model::resent::Resent;
 use crate::model::ticket::Ticket;
 use schemars::JsonSchema;
@@ -96,23 +94,6 @@ impl Event {
             EventKind::TicketCreated { ticket } | EventKind::TicketFirstSeen { ticket } => Some(ticket),
             _ => None,
         }
-    }
-
-    /// Its day in this time zone: when the change was found, and of a reminder when it is due, or as much later as it is late. On a
-    /// developer's stack with a faster clock, a reminder comes before its day.
-    ///
-    /// ```
-    /// use automations::model::reminder::Zone;
-    /// use automations::testing::stage_changed;
-    ///
-    /// let event = stage_changed("Approved", "Settled");
-    /// assert_eq!(event.date(Zone::Sydney), Zone::Sydney.date_of(event.observed_at));
-    /// ```
-    pub fn date(&self, zone: Zone) -> Option<Date> {
-        zone.date_of(match &self.kind {
-            EventKind::ReminderDue { due_at, late_by, .. } => due_at.later(Duration::from_secs(*late_by)),
-            _ => self.observed_at,
-        })
     }
 
     /// The ticket, if it passes this threshold of days in its stage.

@@ -1,6 +1,7 @@
 //! A reminder: an event about a ticket that a handler asks for and that is published later, if the ticket is then still as it
 //! should be. Pure: the time and the ticket are arguments.
 
+mod event_day;
 mod holidays;
 mod time_of_day;
 mod when;
