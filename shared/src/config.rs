@@ -89,6 +89,11 @@ impl Reader {
         }
     }
 
+    /// Adds a problem that is not one of a single variable's form; `text` must not quote a value.
+    pub fn problem(&mut self, text: &str) {
+        self.problems.push(text.to_owned());
+    }
+
     /// The configuration that `build` creates from the values.
     ///
     /// # Errors

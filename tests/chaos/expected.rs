@@ -13,6 +13,8 @@ pub(crate) struct Handler {
     pub(crate) stage: String,
     /// The number of actions for one event.
     pub(crate) actions: usize,
+    /// The names of the reminders that it sets, by the position of the action.
+    pub(crate) reminders: BTreeMap<usize, String>,
 }
 
 /// Those of follow-up-on-settlement, whose settings have no list of actions: a label, and a ticket.
@@ -36,8 +38,12 @@ pub(crate) fn handlers() -> Result<Vec<Handler>> {
 fn handler(Entry { name, settings }: Entry) -> Result<Handler> {
     let settings: Value = serde_json::from_str(&settings).with_context(|| format!("settings of {name}"))?;
     let stage = settings["stage"].as_str().with_context(|| format!("{name} has no stage"))?.to_owned();
-    let actions = settings["actions"].as_array().map_or(FOLLOW_UP_ACTIONS, Vec::len);
-    Ok(Handler { name, stage, actions })
+    let acts = settings["actions"].as_array();
+    let actions = acts.map_or(FOLLOW_UP_ACTIONS, Vec::len);
+    let name_of = |act: &Value| Some(act["key"].as_str().filter(|_| act["do"] == "remind")?.to_owned());
+    let reminders = acts.into_iter().flatten().enumerate();
+    let reminders = reminders.filter_map(|(position, act)| Some((position, name_of(act)?))).collect();
+    Ok(Handler { name, stage, actions, reminders })
 }
 
 #[cfg(test)]
@@ -51,5 +57,8 @@ mod tests {
             assert!(handlers.iter().filter(|handler| handler.stage == stage).count() > 1, "{stage}");
         }
         assert!(handlers.iter().any(|handler| handler.actions > 1));
+        let reminds = handlers.iter().find(|handler| handler.name == "remind-on-approved").unwrap();
+        let names = [(0, "at-once".to_owned()), (1, "in-a-minute".to_owned())];
+        assert_eq!(reminds.reminders, names.into());
     }
 }

@@ -17,6 +17,7 @@ mod expected;
 mod order;
 mod queues;
 mod records;
+mod reminders;
 mod report;
 mod verdict;
 
@@ -40,6 +41,9 @@ const ORGANISATIONS: usize = 3;
 const MAX_IN_FLIGHT: usize = 40;
 /// The timeout for messages in flight, in seconds, the longest retries included.
 const TIMEOUT: u64 = 1_200;
+
+/// The timeout for reminders, in seconds: the longest is due a minute after its event.
+const REMINDERS_COME: u64 = 180;
 
 /// The number of tickets that a burst changes, at most.
 const MAX_IN_BURST: usize = 4;
@@ -102,6 +106,8 @@ async fn main() -> Result<ExitCode> {
             say(&format!("  … {done} of {} changes", arguments.events));
         }
         if done / 5 > before / 5 {
+            // Reminders that are due come while functions are killed. A run that fails is followed by another one.
+            let _ = sweep(&stack).await;
             wait(&stack, &queues, MAX_IN_FLIGHT.max(tickets.len())).await?;
         }
     }
@@ -115,6 +121,7 @@ async fn main() -> Result<ExitCode> {
             reconcile(&stack, &organisations, tickets).await?;
         }
     }
+    come(&stack, &organisations, &tickets).await?;
     wait(&stack, &queues, 0).await?;
     let verdict = Verdict::of(&stack, &organisations, &tickets, &disruption).await?;
     let mut out = std::io::stdout().lock();
@@ -219,9 +226,32 @@ async fn reconcile(
     for (index, ticket) in tickets {
         organisations[*index].make_due(ticket).await?;
     }
+    ensure!(sweep(stack).await?, "the reconciler failed");
+    Ok(())
+}
+
+/// Runs the reconciler; returns whether it succeeded.
+async fn sweep(stack: &Stack) -> Result<bool> {
     let name = format!("{}-reconciler", stack.addresses.stack);
     let response = stack.lambda.invoke().function_name(name).send().await?;
-    ensure!(response.function_error.is_none(), "the reconciler failed");
+    Ok(response.function_error.is_none())
+}
+
+/// Runs the reconciler until no reminder waits. If one still does in the end, the verdict says so.
+async fn come(stack: &Stack, organisations: &[Organisation<'_>], tickets: &[(usize, String)]) -> Result<()> {
+    let store = stack.store();
+    let come = eventually("all reminders", REMINDERS_COME, async || {
+        sweep(stack).await?;
+        for (index, ticket) in tickets {
+            let organisation = organisations[*index].name.parse()?;
+            let stored = store.reminders(&organisation, &ticket.parse()?).await?;
+            ensure!(stored.iter().all(|stored| stored.waiting().is_none()), "some wait");
+        }
+        Ok(())
+    });
+    if let Err(error) = come.await {
+        say(&format!("  {error:#}"));
+    }
     Ok(())
 }
 

@@ -26,6 +26,8 @@ impl fmt::Display for Verdict {
         for (outcome, count) in &self.outcomes {
             line(f, &format!("  {outcome}"), count)?;
         }
+        line(f, "reminders set", &self.reminders_set)?;
+        line(f, "events of reminders", &self.reminders_due)?;
         for (reason, count) in &self.dead_letters {
             line(f, &format!("dead letters in {reason}"), count)?;
         }

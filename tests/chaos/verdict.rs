@@ -11,6 +11,7 @@ use crate::expected::{Handler, handlers};
 use crate::order::{Performed, across_events, within_events};
 use crate::queues::Queues;
 use crate::records::{Record, record};
+use crate::reminders::{self, key};
 use anyhow::{Context as _, Result};
 use automations::{Event, EventKind};
 use end_to_end::stack::{Organisation, Stack};
@@ -38,11 +39,14 @@ pub(crate) struct Verdict {
     pub(crate) performed: usize,
     /// Performed actions, by outcome.
     pub(crate) outcomes: BTreeMap<String, usize>,
+    /// Reminders that were set, and events of reminders.
+    pub(crate) reminders_set: usize,
+    pub(crate) reminders_due: usize,
     /// Dead letters, by queue and reason.
     pub(crate) dead_letters: BTreeMap<String, usize>,
-    /// Actions without a record and a dead letter; tickets whose last state was not seen; missing versions.
+    /// Actions without a record and a dead letter; reminders that never came; tickets whose last state was not seen; missing versions.
     pub(crate) lost: Vec<String>,
-    /// Tickets that were created without a record, and that no dead letter explains.
+    /// Tickets that were created without a record, and that no dead letter explains; reminders that came several times.
     pub(crate) doubled: Vec<String>,
     /// Actions that were performed after one of a later version, by the records.
     pub(crate) misordered_across_events: Vec<String>,
@@ -90,10 +94,12 @@ impl Verdict {
             let journal = organisation.journal(ticket).await?;
             verdict.events += journal.len();
             verdict.judge_journal(organisation, ticket, &journal).await?;
+            let mut reminders = Vec::new();
             for handler in &handlers {
                 let seen = Seen { organisation, ticket, number, journal: &journal, handler };
-                verdict.judge(&seen, &effects, &dead_letters).await?;
+                reminders.extend(verdict.judge(&seen, &effects, &dead_letters).await?);
             }
+            verdict.judge_reminders(number, &reminders, &journal);
         }
         Ok(verdict)
     }
@@ -115,8 +121,15 @@ impl Verdict {
         self.findings().iter().all(|(_, found)| found.is_empty())
     }
 
-    async fn judge(&mut self, seen: &Seen<'_>, effects: &Effects, dead_letters: &DeadLetters) -> Result<()> {
+    /// Returns the reminders that the handler's actions set.
+    async fn judge(
+        &mut self,
+        seen: &Seen<'_>,
+        effects: &Effects,
+        dead_letters: &DeadLetters,
+    ) -> Result<Vec<String>> {
         let Seen { organisation, ticket, number, journal, handler } = *seen;
+        let mut reminders = Vec::new();
         let mut performed = Vec::new();
         let mut created = BTreeMap::new();
         for event in journal.iter().filter(|event| event.entered_stage(&handler.stage).is_some()) {
@@ -127,6 +140,8 @@ impl Verdict {
                 match record(organisation.stack, &organisation.name, id.as_str()).await? {
                     Some(Record::Done { at, outcome, ticket }) => {
                         self.performed += 1;
+                        let name = handler.reminders.get(&position).filter(|_| outcome == "reminder_set");
+                        reminders.extend(name.map(|name| key(name, version)));
                         *self.outcomes.entry(outcome).or_default() += 1;
                         created.extend(ticket.map(|ticket| (ticket, version)));
                         performed.push(Performed { version, position, at });
@@ -155,7 +170,16 @@ impl Verdict {
             self.doubled
                 .push(about(format!("{count} unexplained tickets beside those of versions {versions:?}")));
         }
-        Ok(())
+        Ok(reminders)
+    }
+
+    fn judge_reminders(&mut self, number: usize, set: &[String], journal: &[Event]) {
+        let about = |text: String| format!("ticket {number}: {text}");
+        let judged = reminders::judge(set, journal);
+        self.reminders_set += set.len();
+        self.reminders_due += judged.due;
+        self.lost.extend(judged.lost.into_iter().map(about));
+        self.doubled.extend(judged.doubled.into_iter().map(about));
     }
 
     /// Checks that no version is missing, that each stage change starts in the previous stage, and that the last one is current.
@@ -197,4 +221,26 @@ struct Seen<'a> {
     number: usize,
     journal: &'a [Event],
     handler: &'a Handler,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use automations::testing::a_ticket;
+
+    #[test]
+    fn a_lost_reminder_and_a_doubled_one_make_a_verdict_bad() {
+        let set = [key("soon", 2)];
+        let due = || a_ticket().has_reminder_due("soon-2");
+        let verdict = |journal: &[Event]| {
+            let mut verdict = Verdict::default();
+            verdict.judge_reminders(3, &set, journal);
+            verdict
+        };
+        let good = verdict(&[due()]);
+        assert!(good.is_good() && (good.reminders_set, good.reminders_due) == (1, 1));
+        assert_eq!(verdict(&[]).lost, ["ticket 3: reminder soon-2 was set and never due"]);
+        assert_eq!(verdict(&[due(), due()]).doubled, ["ticket 3: reminder soon-2 was due 2 times"]);
+        assert!(!verdict(&[]).is_good() && !verdict(&[due(), due()]).is_good());
+    }
 }

@@ -157,7 +157,7 @@ async fn a_ticket_that_nobody_touched_is_told_at_each_mark_once() -> Result<()> 
     let journal = events(&organisation, &ticket, 3).await?;
     let thresholds = |journal: &[Event]| -> Vec<(u16, u64)> {
         let age = |event: &Event| match &event.kind {
-            EventKind::StageAged { days, ticket, stage } if stage.is_named("Application") => {
+            EventKind::StageAged { days, ticket, stage, .. } if stage.is_named("Application") => {
                 Some((*days, ticket.version))
             }
             _ => None,
@@ -181,7 +181,10 @@ async fn a_ticket_that_nobody_touched_is_told_at_each_mark_once() -> Result<()> 
     assert_eq!(received.into_iter().collect::<Vec<_>>(), [(3, 2), (7, 2), (14, 3)], "on the topic too");
     organisation.change(&ticket, json!({ "stage": "Approved" })).await?;
     organisation.webhook("ticket-updated", &ticket).await?;
-    events(&organisation, &ticket, 5).await?;
+    let journal = events(&organisation, &ticket, 6).await?;
+    let resumed = journal.iter().find(|event| event.resumed().is_some()).context("it did not resume")?;
+    let EventKind::StageResumed { stage, days: 14, .. } = &resumed.kind else { anyhow::bail!("{resumed:?}") };
+    ensure!(stage.is_named("Application"), "{stage:?}");
     let known = organisation.known(&ticket).await?.context("unknown")?.snapshot;
     ensure!(known.aged == 0 && known.stage_since > Some(aged(1)), "a new stay begins: {known:?}");
     Ok(())

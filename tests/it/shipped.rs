@@ -10,8 +10,10 @@ use automations::model::resent::Resent;
 use automations::store::{Outcome, ReminderEnd, ReminderState};
 use automations::{Event, clock};
 use end_to_end::stack::{Organisation, Stack, eventually};
+use reqwest::Method;
 use serde_json::{Value, json};
 use std::sync::PoisonError;
+use std::time::Duration;
 
 const OWNER: &str = "owner-on-new-ticket";
 
@@ -113,6 +115,86 @@ async fn a_settled_ticket_gets_its_reviews_until_it_leaves() -> Result<()> {
     let expected = [("at-once", ReminderEnd::Due), ("later", ReminderEnd::Cancelled)];
     assert!(ends.eq(expected.map(|(key, end)| (key, Some(end)))));
     Ok(())
+}
+
+/// Runs `work` while waits pass at a week in a second, as with `cargo xtask dev --clock 7d/s`. The test must hold `alone`.
+async fn on_a_fast_clock<T>(stack: &Stack, work: impl AsyncFnOnce() -> Result<T>) -> Result<T> {
+    rest(stack).await?;
+    let before = set_variable(stack, "action-worker", "DEVELOPMENT_CLOCK", "7d/s").await?;
+    let worked = work().await;
+    let rested = rest(stack).await;
+    set_variable(stack, "action-worker", "DEVELOPMENT_CLOCK", &before).await?;
+    rested?;
+    worked
+}
+
+/// Runs the reconciler until the ticket has all these labels.
+async fn labelled(organisation: &Organisation<'_>, ticket: &str, labels: usize) -> Result<()> {
+    eventually("the labels", SOON, async || {
+        run_reconciler(organisation.stack).await?;
+        let now = organisation.ticket(ticket).await?;
+        let has = now["labels"].as_array().map_or(0, Vec::len);
+        ensure!(has == labels, "{now}");
+        Ok(())
+    })
+    .await
+}
+
+/// Issue 22: the reminders of 90 days, on the local stack.
+#[tokio::test]
+async fn a_pre_approval_is_announced_and_expires_on_a_fast_clock() -> Result<()> {
+    let _turn = alone().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("pre-approvals").await?;
+    let settings = json!({
+        "stage": "Archived", "zone": "Australia/Brisbane", "remind_after_days": [30, 60, 75],
+        "at_reminder": { "label": "Refinance" }, "at_expiry": { "label": "Post-settlement" },
+    });
+    let ticket = known_ticket(&organisation, "Application").await?;
+    let stored = switched_on(&stack, "pre-approval-expiry", &settings, async || {
+        on_a_fast_clock(&stack, async || {
+            organisation.change(&ticket, json!({ "stage": "Archived", "labels": [] })).await?;
+            organisation.webhook("ticket-updated", &ticket).await?;
+            labelled(&organisation, &ticket, 2).await?;
+            Ok(stack.store().reminders(&organisation.name.parse()?, &ticket.parse()?).await?)
+        })
+        .await
+    })
+    .await?;
+    assert_eq!(stored.len(), 4);
+    let is_due = |state: ReminderState| matches!(state, ReminderState::Ended(ReminderEnd::Due, _));
+    ensure!(stored.iter().all(|stored| is_due(stored.state)), "{stored:?}");
+    Ok(())
+}
+
+/// Issue 22: a countdown to a date of the ticket, on the local stack.
+#[tokio::test]
+async fn a_countdown_to_a_date_acts_on_a_fast_clock() -> Result<()> {
+    let _turn = alone().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("countdowns").await?;
+    stack.control(Method::PUT, "vendor/countdowns", &json!({ "extra_fields": true })).await?;
+    rest(&stack).await?;
+    let fields = "finance_due=values.onceOffDueDate:date";
+    let before = set_variable(&stack, "event-enricher", "TICKET_FIELDS", fields).await?;
+    let settings = json!({
+        "field": "finance_due", "zone": "Australia/Sydney", "days_before": [7, 3, 1, 0],
+        "then": { "label": "Refinance" },
+    });
+    let acted = switched_on(&stack, "finance-due-countdown", &settings, async || {
+        on_a_fast_clock(&stack, async || {
+            let soon = clock::now().later(Duration::from_hours(24 * 20)).to_string();
+            let due = json!({ "onceOff": 450_000, "onceOffDueDate": soon });
+            let ticket = organisation.new_ticket(json!({ "labels": [], "values": due })).await?;
+            organisation.webhook("ticket-created", &ticket).await?;
+            labelled(&organisation, &ticket, 1).await
+        })
+        .await
+    })
+    .await;
+    rest(&stack).await?;
+    set_variable(&stack, "event-enricher", "TICKET_FIELDS", &before).await?;
+    acted
 }
 
 /// Creates a ticket and sends its webhook; returns the ticket.

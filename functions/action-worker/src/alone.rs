@@ -67,8 +67,9 @@ impl Worker {
         }
         let progress = Progress::new(&self.store, planned, claimant);
         let (secrets, notices, looks, deadline) = (&self.secrets, &self.notices, &self.looks, claimant.until);
+        let speed = self.speed;
         let mut context =
-            Context { session, planned, progress, secrets, notices, looks, read_back, deadline };
+            Context { session, planned, progress, secrets, notices, looks, read_back, speed, deadline };
         let ActionError { error, outcome_unknown } = match perform(&mut context).await {
             Ok(outcome) => return Ok(outcome),
             Err(failed) => failed,

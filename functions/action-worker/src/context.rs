@@ -5,6 +5,7 @@ use crate::progress::Progress;
 use automations::aws::secret::Secrets;
 use automations::clock::Timestamp;
 use automations::model::action::PlannedAction;
+use automations::model::speed::Speed;
 use automations::notice::Notices;
 use automations::salestrekker::{FullTicket, Session};
 
@@ -24,6 +25,8 @@ pub(crate) struct Context<'a> {
     pub(crate) looks: &'a Looks,
     /// The ticket, as the edits just before this action were read back.
     pub(crate) read_back: Option<&'a FullTicket>,
+    /// How fast reminders' waits pass.
+    pub(crate) speed: Speed,
     /// When the invocation ends.
     pub(crate) deadline: Timestamp,
 }

@@ -34,6 +34,7 @@ use automations::futures::future::join_all;
 use automations::futures::join;
 use automations::id::OrganisationId;
 use automations::model::action::PlannedAction;
+use automations::model::speed::Speed;
 use automations::notice::Notices;
 use automations::salestrekker::Client;
 use automations::store::{Claimant, Store};
@@ -54,6 +55,8 @@ pub struct Worker {
     pub notices: Notices,
     /// When updates are read back.
     pub looks: Looks,
+    /// How fast reminders' waits pass.
+    pub speed: Speed,
 }
 
 /// One invocation of the worker.

@@ -7,6 +7,7 @@ use automations::aws_lambda_events::event::sqs::SqsEvent;
 use automations::clock::Timestamp;
 use automations::config::Reader;
 use automations::lambda_runtime::{self, Error, LambdaEvent, service_fn};
+use automations::model::speed::Speed;
 use automations::notice::{Links, Notices};
 use automations::salestrekker::{Client, Limits};
 use automations::store::Store;
@@ -21,6 +22,7 @@ struct Config {
     separate_writer: bool,
     limits: Limits,
     links: Links,
+    speed: Speed,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -34,6 +36,7 @@ async fn main() -> Result<(), Error> {
         client: Client::new(secrets(config.secrets).with_api_token(api_token), config.limits)?,
         store: Store::new(aws::dynamodb(&aws), config.table),
         looks: Looks::default(),
+        speed: config.speed,
     };
     let name = env!("CARGO_PKG_NAME").to_owned();
     let source =
@@ -60,6 +63,7 @@ fn read(env: &mut Reader) -> Option<Config> {
     let limits = env.json("API_LIMITS");
     let ticket_link = env.required("TICKET_LINK");
     let board_link = env.required("BOARD_LINK");
+    let speed = init::development_speed(env);
     Some(Config {
         actions: actions?,
         dead_letters: dead_letters?,
@@ -68,5 +72,6 @@ fn read(env: &mut Reader) -> Option<Config> {
         separate_writer,
         limits: limits?,
         links: Links { ticket: ticket_link?, board: board_link? },
+        speed: speed?,
     })
 }

@@ -36,6 +36,7 @@ pub(crate) async fn remind(
         set_at: clock::now(),
         set_by: handler.clone(),
         action: id.clone(),
+        speed: context.speed,
     };
     let (store, claimant) = (context.progress.store, context.progress.claimant);
     let outcome = store.remind(organisation, ticket, (&reminder, if_set), claimant).await?;

@@ -7,7 +7,7 @@ use automations::aws_lambda_events::event::sqs::SqsEvent;
 use automations::clock::{self, Timestamp};
 use automations::config::Reader;
 use automations::lambda_runtime::{self, Error, LambdaEvent, service_fn};
-use automations::model::stage_age::StageAgeThresholds;
+use automations::model::stage_age::{StageAgeRules, StageAgeThresholds};
 use automations::model::ticket_fields::TicketFields;
 use automations::salestrekker::{Client, Limits};
 use automations::store::Store;
@@ -61,7 +61,9 @@ fn read(env: &mut Reader) -> Option<Config> {
     let secrets = env.required("SECRETS_PREFIX");
     let limits = env.json("API_LIMITS");
     let list_query = env.or("LIST_QUERY", String::new());
-    let thresholds = env.or("STAGE_AGE_DAYS", StageAgeThresholds::default());
+    let thresholds = env.explained::<StageAgeThresholds>("STAGE_AGE_DAYS");
+    let speed = init::development_speed(env);
+    let age_rules = env.explained::<StageAgeRules>("STAGE_AGE_RULES");
     let fields = env.explained("TICKET_FIELDS");
     Some(Config {
         hints: hints?,
@@ -71,7 +73,7 @@ fn read(env: &mut Reader) -> Option<Config> {
         secrets: secrets?,
         limits: limits?,
         list_query: Some(list_query).filter(|query| !query.is_empty()),
-        thresholds,
+        thresholds: thresholds?.refined(age_rules?).at_speed(speed?),
         fields: fields?,
     })
 }

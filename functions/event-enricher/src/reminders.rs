@@ -169,6 +169,7 @@ mod tests {
     use automations::model::reminder::{Day, Lapse, OnlyWhile, When, Zone};
     use automations::model::snapshot::Seen;
     use automations::model::stage_age::StageAgeThresholds;
+    use automations::model::speed::Speed;
     use automations::testing::{Draft, a_ticket};
 
     fn at(text: &str) -> Timestamp {
@@ -185,6 +186,7 @@ mod tests {
             set_at: at("2026-11-01T00:00:01Z"),
             set_by: "h".to_owned(),
             action: "e.h.0".parse().unwrap(),
+            speed: Speed::default(),
         };
         let state = ReminderState::Waits(due_at.map(at));
         StoredReminder { ticket: a_ticket().ticket().id, reminder, state }

@@ -1,6 +1,7 @@
 //! Events as people read them: ids and names of stages, workflows and labels, and no person's data.
 
 use automations::id::StageId;
+use automations::model::event::AgeUnit;
 use automations::model::ticket::{Named, WorkflowStage};
 use automations::{Event, EventKind};
 
@@ -40,9 +41,22 @@ pub(crate) fn what(kind: &EventKind) -> String {
         EventKind::FieldChanged { field, from, to, .. } => {
             format!("{name} {field} {} → {}", shown(from.as_ref()), shown(to.as_ref()))
         }
-        EventKind::StageAged { stage: aged, days, .. } => format!("{name} {days} d in {}", stage(aged)),
+        EventKind::StageAged { stage: aged, days, unit, .. } => {
+            format!("{name} {days} {} in {}", short(*unit), stage(aged))
+        }
+        EventKind::StageResumed { stage: left, days, unit, ticket } => {
+            let now = stage(&ticket.stage);
+            format!("{name} {} → {now} after more than {days} {}", stage(left), short(*unit))
+        }
         EventKind::ReminderDue { key, due_at, .. } => format!("{name} {key} of {due_at}"),
         _ => name.to_owned(),
+    }
+}
+
+fn short(unit: AgeUnit) -> &'static str {
+    match unit {
+        AgeUnit::Days => "d",
+        AgeUnit::BusinessDays => "business days",
     }
 }
 
@@ -75,6 +89,8 @@ mod tests {
         );
         let aged = a_ticket().in_stage("Application").stays_for(14);
         assert_eq!(what(&aged.kind), "ticket.stage_aged 14 d in Application");
+        let resumed = a_ticket().in_stage("Application").resumes_in("Approved", 14);
+        assert_eq!(what(&resumed.kind), "ticket.stage_resumed Application → Approved after more than 14 d");
         assert_eq!(what(&a_ticket().worth(5).becomes_worth(7).kind), "ticket.value_changed 5 → 7");
         for event in one_of_each() {
             assert!(what(&event.kind).starts_with(event.kind.name()), "{}", event.kind.name());

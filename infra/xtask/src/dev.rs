@@ -1,6 +1,7 @@
 //! `cargo xtask dev`: the local stack, to which every saved file is deployed within seconds.
 
 use crate::changes::{Watched, Work};
+use crate::clock::Clock;
 use crate::entries::{build_and_check, check_entries};
 use crate::ports::Ports;
 use crate::project::{binary, command, functions, local, root};
@@ -36,6 +37,9 @@ pub(crate) struct Options {
     /// Print each log line as one JSON object, without colours
     #[arg(long)]
     json: bool,
+    /// Let reminders and stage ages pass faster: 1h/s is an hour in a second; also 30m/s, 7d/s
+    #[arg(long, value_name = "TIME/s")]
+    clock: Option<Clock>,
     #[command(flatten)]
     ports: Ports,
 }
@@ -92,7 +96,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let watched = Watched::new();
     let (defaults, template) = (defaults()?, template_text()?);
     let parameters = format!("{PARAMETERS}{log_level}");
-    let running = Running::start("dev", Template::Project, options.ports, &parameters)?;
+    let running = Running::start_with_clock(
+        "dev",
+        Template::Project,
+        options.ports,
+        (&parameters, options.clock.as_ref()),
+    )?;
     build_tool()?;
     let _ = fs::remove_dir_all(programs_folder());
     fs::create_dir_all(programs_folder())?;

@@ -5,6 +5,7 @@ mod browser;
 mod changes;
 mod chaos;
 mod checks;
+mod clock;
 mod demo;
 mod dev;
 mod engine;

@@ -1,5 +1,6 @@
 //! The local stack: MiniStack, Salestrekker's stand-in, and the real template deployed on them.
 
+use crate::clock::Clock;
 use crate::engine;
 use crate::ports::{self, Ports};
 use crate::process::{Started, died};
@@ -163,6 +164,16 @@ impl Running {
         ports: Ports,
         parameters: &str,
     ) -> Result<Self> {
+        Self::start_with_clock(name, template, ports, (parameters, None))
+    }
+
+    /// The same, with functions for which waits pass faster.
+    pub(crate) fn start_with_clock(
+        name: &'static str,
+        template: Template,
+        ports: Ports,
+        (parameters, clock): (&str, Option<&Clock>),
+    ) -> Result<Self> {
         let _turn = turn::take()?;
         if let Some(old) = Stack::load(name) {
             if let Some(owner) = old.owner.as_ref().filter(|owner| owner.runs() && **owner != Started::this())
@@ -195,7 +206,11 @@ impl Running {
         step("starting MiniStack and Salestrekker's stand-in", || {
             let log_level = if parameters.contains("LogLevel=DEBUG") { "DEBUG" } else { "INFO" };
             let for_functions = faults_port.unwrap_or(aws);
-            running.add("ministack", &mut ministack(name, aws, for_functions, log_level)?, aws)?;
+            let mut ministack = engine::ministack(name, aws, for_functions, log_level)?;
+            if let Some(clock) = clock {
+                clock.of_functions(&mut ministack);
+            }
+            running.add("ministack", &mut ministack, aws)?;
             if let Some(port) = faults_port {
                 let mut proxy = command(binary("fault-proxy"));
                 proxy.args(["--port", &port.to_string(), "--engine", &aws.to_string()]);
@@ -340,37 +355,6 @@ impl Drop for Running {
             }
         }
     }
-}
-
-/// The engine at this port; the functions that it starts call AWS at the other one.
-fn ministack(name: &str, port: u16, for_functions: u16, log_level: &str) -> Result<std::process::Command> {
-    let state = local().join("ministack");
-    fs::create_dir_all(&state)?;
-    // It unpacks every function that it runs and leaves that behind: hundreds of megabytes each time.
-    let temporary = local().join("tmp").join(name);
-    let _ = fs::remove_dir_all(&temporary);
-    fs::create_dir_all(&temporary)?;
-    let mut ministack = command(Tools::MiniStack.program("ministack"));
-    // By default it listens on every address, and for MQTT too.
-    ministack
-        .env("BIND_HOST", "127.0.0.1")
-        .env("IOT_MTLS_ENABLED", "false")
-        .env("SFTP_ENABLED", "false")
-        .env("GATEWAY_PORT", port.to_string())
-        .env("MINISTACK_HOST", "127.0.0.1")
-        .env("MINISTACK_REGION", REGION)
-        .env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{for_functions}"))
-        .env("S3_DATA_DIR", state)
-        .env("TMPDIR", temporary)
-        // What Lambda sets from a function's LoggingConfig, the engine passes on from its own environment.
-        .env("AWS_LAMBDA_LOG_LEVEL", log_level)
-        // Every call is judged by the caller's policies; docs/local-stack.md, "Permissions", names the exceptions.
-        .env("AUTH", "true")
-        .env(
-            "SERVICES",
-            "sqs,sns,secretsmanager,dynamodb,scheduler,lambda,cloudformation,s3,iam,sts,logs,monitoring",
-        );
-    Ok(ministack)
 }
 
 /// Creates one organisation with its workflows, and finds out where everything of the deployed stack is.

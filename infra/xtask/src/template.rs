@@ -161,10 +161,8 @@ mod tests {
         let own = read(&root().join("template.yaml")).unwrap();
         let table = read(&root().join("tests/handlers.yaml")).unwrap();
         let text = with_table(&own, &table).unwrap();
-        assert!(text.contains("    - [FollowUpInOtherWords, FollowUpOnSettlement,"), "{text}");
-        assert!(
-            text.contains("  Handler:\n    FollowUpInOtherWords:\n      Name: follow-up-in-other-words\n")
-        );
+        assert!(text.contains("    - [FinanceDueCountdown, FollowUpInOtherWords,"), "{text}");
+        assert!(text.contains("  Handler:\n    FinanceDueCountdown:\n      Name: finance-due-countdown\n"));
         assert!(text.contains("\"+61\"}'\n\n# -"), "the rest follows after an empty line");
         let added = own.replace("  Handler:\n", "  Handler:\n    Own:\n      Name: a-users-own\n\n");
         assert!(!with_table(&added, &table).unwrap().contains("a-users-own"));

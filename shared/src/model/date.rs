@@ -1,7 +1,7 @@
 //! A calendar date, without a time of day and a time zone.
 
 use crate::clock::Timestamp;
-use jiff::civil::{Time, Weekday};
+use jiff::civil::{DateTime, Time, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{Span, ToSpan as _};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -57,8 +57,12 @@ impl Date {
 
     /// The date of this time in a time zone.
     pub(crate) fn of_time(time: Timestamp, zone: &TimeZone) -> Option<Self> {
-        let time = jiff::Timestamp::from_millisecond(i64::try_from(time.as_millis()).ok()?).ok()?;
-        Self::in_range(zone.to_datetime(time).date())
+        Self::in_range(local(time, zone)?.date())
+    }
+
+    /// The time of day of this time in a time zone.
+    pub(crate) fn time_of(time: Timestamp, zone: &TimeZone) -> Option<Time> {
+        Some(local(time, zone)?.time())
     }
 
     /// This time of this day in a time zone. If clocks skip it, as much later; if they show it twice, the first. None before 1970.
@@ -93,8 +97,7 @@ impl Date {
         if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') {
             return Self::of_epoch(&text.parse().ok()?);
         }
-        let is_time =
-            text.parse::<jiff::Timestamp>().is_ok() || text.parse::<jiff::civil::DateTime>().is_ok();
+        let is_time = text.parse::<jiff::Timestamp>().is_ok() || text.parse::<DateTime>().is_ok();
         text.get(..10).filter(|_| is_time)?.parse().ok()
     }
 
@@ -109,6 +112,11 @@ impl Date {
     fn in_range(date: jiff::civil::Date) -> Option<Self> {
         (date.year() >= 0).then_some(Self(date))
     }
+}
+
+fn local(time: Timestamp, zone: &TimeZone) -> Option<DateTime> {
+    let time = jiff::Timestamp::from_millisecond(i64::try_from(time.as_millis()).ok()?).ok()?;
+    Some(zone.to_datetime(time))
 }
 
 impl FromStr for Date {

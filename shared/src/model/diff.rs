@@ -74,7 +74,8 @@ pub fn change(before: Option<&Snapshot>, seen: Option<Seen>, is_new: bool) -> Op
     }
 }
 
-fn is_same_stage(one: &Ticket, other: &Ticket) -> bool {
+/// Whether both are in the same stage of the same workflow.
+pub(super) fn is_same_stage(one: &Ticket, other: &Ticket) -> bool {
     (&one.workflow.id, &one.stage.id) == (&other.workflow.id, &other.stage.id)
 }
 

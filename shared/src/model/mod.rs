@@ -25,6 +25,7 @@ pub mod phone;
 pub mod reminder;
 pub mod resent;
 pub mod snapshot;
+pub mod speed;
 pub mod stage_age;
 pub mod ticket;
 pub mod ticket_fields;

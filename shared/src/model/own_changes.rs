@@ -70,6 +70,7 @@ impl ChangeMark {
         match kind {
             EventKind::TicketCreated { .. } => Some(Self::created()),
             EventKind::StageChanged { to, .. } => Some(Self::stage(&to.stage.id)),
+            EventKind::StageResumed { ticket, .. } => Some(Self::stage(&ticket.stage.id)),
             EventKind::WorkflowChanged { to, .. } => Some(Self::workflow(&to.id)),
             EventKind::OwnerChanged { to, .. } => Some(Self::owner(to.as_ref())),
             EventKind::LabelAdded { label, .. } => Some(Self::label_added(&label.id)),
@@ -151,8 +152,15 @@ mod tests {
 
     #[test]
     fn no_two_kinds_of_change_leave_the_same_trace() {
-        let all: Vec<_> =
-            testing::one_of_each().iter().filter_map(|event| ChangeMark::of(&event.kind)).collect();
+        // A ticket that resumes moves, by the same action.
+        let resumed = testing::a_ticket().resumes_in("Settled", 3);
+        let moved = testing::stage_changed("Approved", "Settled");
+        let mark = |event: &crate::Event| match ChangeMark::of(&event.kind) {
+            Some(mark) if event.resumed().is_none() => Some(mark),
+            Some(_) | None => None,
+        };
+        let all: Vec<_> = testing::one_of_each().iter().filter_map(mark).collect();
+        assert!(ChangeMark::of(&resumed.kind).is_some() && mark(&moved).is_some());
         let distinct: std::collections::BTreeSet<_> = all.iter().collect();
         assert_eq!(distinct.len(), all.len(), "{all:?}");
     }

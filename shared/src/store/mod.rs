@@ -57,6 +57,8 @@ mod schedule;
 mod snapshots;
 mod steps;
 mod superseded;
+#[cfg(test)]
+mod sweep_cost;
 mod token_usage;
 mod transaction;
 

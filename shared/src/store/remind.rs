@@ -99,6 +99,7 @@ mod tests {
     use crate::model::diff::change;
     use crate::model::reminder::{Day, OnlyWhile, When, Zone};
     use crate::model::snapshot::Seen;
+    use crate::model::speed::Speed;
     use crate::testing::a_ticket;
     use serde_json::{Value, json};
     use std::sync::{Arc, Mutex};
@@ -112,6 +113,7 @@ mod tests {
             set_at: Timestamp::from_millis(2),
             set_by: "h".to_owned(),
             action: "e.h.1".parse().unwrap(),
+            speed: Speed::default(),
         }
     }
 

@@ -64,6 +64,7 @@ mod tests {
     use crate::aws;
     use crate::json::to_json;
     use crate::model::reminder::{OnlyWhile, Reminder, When};
+    use crate::model::speed::Speed;
     use serde_json::{Value, json};
 
     #[tokio::test]
@@ -90,6 +91,7 @@ mod tests {
                         set_at: Timestamp::from_millis(0),
                         set_by: "h".to_owned(),
                         action: "e.h.0".parse().unwrap(),
+                        speed: Speed::default(),
                     };
                     let mut item = item.clone();
                     item["reminder"] = json!({ "S": to_json(&reminder) });

@@ -2,7 +2,7 @@
 
 use super::fixtures::{event, id, named, ticket};
 use crate::id::{FieldName, LabelId, OwnerId, StageId, TicketId, WorkflowId};
-use crate::model::event::{Event, EventKind};
+use crate::model::event::{AgeUnit, Event, EventKind};
 use crate::model::field_value::FieldValue;
 use crate::model::ticket::Ticket;
 use serde_json::Value;
@@ -158,7 +158,14 @@ impl Draft {
     /// It has been in its stage for this many days.
     pub fn stays_for(self, days: u16) -> Event {
         let ticket = self.changed().0;
-        event(EventKind::StageAged { stage: ticket.stage.clone(), ticket, days })
+        event(EventKind::StageAged { stage: ticket.stage.clone(), ticket, days, unit: AgeUnit::Days })
+    }
+
+    /// It moves to another stage of its workflow after it had passed this threshold of days.
+    pub fn resumes_in(self, stage: &str, days: u16) -> Event {
+        let left = self.0.stage.clone();
+        let ticket = self.changed().in_stage(stage).0;
+        event(EventKind::StageResumed { stage: left, ticket, days, unit: AgeUnit::Days })
     }
 
     /// The reminder of this key is due, which a handler `reminds` set 90 days ago.

@@ -11,9 +11,19 @@ use automations::model::lead::{Lead, LeadTarget};
 use automations::private::Private;
 use automations::{Action, Event};
 use end_to_end::stack::{Organisation, eventually};
+use reqwest::Method;
 use serde_json::{Value, json};
 use std::sync::PoisonError;
 
+const COUNTDOWN: &str = "finance-due-countdown";
+/// The handlers that are in their dry run in tests/handlers.yaml.
+const DRY: [&str; 5] = [
+    "notice-on-stage-change",
+    "owner-on-new-ticket",
+    "review-after-settlement",
+    "pre-approval-expiry",
+    COUNTDOWN,
+];
 const LEAD: &str = "name=Jane+Citizen&email=jane%40example.com&phone=491+570+006";
 
 /// What happens to a message of the function: its id, and what its log lines call it.
@@ -26,7 +36,15 @@ struct Message<'a> {
 /// The function's message is retried with this reason, and then its work is done.
 pub(super) async fn work(case: &Case<'_>, reason: &str, other: Option<(&str, &str)>) -> Result<String> {
     let function = case.function();
-    let is_dry = ["notice-on-stage-change", "owner-on-new-ticket"].contains(&function.as_str());
+    let is_dry = DRY.contains(&function.as_str());
+    // The date that finance-due-countdown counts down to.
+    let of_fields = ("event-enricher", "TICKET_FIELDS");
+    let fields = (function == COUNTDOWN).then_some("finance_due=values.onceOffDueDate:date");
+    let mut fields_before = None;
+    if let Some(fields) = fields {
+        rest(case.stack).await?;
+        fields_before = Some(set_variable(case.stack, of_fields.0, of_fields.1, fields).await?);
+    }
     if is_dry {
         rest(case.stack).await?;
         set_variable(case.stack, &function, "DRY_RUN", "false").await?;
@@ -36,6 +54,9 @@ pub(super) async fn work(case: &Case<'_>, reason: &str, other: Option<(&str, &st
     let rested = rest(case.stack).await;
     if is_dry {
         set_variable(case.stack, &function, "DRY_RUN", "true").await?;
+    }
+    if let Some(before) = fields_before {
+        set_variable(case.stack, of_fields.0, of_fields.1, &before).await?;
     }
     done.and(rested).map(|()| format!("retried, {reason}"))
 }
@@ -68,6 +89,25 @@ async fn work_of(case: &Case<'_>, function: &str, reason: &str, other: Option<(&
             let organisation = case.organisation().await?;
             let fields = json!({ "stage": "Approved", "labels": ["Refinance"] });
             let ticket = organisation.new_ticket(fields).await?;
+            case.take_away(other).await?;
+            organisation.webhook("ticket-created", &ticket).await?;
+            let subject = events(&organisation, &ticket, 1).await?.remove(0).id.to_string();
+            Message { organisation, ticket, subject }
+        }
+        "review-after-settlement" => {
+            let organisation = case.organisation().await?;
+            moved(case, organisation, ("Approved", "Settled"), other).await?
+        }
+        "pre-approval-expiry" => {
+            let organisation = case.organisation().await?;
+            moved(case, organisation, ("Approved", "Archived"), other).await?
+        }
+        COUNTDOWN => {
+            let organisation = case.organisation().await?;
+            let vendor = format!("vendor/{}", organisation.name);
+            case.stack.control(Method::PUT, &vendor, &json!({ "extra_fields": true })).await?;
+            let due = json!({ "onceOff": 450_000, "onceOffDueDate": "2099-01-08" });
+            let ticket = organisation.new_ticket(json!({ "values": due })).await?;
             case.take_away(other).await?;
             organisation.webhook("ticket-created", &ticket).await?;
             let subject = events(&organisation, &ticket, 1).await?.remove(0).id.to_string();

@@ -12,6 +12,7 @@ use automations::aws::secret::Secrets;
 use automations::aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use automations::json::{from_json, to_json};
 use automations::model::action::PlannedAction;
+use automations::model::speed::Speed;
 use automations::notice::{Links, Notices};
 use automations::salestrekker::{Client, Limits};
 use automations::store::{Done, Outcome, Store};
@@ -73,6 +74,7 @@ impl Fixture {
             secrets: secrets(),
             notices: Notices::new(secrets(), links)?,
             looks: Looks::default(),
+            speed: Speed::default(),
         };
         let queue = |name: &str| format!("http://127.0.0.1/{name}.fifo");
         let name = "action-worker".to_owned();

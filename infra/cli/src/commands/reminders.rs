@@ -186,6 +186,7 @@ fn value(stored: &StoredReminder) -> Value {
 mod tests {
     use super::*;
     use automations::model::reminder::{Day, Lapse, OnlyWhile, Reminder, When, Zone};
+    use automations::model::speed::Speed;
 
     fn stored(when: impl Into<When>, state: ReminderState) -> StoredReminder {
         let time = Timestamp::from_millis(1_790_000_000_000);
@@ -197,6 +198,7 @@ mod tests {
             set_at: time,
             set_by: "h".to_owned(),
             action: "e.h.0".parse().unwrap(),
+            speed: Speed::default(),
         };
         StoredReminder { ticket: "t-1".parse().unwrap(), reminder, state }
     }

@@ -2,9 +2,11 @@
 
 mod constructors;
 mod planned;
+mod reaction;
 mod reminders;
 
 pub use planned::PlannedAction;
+pub use reaction::Reaction;
 
 use crate::clock::Timestamp;
 use crate::id::{DestinationName, OwnerId, ReminderKey, TicketId, WorkflowId};

@@ -158,6 +158,23 @@ pub enum EventKind {
         stage: Named<StageId>,
         /// The threshold that it passed, in days.
         days: u16,
+        /// What its days are.
+        #[serde(default)]
+        unit: AgeUnit,
+    },
+    /// The ticket left a stage in which it had passed a threshold of days. A `ticket.stage_changed` is published with it.
+    #[serde(rename = "ticket.stage_resumed")]
+    #[strum(serialize = "ticket.stage_resumed")]
+    StageResumed {
+        /// The ticket afterwards.
+        ticket: Ticket,
+        /// The stage that it left.
+        stage: Named<StageId>,
+        /// The highest threshold that it had passed there, in days.
+        days: u16,
+        /// What its days are.
+        #[serde(default)]
+        unit: AgeUnit,
     },
     /// A reminder that a handler set is due, and the ticket is as the reminder asks.
     #[serde(rename = "ticket.reminder_due")]
@@ -206,6 +223,17 @@ pub enum EventKind {
     },
 }
 
+/// What the days of a threshold are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AgeUnit {
+    /// Times of 24 hours.
+    #[default]
+    Days,
+    /// Days that are neither of a weekend nor public holidays.
+    BusinessDays,
+}
+
 /// Why a webhook led to no ticket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -241,6 +269,7 @@ impl EventKind {
             | Self::ValueChanged { .. }
             | Self::ActiveChanged { .. }
             | Self::Renamed { .. }
+            | Self::StageResumed { .. }
             | Self::Vanished { .. }
             | Self::Inbound { .. }
             | Self::WebhookUnrecognised { .. } => "".into(),
@@ -264,6 +293,7 @@ impl EventKind {
             | Self::Renamed { ticket }
             | Self::FieldChanged { ticket, .. }
             | Self::StageAged { ticket, .. }
+            | Self::StageResumed { ticket, .. }
             | Self::ReminderDue { ticket, .. }
             | Self::Vanished { ticket } => Some(ticket),
             Self::Inbound { .. } | Self::WebhookUnrecognised { .. } => None,

@@ -4,7 +4,7 @@ mod cause;
 mod kind;
 
 pub use cause::Cause;
-pub use kind::{EventKind, UnrecognisedReason};
+pub use kind::{AgeUnit, EventKind, UnrecognisedReason};
 
 #[cfg(test)]
 pub(crate) use kind::KindName;
@@ -81,6 +81,21 @@ impl Event {
         }
     }
 
+    /// The ticket, if it is new or was never read before.
+    ///
+    /// ```
+    /// use automations::testing::a_ticket;
+    ///
+    /// assert!(a_ticket().is_created().appeared().is_some() && a_ticket().is_first_seen().appeared().is_some());
+    /// assert!(a_ticket().moves_to("Settled").appeared().is_none());
+    /// ```
+    pub fn appeared(&self) -> Option<&Ticket> {
+        match &self.kind {
+            EventKind::TicketCreated { ticket } | EventKind::TicketFirstSeen { ticket } => Some(ticket),
+            _ => None,
+        }
+    }
+
     /// The ticket, if it passes this threshold of days in its stage.
     ///
     /// ```
@@ -90,6 +105,19 @@ impl Event {
     pub fn aged(&self, threshold: u16) -> Option<&Ticket> {
         match &self.kind {
             EventKind::StageAged { ticket, days, .. } if *days == threshold => Some(ticket),
+            _ => None,
+        }
+    }
+
+    /// The ticket, if it left a stage in which it had passed a threshold of days.
+    ///
+    /// ```
+    /// let event = automations::testing::a_ticket().resumes_in("Approved", 14);
+    /// assert!(event.resumed().is_some());
+    /// ```
+    pub fn resumed(&self) -> Option<&Ticket> {
+        match &self.kind {
+            EventKind::StageResumed { ticket, .. } => Some(ticket),
             _ => None,
         }
     }

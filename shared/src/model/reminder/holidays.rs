@@ -111,9 +111,11 @@ fn rows() -> BTreeMap<Date, Vec<Row>> {
     days
 }
 
-/// Whether the holidays around this day are not known, or will soon not be.
-pub(super) fn is_running_out(day: Date) -> bool {
-    KNOWN_UNTIL.parse().is_ok_and(|end: Date| day.days_until(end) < WARNING_DAYS)
+/// The days for which holidays are known after this one, if they are fewer than half a year's; negative if they are not known
+/// any more.
+pub fn holidays_left(day: Date) -> Option<i32> {
+    let left = day.days_until(KNOWN_UNTIL.parse().ok()?);
+    (left < WARNING_DAYS).then_some(left)
 }
 
 #[cfg(test)]
@@ -165,7 +167,7 @@ mod tests {
 
     #[test]
     fn the_end_of_the_file_is_said_half_a_year_before() {
-        let at = |day: &str| is_running_out(day.parse().unwrap());
-        assert_eq!((at("2027-07-04"), at("2027-07-05"), at("2029-01-01")), (false, true, true));
+        let at = |day: &str| holidays_left(day.parse().unwrap());
+        assert_eq!((at("2027-07-04"), at("2027-07-05"), at("2028-01-03")), (None, Some(179), Some(-3)));
     }
 }

@@ -1,21 +1,25 @@
 //! A reminder: an event about a ticket that a handler asks for and that is published later, if the ticket is then still as it
 //! should be. Pure: the time and the ticket are arguments.
 
+mod event_day;
 mod holidays;
 mod time_of_day;
 mod when;
 mod zone;
 
-pub use holidays::{KNOWN_UNTIL, Region};
+pub use holidays::{KNOWN_UNTIL, Region, holidays_left};
 pub use time_of_day::{InvalidTimeOfDay, TimeOfDay};
 pub use when::{Day, Offset, Start, When};
 pub use zone::Zone;
+
+pub(crate) use when::business_days_after;
 
 use crate::clock::Timestamp;
 use crate::id::{ActionId, ReminderKey};
 use crate::model::diff::Change;
 use crate::model::event::EventKind;
 use crate::model::snapshot::Snapshot;
+use crate::model::speed::Speed;
 use crate::model::ticket::Ticket;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -43,6 +47,9 @@ pub struct Reminder {
     pub set_by: String,
     /// The action that set it.
     pub action: ActionId,
+    /// How fast its wait passes: as time, except on a developer's stack.
+    #[serde(default, skip_serializing_if = "Speed::is_real")]
+    pub speed: Speed,
 }
 
 /// What must hold of a ticket when its reminder is due; otherwise the reminder lapses.
@@ -98,7 +105,7 @@ pub enum Lapse {
 impl Reminder {
     /// When it is due for this ticket; none while it waits for a date.
     pub fn due_at(&self, ticket: Option<&Ticket>) -> Option<Timestamp> {
-        self.when.resolve(self.event_at, ticket)
+        self.when.resolve(self.event_at, ticket).map(|at| self.speed.end(self.event_at, at))
     }
 
     /// What a check makes of it that found the ticket like this; none if there is no such ticket.
@@ -118,10 +125,11 @@ impl Reminder {
 
     /// Its event about this ticket.
     fn event(&self, ticket: &Ticket, due_at: Timestamp, now: Timestamp) -> EventKind {
+        let asked_for = self.when.resolve(self.event_at, Some(ticket));
         EventKind::ReminderDue {
             ticket: ticket.clone(),
             key: self.key.clone(),
-            due_at,
+            due_at: asked_for.unwrap_or(due_at),
             late_by: now.since(due_at).as_secs(),
             set_at: self.set_at,
             set_by: self.set_by.clone(),
@@ -180,5 +188,7 @@ impl OnlyWhile {
     }
 }
 
+#[cfg(test)]
+mod simulated;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
 use super::*;
 use crate::model::diff::change;
 use crate::model::snapshot::Seen;
+use crate::model::speed::Speed;
 use crate::testing::{Draft, a_ticket};
 use proptest::prelude::*;
 use std::time::Duration;
@@ -18,6 +19,7 @@ fn reminder(when: impl Into<When>, only_while: OnlyWhile) -> Reminder {
         set_at: at("2026-11-25T09:00:02Z"),
         set_by: "h".to_owned(),
         action: "e.h.0".parse().unwrap(),
+        speed: Speed::default(),
     }
 }
 
@@ -47,6 +49,25 @@ fn a_reminder_waits_until_its_time_and_then_says_how_late_it_is() {
         *late_by
     };
     assert_eq!((late(0), late(30), late(3 * 86_400)), (0, 30, 259_200));
+}
+
+/// `cargo xtask dev --clock 1h/s`.
+#[test]
+fn on_a_faster_clock_a_reminder_comes_earlier_and_says_what_it_was_asked_for() {
+    let ticket = found(a_ticket());
+    let fast =
+        Reminder { speed: "1h/s".parse().unwrap(), ..reminder(When::after_days(90), OnlyWhile::default()) };
+    let due_at = at("2026-11-25T09:36:00Z");
+    assert_eq!(fast.judge(Some(&ticket), at("2026-11-25T09:35:59Z")), Verdict::Waits(Some(due_at)));
+    let (change, _) = apply(std::slice::from_ref(&fast), Some(&ticket), None, at("2026-11-25T09:36:10Z"));
+    let [EventKind::ReminderDue { due_at, late_by: 10, .. }] = change.unwrap().kind[..] else {
+        panic!("not due")
+    };
+    assert_eq!(due_at, at("2027-02-23T09:00:00Z"));
+    let stored = crate::json::to_json(&fast);
+    assert_eq!(crate::json::from_json::<Reminder>(stored.as_bytes()).unwrap(), fast);
+    let real = reminder(When::after_days(90), OnlyWhile::default());
+    assert!(!crate::json::to_json(&real).contains("speed"), "stored as before");
 }
 
 #[test]

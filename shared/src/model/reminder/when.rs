@@ -1,6 +1,6 @@
 //! When a reminder is due: pure, the time of the event and the ticket's fields are arguments.
 
-use super::holidays::{Region, is_running_out};
+use super::holidays::{Region, holidays_left};
 use super::time_of_day::TimeOfDay;
 use super::zone::{Zone, rules};
 use crate::clock::Timestamp;
@@ -120,7 +120,7 @@ impl When {
     pub fn outlasts_holidays(&self, due_at: Timestamp) -> bool {
         match self {
             Self::OnDay(Day { offset: Offset::BusinessDays { .. }, zone, .. }) => {
-                Date::of_time(due_at, rules(*zone)).is_some_and(is_running_out)
+                Date::of_time(due_at, rules(*zone)).and_then(holidays_left).is_some()
             }
             Self::OnDay(Day { offset: Offset::Days(_) | Offset::Months(_), .. }) | Self::AfterMinutes(_) => {
                 false
@@ -198,6 +198,18 @@ impl Offset {
             Self::BusinessDays { count, region } => business_days(day, count, region),
         }
     }
+}
+
+/// The same time of day this many business days later; none after the year 9999.
+pub(crate) fn business_days_after(
+    time: Timestamp,
+    count: u16,
+    zone: Zone,
+    region: Region,
+) -> Option<Timestamp> {
+    let local = rules(zone);
+    let day = business_days(Date::of_time(time, local)?, i16::try_from(count).ok()?, region)?;
+    day.at(Date::time_of(time, local)?, local)
 }
 
 fn business_days(from: Date, count: i16, region: Region) -> Option<Date> {

@@ -1,6 +1,8 @@
 //! The time zones of Australia and New Zealand. Their rules are compiled in, one by one: a function that computes no local time
 //! does not contain them.
 
+use crate::clock::Timestamp;
+use crate::model::date::Date;
 use jiff::tz::{TimeZone, get};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -72,6 +74,22 @@ pub enum Zone {
     #[serde(rename = "Pacific/Chatham")]
     #[strum(serialize = "Pacific/Chatham")]
     Chatham,
+}
+
+impl Zone {
+    /// The date there at this time; none after the year 9999.
+    ///
+    /// ```
+    /// use automations::model::reminder::Zone;
+    ///
+    /// let evening = "2026-11-25T13:30:00Z".parse()?;
+    /// assert_eq!(Zone::Sydney.date_of(evening), Some("2026-11-26".parse()?));
+    /// assert_eq!(Zone::Brisbane.date_of(evening), Some("2026-11-25".parse()?));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn date_of(self, time: Timestamp) -> Option<Date> {
+        Date::of_time(time, rules(self))
+    }
 }
 
 /// The rules of a time zone. Not a method, as the macro's code would be one of a type that is read from JSON.

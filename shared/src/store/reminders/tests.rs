@@ -1,6 +1,7 @@
 use super::*;
 use crate::aws;
 use crate::model::reminder::{OnlyWhile, When};
+use crate::model::speed::Speed;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 
@@ -13,6 +14,7 @@ fn reminder() -> Reminder {
         set_at: Timestamp::from_millis(2),
         set_by: "h".to_owned(),
         action: "e.h.0".parse().unwrap(),
+        speed: Speed::default(),
     }
 }
 

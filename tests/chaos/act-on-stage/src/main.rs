@@ -1,5 +1,7 @@
 //! The chaos test's handler: does what its entry in tests/chaos/handlers.yaml says to a ticket that enters a stage.
 
+use automations::id::ReminderKey;
+use automations::model::reminder::When;
 use automations::serde::Deserialize;
 use automations::{Action, Event, Ticket, handler};
 use std::process::ExitCode;
@@ -18,6 +20,7 @@ enum Act {
     RemoveLabel { label: String },
     MoveStage { to: String },
     CreateTicket { workflow: String },
+    Remind { key: String, after_minutes: u32 },
 }
 
 fn main() -> ExitCode {
@@ -26,12 +29,15 @@ fn main() -> ExitCode {
 
 fn decide(event: &Event, settings: &Settings) -> Vec<Action> {
     let ticket = event.entered_stage(&settings.stage);
-    ticket.map(|ticket| settings.actions.iter().map(|act| act.on(ticket)).collect()).unwrap_or_default()
+    ticket
+        .map(|ticket| settings.actions.iter().filter_map(|act| act.on(ticket)).collect())
+        .unwrap_or_default()
 }
 
 impl Act {
-    fn on(&self, ticket: &Ticket) -> Action {
-        match self {
+    /// The action; none if its key is not one.
+    fn on(&self, ticket: &Ticket) -> Option<Action> {
+        Some(match self {
             Self::AddLabel { label } => Action::add_label(ticket, label),
             Self::RemoveLabel { label } => Action::remove_label(ticket, label),
             Self::MoveStage { to } => Action::move_stage(ticket, to),
@@ -39,7 +45,12 @@ impl Act {
             Self::CreateTicket { workflow } => {
                 Action::create_ticket(ticket, workflow, &format!("Version {}: {{ticket}}", ticket.version))
             }
-        }
+            // With the version in its key, none replaces another, so that each must come once.
+            Self::Remind { key, after_minutes } => {
+                let key = ReminderKey::parse(format!("{key}-{}", ticket.version)).ok()?;
+                Action::remind(ticket, &key, When::after_minutes(*after_minutes))
+            }
+        })
     }
 }
 
@@ -56,6 +67,7 @@ mod tests {
             { "do": "remove_label", "label": "b" },
             { "do": "move_stage", "to": "Archived" },
             { "do": "create_ticket", "workflow": "Annual reviews" },
+            { "do": "remind", "key": "soon", "after_minutes": 1 },
         ]);
         let settings = from_value(json!({ "stage": "Settled", "actions": actions })).unwrap();
         let event = stage_changed("Approved", "Settled");
@@ -66,6 +78,7 @@ mod tests {
             Action::remove_label(ticket, "b"),
             Action::move_stage(ticket, "Archived"),
             Action::create_ticket(ticket, "Annual reviews", &name),
+            Action::remind(ticket, &"soon-2".parse().unwrap(), When::after_minutes(1)),
         ];
         assert_eq!(decide(&event, &settings), expected);
         assert!(decide(&stage_changed("Settled", "Approved"), &settings).is_empty());

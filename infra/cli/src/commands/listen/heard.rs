@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn kinds_and_names_of_fields_are_shown_and_no_value() {
         let event = posted("website-lead", &[("name", "Jane Citizen"), ("email", "jane@example.com")]);
-        let heard = Heard::of(&event, &Ok(decided(&event)), " --profile p");
+        let heard = Heard::of(&event, &Ok(decided(&event)), "--profile p");
         let json = serde_json::to_value(&heard).unwrap();
         assert_eq!(json["decided"], json!([{ "kind": "create_lead", "fields": ["email", "name"] }]));
         assert_eq!(json["kind"], "inbound.website-lead");

@@ -3,11 +3,15 @@
 use super::{AlarmState, FunctionState, OrganisationState, Part, Status};
 use crate::commands::dead_letters::Summary;
 use crate::report::count;
+use automations::model::reminder::{KNOWN_UNTIL, Zone, holidays_left};
 use serde::Serialize;
 
 /// Fewer days than this are left only if a rotation failed: tokens live for 14 days and are rotated every 7. As
 /// `TokenExpiresAlarm` in `infra/stacks/alarms.yaml`.
 const MIN_DAYS_LEFT: u64 = 4;
+
+/// From this many days before the last known public holidays on, a person is needed; before that, the screen says it.
+const MIN_HOLIDAYS_LEFT: i32 = 60;
 
 /// Something that needs a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -35,7 +39,18 @@ impl Status {
         all.extend(part("queues", &self.queues, |_| Vec::new()));
         all.extend(part("queues of automations listen", &self.left_behind, of_left_behind));
         all.extend(self.ages_not_read.iter().map(|error| not_read("ages of queues", error)));
+        if self.holidays_left().is_some_and(|days| days < MIN_HOLIDAYS_LEFT) {
+            let what = format!(
+                "public holidays are known until {KNOWN_UNTIL}: business days of reminders and stage ages count without later ones"
+            );
+            all.push(attention(what, "deploy a version whose holidays.txt goes on: docs/decisions/0064"));
+        }
         all
+    }
+
+    /// The days until public holidays are not known, if that is less than half a year.
+    pub(super) fn holidays_left(&self) -> Option<i32> {
+        Zone::Sydney.date_of(self.at).and_then(holidays_left)
     }
 }
 

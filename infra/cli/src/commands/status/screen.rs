@@ -4,21 +4,26 @@ use super::{AlarmState, Attention, FunctionState, OrganisationState, Part, Queue
 use crate::commands::dead_letters::Summary;
 use crate::report::{count, table};
 use crate::time::age;
+use automations::model::reminder::KNOWN_UNTIL;
 
 impl Status {
     /// The screen: what is empty or as it should be is only counted.
     pub fn screen(&self, attention: &[Attention]) -> String {
         let head = format!("{} at {}: {}", self.stack, self.at, self.state);
+        let holidays = self.holidays_left().map(|_| {
+            format!("public holidays are known until {KNOWN_UNTIL}; reminders and stage ages may count business days beyond that")
+        });
         let blocks = [
-            head,
-            block("queues", &self.queues, queues),
-            block("dead letters", &self.dead_letters, dead_letters),
-            block("organisations", &self.organisations, organisations),
-            block("functions", &self.functions, functions),
-            block("alarms", &self.alarms, |all| alarms(all, self)),
-            needed(attention),
+            Some(head),
+            Some(block("queues", &self.queues, queues)),
+            Some(block("dead letters", &self.dead_letters, dead_letters)),
+            Some(block("organisations", &self.organisations, organisations)),
+            Some(block("functions", &self.functions, functions)),
+            Some(block("alarms", &self.alarms, |all| alarms(all, self))),
+            holidays,
+            Some(needed(attention)),
         ];
-        blocks.join("\n\n")
+        blocks.into_iter().flatten().collect::<Vec<_>>().join("\n\n")
     }
 }
 

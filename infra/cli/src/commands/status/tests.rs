@@ -81,6 +81,18 @@ nothing needs a person";
     assert_eq!(status.screen(&status.attention()), expected);
 }
 
+/// They are known until the end of 2027.
+#[test]
+fn holidays_that_run_out_are_on_the_screen_and_need_a_person_in_the_end() {
+    let at = |day: &str| {
+        let status = Status { at: format!("{day}T02:00:00Z").parse().unwrap(), ..quiet() };
+        let is_shown = status.screen(&[]).contains("public holidays are known until 2027-12-31;");
+        (is_shown, needed(&status).len())
+    };
+    assert_eq!((at("2027-07-04"), at("2027-07-05")), ((false, 0), (true, 0)));
+    assert_eq!((at("2027-11-01"), at("2027-11-02"), at("2028-03-01")), ((true, 0), (true, 1), (true, 1)));
+}
+
 #[test]
 fn what_waits_failed_and_sounds_is_shown_with_the_next_command() {
     let mut status = quiet();

@@ -14,6 +14,7 @@ use automations::clock::Timestamp;
 use automations::id::ActionId;
 use automations::model::action::{Action, PlannedAction};
 use automations::model::reminder::{Lapse, OnlyWhile, Reminder, When};
+use automations::model::speed::Speed;
 use automations::store::{ActionRecord, Done, Outcome, ReminderEnd, ReminderState, StoredReminder};
 use automations::telemetry::EventName;
 use automations::testing::{stage_changed, ticket};
@@ -177,6 +178,7 @@ fn reminders_are_in_the_timeline_with_their_end_and_those_that_wait_are_last() {
             set_at: at(1),
             set_by: "reviews".to_owned(),
             action: "e.reviews.0".parse().unwrap(),
+            speed: Speed::default(),
         },
         state,
     };
