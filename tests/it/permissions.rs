@@ -71,6 +71,7 @@ fn table() -> BTreeMap<&'static str, BTreeSet<String>> {
                 .chain([
                     own("sqs:SendMessage DeadLettersOfAHandler"),
                     own("sqs:SendMessage Store.Outputs.ActionsArn"),
+                    format!("dynamodb:BatchGetItem {store} if ForAllValues:StringLike"),
                     secret("GetSecretValue", "none-??????"),
                 ])
                 .collect(),

@@ -128,7 +128,8 @@ fn ticket_of(key: ItemKey) -> Option<(OrganisationId, TicketId, bool)> {
         | ItemKind::TokenUse(_)
         | ItemKind::ObservedWebhook(_)
         | ItemKind::WebhookFailure
-        | ItemKind::Listing => None,
+        | ItemKind::Listing
+        | ItemKind::HandlerSettings(_) => None,
     }
 }
 

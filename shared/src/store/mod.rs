@@ -18,6 +18,8 @@
 //! | the same | `OBSERVED#{time}#{request}` | the shape of a webhook during a rehearsal; see `observed_webhooks.rs` (`expires` too) |
 //! | the same | `WEBHOOK_FAILURE` | that a rehearsal wants one webhook answered with 500 |
 //! | | | (`expires` too; nothing else is deleted by itself, see docs/privacy.md) |
+//! | the same | `HANDLER#{handler}` | the organisation's settings of a handler: values in place of those of its entry, whether it is enabled, whether it is in its dry run; see `handler_settings.rs` |
+//! | `PAUSES` | `HANDLER#{handler}`, `ORGANISATION#{organisation}` or `WRITING` | what an operator paused, since when and why; see `pauses.rs` |
 //! | `ALARMS` | `{problem}` | an alarm that sounds, or sounded within an hour, and what people were sent about it; see `problems.rs` |
 //! | `OPERATIONS` | `{milliseconds}#{id}` | a command of an operator that changed something; see `operations.rs` (`expires` too) |
 //! | `ORGANISATIONS` | `{organisation}` | an organisation whose webhooks are accepted, its inbound webhooks, and when its list query was last asked for; see `listings.rs` |
@@ -31,6 +33,7 @@ mod action_records;
 mod actions;
 mod change_marks;
 mod due_index;
+mod handler_settings;
 mod inbound_receipts;
 mod items;
 mod journal;
@@ -45,6 +48,7 @@ mod operations;
 mod outcome;
 mod outcome_record;
 mod packed;
+mod pauses;
 mod problems;
 mod remind;
 mod reminder_list;
@@ -59,6 +63,7 @@ mod transaction;
 pub use action_records::ActionRecord;
 pub use actions::{Claim, Claimant, Done};
 pub use due_index::{Due, SHARDS, Unpublished};
+pub use handler_settings::{HandlerState, OwnSettings};
 pub use items::StoredItem;
 pub use journal::Journal;
 pub use journal_page::JournalPage;
@@ -70,6 +75,7 @@ pub use observed_webhooks::ObservedWebhook;
 pub use operations::{Operation, OperationState};
 pub use outcome::Outcome;
 pub use packed::unpack;
+pub use pauses::{CACHE_TIME as PAUSES_CACHED_FOR, Pause, Paused, Pauses};
 pub use problems::{NoticeKind, Problem, StoredProblem, UnsentNotice};
 pub use reminders::{ReminderEnd, ReminderState, StoredReminder};
 pub use salvage::{Rebuild, Salvaged};

@@ -95,6 +95,9 @@ pub enum EventName {
     /// A handler with `DryRun` decided; nothing was sent.
     #[strum(serialize = "actions.dry_run")]
     ActionsDryRun,
+    /// A handler is disabled for the event's organisation; it decided nothing.
+    #[strum(serialize = "actions.disabled")]
+    ActionsDisabled,
     /// An action was finished: see `outcome`.
     #[strum(serialize = "action.performed")]
     ActionPerformed,

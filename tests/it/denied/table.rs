@@ -105,11 +105,12 @@ const ROWS: [(&str, &str, &str, Check); 64] = [
 ];
 
 /// The rows of a handler whose resources have its own name.
-const OF_A_HANDLER: [(&str, &str, Check); 4] = [
+const OF_A_HANDLER: [(&str, &str, Check); 5] = [
     ("sqs:GetQueueAttributes", ANY, Check::None(POLLER)),
     ("sqs:ChangeMessageVisibility", ANY, Check::Delay("sqs:SendMessage", "-actions.fifo")),
     ("sqs:SendMessage", "-actions.fifo", Check::Work("queue_rejected")),
     ("sqs:SendMessage", "-dead-letters.fifo", Check::DeadLetter),
+    ("dynamodb:BatchGetItem", "-store", Check::Work("table_rejected")),
 ];
 
 /// The check of a permission, if the table has one.

@@ -50,6 +50,28 @@ pub struct MessageError {
     pub text: String,
 }
 
+impl MessageError {
+    /// The same, but retried rather than dead-lettered at once: what is wrong is not the message, and can be corrected meanwhile.
+    #[must_use]
+    pub fn retried(self) -> Self {
+        let remedy = match self.remedy {
+            Remedy::DeadLetter => Remedy::Retry { after: None },
+            kept @ (Remedy::Retry { .. }
+            | Remedy::Wait { .. }
+            | Remedy::OtherVersion
+            | Remedy::RefreshCredential) => kept,
+        };
+        Self { remedy, ..self }
+    }
+
+    /// The message is of something that an operator paused: it waits, as long as its queue lets it.
+    pub fn paused(what: &str) -> Self {
+        let text = format!("{what} is paused; `automations resume` ends that");
+        let remedy = Remedy::Wait { after: Some(Duration::from_mins(15)) };
+        Self { reason: Reason::Paused, remedy, text }
+    }
+}
+
 impl<F: Failure> From<F> for MessageError {
     fn from(failure: F) -> Self {
         Self { reason: failure.reason(), remedy: failure.remedy(), text: chain(&failure) }
