@@ -3,7 +3,7 @@
 use automations_cli::account::Account;
 use automations_cli::commands::{
     audit, console, dead_letters, dry_run, erase, events, graphql_schema, new_handler, organisation,
-    preflight, reminders, replay, smoke, status, timeline,
+    preflight, reminders, replay, settings, smoke, status, timeline,
 };
 use automations_cli::exit_code::{self, Exit};
 use automations_cli::report;
@@ -31,6 +31,7 @@ enum Command {
     Timeline(timeline::Arguments),
     Replay(replay::Arguments),
     Reminders(reminders::Arguments),
+    Settings(settings::Arguments),
     DryRun(dry_run::Arguments),
     Organisation(organisation::Arguments),
     Erase(erase::Arguments),
@@ -64,6 +65,7 @@ async fn main() -> ExitCode {
         Command::Timeline(arguments) => timeline::run(arguments, &account).await,
         Command::Replay(arguments) => replay::run(arguments, &account).await,
         Command::Reminders(arguments) => reminders::run(arguments, &account).await,
+        Command::Settings(arguments) => settings::run(arguments, &account).await,
         Command::DryRun(arguments) => dry_run::run(arguments, &account).await,
         Command::Organisation(arguments) => organisation::run(arguments, &account).await,
         Command::Erase(arguments) => erase::run(arguments, &account).await,

@@ -255,7 +255,10 @@ fn examples(action: &str) -> Vec<String> {
         }
         ("dynamodb", _) => arn(service, &format!("table/{APPLICATION}-store")),
         ("iam", _) => vec![format!("arn:aws:iam::{ACCOUNT}:role/deployer-of-{APPLICATION}")],
-        ("lambda", "InvokeFunction") => arn(service, &format!("function:{APPLICATION}-credential-rotator")),
+        ("lambda", "InvokeFunction") => ["credential-rotator", "follow-up-on-settlement"]
+            .iter()
+            .flat_map(|function| arn(service, &format!("function:{APPLICATION}-{function}")))
+            .collect(),
         ("lambda", _) => {
             let function = format!("function:{APPLICATION}-webhook-ingest");
             let alias = arn(service, &format!("{function}:live"));

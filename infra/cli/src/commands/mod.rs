@@ -13,6 +13,7 @@ pub mod preflight;
 pub mod reminders;
 pub mod replay;
 mod schemas;
+pub mod settings;
 pub mod smoke;
 pub mod status;
 pub mod timeline;

@@ -45,6 +45,10 @@ const READ_ENTRIES: &[&str] = &[
     "sns:ListSubscriptionsByTopic",
     "sns:GetSubscriptionAttributes",
 ];
+const READ_HANDLER: &[&str] = &["lambda:GetFunctionConfiguration"];
+/// The handler itself checks them.
+const CHANGE_SETTINGS: &[&str] =
+    &["dynamodb:Query", "lambda:InvokeFunction", "dynamodb:PutItem", "dynamodb:DeleteItem"];
 const LIST_ORGANISATIONS: &[&str] = &["secretsmanager:ListSecrets"];
 const READ_STACK: &[&str] = &["cloudformation:DescribeStacks"];
 const READ_SECRET: &[&str] = &["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"];
@@ -114,6 +118,10 @@ pub const COMMANDS: &[CommandNeeds] = &[
     operator("replay", &[READ_JOURNAL, READ_SUBSCRIPTIONS, &["sns:Publish", "sqs:SendMessage"]]),
     reader("reminders list", &[&["dynamodb:Query", "dynamodb:BatchGetItem"]]),
     operator("reminders cancel", &[&["dynamodb:Query", "dynamodb:BatchGetItem", "dynamodb:UpdateItem"]]),
+    reader("settings list", &[LIST_ORGANISATIONS, &["dynamodb:Query"]]),
+    reader("settings get", &[LIST_ORGANISATIONS, READ_HANDLER, &["dynamodb:Query"]]),
+    operator("settings set", &[LIST_ORGANISATIONS, READ_HANDLER, CHANGE_SETTINGS]),
+    operator("settings unset", &[LIST_ORGANISATIONS, READ_HANDLER, CHANGE_SETTINGS]),
     // A handler whose entry has ApiAccess reads a token.
     operator("dry-run", &[READ_JOURNAL, &["secretsmanager:GetSecretValue"]]),
     operator(

@@ -9,6 +9,7 @@ mod kept;
 mod logs;
 mod model;
 mod read;
+mod subscribers;
 #[cfg(test)]
 mod tests;
 mod text;
