@@ -37,6 +37,7 @@ mod once;
 mod ordering;
 mod ordering_page;
 mod organisations;
+mod own_settings;
 mod parameters;
 mod permissions;
 mod preflight;
