@@ -39,6 +39,7 @@ mod ordering_page;
 mod organisations;
 mod own_settings;
 mod parameters;
+mod paused;
 mod permissions;
 mod preflight;
 mod privacy;

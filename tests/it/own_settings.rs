@@ -29,7 +29,12 @@ async fn change(organisation: &Organisation<'_>, change: &SettingsChange) -> Res
     settings.store(&name, HANDLER, &own).await
 }
 
-async fn move_to(organisation: &Organisation<'_>, ticket: &str, stage: &str, events_so_far: usize) -> Result<String> {
+async fn move_to(
+    organisation: &Organisation<'_>,
+    ticket: &str,
+    stage: &str,
+    events_so_far: usize,
+) -> Result<String> {
     organisation.change(ticket, json!({ "stage": stage })).await?;
     organisation.webhook("ticket-updated", ticket).await?;
     let event = events(organisation, ticket, events_so_far.saturating_add(1)).await?.pop();
@@ -47,7 +52,8 @@ async fn an_organisations_own_value_takes_effect_without_a_deployment_and_for_it
         let ticket = known_ticket(organisation, "Approved").await?;
         move_to(organisation, &ticket, "Settled", 1).await?;
     }
-    let labels = async |organisation| anyhow::Ok(mutations(organisation, "ticketUpdate", 1).await?[0].to_string());
+    let labels =
+        async |organisation| anyhow::Ok(mutations(organisation, "ticketUpdate", 1).await?[0].to_string());
     let (of_own, of_other) = (labels(&own).await?, labels(&other).await?);
     ensure!(of_own != of_other, "{of_own}");
     let found = settings(&stack)?.find(&OrganisationId::parse("own-value")?, HANDLER).await?;

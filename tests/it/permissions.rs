@@ -127,7 +127,7 @@ fn table() -> BTreeMap<&'static str, BTreeSet<String>> {
             logs_of("alarm-notifier")
                 .into_iter()
                 .chain(
-                    ["DeleteItem", "GetItem", "PutItem", "Query"]
+                    ["DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"]
                         .map(|it| format!("dynamodb:{it} {store} if ForAllValues:StringEquals")),
                 )
                 .chain([

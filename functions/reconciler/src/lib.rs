@@ -8,7 +8,7 @@ use automations::failure::{Failure, chain};
 use automations::futures::{StreamExt as _, stream};
 use automations::id::{HintId, OrganisationId, TicketId};
 use automations::model::hint::Hint;
-use automations::store::{self, Due, Listing, SHARDS, Store};
+use automations::store::{self, Due, Listing, SHARDS, Store, paused_organisations};
 use automations::telemetry::EventName;
 use automations::telemetry::metric::{Metric, Metrics};
 use automations::{json, tracing};
@@ -56,9 +56,10 @@ impl Reconciler {
     /// # Errors
     /// [`Error`].
     pub async fn sweep(&self, request_id: &str, now: Timestamp) -> Result<SweepReport, Error> {
+        let paused = paused_organisations(&self.store.pauses().await?);
         let mut due = Vec::new();
         for shard in 0..SHARDS {
-            due.extend(self.store.due(shard, now, self.budget).await?);
+            due.extend(self.store.due_unless_paused(shard, (now, self.budget), &paused).await?);
         }
         self.report(&due, now);
         let mut due = by_ticket(due);
@@ -69,7 +70,7 @@ impl Reconciler {
             tracing::warn!(event_name, "the hints queue is full; nothing was added");
             return Ok(SweepReport { hints: 0, held_back });
         }
-        let claimed = self.claim_lists(&due, now).await;
+        let claimed = self.claim_lists(&due, &paused, now).await;
         due.truncate(usize::from(self.budget));
         // Lists come first, so that the positions of their results are known.
         let lists = claimed.iter().map(|organisation| (organisation.clone(), None));
@@ -91,10 +92,16 @@ impl Reconciler {
 
     /// The organisations whose list query is to be asked for now: those in the table and those of due tickets for which no run
     /// claimed it in this hour. Tickets that are due do not wait for it: an error is logged, and the next run goes on.
-    async fn claim_lists(&self, due: &[Due], now: Timestamp) -> Vec<OrganisationId> {
+    async fn claim_lists(
+        &self,
+        due: &[Due],
+        paused: &BTreeSet<OrganisationId>,
+        now: Timestamp,
+    ) -> Vec<OrganisationId> {
         let hour = start_of_hour(now);
         let listings = self.store.listings().await.inspect_err(log_list_failure).unwrap_or_default();
-        let claims = not_listed_since(hour, listings, due).into_iter().map(async |organisation| {
+        let wanted = not_listed_since(hour, listings, due).into_iter().filter(|it| !paused.contains(it));
+        let claims = wanted.map(async |organisation| {
             let claimed = self.store.claim_listing(&organisation, hour, now).await;
             claimed.inspect_err(log_list_failure).unwrap_or(false).then_some(organisation)
         });

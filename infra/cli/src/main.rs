@@ -2,7 +2,7 @@
 
 use automations_cli::account::Account;
 use automations_cli::commands::{
-    audit, console, dead_letters, dry_run, erase, events, graphql_schema, new_handler, organisation,
+    audit, console, dead_letters, dry_run, erase, events, graphql_schema, new_handler, organisation, pause,
     preflight, reminders, replay, settings, smoke, status, timeline,
 };
 use automations_cli::exit_code::{self, Exit};
@@ -32,6 +32,8 @@ enum Command {
     Replay(replay::Arguments),
     Reminders(reminders::Arguments),
     Settings(settings::Arguments),
+    Pause(pause::PauseArguments),
+    Resume(pause::ResumeArguments),
     DryRun(dry_run::Arguments),
     Organisation(organisation::Arguments),
     Erase(erase::Arguments),
@@ -66,6 +68,8 @@ async fn main() -> ExitCode {
         Command::Replay(arguments) => replay::run(arguments, &account).await,
         Command::Reminders(arguments) => reminders::run(arguments, &account).await,
         Command::Settings(arguments) => settings::run(arguments, &account).await,
+        Command::Pause(arguments) => pause::run_pause(arguments, &account).await,
+        Command::Resume(arguments) => pause::run_resume(arguments, &account).await,
         Command::DryRun(arguments) => dry_run::run(arguments, &account).await,
         Command::Organisation(arguments) => organisation::run(arguments, &account).await,
         Command::Erase(arguments) => erase::run(arguments, &account).await,

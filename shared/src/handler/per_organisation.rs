@@ -65,7 +65,7 @@ enum Unusable {
 impl Failure for Unusable {
     fn remedy(&self) -> Remedy {
         match self {
-            Self::Paused => Remedy::Wait { after: Some(Duration::from_mins(15)) },
+            Self::Paused => Remedy::Wait { after: Some(Duration::from_mins(1)) },
             Self::Invalid(_) => Remedy::Retry { after: None },
         }
     }

@@ -95,7 +95,7 @@ pub(super) fn schedule(item: &Item) -> Result<CheckSchedule, Error> {
     })
 }
 
-fn due(item: &Item) -> Option<Due> {
+pub(super) fn due(item: &Item) -> Option<Due> {
     let reported = |error| report_unreadable(item, &error);
     let Some((organisation, ticket, has_reminder)) = ItemKey::of(item).and_then(ticket_of) else {
         reported(unusable(item, "pk", None));

@@ -8,6 +8,7 @@ use crate::failure::{Failure as _, Remedy};
 use crate::id::OrganisationId;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Serialize, Serializer};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -164,6 +165,15 @@ impl Store {
         let deleted = request.set_key(Some(pause_key(&paused.to_string()))).send().await;
         deleted.map(drop).map_err(|error| unavailable(&error))
     }
+}
+
+/// The organisations among these pauses.
+pub fn paused_organisations(pauses: &[Pause]) -> BTreeSet<OrganisationId> {
+    let organisations = pauses.iter().filter_map(|pause| match &pause.paused {
+        Paused::Organisation(organisation) => Some(organisation.clone()),
+        Paused::Handler(_) | Paused::Writing => None,
+    });
+    organisations.collect()
 }
 
 /// How long a function may not know of a pause or of its end, at most. `automations resume` waits for as long.

@@ -38,7 +38,7 @@ const OF_A_FUNCTION: [&str; 10] = [
 ];
 /// How the program calls its clients, and the first words of their operations. Not STS: `GetCallerIdentity` needs no permission.
 const CLIENTS: &str = "cloudformation|cloudwatch|dynamodb|iam|lambda|logs|quotas|secrets|sns|sqs";
-const VERBS: &str = "batch|cancel|change|create|delete|describe|get|invoke|list|publish|put|query|receive|rotate|scan|send|simulate|update";
+const VERBS: &str = "batch|cancel|change|create|delete|describe|disable|enable|get|invoke|list|publish|put|query|receive|rotate|scan|send|simulate|update";
 /// Characters of a managed policy, white space not counted (IAM User Guide, "IAM and AWS STS quotas").
 const MAX_POLICY: usize = 6144;
 
@@ -238,6 +238,10 @@ fn examples(action: &str) -> Vec<String> {
     let own = |service: &str, name: &str| arn(service, &format!("{APPLICATION}-{name}"));
     let (service, name) = action.split_once(':').unwrap_or_default();
     match (service, name) {
+        ("cloudwatch", "DisableAlarmActions" | "EnableAlarmActions") => {
+            arn(service, &format!("alarm:{APPLICATION}-actions.fifo-backlog"))
+        }
+        ("lambda", "ListEventSourceMappings" | "UpdateEventSourceMapping") => vec!["*".to_owned()],
         (
             _,
             "ListSecrets" | "ListQueues" | "ListTopics" | "GetAccountSettings" | "GetSubscriptionAttributes",

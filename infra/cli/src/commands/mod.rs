@@ -9,6 +9,7 @@ pub mod erase;
 pub mod graphql_schema;
 pub mod new_handler;
 pub mod organisation;
+pub mod pause;
 pub mod preflight;
 pub mod reminders;
 pub mod replay;

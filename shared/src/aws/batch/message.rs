@@ -64,11 +64,17 @@ impl MessageError {
         Self { remedy, ..self }
     }
 
-    /// The message is of something that an operator paused: it waits, as long as its queue lets it.
+    /// The message is of something that an operator paused, and its queue is read all the same: it waits.
     pub fn paused(what: &str) -> Self {
+        let remedy = Remedy::Wait { after: Some(Duration::from_mins(1)) };
+        Self { remedy, ..Self::held(what) }
+    }
+
+    /// The message is of something that an operator paused, and shares its queue with others: it is kept among the dead letters, and
+    /// spends no receives there. `automations resume` sends it again.
+    pub fn held(what: &str) -> Self {
         let text = format!("{what} is paused; `automations resume` ends that");
-        let remedy = Remedy::Wait { after: Some(Duration::from_mins(15)) };
-        Self { reason: Reason::Paused, remedy, text }
+        Self { reason: Reason::Paused, remedy: Remedy::DeadLetter, text }
     }
 }
 

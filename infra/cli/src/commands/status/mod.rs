@@ -19,6 +19,7 @@ use crate::report::{during, print, print_json};
 use anyhow::Result;
 use automations::clock::{self, Timestamp};
 use automations::id::OrganisationId;
+use automations::store::Pause;
 use clap::Args;
 use serde::Serialize;
 
@@ -79,6 +80,8 @@ pub struct Status {
     pub functions: Part<Vec<FunctionState>>,
     /// The alarms that sound.
     pub alarms: Part<Vec<AlarmState>>,
+    /// What is paused.
+    pub pauses: Part<Vec<Pause>>,
 }
 
 /// A part of what is read: what cannot be read hides nothing else.

@@ -112,6 +112,7 @@ impl Source {
             organisations: part(organisations),
             functions: part(functions),
             alarms: part(alarms),
+            pauses: part(self.store.pauses().await.context("the pauses")),
         })
     }
 

@@ -2,8 +2,10 @@
 
 use super::{AlarmState, Attention, FunctionState, OrganisationState, Part, QueueState, Status};
 use crate::commands::dead_letters::Summary;
+use crate::commands::pause;
 use crate::report::{count, table};
 use crate::time::age;
+use automations::store::Pause;
 
 impl Status {
     /// The screen: what is empty or as it should be is only counted.
@@ -16,6 +18,7 @@ impl Status {
             block("organisations", &self.organisations, organisations),
             block("functions", &self.functions, functions),
             block("alarms", &self.alarms, |all| alarms(all, self)),
+            block("pauses", &self.pauses, |all| pauses(all, self)),
             needed(attention),
         ];
         blocks.join("\n\n")
@@ -111,6 +114,14 @@ fn alarms(all: &[AlarmState], status: &Status) -> String {
         [alarm.alarm.clone(), since.unwrap_or_else(|| "?".to_owned()), section]
     });
     table(["alarm", "for", "runbook"], &rows.collect::<Vec<_>>())
+}
+
+fn pauses(all: &[Pause], status: &Status) -> String {
+    if all.is_empty() {
+        return "nothing is paused".to_owned();
+    }
+    let rows: Vec<_> = all.iter().map(|pause| pause::row(pause, status.at)).collect();
+    table(["paused", "since", "for", "reason"], &rows)
 }
 
 fn needed(attention: &[Attention]) -> String {

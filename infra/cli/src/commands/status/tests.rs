@@ -2,6 +2,7 @@
 
 use super::alarms::section;
 use super::*;
+use automations::store::Paused;
 use std::collections::BTreeMap;
 
 const DAY: u64 = 86_400;
@@ -28,6 +29,7 @@ fn quiet() -> Status {
         organisations: Part::Read(vec![organisation("north")]),
         functions: Part::Read(vec![function("a-webhook-ingest", Some("12")), function("a-reconciler", None)]),
         alarms: Part::Read(Vec::new()),
+        pauses: Part::Read(Vec::new()),
     }
 }
 
@@ -197,4 +199,20 @@ fn an_alarm_names_its_section_also_on_two_lines() {
     let folded = "Tickets are overdue. See docs/runbook.md, \"Reconciler\n behind\".";
     assert_eq!(section(folded).as_deref(), Some("Reconciler behind"));
     assert_eq!(section("An alarm of another stack"), None);
+}
+
+#[test]
+fn a_pause_is_shown_and_needs_a_person_only_before_messages_are_lost() {
+    let days = |days: u64| {
+        let mut status = quiet();
+        let since = status.at.earlier(std::time::Duration::from_hours(24 * days));
+        status.pauses =
+            Part::Read(vec![Pause::new(Paused::Handler("h".to_owned()), since, Some("trial".to_owned()))]);
+        status
+    };
+    let screen = days(3).screen(&[]);
+    assert!(screen.contains("the handler h") && screen.contains("3 d  trial"), "{screen}");
+    assert_eq!(needed(&days(3)), Vec::<String>::new());
+    let near = needed(&days(10));
+    assert!(near[0].starts_with("the handler h is paused for over 10 days"), "{near:?}");
 }

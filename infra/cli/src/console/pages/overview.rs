@@ -258,6 +258,7 @@ mod tests {
             ]),
             functions: Part::Read(Vec::new()),
             alarms: Part::NotRead("AccessDenied".to_owned()),
+            pauses: Part::Read(Vec::new()),
         }
     }
 
