@@ -21,6 +21,9 @@ impl Enricher {
         &self,
         messages: Vec<Message<Hint>>,
     ) -> (Vec<Message<Hint>>, Vec<Settled>) {
+        if messages.is_empty() {
+            return (messages, Vec::new());
+        }
         let paused = match self.pauses.current(Instant::now()).await {
             Ok(pauses) => paused_organisations(&pauses),
             Err(error) => {

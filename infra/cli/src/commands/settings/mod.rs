@@ -242,7 +242,7 @@ mod tests {
     #[test]
     fn the_audit_has_the_names_of_keys_and_no_value() {
         let which = Which { organisation: OrganisationId::parse("north").unwrap(), handler: "h".to_owned() };
-        let values = values_of(Some(r#"{"text": "Dear Jane"}"#.to_owned()), None).unwrap();
+        let values = values_of(Some(r#"{"text": "Hello Jane"}"#.to_owned()), None).unwrap();
         let change = SettingsChange { values, enabled: Some(false), ..SettingsChange::default() };
         let audited = audited("settings set", &which, &change);
         let wanted = Change::by("settings set").of(&which.organisation).limited("handler", Some("h"));
