@@ -3,16 +3,15 @@
 use crate::support::{SOON, alone, dead_letters, events, known_ticket, mutations, published, rest};
 use anyhow::{Context as _, Result, ensure};
 use automations::id::OrganisationId;
-use automations::store::Paused;
+use automations::store::{PAUSES_CACHED_FOR, Paused};
 use automations::{aws, clock};
 use automations_cli::account::Target;
-use automations_cli::commands::pause::Pauser;
+use automations_cli::commands::pause::{Pauser, Resumed};
+use automations_cli::{DeadLetter, Selection};
 use end_to_end::stack::{Organisation, Stack, eventually};
 use serde_json::json;
 
 const HANDLER: &str = "follow-up-on-settlement";
-/// Longer than functions remember what is paused, which they read anew after 45 seconds.
-const A_MINUTE: u64 = 120;
 
 fn pauser(stack: &Stack) -> Result<Pauser> {
     let addresses = &stack.addresses;
@@ -38,7 +37,7 @@ async fn while_paused(
     stack: &Stack,
     paused: Paused,
     test: impl AsyncFnOnce() -> Result<()>,
-) -> Result<automations_cli::commands::pause::Resumed> {
+) -> Result<Resumed> {
     let pauser = pauser(stack)?;
     pauser.pause(&paused, Some("a test".to_owned()), clock::now()).await?;
     let tested = test().await;
@@ -129,14 +128,14 @@ async fn of_a_paused_organisation_webhooks_are_accepted_and_its_tickets_fetched_
     let paused = Paused::Organisation(OrganisationId::parse("paused-organisation")?);
     let mut unknown = String::new();
     let resumed = while_paused(&stack, paused, async || {
-        // A minute later, no function works on it any more: a ticket that is not known is held.
-        eventually("a hint that is held", A_MINUTE, async || {
-            unknown = organisation.new_ticket(json!({ "stage": "Approved" })).await?;
-            organisation.webhook("ticket-created", &unknown).await?;
-            let shown = dead_letters(&stack)?.thorough().show(&automations_cli::Selection::default()).await?;
-            let is_held = |(dead, body): &(automations_cli::DeadLetter, String)| {
-                dead.reason == "paused" && body.contains(&unknown)
-            };
+        // Until no instance has what it read before.
+        clock::pause(PAUSES_CACHED_FOR).await;
+        unknown = organisation.new_ticket(json!({ "stage": "Approved" })).await?;
+        organisation.webhook("ticket-created", &unknown).await?;
+        eventually("a hint that is held", SOON, async || {
+            let shown = dead_letters(&stack)?.thorough().show(&Selection::default()).await?;
+            let is_held =
+                |(dead, body): &(DeadLetter, String)| dead.reason == "paused" && body.contains(&unknown);
             ensure!(shown.iter().any(is_held), "not yet");
             Ok(())
         })
