@@ -78,6 +78,8 @@ a-webhook-ingest  12
 
 no alarm sounds
 
+nothing is paused
+
 nothing needs a person";
     assert_eq!(status.screen(&status.attention()), expected);
 }
@@ -120,6 +122,8 @@ a-webhook-ingest  12, 10% of the traffic to 13
 
 alarm            for     runbook
 a-hints-backlog  10 min  Message waiting too long
+
+nothing is paused
 
 needs a person:
   the alarm a-hints-backlog sounds → docs/runbook.md, \"Message waiting too long\"
