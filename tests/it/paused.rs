@@ -38,10 +38,10 @@ async fn while_paused(
     paused: Paused,
     test: impl AsyncFnOnce() -> Result<()>,
 ) -> Result<Resumed> {
-    let pauser = pauser(stack)?;
-    pauser.pause(&paused, Some("a test".to_owned()), clock::now()).await?;
+    let switch = pauser(stack)?;
+    switch.pause(&paused, Some("a test".to_owned()), clock::now()).await?;
     let tested = test().await;
-    let resumed = pauser.resume(&paused).await;
+    let resumed = switch.resume(&paused).await;
     tested?;
     resumed
 }

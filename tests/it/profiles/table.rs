@@ -241,11 +241,11 @@ fn examples(action: &str) -> Vec<String> {
         ("cloudwatch", "DisableAlarmActions" | "EnableAlarmActions") => {
             arn(service, &format!("alarm:{APPLICATION}-actions.fifo-backlog"))
         }
-        ("lambda", "ListEventSourceMappings" | "UpdateEventSourceMapping") => vec!["*".to_owned()],
         (
             _,
             "ListSecrets" | "ListQueues" | "ListTopics" | "GetAccountSettings" | "GetSubscriptionAttributes",
         )
+        | ("lambda", "ListEventSourceMappings" | "UpdateEventSourceMapping")
         | ("servicequotas" | "cloudwatch", _) => vec!["*".to_owned()],
         ("logs", "DescribeLogGroups") => arn(service, "log-group:*"),
         ("cloudformation", "DescribeStacks" | "ListStackResources") => {
