@@ -222,6 +222,9 @@ fn action_of(client: &str, operation: &str) -> String {
         "quotas" => "servicequotas",
         same => same,
     };
+    if (service, operation) == ("lambda", "invoke") {
+        return "lambda:InvokeFunction".to_owned();
+    }
     let name: String = operation
         .split('_')
         .map(|word| {
