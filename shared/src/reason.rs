@@ -68,6 +68,8 @@ pub enum Reason {
     OutOfTime,
     /// A mutation was sent and had no response: it may or may not have taken effect.
     OutcomeUnknown,
+    /// An operator paused the handler, the organisation or all writing.
+    Paused,
     /// The topic did not accept the event.
     PublishFailed,
     /// SQS rejected the message.
@@ -116,6 +118,8 @@ pub enum Reason {
     UnsupportedBody,
     /// The body of a request is compressed in another way than by gzip.
     UnsupportedEncoding,
+    /// The organisation's settings of the handler do not fit the handler.
+    SettingsInvalid,
     /// Another writer stored a newer version first.
     VersionConflict,
     /// The version is not pending in a rotation.

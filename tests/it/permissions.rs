@@ -71,6 +71,7 @@ fn table() -> BTreeMap<&'static str, BTreeSet<String>> {
                 .chain([
                     own("sqs:SendMessage DeadLettersOfAHandler"),
                     own("sqs:SendMessage Store.Outputs.ActionsArn"),
+                    format!("dynamodb:BatchGetItem {store} if ForAllValues:StringLike"),
                     secret("GetSecretValue", "none-??????"),
                 ])
                 .collect(),
@@ -130,7 +131,7 @@ fn table() -> BTreeMap<&'static str, BTreeSet<String>> {
             logs_of("alarm-notifier")
                 .into_iter()
                 .chain(
-                    ["DeleteItem", "GetItem", "PutItem", "Query"]
+                    ["DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"]
                         .map(|it| format!("dynamodb:{it} {store} if ForAllValues:StringEquals")),
                 )
                 .chain([

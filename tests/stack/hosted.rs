@@ -6,7 +6,7 @@ use automations::aws::batch::SourceQueue;
 use automations::aws::queue::Queue;
 use automations::aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use automations::clock;
-use automations::handler::{Decide, Decides, Handler};
+use automations::handler::{Decide, Decides, Handler, SettingsByOrganisation};
 use automations::telemetry::metric::SourceKind;
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName as System};
 use serde_json::json;
@@ -54,7 +54,7 @@ impl Organisation<'_> {
         let handler = Handler {
             name: name.to_owned(),
             decide,
-            settings,
+            settings: SettingsByOrganisation::fixed(settings, false),
             source: SourceQueue::new(
                 stack.sqs.clone(),
                 SourceKind::Events,
@@ -62,10 +62,7 @@ impl Organisation<'_> {
                 queue.clone(),
                 dead,
             ),
-            actions: Some(Queue::new(
-                stack.sqs.clone(),
-                stack.queue_url(&stack.addresses.actions_queue).await?,
-            )),
+            actions: Queue::new(stack.sqs.clone(), stack.queue_url(&stack.addresses.actions_queue).await?),
             max_chain: 5,
         };
         Ok(Hosted { stack, handler, queue, dead_letters: format!("{dead_letters}.fifo") })
@@ -75,7 +72,7 @@ impl Organisation<'_> {
 impl<Settings, D: Decides<Settings>> Hosted<'_, Settings, D> {
     /// Its settings, in which a test's handler may record its calls.
     pub fn settings(&self) -> &Settings {
-        &self.handler.settings
+        self.handler.settings.of_entry()
     }
 
     /// Processes one batch of its queue, as on Lambda; returns the number of messages.

@@ -16,6 +16,7 @@ mod lead;
 mod line;
 mod looks;
 mod notify;
+mod paused;
 mod perform;
 mod progress;
 mod reminder;
@@ -37,10 +38,12 @@ use automations::model::action::PlannedAction;
 use automations::model::speed::Speed;
 use automations::notice::Notices;
 use automations::salestrekker::Client;
-use automations::store::{Claimant, Store};
+use automations::store::{Claimant, Pauses, Store};
 use edit::edited_ticket;
 use line::{Line, LineRun};
+use paused::why_not;
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 /// The worker and its clients.
 #[derive(Debug)]
@@ -57,6 +60,8 @@ pub struct Worker {
     pub looks: Looks,
     /// How fast reminders' waits pass.
     pub speed: Speed,
+    /// What operators paused.
+    pub pauses: Pauses,
 }
 
 /// One invocation of the worker.
@@ -81,10 +86,13 @@ impl Worker {
         let mut lines: Vec<Line<'_, '_>> = groups.iter_mut().map(Line::new).collect();
         let mut edits: BTreeMap<OrganisationId, Vec<LineRun<'_, '_, '_>>> = BTreeMap::new();
         let mut others = Vec::new();
+        let pauses = self.pauses.current(Instant::now()).await;
         for line in &mut lines {
             let messages = line.next_run().await;
             let Some(first) = messages.first().map(|message| &message.body) else { continue };
-            if edited_ticket(&first.action).is_some() {
+            if let Some(error) = why_not(&pauses, &first.organisation) {
+                self.hold_back(LineRun { line, messages }, &error).await;
+            } else if edited_ticket(&first.action).is_some() {
                 edits.entry(first.organisation.clone()).or_default().push(LineRun { line, messages });
             } else {
                 others.push(LineRun { line, messages });

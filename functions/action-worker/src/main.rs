@@ -10,7 +10,7 @@ use automations::lambda_runtime::{self, Error, LambdaEvent, service_fn};
 use automations::model::speed::Speed;
 use automations::notice::{Links, Notices};
 use automations::salestrekker::{Client, Limits};
-use automations::store::Store;
+use automations::store::{Pauses, Store};
 use automations::telemetry::metric::SourceKind;
 use automations::{aws, init};
 
@@ -29,12 +29,14 @@ struct Config {
 async fn main() -> Result<(), Error> {
     let (config, aws) = init::start(read)?;
     let secrets = |prefix| Secrets::new(aws::secrets_manager(&aws), prefix);
+    let store = Store::new(aws::dynamodb(&aws), config.table);
     let api_token = Kind::of_writer(config.separate_writer);
     let worker = &Worker {
         secrets: secrets(config.secrets.clone()),
         notices: Notices::new(secrets(config.secrets.clone()), config.links)?,
         client: Client::new(secrets(config.secrets).with_api_token(api_token), config.limits)?,
-        store: Store::new(aws::dynamodb(&aws), config.table),
+        pauses: Pauses::new(store.clone()),
+        store,
         looks: Looks::default(),
         speed: config.speed,
     };

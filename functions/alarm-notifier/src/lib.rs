@@ -7,6 +7,7 @@
 mod change;
 mod decide;
 mod message;
+mod paused;
 mod send;
 
 pub use change::{Change, Invocation, Malformed, State};
@@ -46,6 +47,7 @@ impl Notifier {
             for stored in self.store.problems().await? {
                 result = result.and(self.tick(stored, now, until).await);
             }
+            result = result.and(self.remind_of_pauses(now, until).await);
         }
         for change in changes {
             result = result.and(match change {

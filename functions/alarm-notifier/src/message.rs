@@ -127,13 +127,13 @@ fn id(notice: &str, problem: &Problem, now: Timestamp) -> String {
 }
 
 /// To the minute: `2026-11-26 08:00 UTC`.
-fn utc(time: Timestamp) -> String {
+pub(crate) fn utc(time: Timestamp) -> String {
     let text = time.to_string();
     let minute: String = text.chars().take(16).collect();
     format!("{} UTC", minute.replace('T', " "))
 }
 
-fn slug(name: &str) -> String {
+pub(crate) fn slug(name: &str) -> String {
     name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect()
 }
 

@@ -45,6 +45,7 @@ impl Enricher {
         until: Timestamp,
         metrics: &Metrics,
     ) -> Vec<(Message<Hint>, Result<()>)> {
+        let (messages, paused) = self.unless_paused(messages).await;
         let (messages, postponed) = begun(messages, |message| message.body.tickets());
         let hints: Vec<Vec<Hint>> = messages.iter().map(|message| message.body.each()).collect();
         let mut organisations: BTreeMap<OrganisationId, Tickets> = BTreeMap::new();
@@ -96,6 +97,7 @@ impl Enricher {
             let each: Vec<Result<()>> = stream::iter(each).buffered(HINTS_AT_ONCE).collect().await;
             finished.push((message, each.into_iter().collect()));
         }
+        finished.extend(paused);
         finished.extend(postponed.into_iter().map(|message| (message, Err(too_many()))));
         finished
     }
@@ -186,7 +188,7 @@ mod tests {
     use automations::model::stage_age::StageAgeThresholds;
     use automations::model::ticket_fields::TicketFields;
     use automations::salestrekker::Client;
-    use automations::store::Store;
+    use automations::store::{Pauses, Store};
 
     /// An enricher that has no time to call anything.
     fn enricher() -> Enricher {
@@ -195,6 +197,7 @@ mod tests {
         Enricher {
             client: Client::new(secrets, from_json(b"{}").unwrap()).unwrap(),
             store: Store::new(aws::dynamodb(&aws), "t".to_owned()),
+            pauses: Pauses::new(Store::new(aws::dynamodb(&aws), "t".to_owned())),
             topic: Topic::new(aws::sns(&aws), "arn".to_owned()),
             list_query: None,
             thresholds: StageAgeThresholds::default(),

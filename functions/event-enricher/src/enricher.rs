@@ -6,7 +6,7 @@ use automations::model::event::Cause;
 use automations::model::stage_age::StageAgeThresholds;
 use automations::model::ticket_fields::TicketFields;
 use automations::salestrekker::Client;
-use automations::store::Store;
+use automations::store::{Pauses, Store};
 
 /// The enricher and its clients.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub struct Enricher {
     pub thresholds: StageAgeThresholds,
     /// The fields of a ticket that are read beside the typed ones.
     pub fields: TicketFields,
+    /// What operators paused.
+    pub pauses: Pauses,
 }
 
 pub(crate) type Result<T> = std::result::Result<T, MessageError>;

@@ -10,6 +10,7 @@ mod enricher;
 mod found_by;
 mod inbound;
 mod list;
+mod paused;
 mod plan;
 mod publish;
 mod reminders;

@@ -10,7 +10,7 @@ use automations::lambda_runtime::{self, Error, LambdaEvent, service_fn};
 use automations::model::stage_age::{StageAgeRules, StageAgeThresholds};
 use automations::model::ticket_fields::TicketFields;
 use automations::salestrekker::{Client, Limits};
-use automations::store::Store;
+use automations::store::{Pauses, Store};
 use automations::telemetry::metric::SourceKind;
 use automations::{aws, init};
 use event_enricher::Enricher;
@@ -30,9 +30,11 @@ struct Config {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let (config, aws) = init::start(read)?;
+    let store = Store::new(aws::dynamodb(&aws), config.table);
     let enricher = &Enricher {
+        pauses: Pauses::new(store.clone()),
         client: Client::new(Secrets::new(aws::secrets_manager(&aws), config.secrets), config.limits)?,
-        store: Store::new(aws::dynamodb(&aws), config.table),
+        store,
         topic: Topic::new(aws::sns(&aws), config.topic),
         list_query: config.list_query,
         thresholds: config.thresholds,

@@ -11,7 +11,7 @@ use automations::futures::{StreamExt as _, stream};
 use automations::id::{HintId, OrganisationId, TicketId};
 use automations::model::check_rounds::lag;
 use automations::model::hint::Hint;
-use automations::store::{self, Candidate, Due, Listing, SHARDS, Store};
+use automations::store::{self, Candidate, Due, Listing, SHARDS, Store, paused_organisations};
 use automations::telemetry::EventName;
 use automations::telemetry::metric::{Metric, Metrics};
 use automations::{json, tracing};
@@ -61,9 +61,12 @@ impl Reconciler {
     /// # Errors
     /// [`Error`].
     pub async fn sweep(&self, request_id: &str, now: Timestamp) -> Result<SweepReport, Error> {
+        // If they cannot be read, event-enricher drops the hints of paused organisations all the same.
+        let all = self.store.pauses().await.inspect_err(log_list_failure).unwrap_or_default();
+        let paused = paused_organisations(&all);
         let mut due = Vec::new();
         for shard in 0..SHARDS {
-            due.extend(self.store.due(shard, now, self.budget).await?);
+            due.extend(self.store.due_unless_paused(shard, (now, self.budget), &paused).await?);
         }
         let cursor = self.store.cursor().await?;
         self.report(&due, lag(cursor, now), now);
@@ -81,7 +84,7 @@ impl Reconciler {
         let Rounds { cursor: reached, chosen, .. } = rounds;
         let chosen = chosen.into_iter().map(|candidate| of_round(candidate, now));
         let due = by_ticket(due.into_iter().chain(chosen).collect());
-        let claimed = self.claim_lists(&due, now).await;
+        let claimed = self.claim_lists(&due, &paused, now).await;
         // Lists come first, so that the positions of their results are known.
         let lists = claimed.iter().map(|organisation| (organisation.clone(), None));
         let tickets = due.into_iter().map(|due| (due.organisation, Some((due.ticket, due.has_reminder))));
@@ -106,10 +109,16 @@ impl Reconciler {
 
     /// The organisations whose list query is to be asked for now: those in the table and those of due tickets for which no run
     /// claimed it in this hour. Tickets that are due do not wait for it: an error is logged, and the next run goes on.
-    async fn claim_lists(&self, due: &[Due], now: Timestamp) -> Vec<OrganisationId> {
+    async fn claim_lists(
+        &self,
+        due: &[Due],
+        paused: &BTreeSet<OrganisationId>,
+        now: Timestamp,
+    ) -> Vec<OrganisationId> {
         let hour = start_of_hour(now);
         let listings = self.store.listings().await.inspect_err(log_list_failure).unwrap_or_default();
-        let claims = not_listed_since(hour, listings, due).into_iter().map(async |organisation| {
+        let wanted = not_listed_since(hour, listings, due).into_iter().filter(|it| !paused.contains(it));
+        let claims = wanted.map(async |organisation| {
             let claimed = self.store.claim_listing(&organisation, hour, now).await;
             claimed.inspect_err(log_list_failure).unwrap_or(false).then_some(organisation)
         });
@@ -165,7 +174,7 @@ fn log_list_failure(error: &store::Error) {
         event_name = EventName::ReconcileListFailed.as_str(),
         reason = error.reason().as_str(),
         error = chain(error),
-        "the list queries of some organisations could not be asked for; the next run tries again"
+        "what is paused, or whose list query is to be asked for, could not be read; the next run tries again"
     );
 }
 

@@ -1,8 +1,11 @@
 //! The handlers' entries: their settings and filter policies, as they are deployed or as a checkout's template.yaml has them.
 
+use crate::exit_code::Usage;
 use crate::stack_resources;
 use crate::template_table;
 use anyhow::{Context as _, Result, bail};
+use aws_sdk_lambda::error::SdkError;
+use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationError;
 use aws_sdk_lambda::types::EnvironmentResponse;
 use aws_sdk_sns::types::Subscription;
 use futures::future::try_join;
@@ -93,6 +96,27 @@ pub fn of_template(template: &str) -> Result<Vec<Entry>> {
         dry_run: row.text("DryRun").is_some_and(|text| text == "true"),
     };
     Ok(template_table::rows(template)?.iter().map(entry).collect())
+}
+
+/// The entry of the handler of this name, without its policies.
+///
+/// # Errors
+/// [`Usage`] if there is no such handler.
+pub(crate) async fn of_handler(lambda: &aws_sdk_lambda::Client, stack: &str, handler: &str) -> Result<Entry> {
+    let none =
+        || Usage(format!("there is no handler {handler} in the stack {stack}; see `automations status`"));
+    match entry_of(lambda, &format!("{stack}-{handler}")).await {
+        Ok(entry) => Ok(entry.ok_or_else(none)?),
+        Err(error) if is_missing(&error) => Err(none().into()),
+        Err(error) => Err(error),
+    }
+}
+
+fn is_missing(error: &anyhow::Error) -> bool {
+    let of_lambda = error.downcast_ref::<SdkError<GetFunctionConfigurationError>>();
+    of_lambda
+        .and_then(SdkError::as_service_error)
+        .is_some_and(GetFunctionConfigurationError::is_resource_not_found_exception)
 }
 
 /// The entry of a function that is a handler, without its policies: `HANDLER` is in no other function's environment.

@@ -2,8 +2,8 @@
 
 use automations_cli::account::Account;
 use automations_cli::commands::{
-    audit, console, dead_letters, dry_run, erase, events, graphql_schema, listen, new_handler, organisation,
-    preflight, reminders, replay, smoke, status, timeline, undo,
+    audit, console, dead_letters, dry_run, erase, events, graphql_schema, listen, new_handler, organisation, pause,
+    preflight, reminders, replay, settings, smoke, status, timeline, undo,
 };
 use automations_cli::exit_code::{self, Exit};
 use automations_cli::report;
@@ -32,6 +32,9 @@ enum Command {
     Replay(replay::Arguments),
     Undo(undo::Arguments),
     Reminders(reminders::Arguments),
+    Settings(settings::Arguments),
+    Pause(pause::PauseArguments),
+    Resume(pause::ResumeArguments),
     DryRun(dry_run::Arguments),
     Listen(listen::Arguments),
     Organisation(organisation::Arguments),
@@ -67,6 +70,9 @@ async fn main() -> ExitCode {
         Command::Replay(arguments) => Box::pin(replay::run(arguments, &account)).await,
         Command::Undo(arguments) => undo::run(arguments, &account).await,
         Command::Reminders(arguments) => reminders::run(arguments, &account).await,
+        Command::Settings(arguments) => settings::run(arguments, &account).await,
+        Command::Pause(arguments) => pause::run_pause(arguments, &account).await,
+        Command::Resume(arguments) => pause::run_resume(arguments, &account).await,
         Command::DryRun(arguments) => dry_run::run(arguments, &account).await,
         Command::Listen(arguments) => listen::run(arguments, &account).await,
         Command::Organisation(arguments) => organisation::run(arguments, &account).await,

@@ -1,6 +1,8 @@
 //! How a handler starts: on Lambda, in a dry run, or to check its settings.
 
 use super::decides::{Decide, Decides, Reads};
+use super::invocation::{Asked, Invocation, Response, check_settings};
+use super::per_organisation::SettingsByOrganisation;
 use super::plan;
 use super::reading::{HandlerError, Reading};
 use super::work::Handler;
@@ -12,9 +14,9 @@ use crate::config::Reader;
 use crate::model::action::Action;
 use crate::model::event::Event;
 use crate::salestrekker::{Client, Limits};
+use crate::store::Store;
 use crate::telemetry::metric::SourceKind;
 use crate::{aws, init, json};
-use aws_lambda_events::event::sqs::SqsEvent;
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde::de::DeserializeOwned;
 use std::io::{Read as _, Write as _};
@@ -81,9 +83,11 @@ fn start<Settings: DeserializeOwned, D: Decides<Settings>>(
     }
 }
 
-struct Config<Settings> {
+struct Config {
     name: String,
-    settings: Settings,
+    /// As JSON: an organisation's settings are read into it.
+    settings: String,
+    table: String,
     queue: String,
     dead_letters: String,
     actions: String,
@@ -112,13 +116,15 @@ async fn serve<Settings: DeserializeOwned, D: Decides<Settings>>(
     make: impl FnOnce(Option<AwsContext>) -> Result<D, AnyError>,
     env: Reader,
 ) -> Result<(), AnyError> {
-    let (config, aws) = init::start_with(env, read)?;
-    let client = aws::sqs(&aws);
+    let (config, aws) = init::start_with(env, read::<Settings>)?;
+    let (client, dynamodb) = (aws::sqs(&aws), aws::dynamodb(&aws));
     let context = AwsContext { config: aws, secrets: config.secrets, limits: config.limits };
+    let store = Store::new(dynamodb, config.table);
+    let (name, entry) = (config.name.clone(), config.settings.clone());
     let handler = &Handler {
         name: config.name.clone(),
         decide: make(Some(context))?,
-        settings: config.settings,
+        settings: SettingsByOrganisation::<Settings>::stored(store, name, entry, config.dry_run)?,
         source: SourceQueue::new(
             client.clone(),
             SourceKind::Events,
@@ -126,20 +132,29 @@ async fn serve<Settings: DeserializeOwned, D: Decides<Settings>>(
             config.queue,
             config.dead_letters,
         ),
-        actions: (!config.dry_run).then(|| Queue::new(client, config.actions)),
+        actions: Queue::new(client, config.actions),
         max_chain: config.max_chain,
     };
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<SqsEvent>| async move {
+    let entry = &config.settings;
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Invocation>| async move {
         let until = Timestamp::from_millis(event.context.deadline);
-        // In a box, as the compiler limits how deeply futures are nested, a handler's own ones among them.
-        Box::pin(handler.work(event.payload, until)).await.map_err(AnyError::from)
+        match event.payload.asked() {
+            // In a box, as the compiler limits how deeply futures are nested, a handler's own ones among them.
+            Asked::Work(batch) => {
+                Box::pin(handler.work(batch, until)).await.map(Response::Batch).map_err(AnyError::from)
+            }
+            Asked::CheckSettings(own) => Ok(Response::Settings(check_settings::<Settings>(entry, &own))),
+        }
     }))
     .await
 }
 
-fn read<Settings: DeserializeOwned>(env: &mut Reader) -> Option<Config<Settings>> {
+fn read<Settings: DeserializeOwned>(env: &mut Reader) -> Option<Config> {
     let name = env.required("HANDLER");
-    let settings = env.json("SETTINGS");
+    // Read for its problems: what is kept is the text.
+    let is_valid = env.json::<Settings>("SETTINGS").is_some();
+    let settings = is_valid.then(|| env.or("SETTINGS", String::new()));
+    let table = env.required("TABLE_NAME");
     let queue = env.required("SOURCE_QUEUE_URL");
     let dead_letters = env.required("DEAD_LETTER_QUEUE_URL");
     let actions = env.required("ACTIONS_QUEUE_URL");
@@ -150,6 +165,7 @@ fn read<Settings: DeserializeOwned>(env: &mut Reader) -> Option<Config<Settings>
     Some(Config {
         name: name?,
         settings: settings?,
+        table: table?,
         queue: queue?,
         dead_letters: dead_letters?,
         actions: actions?,

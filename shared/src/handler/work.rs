@@ -1,6 +1,7 @@
 //! The work of a handler on Lambda: events in, actions out.
 
 use super::decides::{Decide, Decides};
+use super::per_organisation::SettingsByOrganisation;
 use super::plan;
 use crate::aws::batch::{Message, MessageError, MissingMessageId, SourceQueue};
 use crate::aws::queue::{OutgoingMessage, Place, Queue};
@@ -14,6 +15,7 @@ use crate::reason::Reason;
 use crate::telemetry::EventName;
 use crate::telemetry::metric::Metrics;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
+use std::time::Instant;
 
 /// A running handler: events from its queue in, actions out.
 #[derive(Debug)]
@@ -22,12 +24,12 @@ pub struct Handler<Settings, D = Decide<Settings>> {
     pub name: String,
     /// Its decision.
     pub decide: D,
-    /// Its settings.
-    pub settings: Settings,
+    /// Its settings, by organisation.
+    pub settings: SettingsByOrganisation<Settings>,
     /// Its queue, and its dead-letter queue.
     pub source: SourceQueue,
-    /// The queue of actions; none for a dry run, which only logs the actions.
-    pub actions: Option<Queue>,
+    /// The queue of actions.
+    pub actions: Queue,
     /// The maximum length of a chain of automated actions; see [`Event::chain`].
     pub max_chain: usize,
 }
@@ -58,29 +60,46 @@ impl<Settings, D: Decides<Settings>> Handler<Settings, D> {
             );
             return Ok(());
         }
-        let actions = plan::decide(&self.name, self.decide.decide(event, &self.settings, until)).await?;
+        let effective = self.settings.of(&event.organisation, Instant::now()).await?;
+        if !effective.enabled {
+            tracing::info!(
+                event_name = EventName::ActionsDisabled.as_str(),
+                handler = self.name.as_str(),
+                organisation = event.organisation.as_str(),
+                event.id = event.id.as_str(),
+                "the handler is disabled for the organisation; it decided nothing"
+            );
+            return Ok(());
+        }
+        let decision = self.decide.decide(event, &effective.settings, until);
+        let actions = plan::decide(&self.name, decision).await?;
         let planned = plan::planned(&self.name, event, actions, message.receives)?;
         if !planned.is_empty() && event.chain().len() >= self.max_chain {
             return Err(chain_too_long(event));
         }
+        if effective.dry_run {
+            self.log(event, &planned);
+            return Ok(());
+        }
         self.send(event, planned).await
+    }
+
+    /// The dry run.
+    fn log(&self, event: &Event, planned: &[PlannedAction]) {
+        for planned in planned {
+            let action = planned.action.for_log();
+            tracing::info!(
+                event_name = EventName::ActionsDryRun.as_str(),
+                handler = self.name.as_str(),
+                event.id = event.id.as_str(),
+                action,
+                "dry run: the action was not sent"
+            );
+        }
     }
 
     async fn send(&self, event: &Event, planned: Vec<PlannedAction>) -> Result<(), MessageError> {
         let count = planned.len();
-        let Some(actions) = &self.actions else {
-            for planned in &planned {
-                let action = planned.action.for_log();
-                tracing::info!(
-                    event_name = EventName::ActionsDryRun.as_str(),
-                    handler = self.name.as_str(),
-                    event.id = event.id.as_str(),
-                    action,
-                    "dry run: the action was not sent"
-                );
-            }
-            return Ok(());
-        };
         let messages = planned.into_iter().map(|planned| OutgoingMessage {
             body: json::to_json(&planned),
             place: Place::InOrder {
@@ -90,7 +109,7 @@ impl<Settings, D: Decides<Settings>> Handler<Settings, D> {
             trace: event.cause.trace().cloned(),
         });
         // After an error, actions that were already accepted are sent again. Their ids make that harmless.
-        actions.send(messages.collect()).await.into_iter().collect::<Result<(), _>>()?;
+        self.actions.send(messages.collect()).await.into_iter().collect::<Result<(), _>>()?;
         tracing::info!(
             event_name = EventName::ActionsDecided.as_str(),
             event.id = event.id.as_str(),
@@ -118,10 +137,79 @@ fn chain_too_long(event: &Event) -> MessageError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock;
     use crate::model::event::Cause;
     use crate::model::resent::Resent;
-    use crate::testing;
+    use crate::model::action::Action;
+    use crate::store::Store;
+    use crate::telemetry::metric::SourceKind;
+    use crate::{aws, clock, testing};
+    use aws_lambda_events::event::sqs::SqsMessage;
+    use serde_json::{Value, json};
+    use std::sync::{Arc, Mutex};
+    use std::time::Duration;
+
+    /// The number of actions that a handler sends for one event, and of messages that are not acknowledged, if its organisation's
+    /// item is this.
+    async fn worked(item: Value, dry_run: bool) -> (usize, usize) {
+        let sent: Arc<Mutex<usize>> = Arc::default();
+        let seen = Arc::clone(&sent);
+        let config = aws::stub::config_with_responses(move |request| {
+            if request.get("RequestItems").is_some() {
+                return (200, json!({ "Responses": { "t": [item] } }));
+            }
+            let entries = request["Entries"].as_array().map(Vec::as_slice).unwrap_or_default();
+            let mut sent = seen.lock().unwrap();
+            *sent = sent.saturating_add(entries.len());
+            let done = entries
+                .iter()
+                .map(|entry| json!({ "Id": entry["Id"], "MessageId": "m", "MD5OfMessageBody": "d" }));
+            (200, json!({ "Successful": done.collect::<Vec<_>>(), "Failed": [] }))
+        });
+        let decide: Decide<String> = |event, label| vec![Action::add_label(event.ticket().unwrap(), label)];
+        let (store, client) = (Store::new(aws::dynamodb(&config), "t".to_owned()), aws::sqs(&config));
+        let url = |name: &str| format!("http://127.0.0.1/{name}.fifo");
+        let settings =
+            SettingsByOrganisation::stored(store, "h".to_owned(), "\"Client\"".to_owned(), dry_run).unwrap();
+        let source =
+            SourceQueue::new(client.clone(), SourceKind::Events, "h".to_owned(), url("q"), url("dead"));
+        let actions = Queue::new(client, url("actions"));
+        let handler = Handler { name: "h".to_owned(), decide, settings, source, actions, max_chain: 5 };
+        let mut record = SqsMessage::default();
+        (record.message_id, record.receipt_handle) = (Some("m".to_owned()), Some("r".to_owned()));
+        record.body = Some(json::to_json(&testing::stage_changed("Approved", "Settled")));
+        let mut batch = SqsEvent::default();
+        batch.records = vec![record];
+        let until = clock::now().later(Duration::from_secs(9));
+        let kept = handler.work(batch, until).await.unwrap().batch_item_failures.len();
+        let sent = *sent.lock().unwrap();
+        (sent, kept)
+    }
+
+    fn own(flags: &[(&str, bool)]) -> Value {
+        let organisation = testing::stage_changed("a", "b").organisation;
+        let mut item = json!({
+            "pk": { "S": format!("ORGANISATION#{organisation}") }, "sk": { "S": "HANDLER#h" },
+            "settings": { "S": "{}" }, "revision": { "N": "1" },
+        });
+        for (name, value) in flags {
+            item[name] = json!({ "BOOL": value });
+        }
+        item
+    }
+
+    #[tokio::test]
+    async fn an_organisation_can_switch_a_handler_off_and_its_dry_run_on_or_off() {
+        assert_eq!(worked(own(&[("enabled", true)]), false).await, (1, 0));
+        assert_eq!(worked(own(&[("enabled", false)]), false).await, (0, 0), "acknowledged");
+        assert_eq!(worked(own(&[("dry_run", true)]), false).await, (0, 0));
+        assert_eq!(worked(own(&[("dry_run", false)]), true).await, (1, 0), "a trial with one organisation");
+    }
+
+    #[tokio::test]
+    async fn while_the_handler_is_paused_its_event_waits() {
+        let pause = json!({ "pk": { "S": "PAUSES" }, "sk": { "S": "HANDLER#h" }, "since": { "N": "7" } });
+        assert_eq!(worked(pause, false).await, (0, 1));
+    }
 
     #[test]
     fn a_handler_does_not_decide_on_the_undo_of_its_own_action_and_others_do() {

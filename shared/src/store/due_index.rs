@@ -53,7 +53,7 @@ pub(super) fn shard(ticket: &TicketId) -> String {
     (sum % SHARDS).to_string()
 }
 
-fn due(item: &Item) -> Option<Due> {
+pub(super) fn due(item: &Item) -> Option<Due> {
     let reported = |error| report_unreadable(item, &error);
     let Some((organisation, ticket, has_reminder)) = ItemKey::of(item).and_then(ticket_of) else {
         reported(unusable(item, "pk", None));
@@ -77,7 +77,8 @@ fn ticket_of(key: ItemKey) -> Option<(OrganisationId, TicketId, bool)> {
         | ItemKind::TokenUse(_)
         | ItemKind::ObservedWebhook(_)
         | ItemKind::WebhookFailure
-        | ItemKind::Listing => None,
+        | ItemKind::Listing
+        | ItemKind::HandlerSettings(_) => None,
     }
 }
 

@@ -56,7 +56,8 @@ impl Store {
             | ItemKind::TokenUse(_)
             | ItemKind::ObservedWebhook(_)
             | ItemKind::WebhookFailure
-            | ItemKind::Listing => 1,
+            | ItemKind::Listing
+            | ItemKind::HandlerSettings(_) => 1,
             ItemKind::Snapshot(_) => 2,
         };
         let mut keys: Vec<&ItemKey> = keys.iter().collect();

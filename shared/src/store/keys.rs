@@ -23,6 +23,7 @@ const CONTACT: &str = "CONTACT";
 const TOKEN: &str = "TOKEN#";
 const OBSERVED: &str = "OBSERVED#";
 const WEBHOOK_FAILURE: &str = "WEBHOOK_FAILURE";
+const HANDLER: &str = "HANDLER#";
 /// The partition of the organisations whose list query is asked for.
 pub(super) const LISTINGS: &str = "ORGANISATIONS";
 /// The partition of what operators changed. It belongs to the stack: erasing an organisation leaves it.
@@ -31,6 +32,9 @@ pub(super) const OPERATIONS: &str = "OPERATIONS";
 /// The partition of the cursor of regular checks.
 pub(super) const CHECKS: &str = "CHECKS";
 const CURSOR: &str = "CURSOR";
+
+/// The partition of what operators paused. It belongs to the stack, as a pause may be of a handler.
+pub(super) const PAUSES: &str = "PAUSES";
 
 /// The partition of the problems that alarms report. They are of no organisation.
 pub(super) const PROBLEMS: &str = "ALARMS";
@@ -69,6 +73,8 @@ pub enum ItemKind {
     WebhookFailure,
     /// When the organisation's list query was last asked for.
     Listing,
+    /// The organisation's settings of the handler of this name.
+    HandlerSettings(String),
 }
 
 impl ItemKind {
@@ -85,7 +91,8 @@ impl ItemKind {
             | Self::TokenUse(_)
             | Self::ObservedWebhook(_)
             | Self::WebhookFailure
-            | Self::Listing => None,
+            | Self::Listing
+            | Self::HandlerSettings(_) => None,
         }
     }
 }
@@ -146,6 +153,9 @@ impl ItemKey {
             ItemKind::TokenUse(version) => (own_partition(organisation), format!("{TOKEN}{version}")),
             ItemKind::ObservedWebhook(id) => (own_partition(organisation), format!("{OBSERVED}{id}")),
             ItemKind::WebhookFailure => (own_partition(organisation), WEBHOOK_FAILURE.to_owned()),
+            ItemKind::HandlerSettings(handler) => {
+                (own_partition(organisation), format!("{HANDLER}{handler}"))
+            }
         };
         HashMap::from([("pk".to_owned(), AttributeValue::S(pk)), ("sk".to_owned(), AttributeValue::S(sk))])
     }
@@ -153,7 +163,16 @@ impl ItemKey {
 
 /// The key of a problem that alarms report.
 pub(super) fn problem_key(problem: &str) -> Item {
-    [("pk", PROBLEMS), ("sk", problem)]
+    plain_key(PROBLEMS, problem)
+}
+
+/// The key of a pause, by what is paused.
+pub(super) fn pause_key(paused: &str) -> Item {
+    plain_key(PAUSES, paused)
+}
+
+fn plain_key(partition: &str, name: &str) -> Item {
+    [("pk", partition), ("sk", name)]
         .map(|(name, part)| (name.to_owned(), AttributeValue::S(part.to_owned())))
         .into()
 }
@@ -179,6 +198,9 @@ fn ticket_item(ticket: TicketId, sk: &str) -> Option<ItemKind> {
 fn organisation_item(sk: &str) -> Option<ItemKind> {
     if sk == WEBHOOK_FAILURE {
         return Some(ItemKind::WebhookFailure);
+    }
+    if let Some(handler) = sk.strip_prefix(HANDLER) {
+        return Some(ItemKind::HandlerSettings(handler.to_owned()));
     }
     if let Some(id) = sk.strip_prefix(OBSERVED) {
         return Some(ItemKind::ObservedWebhook(id.to_owned()));
@@ -231,6 +253,11 @@ pub(super) fn token_uses_of(organisation: &OrganisationId) -> (String, &'static 
     (own_partition(organisation), TOKEN)
 }
 
+/// The partition key of an organisation's settings of handlers, and the prefix of their sort keys.
+pub(super) fn handler_settings_of(organisation: &OrganisationId) -> (String, &'static str) {
+    (own_partition(organisation), HANDLER)
+}
+
 /// The partition key of an organisation's observed webhooks, the prefix of their sort keys, and the end of all of them.
 pub(super) fn observed_webhooks_of(organisation: &OrganisationId) -> (String, &'static str, &'static str) {
     (own_partition(organisation), OBSERVED, "OBSERVED$")
@@ -266,6 +293,7 @@ mod tests {
             ItemKind::ObservedWebhook("1#r".to_owned()),
             ItemKind::WebhookFailure,
             ItemKind::Listing,
+            ItemKind::HandlerSettings("h".to_owned()),
         ];
         let organisation = OrganisationId::parse("north").unwrap();
         for kind in kinds {
@@ -291,5 +319,6 @@ mod tests {
         assert!(of(ItemKind::LeadContact("d".to_owned())));
         assert!(of(ItemKind::TokenUse("v-1".to_owned())));
         assert!(of(ItemKind::ObservedWebhook("1#r".to_owned())) && of(ItemKind::WebhookFailure));
+        assert!(of(ItemKind::HandlerSettings("h".to_owned())));
     }
 }

@@ -19,6 +19,8 @@
 //! | the same | `OBSERVED#{time}#{request}` | the shape of a webhook during a rehearsal; see `observed_webhooks.rs` (`expires` too) |
 //! | the same | `WEBHOOK_FAILURE` | that a rehearsal wants one webhook answered with 500 |
 //! | | | (`expires` too; nothing else is deleted by itself, see docs/privacy.md) |
+//! | the same | `HANDLER#{handler}` | the organisation's settings of a handler: values in place of those of its entry, whether it is enabled, whether it is in its dry run; see `handler_settings.rs` |
+//! | `PAUSES` | `HANDLER#{handler}`, `ORGANISATION#{organisation}` or `WRITING` | what an operator paused, since when and why; see `pauses.rs` |
 //! | `ALARMS` | `{problem}` | an alarm that sounds, or sounded within an hour, and what people were sent about it; see `problems.rs` |
 //! | `OPERATIONS` | `{milliseconds}#{id}` | a command of an operator that changed something; see `operations.rs` (`expires` too) |
 //! | `CHECKS` | `CURSOR` | how far the regular checks have come; see `check_rounds.rs` |
@@ -34,6 +36,8 @@ mod actions;
 mod change_marks;
 mod check_rounds;
 mod due_index;
+mod due_unpaused;
+mod handler_settings;
 mod inbound_receipts;
 mod items;
 mod journal;
@@ -48,6 +52,7 @@ mod operations;
 mod outcome;
 mod outcome_record;
 mod packed;
+mod pauses;
 mod problems;
 mod remind;
 mod reminder_list;
@@ -66,6 +71,7 @@ pub use action_records::ActionRecord;
 pub use actions::{Claim, Claimant, Done};
 pub use check_rounds::Candidate;
 pub use due_index::{Due, SHARDS};
+pub use handler_settings::{HandlerState, OwnSettings};
 pub use inbound_receipts::InboundReceipt;
 pub use items::StoredItem;
 pub use journal::Journal;
@@ -78,6 +84,7 @@ pub use observed_webhooks::ObservedWebhook;
 pub use operations::{Operation, OperationState};
 pub use outcome::Outcome;
 pub use packed::unpack;
+pub use pauses::{CACHE_TIME as PAUSES_CACHED_FOR, Pause, Paused, Pauses, paused_organisations};
 pub use problems::{NoticeKind, Problem, StoredProblem, UnsentNotice};
 pub use reminders::{ReminderEnd, ReminderState, StoredReminder};
 pub use salvage::{Rebuild, Salvaged};

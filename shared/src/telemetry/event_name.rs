@@ -98,6 +98,15 @@ pub enum EventName {
     /// A handler with `DryRun` decided; nothing was sent.
     #[strum(serialize = "actions.dry_run")]
     ActionsDryRun,
+    /// A hint of a paused organisation was dropped: its tickets are fetched when the pause ends.
+    #[strum(serialize = "hint.paused")]
+    HintPaused,
+    /// People were reminded of a pause.
+    #[strum(serialize = "pause.reminded")]
+    PauseReminded,
+    /// A handler is disabled for the event's organisation; it decided nothing.
+    #[strum(serialize = "actions.disabled")]
+    ActionsDisabled,
     /// An action was finished: see `outcome`.
     #[strum(serialize = "action.performed")]
     ActionPerformed,

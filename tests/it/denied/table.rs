@@ -15,6 +15,7 @@ const STATEMENT: &str = "not judged: the engine judges a batch of statements und
 
 const ONE_DESTINATION: &str =
     "not seen: alarms go to one destination, whose secret an instance caches for five minutes";
+const DAY: &str = "not seen: people are reminded of a pause after a day";
 const HOUR: &str = "not seen: what was over for an hour is deleted";
 
 const NOTIFIER: &str = "Roles.AlarmNotifier";
@@ -27,7 +28,7 @@ const HANDLER: &str = "Role";
 const ANY: &str = "";
 
 /// The beginning of a role's id, the action, the end of the resource, and the check. The first row that fits is the one.
-const ROWS: [(&str, &str, &str, Check); 68] = [
+const ROWS: [(&str, &str, &str, Check); 69] = [
     (ANY, "logs:CreateLogStream", ANY, Check::None(LOG)),
     (ANY, "logs:PutLogEvents", ANY, Check::None(LOG)),
     (ANY, "xray:PutTraceSegments", ANY, Check::None(TRACE)),
@@ -47,6 +48,7 @@ const ROWS: [(&str, &str, &str, Check); 68] = [
     (NOTIFIER, "dynamodb:PutItem", "-store", Check::Alarm),
     (NOTIFIER, "dynamodb:Query", "-store", Check::AlarmSchedule),
     (NOTIFIER, "dynamodb:DeleteItem", "-store", Check::None(HOUR)),
+    (NOTIFIER, "dynamodb:UpdateItem", "-store", Check::None(DAY)),
     (NOTIFIER, "secretsmanager:GetSecretValue", "-??????", Check::None(ONE_DESTINATION)),
     (
         "Roles.WebhookIngest",
@@ -109,11 +111,12 @@ const ROWS: [(&str, &str, &str, Check); 68] = [
 ];
 
 /// The rows of a handler whose resources have its own name.
-const OF_A_HANDLER: [(&str, &str, Check); 4] = [
+const OF_A_HANDLER: [(&str, &str, Check); 5] = [
     ("sqs:GetQueueAttributes", ANY, Check::None(POLLER)),
     ("sqs:ChangeMessageVisibility", ANY, Check::Delay("sqs:SendMessage", "-actions.fifo")),
     ("sqs:SendMessage", "-actions.fifo", Check::Work("queue_rejected")),
     ("sqs:SendMessage", "-dead-letters.fifo", Check::DeadLetter),
+    ("dynamodb:BatchGetItem", "-store", Check::Work("table_rejected")),
 ];
 
 /// The check of a permission, if the table has one.

@@ -38,7 +38,7 @@ const OF_A_FUNCTION: [&str; 10] = [
 ];
 /// How the program calls its clients, and the first words of their operations. Not STS: `GetCallerIdentity` needs no permission.
 const CLIENTS: &str = "cloudformation|cloudwatch|dynamodb|iam|lambda|logs|quotas|secrets|sns|sqs";
-const VERBS: &str = "batch|cancel|change|create|delete|describe|get|invoke|list|publish|put|query|receive|rotate|scan|send|simulate|subscribe|unsubscribe|update";
+const VERBS: &str = "batch|cancel|change|create|delete|describe|disable|enable|get|invoke|list|publish|put|query|receive|rotate|scan|send|simulate|subscribe|unsubscribe|update";
 /// A queue of a run of `automations listen`.
 const OF_LISTEN: &str = "listen_1790000000_0a1b2c3d.fifo";
 /// Characters of a managed policy, white space not counted (IAM User Guide, "IAM and AWS STS quotas").
@@ -244,6 +244,9 @@ fn action_of(client: &str, operation: &str) -> String {
         "quotas" => "servicequotas",
         same => same,
     };
+    if (service, operation) == ("lambda", "invoke") {
+        return "lambda:InvokeFunction".to_owned();
+    }
     let name: String = operation
         .split('_')
         .map(|word| {
@@ -260,6 +263,9 @@ fn examples(action: &str) -> Vec<String> {
     let own = |service: &str, name: &str| arn(service, &format!("{APPLICATION}-{name}"));
     let (service, name) = action.split_once(':').unwrap_or_default();
     match (service, name) {
+        ("cloudwatch", "DisableAlarmActions" | "EnableAlarmActions") => {
+            arn(service, &format!("alarm:{APPLICATION}-actions.fifo-backlog"))
+        }
         (
             _,
             "ListSecrets"
@@ -269,6 +275,7 @@ fn examples(action: &str) -> Vec<String> {
             | "GetSubscriptionAttributes"
             | "Unsubscribe",
         )
+        | ("lambda", "ListEventSourceMappings" | "UpdateEventSourceMapping")
         | ("servicequotas" | "cloudwatch", _) => vec!["*".to_owned()],
         ("logs", "DescribeLogGroups") => arn(service, "log-group:*"),
         ("cloudformation", "DescribeStacks" | "ListStackResources") => {
@@ -282,7 +289,10 @@ fn examples(action: &str) -> Vec<String> {
         }
         ("dynamodb", _) => arn(service, &format!("table/{APPLICATION}-store")),
         ("iam", _) => vec![format!("arn:aws:iam::{ACCOUNT}:role/deployer-of-{APPLICATION}")],
-        ("lambda", "InvokeFunction") => arn(service, &format!("function:{APPLICATION}-credential-rotator")),
+        ("lambda", "InvokeFunction") => ["credential-rotator", "follow-up-on-settlement"]
+            .iter()
+            .flat_map(|function| arn(service, &format!("function:{APPLICATION}-{function}")))
+            .collect(),
         ("lambda", _) => {
             let function = format!("function:{APPLICATION}-webhook-ingest");
             let alias = arn(service, &format!("{function}:live"));

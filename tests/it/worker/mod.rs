@@ -15,7 +15,7 @@ use automations::model::action::PlannedAction;
 use automations::model::speed::Speed;
 use automations::notice::{Links, Notices};
 use automations::salestrekker::{Client, Limits};
-use automations::store::{Done, Outcome, Store};
+use automations::store::{Done, Outcome, Pauses, Store};
 use automations::telemetry::metric::SourceKind;
 use automations::{aws, clock};
 use axum::extract::{Request, State};
@@ -71,6 +71,7 @@ impl Fixture {
         let worker = Worker {
             client: Client::new(secrets(), Limits::default())?,
             store: Store::new(aws::dynamodb(&config), "a-store".to_owned()),
+            pauses: Pauses::new(Store::new(aws::dynamodb(&config), "a-store".to_owned())),
             secrets: secrets(),
             notices: Notices::new(secrets(), links)?,
             looks: Looks::default(),

@@ -45,6 +45,16 @@ const READ_ENTRIES: &[&str] = &[
     "sns:ListSubscriptionsByTopic",
     "sns:GetSubscriptionAttributes",
 ];
+const READ_HANDLER: &[&str] = &["lambda:GetFunctionConfiguration"];
+const CHANGE_TRIGGER: &[&str] = &[
+    "sqs:GetQueueUrl",
+    "sqs:GetQueueAttributes",
+    "lambda:ListEventSourceMappings",
+    "lambda:UpdateEventSourceMapping",
+];
+/// The handler itself checks them.
+const CHANGE_SETTINGS: &[&str] =
+    &["dynamodb:Query", "lambda:InvokeFunction", "dynamodb:PutItem", "dynamodb:DeleteItem"];
 const LIST_ORGANISATIONS: &[&str] = &["secretsmanager:ListSecrets"];
 const READ_STACK: &[&str] = &["cloudformation:DescribeStacks"];
 const READ_SECRET: &[&str] = &["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"];
@@ -116,6 +126,38 @@ pub const COMMANDS: &[CommandNeeds] = &[
     operator("undo", &[READ_JOURNAL, &["sqs:GetQueueUrl", "sqs:SendMessage"]]),
     reader("reminders list", &[&["dynamodb:Query", "dynamodb:BatchGetItem"]]),
     operator("reminders cancel", &[&["dynamodb:Query", "dynamodb:BatchGetItem", "dynamodb:UpdateItem"]]),
+    reader("settings list", &[LIST_ORGANISATIONS, &["dynamodb:Query"]]),
+    reader("settings get", &[LIST_ORGANISATIONS, READ_HANDLER, &["dynamodb:Query"]]),
+    operator("settings set", &[LIST_ORGANISATIONS, READ_HANDLER, CHANGE_SETTINGS]),
+    operator("settings unset", &[LIST_ORGANISATIONS, READ_HANDLER, CHANGE_SETTINGS]),
+    // With --list, a reader may.
+    operator(
+        "pause",
+        &[
+            LIST_ORGANISATIONS,
+            READ_HANDLER,
+            CHANGE_TRIGGER,
+            &["dynamodb:Query", "dynamodb:PutItem", "cloudwatch:DisableAlarmActions"],
+        ],
+    ),
+    operator(
+        "resume",
+        &[
+            LIST_ORGANISATIONS,
+            READ_HANDLER,
+            CHANGE_TRIGGER,
+            LOOK_AT_DEAD_LETTERS,
+            &[
+                "cloudwatch:EnableAlarmActions",
+                "dynamodb:DeleteItem",
+                "dynamodb:PutItem",
+                "dynamodb:Scan",
+                "dynamodb:UpdateItem",
+                "sqs:SendMessage",
+                "sqs:DeleteMessage",
+            ],
+        ],
+    ),
     // A handler whose entry has ApiAccess reads a token.
     operator("dry-run", &[READ_JOURNAL, &["secretsmanager:GetSecretValue"]]),
     // A handler whose entry has ApiAccess reads a token.

@@ -175,7 +175,9 @@ impl<'a> Assembly<'a> {
         let logged = |name| self.logged(event.as_str(), handler, name);
         let dry_lines = logged(EventName::ActionsDryRun).count();
         let decided = logged(EventName::ActionsDecided).last();
-        let at = decided.or_else(|| logged(EventName::ActionsDryRun).last()).map(|line| line.at);
+        let disabled = logged(EventName::ActionsDisabled).last();
+        let at = decided.or_else(|| logged(EventName::ActionsDryRun).last()).or(disabled).map(|line| line.at);
+        let is_now = |state: fn(&Subscriber) -> bool| subscriber.is_some_and(state);
         let refused = subscriber.zip(body).and_then(|(subscriber, body)| refusal(subscriber, body));
         let is_waiting = self.kept.last_check.as_ref().is_some_and(|check| check.unpublished.contains(event));
         let is_own_undo = self.kept.is_own_undo(event, handler);
@@ -192,6 +194,8 @@ impl<'a> Assembly<'a> {
             Nothing::DryRun { actions: Some(dry_lines) }
         } else if decided.is_some() {
             Nothing::DecidedNothing
+        } else if disabled.is_some() {
+            Nothing::Disabled
         } else if is_dead {
             Nothing::DeadLettered
         } else if is_retried {
@@ -200,7 +204,11 @@ impl<'a> Assembly<'a> {
             Nothing::NotSubscribed { keys }
         } else if is_waiting {
             Nothing::InOutbox
-        } else if subscriber.is_some_and(|subscriber| subscriber.dry_run) {
+        } else if is_now(|subscriber| subscriber.paused) {
+            Nothing::Paused
+        } else if is_now(|subscriber| !subscriber.enabled) {
+            Nothing::Disabled
+        } else if is_now(|subscriber| subscriber.dry_run) {
             Nothing::DryRun { actions: None }
         } else {
             Nothing::NotRecorded

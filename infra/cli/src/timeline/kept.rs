@@ -104,8 +104,12 @@ pub struct Subscriber {
     pub name: String,
     /// The filter policies of its subscriptions.
     pub policies: Vec<FilterPolicy>,
-    /// Whether it only logs what it would do.
+    /// Whether it only logs what it would do, for this organisation.
     pub dry_run: bool,
+    /// Whether it is enabled for this organisation.
+    pub enabled: bool,
+    /// Whether an operator paused it.
+    pub paused: bool,
 }
 
 /// A dead letter.

@@ -2,7 +2,8 @@
 //! event it became; its content is kept nowhere.
 
 use super::kept::{Kept, Lead, Subject};
-use super::read::{Reader, take_handlers};
+use super::read::Reader;
+use super::subscribers::take_handlers;
 use crate::commands::dead_letters::{DeadLetter, Selection};
 use anyhow::Result;
 use automations::id::{ActionId, EventId, HintId, InboundKind, OrganisationId, TicketId, WebhookAction};
@@ -26,7 +27,7 @@ impl Reader {
             found = of_hint(organisation, &kinds, reference);
         }
         let all = Selection::default();
-        let (handlers, dead) = future::join(self.handlers(), self.dead_letters.show(&all)).await;
+        let (handlers, dead) = future::join(self.handlers(organisation), self.dead_letters.show(&all)).await;
         take_handlers(&mut kept, handlers);
         let is_own = |dead: &DeadLetter| found.iter().any(|lead| dead.body.contains(lead.event.as_str()));
         self.take_dead_letters(&mut kept, dead, is_own).await;

@@ -11,6 +11,7 @@ mod lead;
 mod logs;
 mod model;
 mod read;
+mod subscribers;
 #[cfg(test)]
 mod tests;
 mod text;

@@ -180,6 +180,10 @@ pub enum Nothing {
         /// The number of actions that its log has; none if it was not read or has none.
         actions: Option<usize>,
     },
+    /// It is disabled for the organisation (`automations settings`), as its log says, or as it is now.
+    Disabled,
+    /// It is paused: the event waits in its queue.
+    Paused,
     /// Its last attempt failed, and the event is received again.
     Retried,
     /// The event is a dead letter of its queue.

@@ -5,10 +5,10 @@ use super::action_parts::ActionParts;
 use super::dead::{self, is_about, message, subject};
 use super::kept::{Kept, LastCheck, LogLine, Subject, Subscriber};
 use super::logs::{self, Logged};
+use super::subscribers::{subscribers, take_handlers};
 use crate::account::Target;
 use crate::commands::dead_letters::{DeadLetter, DeadLetterQueues, Selection};
-use crate::filter_policy::FilterPolicy;
-use crate::handler_entries::{self, Clients, Entry};
+use crate::handler_entries::Clients;
 use anyhow::{Context as _, Result};
 use automations::Event;
 use automations::clock::Timestamp;
@@ -100,7 +100,7 @@ impl Reader {
     async fn of_ticket(&self, organisation: &OrganisationId, ticket: &TicketId, most: usize) -> Result<Kept> {
         let mut kept = self.empty(organisation);
         let (handlers, dead_letters, reminders, ticket) = future::join4(
-            self.handlers(),
+            self.handlers(organisation),
             self.dead_letters.show(&Selection::default()),
             self.store.reminders(organisation, ticket),
             self.ticket(organisation, ticket, &mut kept),
@@ -135,7 +135,8 @@ impl Reader {
     ) -> Result<Kept> {
         let mut kept = self.empty(organisation);
         let all = Selection::default();
-        let (handlers, dead_letters) = future::join(self.handlers(), self.dead_letters.show(&all)).await;
+        let (handlers, dead_letters) =
+            future::join(self.handlers(organisation), self.dead_letters.show(&all)).await;
         take_handlers(&mut kept, handlers);
         let is_own = |dead: &DeadLetter| subject(dead).is_some_and(|subject| is_about(&subject, event));
         self.take_dead_letters(&mut kept, dead_letters, is_own).await;
@@ -239,11 +240,10 @@ impl Reader {
         Ok(None)
     }
 
-    /// The handlers of the stack.
-    pub(super) async fn handlers(&self) -> Result<Vec<Subscriber>> {
+    /// The handlers of the stack, as they are for this organisation.
+    pub(super) async fn handlers(&self, organisation: &OrganisationId) -> Result<Vec<Subscriber>> {
         let clients = Clients { cloudformation: &self.cloudformation, lambda: &self.lambda, sns: &self.sns };
-        let entries = handler_entries::deployed(&clients, &self.stack).await?;
-        entries.into_iter().map(subscriber).collect()
+        subscribers(&clients, &self.stack, &self.store, organisation).await
     }
 
     /// The records of the actions on all events, by each handler; of chains and dead letters too, as a handler may be gone.
@@ -347,21 +347,4 @@ impl Reader {
         }
         Ok(())
     }
-}
-
-pub(super) fn take_handlers(kept: &mut Kept, handlers: Result<Vec<Subscriber>>) {
-    match handlers {
-        Ok(handlers) => kept.handlers = handlers,
-        Err(error) => kept.notes.push(format!(
-            "the deployed handlers cannot be read, so actions are missing, and why a handler did nothing: {error:#}"
-        )),
-    }
-}
-
-fn subscriber(Entry { name, policies, dry_run, .. }: Entry) -> Result<Subscriber> {
-    let parsed = policies.iter().map(|policy| FilterPolicy::parse(policy)).collect::<Result<_, _>>();
-    let policies = parsed.with_context(|| {
-        format!("the filter policy of {name} has something that this program does not know")
-    })?;
-    Ok(Subscriber { name, policies, dry_run })
 }

@@ -88,6 +88,8 @@ fn reason(why: &Nothing) -> String {
             format!("dry run; its log has {} that it would send", number(*actions, "action"))
         }
         Nothing::DryRun { actions: None } => "dry run: what it decides is in its log and is not sent".to_owned(),
+        Nothing::Disabled => "it is disabled for the organisation; see `automations settings`".to_owned(),
+        Nothing::Paused => "it is paused; the event waits in its queue until `automations resume`".to_owned(),
         Nothing::Retried => "its last attempt failed, and the event is received again".to_owned(),
         Nothing::DeadLettered => "the event is a dead letter of its queue".to_owned(),
         Nothing::NotRecorded => {

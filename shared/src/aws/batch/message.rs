@@ -50,6 +50,34 @@ pub struct MessageError {
     pub text: String,
 }
 
+impl MessageError {
+    /// The same, but retried rather than dead-lettered at once: what is wrong is not the message, and can be corrected meanwhile.
+    #[must_use]
+    pub fn retried(self) -> Self {
+        let remedy = match self.remedy {
+            Remedy::DeadLetter => Remedy::Retry { after: None },
+            kept @ (Remedy::Retry { .. }
+            | Remedy::Wait { .. }
+            | Remedy::OtherVersion
+            | Remedy::RefreshCredential) => kept,
+        };
+        Self { remedy, ..self }
+    }
+
+    /// The message is of something that an operator paused, and its queue is read all the same: it waits.
+    pub fn paused(what: &str) -> Self {
+        let remedy = Remedy::Wait { after: Some(Duration::from_mins(1)) };
+        Self { remedy, ..Self::held(what) }
+    }
+
+    /// The message is of something that an operator paused, and shares its queue with others: it is kept among the dead letters, and
+    /// spends no receives there. `automations resume` sends it again.
+    pub fn held(what: &str) -> Self {
+        let text = format!("{what} is paused; `automations resume` ends that");
+        Self { reason: Reason::Paused, remedy: Remedy::DeadLetter, text }
+    }
+}
+
 impl<F: Failure> From<F> for MessageError {
     fn from(failure: F) -> Self {
         Self { reason: failure.reason(), remedy: failure.remedy(), text: chain(&failure) }

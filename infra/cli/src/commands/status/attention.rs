@@ -2,9 +2,13 @@
 
 use super::{AlarmState, FunctionState, OrganisationState, Part, Status};
 use crate::commands::dead_letters::Summary;
+use crate::commands::pause::words;
 use crate::report::count;
+use automations::clock::Timestamp;
 use automations::model::reminder::{KNOWN_UNTIL, Zone, holidays_left};
+use automations::store::Pause;
 use serde::Serialize;
+use std::time::Duration;
 
 /// Fewer days than this are left only if a rotation failed: tokens live for 14 days and are rotated every 7. As
 /// `TokenExpiresAlarm` in `infra/stacks/alarms.yaml`.
@@ -12,6 +16,8 @@ const MIN_DAYS_LEFT: u64 = 4;
 
 /// From this many days before the last known public holidays on, a person is needed; before that, the screen says it.
 const MIN_HOLIDAYS_LEFT: i32 = 60;
+/// Of the 14 days that the queues keep messages.
+const NEAR_RETENTION: Duration = Duration::from_hours(10 * 24);
 
 /// Something that needs a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -35,6 +41,7 @@ impl Status {
         all.extend(part("organisations", &self.organisations, of_organisation));
         all.extend(part("functions", &self.functions, of_function));
         all.extend(part("dead letters", &self.dead_letters, of_dead_letters));
+        all.extend(part("pauses", &self.pauses, |pause| of_pause(pause, self.at)));
         // Their alarms say whether they are too long.
         all.extend(part("queues", &self.queues, |_| Vec::new()));
         all.extend(part("queues of automations listen", &self.left_behind, of_left_behind));
@@ -112,6 +119,20 @@ fn of_dead_letters(summary: &Summary) -> Vec<Attention> {
 fn of_left_behind(queue: &String) -> Vec<Attention> {
     let what = format!("a crashed `automations listen` left the queue {queue} and its subscription");
     vec![attention(what, "the next `automations listen` removes both")]
+}
+
+/// A pause is intended; only one that loses messages soon needs a person, or one whose end was interrupted.
+fn of_pause(pause: &Pause, now: Timestamp) -> Vec<Attention> {
+    let what = words(&pause.paused);
+    let next = "docs/runbook.md, \"Pause and resume\"";
+    if pause.resuming {
+        return vec![attention(format!("{what} is being resumed"), next)];
+    }
+    let is_long = now.since(pause.since) >= NEAR_RETENTION;
+    is_long
+        .then(|| attention(format!("{what} is paused for over 10 days; SQS deletes messages after 14"), next))
+        .into_iter()
+        .collect()
 }
 
 fn attention(what: impl Into<String>, next: &str) -> Attention {

@@ -19,6 +19,7 @@ use crate::report::{during, print, print_json};
 use anyhow::Result;
 use automations::clock::{self, Timestamp};
 use automations::id::OrganisationId;
+use automations::store::Pause;
 use clap::Args;
 use serde::Serialize;
 
@@ -81,6 +82,8 @@ pub struct Status {
     pub alarms: Part<Vec<AlarmState>>,
     /// The queues that crashed runs of `automations listen` left.
     pub left_behind: Part<Vec<String>>,
+    /// What is paused.
+    pub pauses: Part<Vec<Pause>>,
 }
 
 /// A part of what is read: what cannot be read hides nothing else.

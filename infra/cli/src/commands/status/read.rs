@@ -120,6 +120,7 @@ impl Source {
             functions: part(functions),
             alarms: part(alarms),
             left_behind: Part::Read(Vec::new()),
+            pauses: part(self.store.pauses().await.context("the pauses")),
         })
     }
 

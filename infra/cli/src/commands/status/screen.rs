@@ -2,9 +2,11 @@
 
 use super::{AlarmState, Attention, FunctionState, OrganisationState, Part, QueueState, Status};
 use crate::commands::dead_letters::Summary;
+use crate::commands::pause;
 use crate::report::{count, table};
 use crate::time::age;
 use automations::model::reminder::KNOWN_UNTIL;
+use automations::store::Pause;
 
 impl Status {
     /// The screen: what is empty or as it should be is only counted.
@@ -20,6 +22,7 @@ impl Status {
             Some(block("organisations", &self.organisations, organisations)),
             Some(block("functions", &self.functions, functions)),
             Some(block("alarms", &self.alarms, |all| alarms(all, self))),
+            Some(block("pauses", &self.pauses, |all| pauses(all, self))),
             holidays,
             Some(needed(attention)),
         ];
@@ -116,6 +119,14 @@ fn alarms(all: &[AlarmState], status: &Status) -> String {
         [alarm.alarm.clone(), since.unwrap_or_else(|| "?".to_owned()), section]
     });
     table(["alarm", "for", "runbook"], &rows.collect::<Vec<_>>())
+}
+
+fn pauses(all: &[Pause], status: &Status) -> String {
+    if all.is_empty() {
+        return "nothing is paused".to_owned();
+    }
+    let rows: Vec<_> = all.iter().map(|pause| pause::row(pause, status.at)).collect();
+    table(["paused", "since", "for", "reason"], &rows)
 }
 
 fn needed(attention: &[Attention]) -> String {

@@ -2,6 +2,7 @@
 
 use super::alarms::section;
 use super::*;
+use automations::store::Paused;
 use std::collections::BTreeMap;
 
 const DAY: u64 = 86_400;
@@ -29,6 +30,7 @@ fn quiet() -> Status {
         functions: Part::Read(vec![function("a-webhook-ingest", Some("12")), function("a-reconciler", None)]),
         alarms: Part::Read(Vec::new()),
         left_behind: Part::Read(Vec::new()),
+        pauses: Part::Read(Vec::new()),
     }
 }
 
@@ -76,6 +78,8 @@ a-webhook-ingest  12
 1 function more: as deployed last
 
 no alarm sounds
+
+nothing is paused
 
 nothing needs a person";
     assert_eq!(status.screen(&status.attention()), expected);
@@ -131,6 +135,8 @@ a-webhook-ingest  12, 10% of the traffic to 13
 
 alarm            for     runbook
 a-hints-backlog  10 min  Message waiting too long
+
+nothing is paused
 
 needs a person:
   the alarm a-hints-backlog sounds → docs/runbook.md, \"Message waiting too long\"
@@ -220,4 +226,20 @@ fn a_queue_that_a_crashed_run_of_listen_left_is_named() {
     let needed = needed(&status);
     assert!(needed.len() == 1 && needed[0].contains(&queue), "{needed:?}");
     assert!(needed[0].ends_with("→ the next `automations listen` removes both"), "{needed:?}");
+}
+
+#[test]
+fn a_pause_is_shown_and_needs_a_person_only_before_messages_are_lost() {
+    let days = |days: u64| {
+        let mut status = quiet();
+        let since = status.at.earlier(std::time::Duration::from_hours(24 * days));
+        status.pauses =
+            Part::Read(vec![Pause::new(Paused::Handler("h".to_owned()), since, Some("trial".to_owned()))]);
+        status
+    };
+    let screen = days(3).screen(&[]);
+    assert!(screen.contains("the handler h") && screen.contains("3 d  trial"), "{screen}");
+    assert_eq!(needed(&days(3)), Vec::<String>::new());
+    let near = needed(&days(10));
+    assert!(near[0].starts_with("the handler h is paused for over 10 days"), "{near:?}");
 }

@@ -3,6 +3,7 @@
 use super::chart::Chart;
 use super::layout::{Layout, Moment, address, shown};
 use crate::commands::dead_letters::Summary;
+use crate::commands::pause;
 use crate::commands::status::{
     Attention, Counted, History, OrganisationState, Part, QueueState, Series, Source, Status, last_hour,
 };
@@ -25,6 +26,8 @@ struct Page {
     read_at: Option<Moment>,
     stages: Vec<Stage>,
     attention: Vec<Attention>,
+    /// What is paused, since when, for how long, and why.
+    pauses: Vec<[String; 4]>,
     queues: Vec<QueueRow>,
     organisations: Vec<OrganisationRow>,
 }
@@ -75,8 +78,17 @@ pub(super) async fn page(State(app): State<Arc<App>>) -> Response {
     });
     let Some((status, history)) = layout.take(read.await) else {
         let (state, stages) = ("not read".to_owned(), Vec::new());
-        let (attention, queues, organisations) = (Vec::new(), Vec::new(), Vec::new());
-        return shown(&Page { layout, state, read_at: None, stages, attention, queues, organisations });
+        let (attention, pauses, queues, organisations) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        return shown(&Page {
+            layout,
+            state,
+            read_at: None,
+            stages,
+            attention,
+            pauses,
+            queues,
+            organisations,
+        });
     };
     let history = layout.take(history);
     shown(&Page::of(layout, &status, history.as_deref()))
@@ -90,6 +102,7 @@ impl Page {
             read_at: Some(Moment(status.at)),
             stages: stages(status, &queues, history),
             attention: status.attention(),
+            pauses: read_part(&status.pauses).iter().map(|pause| pause::row(pause, status.at)).collect(),
             organisations: read_part(&status.organisations).iter().map(organisation).collect(),
             queues,
             layout,
@@ -212,6 +225,7 @@ fn organisation(state: &OrganisationState) -> OrganisationRow {
 mod tests {
     use super::*;
     use automations::id::OrganisationId;
+    use automations::store::{Pause, Paused};
 
     const HOSTILE: &str = "a-<script>.fifo";
 
@@ -259,6 +273,11 @@ mod tests {
             functions: Part::Read(Vec::new()),
             alarms: Part::NotRead("AccessDenied".to_owned()),
             left_behind: Part::Read(Vec::new()),
+            pauses: Part::Read(vec![Pause::new(
+                Paused::Handler(HOSTILE.to_owned()),
+                at.earlier(std::time::Duration::from_hours(3)),
+                Some("<b>a trial".to_owned()),
+            )]),
         }
     }
 
@@ -296,6 +315,8 @@ mod tests {
         for part in [
             "not read: alarms: AccessDenied",
             "the token of east has 3 days left",
+            "<strong>the handler a-&#60;script&#62;.fifo</strong> since",
+            "(3 h): &#60;b&#62;a trial",
             "<td>arriving</td>",
             "<td>none for a day</td>",
             "<td>rejected: not on the list</td>",

@@ -37,6 +37,8 @@ fn handler(name: &str, stage: &str) -> Subscriber {
         name: name.to_owned(),
         policies: vec![FilterPolicy::parse(&policy).unwrap()],
         dry_run: false,
+        enabled: true,
+        paused: false,
     }
 }
 

@@ -51,6 +51,19 @@ fn a_dry_run_is_named_with_the_actions_that_its_log_has() {
 }
 
 #[test]
+fn a_handler_that_is_disabled_for_the_organisation_or_paused_says_so() {
+    let disabled = "handler: h did nothing: it is disabled for the organisation; see `automations settings`";
+    let mut kept = one();
+    kept.handlers[0].enabled = false;
+    assert_eq!(only(&kept), disabled);
+    kept.handlers[0].paused = true;
+    assert!(only(&kept).contains("it is paused; the event waits in its queue"), "{}", only(&kept));
+    let mut kept = one();
+    kept.log_lines = vec![logged(EventName::ActionsDisabled, "h", settled().id.as_str(), None)];
+    assert_eq!(only(&kept), disabled, "as it was then");
+}
+
+#[test]
 fn an_event_in_the_outbox_reached_no_handler_yet() {
     let mut kept = one();
     kept.last_check.as_mut().unwrap().unpublished = [settled().id].into();

@@ -1,0 +1,64 @@
+//! The end of an organisation's pause: what was held is sent again in its order, and its tickets are fetched again.
+
+use super::pauser::{Pauser, Resumed};
+use crate::commands::dead_letters::{Consent, Selection};
+use anyhow::Result;
+use automations::clock;
+use automations::id::OrganisationId;
+use automations::reason::Reason;
+use automations::store::{Pause, Paused};
+use futures::{StreamExt as _, stream};
+
+/// The dead-letter queues of what is held: actions are older than what hints will lead to.
+const ACTIONS: &str = "-actions-dead-letters";
+const HINTS: &str = "-hints-dead-letters";
+/// Tickets that are made due at the same time.
+const AT_ONCE: usize = 16;
+
+impl Pauser {
+    /// First actions are performed again, and those that were held are sent; then tickets are fetched again. So nothing new is decided
+    /// before what was decided earlier is in the queue. Each step may be done again.
+    pub(super) async fn resume_organisation(&self, organisation: &OrganisationId) -> Result<Resumed> {
+        let paused = Paused::Organisation(organisation.clone());
+        let pause = self.store.pauses().await?.into_iter().find(|pause| pause.paused == paused);
+        if let Some(pause) = pause {
+            self.store.put_pause(&Pause { resuming: true, ..pause }).await?;
+            self.wait().await;
+        }
+        let actions = self.send_again(organisation, ACTIONS).await?;
+        self.store.delete_pause(&paused).await?;
+        // A hint that an instance drops now, as it remembers the pause, is of a ticket that becomes due afterwards.
+        self.wait().await;
+        let hints = self.send_again(organisation, HINTS).await?;
+        let tickets = self.store.tickets_of(organisation).await?;
+        let now = clock::now();
+        let due = stream::iter(&tickets).map(|ticket| self.store.make_due(organisation, ticket, now));
+        let due: Vec<_> = due.buffer_unordered(AT_ONCE).collect().await;
+        let due = due.into_iter().collect::<Result<Vec<bool>, _>>()?;
+        let due = due.into_iter().filter(|is_new| *is_new).count();
+        Ok(Resumed { sent_again: actions.saturating_add(hints), due })
+    }
+
+    /// Sends the organisation's held messages of a dead-letter queue again; returns their number. A FIFO queue shows the rest of a
+    /// group only after its first messages are gone.
+    async fn send_again(&self, organisation: &OrganisationId, queue: &str) -> Result<usize> {
+        let mut sent: usize = 0;
+        loop {
+            let reason = Some(Reason::Paused.to_string());
+            let held = Selection { queue: Some(queue.to_owned()), reason, ..Selection::default() };
+            let shown = self.dead_letters.clone().thorough().show(&held).await?;
+            let own = shown
+                .into_iter()
+                .filter(|(dead, _)| dead.content.organisation.as_ref() == Some(organisation));
+            let ids = own.map(|(dead, _)| dead.id).collect::<std::collections::BTreeSet<_>>();
+            if ids.is_empty() {
+                return Ok(sent);
+            }
+            let redriven = self.dead_letters.redrive(&Selection { ids, ..held }, Consent::default()).await?;
+            sent = sent.saturating_add(redriven.redriven);
+            if redriven.redriven == 0 {
+                return Ok(sent);
+            }
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! `automations pause` and `automations resume`: a handler, an organisation, or all writing.
+
+mod held;
+mod pauser;
+
+pub use pauser::{Pauser, Resumed};
+
+use crate::account::Account;
+use crate::audit::{Audit, Change, changed};
+use crate::exit_code::{Exit, Usage};
+use crate::report::{count, during, print, print_json, say, table};
+use crate::time::age;
+use anyhow::Result;
+use automations::clock::{self, Timestamp};
+use automations::id::OrganisationId;
+use automations::store::{Pause, Paused};
+use clap::{ArgGroup, Args};
+use serde_json::json;
+
+/// Pause a handler, an organisation or all writing: nothing is lost, and a deployment does not end it
+#[derive(Debug, Args)]
+#[command(arg_required_else_help = true)]
+#[command(group = ArgGroup::new("what").required(true))]
+#[command(after_help = "\
+Example: automations pause --handler follow-up-on-settlement --reason maintenance --yes --profile prod
+
+Messages wait in their queue for 14 days, and not longer. docs/runbook.md, \"Pause and resume\", says what each pause stops.")]
+pub struct PauseArguments {
+    #[command(flatten)]
+    which: Which,
+    /// Print what is paused
+    #[arg(long, group = "what", conflicts_with_all = ["reason", "yes"])]
+    list: bool,
+    /// Why, for others who see it; without personal data
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Pause it; without this, it is only said what would be paused
+    #[arg(long)]
+    yes: bool,
+}
+
+/// End a pause: what happened meanwhile is handled in order
+#[derive(Debug, Args)]
+#[command(arg_required_else_help = true)]
+#[command(group = ArgGroup::new("what").required(true))]
+#[command(after_help = "Example: automations resume --organisation north --yes --profile prod")]
+pub struct ResumeArguments {
+    #[command(flatten)]
+    which: Which,
+    /// End it; without this, it is only said what would be resumed
+    #[arg(long)]
+    yes: bool,
+}
+
+/// What is paused.
+#[derive(Debug, Args)]
+struct Which {
+    /// The handler of this `Name`: its queue is not read
+    #[arg(long, value_name = "NAME", group = "what")]
+    handler: Option<String>,
+    /// This organisation: its tickets are not fetched, and nothing is written there
+    #[arg(long, value_name = "NAME", group = "what")]
+    organisation: Option<OrganisationId>,
+    /// All actions, of every organisation
+    #[arg(long, group = "what")]
+    writing: bool,
+}
+
+impl Which {
+    fn paused(self) -> Option<Paused> {
+        let Self { handler, organisation, writing } = self;
+        handler
+            .map(Paused::Handler)
+            .or(organisation.map(Paused::Organisation))
+            .or(writing.then_some(Paused::Writing))
+    }
+}
+
+/// Runs `automations pause`.
+///
+/// # Errors
+/// If there is no such handler or organisation, or a request fails.
+pub async fn run_pause(arguments: PauseArguments, account: &Account) -> Result<Exit> {
+    let PauseArguments { which, reason, yes, .. } = arguments;
+    let target = account.target().await?;
+    let switch = Pauser::of(&target)?;
+    let Some(what) = which.paused() else {
+        let all = during("reading the pauses", switch.list()).await?;
+        list(&all, clock::now(), account.json)?;
+        return Ok(Exit::Done);
+    };
+    switch.exists(&what).await?;
+    if !yes {
+        say(&format!("{} would be paused; nothing was: add --yes to do it", words(&what)));
+        return Ok(Exit::Done);
+    }
+    let change = audited("pause", &what);
+    let work = async { switch.pause(&what, reason, clock::now()).await.map(|()| ((), changed(1))) };
+    during("pausing", Audit::of(&target).record(&change, work)).await?;
+    if account.json {
+        print_json(&json!({ "paused": what }))?;
+    } else {
+        print(&format!("{} is paused; it takes effect within a minute", words(&what)))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Runs `automations resume`.
+///
+/// # Errors
+/// If there is no such handler or organisation, or a request fails: run it again.
+pub async fn run_resume(arguments: ResumeArguments, account: &Account) -> Result<Exit> {
+    let target = account.target().await?;
+    let switch = Pauser::of(&target)?;
+    let nothing = || Usage("say what to resume: --handler, --organisation or --writing".to_owned());
+    let what = arguments.which.paused().ok_or_else(nothing)?;
+    switch.exists(&what).await?;
+    if !arguments.yes {
+        say(&format!("{} would be resumed; nothing was: add --yes to do it", words(&what)));
+        return Ok(Exit::Done);
+    }
+    let change = audited("resume", &what);
+    let work = async {
+        let resumed = switch.resume(&what).await?;
+        Ok((resumed, changed(1)))
+    };
+    let resumed = during("resuming", Audit::of(&target).record(&change, Box::pin(work))).await?;
+    if account.json {
+        print_json(&json!({ "resumed": what, "result": resumed }))?;
+        return Ok(Exit::Done);
+    }
+    print(&format!("{} is resumed", words(&what)))?;
+    if matches!(what, Paused::Organisation(_)) {
+        let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        let messages = count(number(resumed.sent_again), "message was", "messages were");
+        let tickets = count(number(resumed.due), "ticket is", "tickets are");
+        print(&format!(
+            "{messages} sent again, in their order; {tickets} fetched again, in the next minutes"
+        ))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn audited(command: &'static str, paused: &Paused) -> Change {
+    let change = Change::by(command);
+    match paused {
+        Paused::Handler(name) => change.limited("handler", Some(name)),
+        Paused::Organisation(organisation) => change.of(organisation),
+        Paused::Writing => change.with("writing", true),
+    }
+}
+
+/// What is paused, in a sentence.
+pub fn words(paused: &Paused) -> String {
+    match paused {
+        Paused::Handler(name) => format!("the handler {name}"),
+        Paused::Organisation(organisation) => format!("the organisation {organisation}"),
+        Paused::Writing => "all writing".to_owned(),
+    }
+}
+
+fn list(pauses: &[Pause], now: Timestamp, as_json: bool) -> Result<()> {
+    if as_json {
+        return print_json(&pauses);
+    }
+    if pauses.is_empty() {
+        return print("nothing is paused");
+    }
+    let rows: Vec<_> = pauses.iter().map(|pause| row(pause, now)).collect();
+    print(&table(["paused", "since", "for", "reason"], &rows))
+}
+
+pub(crate) fn row(pause: &Pause, now: Timestamp) -> [String; 4] {
+    let reason = pause.reason.clone().unwrap_or_default();
+    let reason = if pause.resuming {
+        "being resumed: run `automations resume` again if it stays".to_owned()
+    } else {
+        reason
+    };
+    [words(&pause.paused), pause.since.to_string(), age(now.since(pause.since).as_secs()), reason]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_is_a_row_and_its_change_has_no_reason() {
+        let since = Timestamp::from_seconds(1_790_000_000);
+        let north = OrganisationId::parse("north").unwrap();
+        let pause = Pause::new(Paused::Organisation(north.clone()), since, Some("moves offices".to_owned()));
+        let [what, _, lasts, reason] = row(&pause, since.later(std::time::Duration::from_hours(2)));
+        assert_eq!(
+            (what.as_str(), lasts.as_str(), reason.as_str()),
+            ("the organisation north", "2 h", "moves offices")
+        );
+        assert_eq!(audited("pause", &pause.paused), Change::by("pause").of(&north));
+        assert_eq!(audited("pause", &Paused::Writing), Change::by("pause").with("writing", true));
+    }
+}

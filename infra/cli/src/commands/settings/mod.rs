@@ -1,0 +1,260 @@
+//! `automations settings`: what an organisation has in place of a handler's entry.
+
+mod stored;
+
+pub use stored::{Found, HandlerSettings, SettingsChange};
+
+use crate::account::Account;
+use crate::audit::{Audit, Change};
+use crate::exit_code::{Exit, Usage};
+use crate::report::{during, print, print_json, table};
+use anyhow::{Context as _, Result};
+use automations::id::OrganisationId;
+use automations::store::OwnSettings;
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::{Map, Value, json};
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+/// Show and change an organisation's settings of a handler: values in place of those of its entry, whether it is enabled, whether it is
+/// in its dry run
+#[derive(Debug, Args)]
+#[command(arg_required_else_help = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print what organisations have in place of the handlers' entries
+    #[command(after_help = "Example: automations settings list --organisation north --profile prod")]
+    List {
+        /// Only this organisation [default: all]
+        #[arg(long, value_name = "NAME")]
+        organisation: Option<OrganisationId>,
+    },
+    /// Print the settings that are in force, and which of them are the organisation's own
+    #[command(
+        after_help = "Example: automations settings get --organisation north --handler follow-up-on-settlement --profile prod"
+    )]
+    Get {
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Set values in place of those of the entry, by top-level key; the deployed handler checks them first
+    #[command(
+        after_help = "Example: automations settings set --organisation north --handler follow-up-on-settlement '{\"stage\":\"Done\"}' --profile prod\n\n\
+                      Keys that are not named stay as they are. It takes effect within a minute, without a deployment."
+    )]
+    Set {
+        #[command(flatten)]
+        which: Which,
+        /// The values, as a JSON object
+        #[arg(value_name = "JSON", conflicts_with = "file")]
+        values: Option<String>,
+        /// The values are in this file, or in standard input (-)
+        #[arg(long, value_name = "FILE")]
+        file: Option<PathBuf>,
+        /// Whether the handler decides on the organisation's events
+        #[arg(long, value_name = "BOOL")]
+        enabled: Option<Switch>,
+        /// Whether its actions are only logged
+        #[arg(long, value_name = "BOOL")]
+        dry_run: Option<Switch>,
+    },
+    /// Remove the organisation's own values, so that those of the entry are in force again; all of them, unless keys are named
+    #[command(
+        after_help = "Example: automations settings unset --organisation north --handler follow-up-on-settlement --key stage --profile prod"
+    )]
+    Unset {
+        #[command(flatten)]
+        which: Which,
+        /// Only the value of this key; may be repeated
+        #[arg(long, value_name = "KEY")]
+        key: Vec<String>,
+    },
+}
+
+/// Of which handler and organisation.
+#[derive(Debug, Args)]
+struct Which {
+    /// The organisation
+    #[arg(long, value_name = "NAME")]
+    organisation: OrganisationId,
+    /// The handler, by its `Name` in template.yaml
+    #[arg(long, value_name = "NAME")]
+    handler: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Switch {
+    /// Yes
+    True,
+    /// No
+    False,
+}
+
+impl From<Switch> for bool {
+    fn from(switch: Switch) -> Self {
+        switch == Switch::True
+    }
+}
+
+/// Runs `automations settings`.
+///
+/// # Errors
+/// If there is no such organisation or handler, the values do not fit, or a request fails.
+pub async fn run(arguments: Arguments, account: &Account) -> Result<Exit> {
+    match arguments.command {
+        Command::List { organisation } => {
+            let settings = HandlerSettings::of(&account.target().await?)?;
+            list(&during("reading the settings", settings.list(organisation.as_ref())).await?, account.json)?;
+        }
+        Command::Get { which } => {
+            let settings = HandlerSettings::of(&account.target().await?)?;
+            let found = settings.find(&which.organisation, &which.handler);
+            show(&which, &during("reading the settings", found).await?, account.json)?;
+        }
+        Command::Set { which, values, file, enabled, dry_run } => {
+            let (enabled, dry_run) = (enabled.map(bool::from), dry_run.map(bool::from));
+            let values = values_of(values, file.as_deref())?;
+            if values.is_empty() && enabled.is_none() && dry_run.is_none() {
+                return Err(Usage("say what to set: JSON, --file, --enabled or --dry-run".to_owned()).into());
+            }
+            let change = SettingsChange { values, enabled, dry_run, ..SettingsChange::default() };
+            apply("settings set", &which, &change, account).await?;
+        }
+        Command::Unset { which, key } => {
+            let unset_all = key.is_empty();
+            let change = SettingsChange { unset: key, unset_all, ..SettingsChange::default() };
+            apply("settings unset", &which, &change, account).await?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+async fn apply(
+    command: &'static str,
+    which: &Which,
+    change: &SettingsChange,
+    account: &Account,
+) -> Result<()> {
+    let target = account.target().await?;
+    let settings = HandlerSettings::of(&target)?;
+    let Which { organisation, handler } = which;
+    let prepared = settings.prepare(organisation, handler, change);
+    let own = during("asking the handler whether the settings fit", Box::pin(prepared)).await?;
+    let work = async { settings.store(organisation, handler, &own).await.map(|()| ((), Some(1))) };
+    Audit::of(&target).record(&audited(command, which, change), work).await?;
+    show(which, &settings.find(organisation, handler).await?, account.json)?;
+    if !account.json {
+        print("it takes effect within a minute")?;
+    }
+    Ok(())
+}
+
+/// What is recorded: the names of keys and never their values.
+fn audited(
+    command: &'static str,
+    Which { organisation, handler }: &Which,
+    change: &SettingsChange,
+) -> Change {
+    let keys = change.values.keys().chain(&change.unset).cloned().collect::<Vec<_>>().join(",");
+    Change::by(command)
+        .of(organisation)
+        .limited("handler", Some(handler))
+        .limited("key", (!keys.is_empty()).then_some(keys))
+        .limited("enabled", change.enabled)
+        .limited("dry-run", change.dry_run)
+}
+
+fn values_of(argument: Option<String>, file: Option<&Path>) -> Result<Map<String, Value>> {
+    let text = match (argument, file) {
+        (Some(text), _) => text,
+        (None, None) => return Ok(Map::new()),
+        (None, Some(file)) if file == Path::new("-") => {
+            let mut text = String::new();
+            std::io::stdin().read_to_string(&mut text).context("standard input is not text")?;
+            text
+        }
+        (None, Some(file)) => std::fs::read_to_string(file)
+            .with_context(|| format!("{} cannot be read as text", file.display()))?,
+    };
+    let values = serde_json::from_str(&text);
+    values.map_err(|error| Usage(format!("the settings are not a JSON object: {error}")).into())
+}
+
+fn list(all: &[(OrganisationId, String, OwnSettings)], as_json: bool) -> Result<()> {
+    if as_json {
+        let all = all.iter().map(|(organisation, handler, own)| {
+            json!({ "organisation": organisation, "handler": handler, "own": own })
+        });
+        return print_json(&all.collect::<Vec<_>>());
+    }
+    if all.is_empty() {
+        return print("every organisation has the settings of the handlers' entries");
+    }
+    let rows = all.iter().map(|(organisation, handler, own)| {
+        [organisation.to_string(), handler.clone(), flag(own.enabled), flag(own.dry_run), keys(own)]
+    });
+    print(&table(
+        ["organisation", "handler", "enabled", "dry run", "own settings"],
+        &rows.collect::<Vec<_>>(),
+    ))
+}
+
+fn flag(value: Option<bool>) -> String {
+    value.map_or_else(|| "as the entry".to_owned(), |value| value.to_string())
+}
+
+fn keys(own: &OwnSettings) -> String {
+    own.values.keys().cloned().collect::<Vec<_>>().join(", ")
+}
+
+fn show(Which { organisation, handler }: &Which, found: &Found, as_json: bool) -> Result<()> {
+    let ((enabled, dry_run), effective) = (found.flags(), found.effective());
+    if as_json {
+        let settings: Map<String, Value> =
+            effective.into_iter().map(|(key, value, _)| (key, value)).collect();
+        return print_json(&json!({
+            "organisation": organisation, "handler": handler, "enabled": enabled, "dry_run": dry_run,
+            "settings": settings, "own": found.own,
+        }));
+    }
+    let state = match (enabled, dry_run) {
+        (false, _) => "disabled: it decides nothing",
+        (true, true) => "enabled, in its dry run: its actions are only logged",
+        (true, false) => "enabled",
+    };
+    print(&format!("{handler} for {organisation}: {state}"))?;
+    let rows = effective.iter().map(|(key, value, is_own)| {
+        let of = if *is_own { "the organisation" } else { "the entry" };
+        [key.clone(), value.to_string(), of.to_owned()]
+    });
+    print(&table(["setting", "value", "of"], &rows.collect::<Vec<_>>()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_audit_has_the_names_of_keys_and_no_value() {
+        let which = Which { organisation: OrganisationId::parse("north").unwrap(), handler: "h".to_owned() };
+        let values = values_of(Some(r#"{"text": "Hello Jane"}"#.to_owned()), None).unwrap();
+        let change = SettingsChange { values, enabled: Some(false), ..SettingsChange::default() };
+        let audited = audited("settings set", &which, &change);
+        let wanted = Change::by("settings set").of(&which.organisation).limited("handler", Some("h"));
+        assert_eq!(audited, wanted.limited("key", Some("text")).limited("enabled", Some(false)));
+        assert!(!format!("{audited:?}").contains("Jane"));
+    }
+
+    #[test]
+    fn settings_that_are_not_an_object_are_refused() {
+        for text in ["[]", "\"stage\"", "{", "null"] {
+            assert!(values_of(Some(text.to_owned()), None).unwrap_err().is::<Usage>(), "{text}");
+        }
+        assert!(values_of(None, None).unwrap().is_empty());
+    }
+}
