@@ -168,8 +168,8 @@ mod tests {
     use automations::model::diff::change;
     use automations::model::reminder::{Day, Lapse, OnlyWhile, When, Zone};
     use automations::model::snapshot::Seen;
-    use automations::model::stage_age::StageAgeThresholds;
     use automations::model::speed::Speed;
+    use automations::model::stage_age::StageAgeThresholds;
     use automations::testing::{Draft, a_ticket};
 
     fn at(text: &str) -> Timestamp {

@@ -23,9 +23,6 @@ const DEFAULT: &str = "default";
 /// What the local stack accepts; the environment's credentials never reach it.
 const LOCAL_KEY: &str = "test";
 
-/// The application's stack, unless another one is named.
-const STACK: &str = "automations";
-
 /// Where a command works, and how it prints.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Global options")]

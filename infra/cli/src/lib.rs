@@ -2,8 +2,8 @@
 
 pub mod account;
 pub mod audit;
-pub mod catalogue;
 pub mod bulk;
+pub mod catalogue;
 mod checkout;
 pub mod commands;
 pub mod console;

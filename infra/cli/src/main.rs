@@ -2,8 +2,8 @@
 
 use automations_cli::account::Account;
 use automations_cli::commands::{
-    audit, console, dead_letters, dry_run, erase, events, graphql_schema, listen, new_handler, organisation, pause,
-    preflight, reminders, replay, settings, smoke, status, timeline, undo,
+    audit, console, dead_letters, dry_run, erase, events, graphql_schema, listen, new_handler, organisation,
+    pause, preflight, reminders, replay, settings, smoke, status, timeline, undo,
 };
 use automations_cli::exit_code::{self, Exit};
 use automations_cli::report;

@@ -137,9 +137,9 @@ fn chain_too_long(event: &Event) -> MessageError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::action::Action;
     use crate::model::event::Cause;
     use crate::model::resent::Resent;
-    use crate::model::action::Action;
     use crate::store::Store;
     use crate::telemetry::metric::SourceKind;
     use crate::{aws, clock, testing};

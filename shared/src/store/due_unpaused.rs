@@ -80,7 +80,9 @@ impl Store {
         let request = request
             .set_key(Some(key(organisation, ItemKind::Snapshot(ticket.clone()))))
             .update_expression("SET due_shard = :shard, next_check = :now")
-            .condition_expression("attribute_exists(pk) AND (attribute_not_exists(next_check) OR next_check > :now)")
+            .condition_expression(
+                "attribute_exists(pk) AND (attribute_not_exists(next_check) OR next_check > :now)",
+            )
             .expression_attribute_values(":shard", text(shard(ticket)))
             .expression_attribute_values(":now", number(now.as_millis()));
         unless_condition_failed(request.send().await).map(|updated| updated.is_some())

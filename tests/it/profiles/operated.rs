@@ -13,8 +13,8 @@ use automations::id::{DestinationName, OrganisationId, TicketId};
 use automations::salestrekker::Limits;
 use automations::{Event, aws, clock};
 use automations_cli::account::Target;
-use automations_cli::commands::listen::Topic;
 use automations_cli::audit::Tally;
+use automations_cli::commands::listen::Topic;
 use automations_cli::commands::preflight::Level;
 use automations_cli::event_filter::EventFilter;
 use automations_cli::organisation::{

@@ -56,6 +56,7 @@ impl Part {
             | EventKind::Renamed { .. }
             | EventKind::FieldChanged { .. }
             | EventKind::StageAged { .. }
+            | EventKind::StageResumed { .. }
             | EventKind::ReminderDue { .. }
             | EventKind::WebhookUnrecognised { .. }
             | EventKind::Inbound { .. } => false,
