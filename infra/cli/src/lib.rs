@@ -16,6 +16,7 @@ pub mod report;
 mod stack_resources;
 #[cfg(test)]
 mod stub;
+pub mod template_schedules;
 pub mod template_table;
 mod time;
 pub mod timeline;

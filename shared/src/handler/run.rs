@@ -12,6 +12,7 @@ use crate::config::Reader;
 use crate::model::action::Action;
 use crate::model::event::Event;
 use crate::salestrekker::{Client, Limits};
+use crate::store::Store;
 use crate::telemetry::metric::SourceKind;
 use crate::{aws, init, json};
 use aws_lambda_events::event::sqs::SqsEvent;
@@ -51,14 +52,18 @@ pub fn run<Settings: DeserializeOwned>(name: &'static str, decide: Decide<Settin
     start(name, |_context| Ok(decide))
 }
 
-/// Runs a handler that needs more than its event, and reads it from Salestrekker as it is now. Its entry in template.yaml has
-/// `ApiAccess: api-token`. It cannot write, and `decide` may be called more than once for an event.
+/// Runs a handler that needs more than its event, and reads it from Salestrekker as it is now, or from the stored tickets. Its entry in
+/// template.yaml has `ApiAccess: api-token`, or `Snapshots: store`. It cannot write, and `decide` may be called more than once for an event.
 pub fn run_reading<Settings, D>(name: &'static str, decide: D) -> ExitCode
 where
     Settings: DeserializeOwned,
     D: AsyncFn(&Event, &Settings, &Reading<'_>) -> Result<Vec<Action>, HandlerError>,
 {
-    start(name, |context| Ok(Reads { decide, client: context.map(AwsContext::client).transpose()? }))
+    start(name, |context| {
+        let store = context.as_ref().and_then(AwsContext::store);
+        let client = context.map(AwsContext::client).transpose()?;
+        Ok(Reads { client, store, ..Reads::without_api(decide) })
+    })
 }
 
 fn start<Settings: DeserializeOwned, D: Decides<Settings>>(
@@ -90,19 +95,26 @@ struct Config<Settings> {
     max_chain: usize,
     dry_run: bool,
     secrets: String,
+    table: String,
     limits: Limits,
 }
 
-/// What a client of Salestrekker is made of.
+/// What a client of Salestrekker and one of the table are made of.
 struct AwsContext {
     config: aws_config::SdkConfig,
     secrets: String,
+    table: String,
     limits: Limits,
 }
 
 impl AwsContext {
+    fn store(&self) -> Option<Store> {
+        let Self { config, table, .. } = self;
+        (!table.is_empty()).then(|| Store::new(aws::dynamodb(config), table.clone()))
+    }
+
     fn client(self) -> Result<Client, AnyError> {
-        let Self { config, secrets, limits } = self;
+        let Self { config, secrets, limits, .. } = self;
         Ok(Client::new(Secrets::new(aws::secrets_manager(&config), secrets), limits)?)
     }
 }
@@ -114,7 +126,8 @@ async fn serve<Settings: DeserializeOwned, D: Decides<Settings>>(
 ) -> Result<(), AnyError> {
     let (config, aws) = init::start_with(env, read)?;
     let client = aws::sqs(&aws);
-    let context = AwsContext { config: aws, secrets: config.secrets, limits: config.limits };
+    let context =
+        AwsContext { config: aws, secrets: config.secrets, table: config.table, limits: config.limits };
     let handler = &Handler {
         name: config.name.clone(),
         decide: make(Some(context))?,
@@ -146,6 +159,7 @@ fn read<Settings: DeserializeOwned>(env: &mut Reader) -> Option<Config<Settings>
     let max_chain = env.or("MAX_CHAIN_LENGTH", 5);
     let dry_run = env.or("DRY_RUN", false);
     let secrets = env.required("SECRETS_PREFIX");
+    let table = env.required("TABLE_NAME");
     let limits = env.json("API_LIMITS");
     Some(Config {
         name: name?,
@@ -156,6 +170,7 @@ fn read<Settings: DeserializeOwned>(env: &mut Reader) -> Option<Config<Settings>
         max_chain,
         dry_run,
         secrets: secrets?,
+        table: table?,
         limits: limits?,
     })
 }
@@ -177,11 +192,12 @@ async fn dry_run<Settings: DeserializeOwned, D: Decides<Settings>>(
     let name = env.or("HANDLER", name.to_owned());
     let settings = env.json("SETTINGS");
     let secrets = env.or("SECRETS_PREFIX", String::new());
+    let table = env.or("TABLE_NAME", String::new());
     let settings: Settings = env.finish(|| settings)?;
     let context = if secrets.is_empty() {
         None
     } else {
-        Some(AwsContext { config: aws::load()?, secrets, limits: Limits::default() })
+        Some(AwsContext { config: aws::load()?, secrets, table, limits: Limits::default() })
     };
     let decide = make(context)?;
     let mut text = Vec::new();

@@ -85,6 +85,7 @@ impl ChangeMark {
             | EventKind::ReminderDue { .. }
             | EventKind::Vanished { .. }
             | EventKind::Inbound { .. }
+            | EventKind::Clock { .. }
             | EventKind::WebhookUnrecognised { .. } => None,
         }
     }

@@ -18,6 +18,7 @@
 //! | the same | `OBSERVED#{time}#{request}` | the shape of a webhook during a rehearsal; see `observed_webhooks.rs` (`expires` too) |
 //! | the same | `WEBHOOK_FAILURE` | that a rehearsal wants one webhook answered with 500 |
 //! | | | (`expires` too; nothing else is deleted by itself, see docs/privacy.md) |
+//! | `CLOCKS` | `{clock}` | the last firing of a handler's schedule that was published; see `clocks.rs` |
 //! | `ALARMS` | `{problem}` | an alarm that sounds, or sounded within an hour, and what people were sent about it; see `problems.rs` |
 //! | `OPERATIONS` | `{milliseconds}#{id}` | a command of an operator that changed something; see `operations.rs` (`expires` too) |
 //! | `ORGANISATIONS` | `{organisation}` | an organisation whose webhooks are accepted, its inbound webhooks, and when its list query was last asked for; see `listings.rs` |
@@ -30,6 +31,7 @@ mod action_batches;
 mod action_records;
 mod actions;
 mod change_marks;
+mod clocks;
 mod due_index;
 mod inbound_receipts;
 mod items;
@@ -39,6 +41,7 @@ mod keys;
 mod known;
 mod lead_contacts;
 mod listed_names;
+mod listed_tickets;
 mod listings;
 mod observed_webhooks;
 mod operations;
@@ -65,6 +68,7 @@ pub use journal_page::JournalPage;
 pub use keys::{ItemKey, ItemKind};
 pub use known::{Damaged, Known};
 pub use listed_names::{ListedNames, REFRESH_INTERVAL};
+pub use listed_tickets::{TicketPage, TicketPosition};
 pub use listings::Listing;
 pub use observed_webhooks::ObservedWebhook;
 pub use operations::{Operation, OperationState};

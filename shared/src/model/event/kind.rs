@@ -2,10 +2,12 @@
 
 use crate::clock::Timestamp;
 use crate::id::{
-    ContactId, FieldName, InboundKind, LabelId, OwnerId, ReminderKey, StageId, WebhookAction, WorkflowId,
+    ClockKind, ContactId, FieldName, InboundKind, LabelId, OwnerId, ReminderKey, StageId, WebhookAction,
+    WorkflowId,
 };
 use crate::model::field_value::FieldValue;
 use crate::model::inbound::Fields;
+use crate::model::reminder::Zone;
 use crate::model::ticket::{Named, Ticket, WorkflowStage};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -203,6 +205,20 @@ pub enum EventKind {
         /// The fields of the request.
         fields: Fields,
     },
+    /// A handler's schedule was due. Its kind is `clock.` and the handler's name. Untagged as the one before.
+    #[serde(untagged)]
+    #[strum(serialize = "clock")]
+    Clock {
+        /// The kind, as in `clock.digest-of-stalled-tickets`.
+        #[serde(rename = "type")]
+        kind: ClockKind,
+        /// When it was due.
+        scheduled_at: Timestamp,
+        /// The firings before this one that were not delivered since the last one, because the system was down; at most 1,000.
+        missed: u32,
+        /// The time zone of the schedule.
+        zone: Zone,
+    },
 }
 
 /// Why a webhook led to no ticket.
@@ -220,7 +236,13 @@ pub enum UnrecognisedReason {
 impl EventKind {
     /// The kind, as in `type` in JSON.
     pub fn name(&self) -> &str {
-        if let Self::Inbound { kind, .. } = self { kind.as_str() } else { self.into() }
+        if let Self::Inbound { kind, .. } = self {
+            kind.as_str()
+        } else if let Self::Clock { kind, .. } = self {
+            kind.as_str()
+        } else {
+            self.into()
+        }
     }
 
     /// What distinguishes this change from others of its kind in the same version of the ticket, as part of the event's id;
@@ -242,11 +264,12 @@ impl EventKind {
             | Self::Renamed { .. }
             | Self::Vanished { .. }
             | Self::Inbound { .. }
+            | Self::Clock { .. }
             | Self::WebhookUnrecognised { .. } => "".into(),
         }
     }
 
-    /// The ticket that changed; none for `inbound.…` and `webhook.unrecognised`.
+    /// The ticket that changed; none for `inbound.…`, `clock.…` and `webhook.unrecognised`.
     pub fn ticket(&self) -> Option<&Ticket> {
         match self {
             Self::TicketCreated { ticket }
@@ -265,7 +288,7 @@ impl EventKind {
             | Self::StageAged { ticket, .. }
             | Self::ReminderDue { ticket, .. }
             | Self::Vanished { ticket } => Some(ticket),
-            Self::Inbound { .. } | Self::WebhookUnrecognised { .. } => None,
+            Self::Inbound { .. } | Self::Clock { .. } | Self::WebhookUnrecognised { .. } => None,
         }
     }
 }

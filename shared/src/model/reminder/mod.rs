@@ -11,6 +11,8 @@ pub use time_of_day::{InvalidTimeOfDay, TimeOfDay};
 pub use when::{Day, Offset, Start, When};
 pub use zone::Zone;
 
+pub(crate) use zone::rules;
+
 use crate::clock::Timestamp;
 use crate::id::{ActionId, ReminderKey};
 use crate::model::diff::Change;

@@ -6,7 +6,7 @@ use crate::commands::schemas;
 use crate::exit_code::{Exit, Usage};
 use crate::report::print;
 use anyhow::Result;
-use automations::id::InboundKind;
+use automations::id::{ClockKind, InboundKind};
 use automations::{Event, testing};
 use clap::Args;
 use serde_json::Value;
@@ -85,14 +85,14 @@ fn collect(value: &Value, path: &str, fields: &mut Vec<String>) {
     }
 }
 
-/// Whether there is such a kind of event. Inbound webhooks have names that their users choose.
+/// Whether there is such a kind of event. Inbound webhooks have names that their users choose, and schedules those of handlers.
 ///
 /// # Errors
 /// [`Usage`], with the nearest kind, if there is none.
 pub fn known(kind: &str) -> Result<()> {
     let samples = samples();
     let kinds: Vec<_> = samples.iter().map(|event| event.kind.name()).collect();
-    if kinds.contains(&kind) || InboundKind::parse(kind).is_ok() {
+    if kinds.contains(&kind) || InboundKind::parse(kind).is_ok() || ClockKind::parse(kind).is_ok() {
         return Ok(());
     }
     let nearest = kinds
@@ -124,6 +124,7 @@ mod tests {
     #[test]
     fn an_unknown_kind_is_told_with_the_nearest() {
         assert!(known("ticket.created").is_ok() && known("inbound.newsletter").is_ok());
+        assert!(known("clock.digest").is_ok() && known("clock.").is_err());
         let error = known("ticket.stage_change").unwrap_err().to_string();
         assert!(error.contains("the nearest is `ticket.stage_changed`"), "{error}");
     }
