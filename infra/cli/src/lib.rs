@@ -13,6 +13,7 @@ pub mod nearest;
 pub mod permissions;
 mod reminder_text;
 pub mod report;
+pub mod schedules;
 mod stack_resources;
 #[cfg(test)]
 mod stub;

@@ -45,6 +45,9 @@ const READ_ENTRIES: &[&str] = &[
     "sns:ListSubscriptionsByTopic",
     "sns:GetSubscriptionAttributes",
 ];
+/// With the last firings, which are in the table.
+const READ_SCHEDULES: &[&str] =
+    &["cloudformation:ListStackResources", "scheduler:GetSchedule", "dynamodb:Query"];
 const LIST_ORGANISATIONS: &[&str] = &["secretsmanager:ListSecrets"];
 const READ_STACK: &[&str] = &["cloudformation:DescribeStacks"];
 const READ_SECRET: &[&str] = &["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"];
@@ -91,6 +94,7 @@ pub const COMMANDS: &[CommandNeeds] = &[
             READ_JOURNAL,
             READ_SUBSCRIPTIONS,
             READ_ENTRIES,
+            READ_SCHEDULES,
             READ_URL,
             LIST_ORGANISATIONS,
             LOOK_AT_DEAD_LETTERS,
@@ -209,6 +213,7 @@ pub const COMMANDS: &[CommandNeeds] = &[
         &[
             READ_STACK,
             READ_ENTRIES,
+            READ_SCHEDULES,
             READ_URL,
             LIST_ORGANISATIONS,
             READ_SECRET,

@@ -3,6 +3,7 @@
 use super::{AlarmState, FunctionState, OrganisationState, Part, Status};
 use crate::commands::dead_letters::Summary;
 use crate::report::count;
+use crate::schedules::ScheduleState;
 use serde::Serialize;
 
 /// Fewer days than this are left only if a rotation failed: tokens live for 14 days and are rotated every 7. As
@@ -31,6 +32,7 @@ impl Status {
         all.extend(part("organisations", &self.organisations, of_organisation));
         all.extend(part("functions", &self.functions, of_function));
         all.extend(part("dead letters", &self.dead_letters, of_dead_letters));
+        all.extend(part("schedules", &self.schedules, of_schedule));
         // Their alarms say whether they are too long.
         all.extend(part("queues", &self.queues, |_| Vec::new()));
         all.extend(self.ages_not_read.iter().map(|error| not_read("ages of queues", error)));
@@ -48,6 +50,13 @@ fn part<T>(name: &str, part: &Part<Vec<T>>, of: impl Fn(&T) -> Vec<Attention>) -
 fn not_read(name: &str, error: &str) -> Attention {
     let next = "check the profile's permissions: docs/deploy.md, \"Account and permissions\"";
     attention(format!("not read: {name}: {error}"), next)
+}
+
+fn of_schedule(state: &ScheduleState) -> Vec<Attention> {
+    let late = state
+        .overdue
+        .map(|due| format!("the schedule of {} was due at {due}, and no event came", state.handler));
+    late.map(|late| attention(late, "automations dlq list")).into_iter().collect()
 }
 
 fn of_alarm(alarm: &AlarmState) -> Vec<Attention> {

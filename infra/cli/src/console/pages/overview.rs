@@ -257,6 +257,7 @@ mod tests {
                 organisation("south", false, None),
             ]),
             functions: Part::Read(Vec::new()),
+            schedules: Part::Read(Vec::new()),
             alarms: Part::NotRead("AccessDenied".to_owned()),
         }
     }
