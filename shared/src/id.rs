@@ -135,6 +135,8 @@ ids! {
     /// The kind of event of an inbound webhook: `inbound.` and the webhook's name, as in
     /// `inbound.website-lead`; see [`WebhookAction::inbound`].
     InboundKind: inbound_problem;
+    /// The kind of event of a handler's schedule: `clock.` and the handler's name, as in `clock.digest-of-stalled-tickets`.
+    ClockKind: clock_problem;
     /// A hint: the id of its request, and its position in that request.
     HintId: opaque_problem;
     /// An event; see [`EventId::of_change`].
@@ -193,6 +195,13 @@ fn inbound_problem(text: &str) -> Option<&'static str> {
     }
 }
 
+fn clock_problem(text: &str) -> Option<&'static str> {
+    match text.strip_prefix("clock.") {
+        Some(name) => slug_problem(name),
+        None => Some("it does not begin with clock."),
+    }
+}
+
 fn slug_problem(text: &str) -> Option<&'static str> {
     if text.is_empty() || text.len() > MAX_SLUG {
         Some("it is not 1 to 48 characters long")
@@ -234,6 +243,11 @@ impl HintId {
         Self::parse(format!("{request}.{position}"))
     }
 
+    /// The hint of a clock's firing.
+    pub fn of_firing(clock: &ClockKind, at: Timestamp) -> Self {
+        Self(format!("{}.0", name_based(&[clock.as_str(), &at.as_millis().to_string()])))
+    }
+
     /// The hint this many positions later in the same request; the same hint if this id has no position, as none of ours.
     #[must_use]
     pub fn later(&self, positions: usize) -> Self {
@@ -256,6 +270,11 @@ impl EventId {
         subject: &str,
     ) -> Self {
         Self(name_based(&[organisation.as_str(), ticket.as_str(), &version.to_string(), kind, subject]))
+    }
+
+    /// The id of the event of a clock's firing at this time in an organisation: however often the firing is delivered, it is the same.
+    pub fn of_firing(organisation: &OrganisationId, clock: &ClockKind, at: Timestamp) -> Self {
+        Self(name_based(&[organisation.as_str(), clock.as_str(), &at.as_millis().to_string()]))
     }
 
     /// The id of an event that comes from a hint without a ticket.

@@ -11,6 +11,7 @@ use automations::model::action::PlannedAction;
 use automations::model::content_encoding::decoded;
 use automations::model::diff::change;
 use automations::model::field_value::FieldValue;
+use automations::model::firing::QueuedHint;
 use automations::model::hint::Hint;
 use automations::model::snapshot::{Seen, Snapshot};
 use automations::model::ticket::Named;
@@ -119,6 +120,13 @@ pub fn response(status: u16, is_mutation: bool, body: &[u8]) {
 /// A message on a queue is valid and round-trips, or the error does not quote it.
 pub fn message(bytes: &[u8]) {
     round_trips::<Hint>(bytes);
+    if let Ok(QueuedHint::Hint(hint)) = from_json(bytes) {
+        assert_eq!(
+            from_json(bytes),
+            Ok(*hint),
+            "a message of the queue of hints is the hint that it would be alone"
+        );
+    }
     round_trips::<Event>(bytes);
     round_trips::<PlannedAction>(bytes);
     if let Ok(text) = std::str::from_utf8(bytes)

@@ -56,6 +56,7 @@ mod reminders;
 mod replayed;
 mod rotation;
 mod same_code;
+mod scheduled;
 mod secrets;
 mod senders;
 mod shipped;

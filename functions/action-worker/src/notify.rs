@@ -3,6 +3,7 @@
 use crate::context::Context;
 use crate::error::ActionError;
 use automations::id::{DestinationName, TicketId, WorkflowId};
+use automations::model::linked_ticket;
 use automations::notice::{Content, Links, Notice};
 use automations::private::Private;
 use automations::salestrekker::{Error, Session};
@@ -31,6 +32,12 @@ pub(crate) async fn notify(
     about: Option<About<'_>>,
 ) -> Result<Outcome, ActionError> {
     let text = match about {
+        None if linked_ticket::is_in(text) => {
+            let patterns = context.notices.links();
+            let host = if patterns.need_host() { context.session.host().await? } else { String::new() };
+            let link = |workflow: &WorkflowId, ticket: &TicketId| patterns.to_ticket(&host, workflow, ticket);
+            Private::new(linked_ticket::linked(text, link))
+        }
         None => Private::new(text.to_owned()),
         Some(about) => {
             let needs_link = [TICKET_LINK, BOARD_LINK].iter().any(|placeholder| text.contains(placeholder));

@@ -1,6 +1,7 @@
 //! One batch of hints: the tickets of an organisation are checked together, organisations side by side, and each hint has a
 //! result of its own.
 
+use crate::clocks::apart;
 use crate::deadline::before;
 use crate::enricher::{Enricher, FetchOutcome, RequestedTicket, Result};
 use crate::list::asks_for_list;
@@ -11,6 +12,7 @@ use automations::failure::Remedy;
 use automations::futures::{StreamExt as _, stream};
 use automations::id::{OrganisationId, TicketId, WebhookAction};
 use automations::model::event::UnrecognisedReason;
+use automations::model::firing::QueuedHint;
 use automations::model::hint::Hint;
 use automations::reason::Reason;
 use automations::telemetry::EventName;
@@ -36,9 +38,26 @@ const HINTS_AT_ONCE: usize = 8;
 type Tickets = BTreeMap<TicketId, RequestedTicket>;
 
 impl Enricher {
-    /// Processes a batch of hints until the invocation's deadline; one result for each. What is published is added to the
-    /// invocation's metrics.
+    /// Processes a batch of hints and firings of clocks until the invocation's deadline; one result for each. What is published is
+    /// added to the invocation's metrics.
     pub async fn work(
+        &self,
+        messages: Vec<Message<QueuedHint>>,
+        now: Timestamp,
+        until: Timestamp,
+        metrics: &Metrics,
+    ) -> Vec<(Message<()>, Result<()>)> {
+        let (hints, firings) = apart(messages);
+        let fired = self.publish_firings(firings, (now, until), metrics).await;
+        let finished =
+            if hints.is_empty() { Vec::new() } else { self.check(hints, now, until, metrics).await };
+        fired
+            .into_iter()
+            .chain(finished.into_iter().map(|(message, result)| (message.take().1, result)))
+            .collect()
+    }
+
+    async fn check(
         &self,
         messages: Vec<Message<Hint>>,
         now: Timestamp,

@@ -5,6 +5,7 @@
 //! what a crash leaves unpublished is in the snapshot's outbox and is published at the next check.
 
 mod batch;
+mod clocks;
 mod deadline;
 mod enricher;
 mod found_by;

@@ -143,7 +143,15 @@ impl Environment {
             authority.copy(&binary, &copy)?;
             binary = copy;
         }
-        Instance::start(&binary, &self.variables, &log).await
+        let mut variables = self.variables.clone();
+        if function == "digest-of-stalled-tickets" {
+            let settings = json!({ "destination": "team", "days": 14 }).to_string();
+            variables.extend(
+                [("HANDLER", function.to_owned()), ("SETTINGS", settings)]
+                    .map(|(name, value)| (name.to_owned(), value)),
+            );
+        }
+        Instance::start(&binary, &variables, &log).await
     }
 
     /// Sets the latencies of the two fakes.

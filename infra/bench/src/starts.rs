@@ -20,10 +20,11 @@ const STARTS: [(&str, &str, &Limit); 3] = [
     ("action-worker", "baseline-event", &bounds::START),
 ];
 /// The functions whose size and memory have a bound.
-const SIZES: [&str; 8] = [
+const SIZES: [&str; 9] = [
     "webhook-ingest",
     "event-enricher",
     "follow-up-on-settlement",
+    "digest-of-stalled-tickets", // the one handler that reads
     "action-worker",
     "reconciler",
     "credential-rotator",

@@ -16,9 +16,11 @@ pub mod nearest;
 pub mod permissions;
 mod reminder_text;
 pub mod report;
+pub mod schedules;
 mod stack_resources;
 #[cfg(test)]
 mod stub;
+pub mod template_schedules;
 pub mod template_table;
 mod time;
 pub mod timeline;

@@ -3,7 +3,9 @@
 use crate::exit_code::Usage;
 use crate::filter_policy::FilterPolicy;
 use crate::nearest::nearest;
+use crate::template_schedules;
 use anyhow::{Context as _, Result, bail};
+use automations::model::schedule::Schedule;
 use std::ops::Range;
 
 const TABLE: &str = "  Handler:";
@@ -55,6 +57,32 @@ impl Row {
         let name = self.text("Name").unwrap_or_else(|| self.id.clone());
         let invalid = |error| Usage(format!("the filter of {name} in template.yaml: {error}"));
         Ok(FilterPolicy::parse(&self.filter_policy()).map_err(invalid)?)
+    }
+
+    /// Its schedule, if it has one.
+    ///
+    /// # Errors
+    /// What is wrong with it, in a sentence.
+    pub fn schedule(&self) -> Result<Option<Schedule>, String> {
+        let Some(expression) = self.text("Schedule") else {
+            let alone = self
+                .column("ScheduleTimezone")
+                .map(|_| "it has a ScheduleTimezone and no Schedule".to_owned());
+            return alone.map_or(Ok(None), Err);
+        };
+        let expression = expression.parse().map_err(|error| format!("Schedule {expression:?}: {error}"))?;
+        let zone = self.text("ScheduleTimezone").ok_or("it has a Schedule and no ScheduleTimezone")?;
+        let zone = zone.parse().map_err(|_unknown| {
+            format!("ScheduleTimezone {zone:?} is none of Australia or New Zealand, such as Australia/Sydney")
+        })?;
+        let (kind, name) =
+            (format!("clock.{}", self.text("Name").unwrap_or_default()), "schedule".to_owned());
+        if !self.list("Events").contains(&kind) || !self.list("Causes").contains(&name) {
+            return Err(format!(
+                "it has a Schedule, so {kind} is to be among its Events, and schedule among its Causes"
+            ));
+        }
+        Ok(Some(Schedule { expression, zone }))
     }
 
     fn written(&self) -> String {
@@ -115,7 +143,11 @@ pub fn with(template: &str, row: &Row) -> Result<String> {
     });
     let written = row.written();
     lines.insert(table.start.saturating_add(place), &written);
-    in_list(&lines.concat(), |names| listed(names, &row.id))
+    let mut template = lines.concat();
+    if row.column("Schedule").is_some() {
+        template = template_schedules::with(&template, &row.id)?;
+    }
+    in_list(&template, |names| listed(names, &row.id))
 }
 
 /// The template without a handler.
@@ -131,7 +163,7 @@ pub fn without(template: &str, id: &str) -> Result<String> {
     let own = inside.iter().skip(first).skip(1).take_while(|line| line.starts_with("      ")).count();
     let first = table.start.saturating_add(first);
     lines.drain(first..=first.saturating_add(own));
-    in_list(&lines.concat(), |names| Ok(unlisted(names, id)))
+    in_list(&template_schedules::without(&lines.concat(), id), |names| Ok(unlisted(names, id)))
 }
 
 /// The lines of the table, without its head and what is below it.
@@ -272,6 +304,42 @@ Resources:
         let columns = columns.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec();
         let error = Row { id: "Bee".to_owned(), columns }.subscription().unwrap_err().to_string();
         assert!(error.starts_with("the filter of bee in template.yaml: it has 6 keys"), "{error}");
+    }
+
+    #[test]
+    fn a_schedule_is_one_that_aws_takes_and_that_the_handler_hears() {
+        let bee = |changes: &[(&str, &str)]| {
+            let columns = [
+                ("Name", "bee"),
+                ("Events", "[clock.bee]"),
+                ("Causes", "[schedule]"),
+                ("Schedule", "cron(0 8 ? * MON *)"),
+                ("ScheduleTimezone", "Australia/Sydney"),
+            ];
+            let own = |(key, value): (&str, &str)| {
+                let changed = changes.iter().find(|(other, _)| *other == key);
+                (key.to_owned(), changed.map_or(value, |(_, value)| *value).to_owned())
+            };
+            let columns = columns.map(own).into_iter().filter(|(_, value)| !value.is_empty()).collect();
+            Row { id: "Bee".to_owned(), columns }.schedule()
+        };
+        assert!(
+            bee(&[])
+                .unwrap()
+                .is_some_and(|schedule| schedule.expression.to_string() == "cron(0 8 ? * MON *)")
+        );
+        assert_eq!(bee(&[("Schedule", ""), ("ScheduleTimezone", "")]), Ok(None));
+        for (changed, says) in [
+            (("Schedule", "cron(0 8 * * MON *)"), "day-of-week"),
+            (("Schedule", ""), "no Schedule"),
+            (("ScheduleTimezone", ""), "no ScheduleTimezone"),
+            (("ScheduleTimezone", "Europe/London"), "Australia/Sydney"),
+            (("Events", "[clock.ant]"), "clock.bee is to be among its Events"),
+            (("Causes", "[webhook]"), "schedule among its Causes"),
+        ] {
+            let error = bee(&[changed]).unwrap_err();
+            assert!(error.contains(says), "{error}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use automations::id::ActionId;
+use automations_cli::template_schedules;
 use automations_cli::template_table::{self as table, Row};
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::types::Environment;
@@ -33,6 +34,7 @@ pub fn check(root: &Path, binaries: &Path, only: &[String]) -> Result<Vec<Proble
             problems.push(format!("{}: two entries have the Name {name}; each needs its own", row.id));
         }
         problems.extend(shape(&row).map(|problem| format!("{name}: {problem}")));
+        problems.extend(schedule(&row, &template).map(|problem| format!("{name}: {problem}")));
         problems.extend(settings(&row, &binaries.join(&folder))?.map(|problem| format!("{name}: {problem}")));
     }
     Ok(problems)
@@ -75,6 +77,24 @@ fn shape(row: &Row) -> Option<Problem> {
     }
 }
 
+/// A schedule that AWS would refuse, or that the loop does not make.
+fn schedule(row: &Row, template: &str) -> Option<Problem> {
+    let schedule = match row.schedule() {
+        Ok(schedule) => schedule,
+        Err(problem) => return Some(problem),
+    };
+    let is_listed = template_schedules::listed(template).contains(&row.id.as_str());
+    match (schedule.is_some(), is_listed) {
+        (true, false) => {
+            Some(format!("it has a Schedule, and {} is not in the loop Fn::ForEach::Schedules", row.id))
+        }
+        (false, true) => {
+            Some(format!("{} is in the loop Fn::ForEach::Schedules, and it has no Schedule", row.id))
+        }
+        (true, true) | (false, false) => None,
+    }
+}
+
 fn settings(row: &Row, program: &Path) -> Result<Option<Problem>> {
     let output = Command::new(program)
         .arg("--check")
@@ -107,6 +127,25 @@ mod tests {
             assert!(shape(&row(name, "''")).unwrap().starts_with("Name "), "{name}");
         }
         assert!(shape(&row("a", r#"'"id": ['"#)).unwrap().starts_with("Filter "));
+    }
+
+    #[test]
+    fn a_schedule_is_in_the_loop_and_what_is_in_the_loop_has_one() {
+        let template = include_str!("../../../template.yaml");
+        for own in table::rows(template).unwrap() {
+            assert_eq!(schedule(&own, template), None, "{}", own.id);
+        }
+        let digest = table::row(template, "digest-of-stalled-tickets").unwrap();
+        assert!(schedule(&digest, "").is_some_and(|problem| problem.contains("not in the loop")));
+        let without = |key: &str| {
+            let columns = digest.columns.iter().filter(|(own, _)| !own.starts_with(key)).cloned().collect();
+            Row { id: digest.id.clone(), columns }
+        };
+        assert!(
+            schedule(&without("Schedule"), template)
+                .is_some_and(|problem| problem.contains("it has no Schedule"))
+        );
+        assert!(schedule(&without("ScheduleTimezone"), template).is_some());
     }
 
     #[test]

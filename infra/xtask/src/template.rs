@@ -125,7 +125,31 @@ fn with_table(template: &str, table: &str) -> Result<String> {
     let loops = "Fn::ForEach::Handlers:\n    - Name\n    - [";
     let (head, list) = after.split_once(loops).context("template.yaml has no loop over its handlers")?;
     let (_, tail) = list.split_once(']').context("the loop over the handlers has no list")?;
-    Ok(format!("{before}  Handler:\n{}\n\n{head}{loops}{}]{tail}", indented.join("\n"), names.join(", ")))
+    let text =
+        format!("{before}  Handler:\n{}\n\n{head}{loops}{}]{tail}", indented.join("\n"), names.join(", "));
+    Ok(with_schedules(&text, rows))
+}
+
+/// The template whose loop over schedules lists the handlers with a schedule; without the loop if there are none.
+fn with_schedules(template: &str, rows: &str) -> String {
+    const LOOP: &str = "\n  Fn::ForEach::Schedules:\n    - Name\n    - [";
+    let (mut names, mut name) = (Vec::new(), "");
+    for line in rows.lines() {
+        name = line
+            .strip_prefix("  ")
+            .filter(|id| !id.starts_with(' '))
+            .map_or(name, |id| id.trim_end_matches(':'));
+        if line.starts_with("    Schedule: ") {
+            names.push(name);
+        }
+    }
+    let Some((before, rest)) = template.split_once(LOOP) else { return template.to_owned() };
+    if names.is_empty() {
+        let after = rest.find("\n\n").and_then(|end| rest.get(end..)).unwrap_or_default();
+        return format!("{before}{after}");
+    }
+    let after = rest.split_once(']').map_or("", |(_, after)| after);
+    format!("{before}{LOOP}{}]{after}", names.join(", "))
 }
 
 /// Parameters are two spaces deep, and a default is a word or in quotes.
@@ -161,8 +185,19 @@ mod tests {
         let own = read(&root().join("template.yaml")).unwrap();
         let table = read(&root().join("tests/handlers.yaml")).unwrap();
         let text = with_table(&own, &table).unwrap();
-        assert!(text.contains("    - [FinanceDueCountdown, FollowUpInOtherWords,"), "{text}");
-        assert!(text.contains("  Handler:\n    FinanceDueCountdown:\n      Name: finance-due-countdown\n"));
+        assert!(text.contains("    - [DigestOfStalledTickets, FinanceDueCountdown, FollowUpInOtherWords,"), "{text}");
+        assert!(
+            text.contains("  Handler:\n    DigestOfStalledTickets:\n      Name: digest-of-stalled-tickets\n")
+        );
+        assert!(
+            text.contains("  Fn::ForEach::Schedules:\n    - Name\n    - [DigestOfStalledTickets]\n"),
+            "{text}"
+        );
+        let chaos = read(&root().join("tests/chaos/handlers.yaml")).unwrap();
+        assert!(
+            !with_table(&own, &chaos).unwrap().contains("ForEach::Schedules"),
+            "an empty list is not a loop"
+        );
         assert!(text.contains("\"+61\"}'\n\n# -"), "the rest follows after an empty line");
         let added = own.replace("  Handler:\n", "  Handler:\n    Own:\n      Name: a-users-own\n\n");
         assert!(!with_table(&added, &table).unwrap().contains("a-users-own"));

@@ -112,10 +112,7 @@ mod tests {
     async fn a_panic_gives_up_one_event_and_says_nothing_of_it() {
         let decide: Decide<()> = |event, ()| panic!("{event:?}");
         let event = testing::stage_changed("Approved", "Settled");
-        let reads = Reads {
-            decide: async |event: &Event, (): &(), _: &Reading<'_>| panic!("{event:?}"),
-            client: None,
-        };
+        let reads = Reads::without_api(async |event: &Event, (): &(), _: &Reading<'_>| panic!("{event:?}"));
         for error in [decided(decide, &event).await.unwrap_err(), decided(reads, &event).await.unwrap_err()] {
             assert_eq!((error.reason, error.remedy), (Reason::HandlerPanicked, Remedy::DeadLetter));
             assert!(!error.text.contains("Approved"));
@@ -123,7 +120,7 @@ mod tests {
     }
 
     async fn failed(error: fn() -> HandlerError, event: &Event) -> (Reason, Remedy) {
-        let reads = Reads { decide: async |_: &Event, (): &(), _: &Reading<'_>| Err(error()), client: None };
+        let reads = Reads::without_api(async |_: &Event, (): &(), _: &Reading<'_>| Err(error()));
         let error = decided(reads, event).await.unwrap_err();
         (error.reason, error.remedy)
     }
@@ -141,7 +138,7 @@ mod tests {
             let ticket = event.ticket().ok_or(HandlerError::DeadLetter("no ticket"))?;
             api.ticket(&ticket.id).await.map(|_| vec![])
         };
-        let error = decided(Reads { decide: api, client: None }, &event).await.unwrap_err();
+        let error = decided(Reads::without_api(api), &event).await.unwrap_err();
         assert!(error.text.contains("SECRETS_PREFIX"), "{error:?}");
     }
 }

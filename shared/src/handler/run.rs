@@ -53,14 +53,18 @@ pub fn run<Settings: DeserializeOwned>(name: &'static str, decide: Decide<Settin
     start(name, |_context| Ok(decide))
 }
 
-/// Runs a handler that needs more than its event, and reads it from Salestrekker as it is now. Its entry in template.yaml has
-/// `ApiAccess: api-token`. It cannot write, and `decide` may be called more than once for an event.
+/// Runs a handler that needs more than its event, and reads it from Salestrekker as it is now, or from the stored tickets. Its entry in
+/// template.yaml has `ApiAccess: api-token`, or `Snapshots: store`. It cannot write, and `decide` may be called more than once for an event.
 pub fn run_reading<Settings, D>(name: &'static str, decide: D) -> ExitCode
 where
     Settings: DeserializeOwned,
     D: AsyncFn(&Event, &Settings, &Reading<'_>) -> Result<Vec<Action>, HandlerError>,
 {
-    start(name, |context| Ok(Reads { decide, client: context.map(AwsContext::client).transpose()? }))
+    start(name, |context| {
+        let store = context.as_ref().and_then(AwsContext::store);
+        let client = context.map(AwsContext::client).transpose()?;
+        Ok(Reads { client, store, ..Reads::without_api(decide) })
+    })
 }
 
 fn start<Settings: DeserializeOwned, D: Decides<Settings>>(
@@ -97,16 +101,22 @@ struct Config {
     limits: Limits,
 }
 
-/// What a client of Salestrekker is made of.
+/// What a client of Salestrekker and one of the table are made of.
 struct AwsContext {
     config: aws_config::SdkConfig,
     secrets: String,
+    table: String,
     limits: Limits,
 }
 
 impl AwsContext {
+    fn store(&self) -> Option<Store> {
+        let Self { config, table, .. } = self;
+        (!table.is_empty()).then(|| Store::new(aws::dynamodb(config), table.clone()))
+    }
+
     fn client(self) -> Result<Client, AnyError> {
-        let Self { config, secrets, limits } = self;
+        let Self { config, secrets, limits, .. } = self;
         Ok(Client::new(Secrets::new(aws::secrets_manager(&config), secrets), limits)?)
     }
 }
@@ -118,7 +128,12 @@ async fn serve<Settings: DeserializeOwned, D: Decides<Settings>>(
 ) -> Result<(), AnyError> {
     let (config, aws) = init::start_with(env, read::<Settings>)?;
     let (client, dynamodb) = (aws::sqs(&aws), aws::dynamodb(&aws));
-    let context = AwsContext { config: aws, secrets: config.secrets, limits: config.limits };
+    let context = AwsContext {
+        config: aws,
+        secrets: config.secrets,
+        table: config.table.clone(),
+        limits: config.limits,
+    };
     let store = Store::new(dynamodb, config.table);
     let (name, entry) = (config.name.clone(), config.settings.clone());
     let handler = &Handler {
@@ -193,11 +208,12 @@ async fn dry_run<Settings: DeserializeOwned, D: Decides<Settings>>(
     let name = env.or("HANDLER", name.to_owned());
     let settings = env.json("SETTINGS");
     let secrets = env.or("SECRETS_PREFIX", String::new());
+    let table = env.or("TABLE_NAME", String::new());
     let settings: Settings = env.finish(|| settings)?;
     let context = if secrets.is_empty() {
         None
     } else {
-        Some(AwsContext { config: aws::load()?, secrets, limits: Limits::default() })
+        Some(AwsContext { config: aws::load()?, secrets, table, limits: Limits::default() })
     };
     let decide = make(context)?;
     let mut text = Vec::new();

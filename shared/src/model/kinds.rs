@@ -37,7 +37,10 @@ pub fn has_unknown_kind(events: &[u8]) -> bool {
 
 fn is_unknown(outline: Outline) -> bool {
     match (outline.event, outline.action) {
-        (Some(event), _) => !EventKind::VARIANTS.contains(&event.as_str()) && !event.starts_with("inbound."),
+        (Some(event), _) => {
+            let is_named_by_users = ["inbound.", "clock."].iter().any(|prefix| event.starts_with(prefix));
+            !EventKind::VARIANTS.contains(&event.as_str()) && !is_named_by_users
+        }
         (None, Some(action)) => !Action::VARIANTS.contains(&action.kind.as_str()),
         (None, None) => false,
     }

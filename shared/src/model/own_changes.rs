@@ -86,6 +86,7 @@ impl ChangeMark {
             | EventKind::ReminderDue { .. }
             | EventKind::Vanished { .. }
             | EventKind::Inbound { .. }
+            | EventKind::Clock { .. }
             | EventKind::WebhookUnrecognised { .. } => None,
         }
     }

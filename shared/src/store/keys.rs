@@ -2,7 +2,7 @@
 
 use super::Item;
 use crate::clock::Timestamp;
-use crate::id::{ActionId, InboundKind, OrganisationId, ReminderKey, TicketId};
+use crate::id::{ActionId, ClockKind, InboundKind, OrganisationId, ReminderKey, TicketId};
 use aws_sdk_dynamodb::types::AttributeValue;
 use std::collections::HashMap;
 
@@ -38,6 +38,9 @@ pub(super) const PAUSES: &str = "PAUSES";
 
 /// The partition of the problems that alarms report. They are of no organisation.
 pub(super) const PROBLEMS: &str = "ALARMS";
+
+/// The partition of the handlers' schedules. They are of no organisation.
+pub(super) const CLOCKS: &str = "CLOCKS";
 
 /// The key of an item: what the item is, and of what.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -184,6 +187,13 @@ pub(super) fn cursor_key() -> Item {
         .into()
 }
 
+/// The key of the last firing of a clock.
+pub(super) fn clock_key(clock: &ClockKind) -> Item {
+    [("pk", CLOCKS), ("sk", clock.as_str())]
+        .map(|(name, part)| (name.to_owned(), AttributeValue::S(part.to_owned())))
+        .into()
+}
+
 fn ticket_item(ticket: TicketId, sk: &str) -> Option<ItemKind> {
     match sk {
         SNAPSHOT => Some(ItemKind::Snapshot(ticket)),
@@ -225,6 +235,11 @@ pub(super) fn journal_after(
 ) -> (String, [String; 2]) {
     let ends = [version.saturating_add(1), MAX_VERSION];
     (ticket_partition(organisation, ticket), ends.map(journal_entry))
+}
+
+/// The prefix of the partition keys of an organisation's tickets, and the sort key of their snapshots.
+pub(super) fn tickets_of(organisation: &OrganisationId) -> (String, &'static str) {
+    (format!("{TICKET}{organisation}#"), SNAPSHOT)
 }
 
 /// The partition key of a ticket's items, and the prefix of the sort keys of its reminders.

@@ -21,6 +21,7 @@
 //! | | | (`expires` too; nothing else is deleted by itself, see docs/privacy.md) |
 //! | the same | `HANDLER#{handler}` | the organisation's settings of a handler: values in place of those of its entry, whether it is enabled, whether it is in its dry run; see `handler_settings.rs` |
 //! | `PAUSES` | `HANDLER#{handler}`, `ORGANISATION#{organisation}` or `WRITING` | what an operator paused, since when and why; see `pauses.rs` |
+//! | `CLOCKS` | `{clock}` | the last firing of a handler's schedule that was published; see `clocks.rs` |
 //! | `ALARMS` | `{problem}` | an alarm that sounds, or sounded within an hour, and what people were sent about it; see `problems.rs` |
 //! | `OPERATIONS` | `{milliseconds}#{id}` | a command of an operator that changed something; see `operations.rs` (`expires` too) |
 //! | `CHECKS` | `CURSOR` | how far the regular checks have come; see `check_rounds.rs` |
@@ -35,6 +36,7 @@ mod action_records;
 mod actions;
 mod change_marks;
 mod check_rounds;
+mod clocks;
 mod due_index;
 mod due_unpaused;
 mod handler_settings;
@@ -46,6 +48,7 @@ mod keys;
 mod known;
 mod lead_contacts;
 mod listed_names;
+mod listed_tickets;
 mod listings;
 mod observed_webhooks;
 mod operations;
@@ -79,6 +82,7 @@ pub use journal_page::JournalPage;
 pub use keys::{ItemKey, ItemKind};
 pub use known::{Damaged, Known};
 pub use listed_names::{ListedNames, REFRESH_INTERVAL};
+pub use listed_tickets::{TicketPage, TicketPosition};
 pub use listings::Listing;
 pub use observed_webhooks::ObservedWebhook;
 pub use operations::{Operation, OperationState};

@@ -41,6 +41,12 @@ pub enum EventName {
     /// A post to an inbound webhook was dropped, as it repeats an earlier one.
     #[strum(serialize = "inbound.duplicate")]
     InboundDuplicate,
+    /// A handler's schedule was due; its events are published.
+    #[strum(serialize = "clock.fired")]
+    ClockFired,
+    /// A firing of a schedule was delivered again, or after a newer one.
+    #[strum(serialize = "clock.duplicate")]
+    ClockDuplicate,
     /// The list query returned tickets.
     #[strum(serialize = "tickets.listed")]
     TicketsListed,

@@ -2,11 +2,13 @@
 
 use super::draft::a_ticket;
 use super::fixtures::{event, id, stage, ticket};
+use crate::clock::Timestamp;
 use crate::id::{ContactId, OwnerId};
 use crate::model::action::Action;
 use crate::model::event::{Event, EventKind, UnrecognisedReason};
+use crate::model::firing::Fired;
 use crate::model::lead::{Lead, LeadTarget};
-use crate::model::reminder::When;
+use crate::model::reminder::{When, Zone};
 use crate::model::ticket::{Named, Ticket};
 use crate::salestrekker::Contact;
 use serde_json::json;
@@ -53,6 +55,7 @@ pub fn one_of_each() -> Vec<Event> {
     ];
     let mut events: Vec<_> = kind.into_iter().map(event).collect();
     events.push(stage_changed("Approved", "Settled"));
+    events.push(fired("digest-of-stalled-tickets", 0));
     events
 }
 
@@ -82,6 +85,13 @@ pub fn posted(name: &str, fields: &[(&str, &str)]) -> Event {
         kind: id(&format!("inbound.{name}")),
         fields: fields.iter().copied().collect(),
     })
+}
+
+/// The schedule of the handler of this name is due in Sydney, and this number of firings before it was missed.
+pub fn fired(handler: &str, missed: u32) -> Event {
+    let at = Timestamp::from_millis(1_790_000_000_000);
+    let fired = Fired { clock: id(&format!("clock.{handler}")), at, missed, zone: Zone::Sydney };
+    Event::of_firing(&id("north"), at, &fired)
 }
 
 /// A person, as Salestrekker's API returns one.

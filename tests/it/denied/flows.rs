@@ -4,9 +4,11 @@ use super::case::{Case, Expected};
 use super::intake::post;
 use crate::inbound::declared;
 use crate::notices::receiver;
+use crate::scheduled::{DIGEST, firing, send};
 use crate::support::{SOON, events, known_ticket, mutations, published, rest, set_variable};
 use anyhow::{Context as _, Result, bail, ensure};
-use automations::id::DestinationName;
+use automations::clock;
+use automations::id::{ClockKind, DestinationName, EventId, OrganisationId};
 use automations::model::lead::{Lead, LeadTarget};
 use automations::private::Private;
 use automations::{Action, Event};
@@ -14,6 +16,7 @@ use end_to_end::stack::{Organisation, eventually};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::sync::PoisonError;
+use std::time::Duration;
 
 const COUNTDOWN: &str = "finance-due-countdown";
 /// The handlers that are in their dry run in tests/handlers.yaml.
@@ -94,6 +97,7 @@ async fn work_of(case: &Case<'_>, function: &str, reason: &str, other: Option<(&
             let subject = events(&organisation, &ticket, 1).await?.remove(0).id.to_string();
             Message { organisation, ticket, subject }
         }
+        "digest-of-stalled-tickets" => stalled(case, other).await?,
         "review-after-settlement" => {
             let organisation = case.organisation().await?;
             moved(case, organisation, ("Approved", "Settled"), other).await?
@@ -126,6 +130,21 @@ async fn work_of(case: &Case<'_>, function: &str, reason: &str, other: Option<(&
     case.give_back().await?;
     is_done(case, function, &message).await?;
     case.has_no_dead_letter(&message.subject).await
+}
+
+/// A firing of the handler's schedule, in an organisation of which the entry's filter in tests/handlers.yaml is on the name.
+async fn stalled<'a>(case: &Case<'a>, other: Option<(&str, &str)>) -> Result<Message<'a>> {
+    let organisation = case.organisation_named(&format!("clock-{}", case.name)).await?;
+    let (url, _) = receiver().await?;
+    organisation.set_secret("destination-team", &json!({ "url": url, "secrets": [] })).await?;
+    let ticket = known_ticket(&organisation, "Approved").await?;
+    let now = clock::now();
+    organisation.set_stage_since(&ticket, now.earlier(Duration::from_hours(20 * 24))).await?;
+    case.take_away(other).await?;
+    send(case.stack, &firing(DIGEST, &now.to_string(), "rate(7 days)")).await?;
+    let (name, clock) = (OrganisationId::parse(organisation.name.as_str())?, ClockKind::parse(DIGEST)?);
+    let subject = EventId::of_firing(&name, &clock, now).to_string();
+    Ok(Message { organisation, ticket, subject })
 }
 
 /// A ticket moves between these stages; `subject` is the event.
@@ -183,7 +202,12 @@ async fn is_done(case: &Case<'_>, function: &str, message: &Message<'_>) -> Resu
                 ensure!(lines.iter().any(|line| line.contains(subject)), "not yet");
                 Ok(())
             })
-            .await
+            .await?;
+            if handler == "digest-of-stalled-tickets" {
+                // So that it is in no later digest.
+                organisation.set_stage_since(ticket, clock::now()).await?;
+            }
+            Ok(())
         }
     }
 }

@@ -9,7 +9,7 @@ const POLLER: &str = "not judged: the engine's poller of the queue does not use 
 const SCHEDULER: &str = "not judged: the engine's scheduler does not use the schedule's role";
 const QUALIFIED: &str = "not judged: the engine judges a function's ARN without the version";
 const DEPLOYMENT: &str = "not judged: the engine has no CodeDeploy";
-const PLACEHOLDER: &str = "grants nothing: no secret is called none";
+const PLACEHOLDER: &str = "grants nothing: no secret and no table is called none";
 
 const STATEMENT: &str = "not judged: the engine judges a batch of statements under a name of its own";
 
@@ -28,7 +28,7 @@ const HANDLER: &str = "Role";
 const ANY: &str = "";
 
 /// The beginning of a role's id, the action, the end of the resource, and the check. The first row that fits is the one.
-const ROWS: [(&str, &str, &str, Check); 69] = [
+const ROWS: [(&str, &str, &str, Check); 73] = [
     (ANY, "logs:CreateLogStream", ANY, Check::None(LOG)),
     (ANY, "logs:PutLogEvents", ANY, Check::None(LOG)),
     (ANY, "xray:PutTraceSegments", ANY, Check::None(TRACE)),
@@ -37,6 +37,8 @@ const ROWS: [(&str, &str, &str, Check); 69] = [
     (ANY, "sqs:DeleteMessage", ANY, Check::None(POLLER)),
     ("Roles.Schedule", "lambda:InvokeFunction", "-reconciler", Check::None(SCHEDULER)),
     ("Roles.Schedule", "lambda:InvokeFunction", "-alarm-notifier", Check::None(SCHEDULER)),
+    ("Roles.Schedule", "sqs:SendMessage", "-hints", Check::None(SCHEDULER)),
+    ("Roles.Schedule", "sqs:SendMessage", "-hints-dead-letters", Check::None(SCHEDULER)),
     (VERSIONS, "codedeploy:GetDeployment", ANY, Check::None(DEPLOYMENT)),
     (VERSIONS, "codedeploy:GetApplicationRevision", ANY, Check::None(DEPLOYMENT)),
     (VERSIONS, "codedeploy:PutLifecycleEventHookExecutionStatus", ANY, Check::None(DEPLOYMENT)),
@@ -108,6 +110,8 @@ const ROWS: [(&str, &str, &str, Check); 69] = [
     (WORKER, "secretsmanager:GetSecretValue", "/destination-*", Check::Notice),
     (WORKER, "secretsmanager:GetSecretValue", "/lead-key-??????", Check::ReusedContact),
     (HANDLER, "secretsmanager:GetSecretValue", "/none-??????", Check::None(PLACEHOLDER)),
+    (HANDLER, "dynamodb:Scan", "-none", Check::None(PLACEHOLDER)),
+    (HANDLER, "dynamodb:Scan", "-store", Check::Work("table_rejected")),
 ];
 
 /// The rows of a handler whose resources have its own name.

@@ -167,16 +167,18 @@ impl HandlerUnderTest {
         Ok(Self { program, name: name.to_owned(), settings, row, access: Vec::new(), shows_errors: true })
     }
 
-    /// Whether its entry gives it access to Salestrekker's API.
+    /// Whether its entry gives it access to Salestrekker's API, or to the stored tickets.
     pub fn reads(&self) -> bool {
-        self.row.text("ApiAccess").is_some_and(|access| access != "none")
+        let has = |key: &str| self.row.text(key).is_some_and(|access| access != "none");
+        has("ApiAccess") || has("Snapshots")
     }
 
     /// The same, which may read with the secrets of this stack; `variables` are those of the AWS SDK.
     #[must_use]
     pub fn with_access(self, stack: &str, variables: Vec<(String, String)>) -> Self {
-        let prefix = ("SECRETS_PREFIX".to_owned(), stack.to_owned());
-        let access = if self.reads() { variables.into_iter().chain([prefix]).collect() } else { Vec::new() };
+        let own = [("SECRETS_PREFIX", stack.to_owned()), ("TABLE_NAME", format!("{stack}-store"))];
+        let own = own.map(|(name, value)| (name.to_owned(), value));
+        let access = if self.reads() { variables.into_iter().chain(own).collect() } else { Vec::new() };
         Self { access, ..self }
     }
 

@@ -56,8 +56,12 @@ mod tests {
         for sample in testing::one_of_each() {
             let sample = serde_json::to_value(sample).unwrap();
             let kind = sample["type"].as_str().unwrap();
-            // The kind of an inbound webhook's event has the webhook's name.
-            let wanted = if kind.starts_with("inbound.") { "#/$defs/InboundKind" } else { kind };
+            // The kind of an inbound webhook's event has the webhook's name, and that of a schedule the handler's.
+            let wanted = match kind.split_once('.') {
+                Some(("inbound", _)) => "#/$defs/InboundKind",
+                Some(("clock", _)) => "#/$defs/ClockKind",
+                _ => kind,
+            };
             assert!(event.contains(&format!("\"{wanted}\"")), "{kind}");
         }
     }

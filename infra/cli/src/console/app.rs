@@ -7,6 +7,7 @@ use crate::account::Target;
 use crate::commands::dead_letters::{DeadLetterQueues, Front};
 use crate::commands::status::{HandlerDay, History, Status};
 use crate::handler_entries::Entry;
+use crate::schedules::ScheduleState;
 use anyhow::Result;
 use automations::clock::{self, Timestamp};
 use std::collections::BTreeMap;
@@ -32,6 +33,7 @@ pub(super) struct App {
     pub(super) history: Cached<History>,
     pub(super) handler_days: Cached<BTreeMap<String, HandlerDay>>,
     pub(super) entries: Cached<Vec<Entry>>,
+    pub(super) schedules: Cached<Vec<ScheduleState>>,
     /// The permissions that a change of dead letters lacks.
     pub(super) denied: Cached<Vec<&'static str>>,
 }
@@ -47,6 +49,7 @@ impl App {
             history: Cached::new(Duration::from_mins(5)),
             handler_days: Cached::new(Duration::from_mins(5)),
             entries: Cached::new(Duration::from_mins(1)),
+            schedules: Cached::new(Duration::from_mins(1)),
             denied: Cached::new(Duration::from_mins(5)),
         }
     }

@@ -55,6 +55,9 @@ const CHANGE_TRIGGER: &[&str] = &[
 /// The handler itself checks them.
 const CHANGE_SETTINGS: &[&str] =
     &["dynamodb:Query", "lambda:InvokeFunction", "dynamodb:PutItem", "dynamodb:DeleteItem"];
+/// With the last firings, which are in the table.
+const READ_SCHEDULES: &[&str] =
+    &["cloudformation:ListStackResources", "scheduler:GetSchedule", "dynamodb:Query"];
 const LIST_ORGANISATIONS: &[&str] = &["secretsmanager:ListSecrets"];
 const READ_STACK: &[&str] = &["cloudformation:DescribeStacks"];
 const READ_SECRET: &[&str] = &["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"];
@@ -101,6 +104,7 @@ pub const COMMANDS: &[CommandNeeds] = &[
             READ_JOURNAL,
             READ_SUBSCRIPTIONS,
             READ_ENTRIES,
+            READ_SCHEDULES,
             READ_URL,
             LIST_ORGANISATIONS,
             LOOK_AT_DEAD_LETTERS,
@@ -263,6 +267,7 @@ pub const COMMANDS: &[CommandNeeds] = &[
         &[
             READ_STACK,
             READ_ENTRIES,
+            READ_SCHEDULES,
             READ_URL,
             LIST_ORGANISATIONS,
             READ_SECRET,

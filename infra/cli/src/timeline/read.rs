@@ -147,8 +147,8 @@ impl Reader {
         match self.ticket_of(&kept, event, since).await? {
             Some(ticket) => self.ticket(organisation, &ticket, &mut kept).await?,
             None => kept.notes.push(format!(
-                "the event is not in the journal since {since}; an earlier one is found with --since, and a post to an inbound webhook is in no \
-                 journal"
+                "the event is not in the journal since {since}; an earlier one is found with --since. A post to an inbound webhook and a \
+                 firing of a schedule are in no journal: their actions are found all the same"
             )),
         }
         let is_of_it = |other: &Event| {

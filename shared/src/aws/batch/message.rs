@@ -20,6 +20,19 @@ pub struct Message<T> {
     pub(super) envelope: Envelope,
 }
 
+impl<T> Message<T> {
+    /// Its body, and the message without it.
+    pub fn take(self) -> (T, Message<()>) {
+        let Self { body, receives, envelope } = self;
+        (body, Message { body: (), receives, envelope })
+    }
+
+    /// The same message with this body.
+    pub fn with<U>(self, body: U) -> Message<U> {
+        Message { body, receives: self.receives, envelope: self.envelope }
+    }
+}
+
 /// A message as it was received.
 #[derive(Debug, Clone)]
 pub(super) struct Envelope {

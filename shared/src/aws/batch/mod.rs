@@ -92,14 +92,14 @@ impl SourceQueue {
         Self { client, kind, function, queue, dead_letters, histories }
     }
 
-    /// Does `work` on all messages together. It returns a result for each message, and may record metrics.
+    /// Does `work` on all messages together. It returns a result for each message, with or without its body, and may record metrics.
     ///
     /// # Errors
     /// [`MissingMessageId`], before any work is done.
-    pub async fn together<T: DeserializeOwned>(
+    pub async fn together<T: DeserializeOwned, U>(
         &self,
         event: SqsEvent,
-        work: impl AsyncFnOnce(Vec<Message<T>>, &Metrics) -> Vec<Worked<T>>,
+        work: impl AsyncFnOnce(Vec<Message<T>>, &Metrics) -> Vec<Worked<U>>,
     ) -> Result<SqsBatchResponse, MissingMessageId> {
         let metrics = Metrics::default();
         let (mut messages, mut kept) = (Vec::new(), Vec::new());

@@ -4,6 +4,7 @@ use super::{Action, OnUnknownOutcome};
 use crate::id::{DestinationName, OwnerId};
 use crate::model::event::Event;
 use crate::model::lead::{Lead, LeadTarget};
+use crate::model::linked_ticket;
 use crate::model::ticket::Ticket;
 use crate::model::ticket_part::TicketPart;
 use serde_json::{Number, Value};
@@ -43,6 +44,26 @@ impl Action {
         let (destination, text) = (destination.clone(), text.to_owned());
         let (about, workflow) = (Some(ticket.id.clone()), Some(ticket.workflow.id.clone()));
         Self::Notify { destination, text, about, workflow }
+    }
+
+    /// Sends a message that is about no ticket, or about several. [`Action::link_to`] has the place of a link in it.
+    ///
+    /// ```
+    /// use automations::{Action, id::DestinationName, testing::ticket};
+    ///
+    /// let team = DestinationName::parse("team")?;
+    /// let action = Action::notify_of_many(&team, &format!("14 days: {}", Action::link_to(&ticket())));
+    /// assert_eq!(action.kind(), "notify");
+    /// # Ok::<(), automations::id::InvalidId>(())
+    /// ```
+    pub fn notify_of_many(destination: &DestinationName, text: &str) -> Self {
+        let (destination, text) = (destination.clone(), text.to_owned());
+        Self::Notify { destination, text, about: None, workflow: None }
+    }
+
+    /// The text that [`Action::notify_of_many`] replaces by a link to this ticket.
+    pub fn link_to(ticket: &Ticket) -> String {
+        linked_ticket::written(&ticket.workflow.id, &ticket.id)
     }
 
     /// Sends this event to a program of another system: its kind, a link to its ticket, and these fields, by their paths in the

@@ -30,6 +30,11 @@ pub enum Cause {
         /// When the reconciler sent the hint.
         asked_at: Timestamp,
     },
+    /// A handler's schedule.
+    Schedule {
+        /// The hint, the same for all organisations.
+        hint: HintId,
+    },
     /// An action of ours made the change. The hint led to the check that found it.
     Action {
         /// The hint.
@@ -45,6 +50,7 @@ impl Cause {
         match self {
             Self::Webhook { .. } => "webhook",
             Self::Reconciler { .. } => "reconciler",
+            Self::Schedule { .. } => "schedule",
             Self::Action { .. } => "action",
         }
     }
@@ -52,7 +58,10 @@ impl Cause {
     /// The hint that led to the check.
     pub fn hint(&self) -> &HintId {
         match self {
-            Self::Webhook { hint, .. } | Self::Reconciler { hint, .. } | Self::Action { hint, .. } => hint,
+            Self::Webhook { hint, .. }
+            | Self::Reconciler { hint, .. }
+            | Self::Schedule { hint }
+            | Self::Action { hint, .. } => hint,
         }
     }
 
@@ -68,7 +77,7 @@ impl Cause {
     pub fn trace(&self) -> Option<&TraceHeader> {
         match self {
             Self::Webhook { trace, .. } => trace.as_ref(),
-            Self::Reconciler { .. } | Self::Action { .. } => None,
+            Self::Reconciler { .. } | Self::Schedule { .. } | Self::Action { .. } => None,
         }
     }
 }

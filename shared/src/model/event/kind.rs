@@ -2,10 +2,12 @@
 
 use crate::clock::Timestamp;
 use crate::id::{
-    ContactId, FieldName, InboundKind, LabelId, OwnerId, ReminderKey, StageId, WebhookAction, WorkflowId,
+    ClockKind, ContactId, FieldName, InboundKind, LabelId, OwnerId, ReminderKey, StageId, WebhookAction,
+    WorkflowId,
 };
 use crate::model::field_value::FieldValue;
 use crate::model::inbound::Fields;
+use crate::model::reminder::Zone;
 use crate::model::ticket::{Named, Ticket, WorkflowStage};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -221,6 +223,20 @@ pub enum EventKind {
         /// The fields of the request.
         fields: Fields,
     },
+    /// A handler's schedule was due. Its kind is `clock.` and the handler's name. Untagged as the one before.
+    #[serde(untagged)]
+    #[strum(serialize = "clock")]
+    Clock {
+        /// The kind, as in `clock.digest-of-stalled-tickets`.
+        #[serde(rename = "type")]
+        kind: ClockKind,
+        /// When it was due.
+        scheduled_at: Timestamp,
+        /// The firings before this one that were not delivered since the last one, because the system was down; at most 1,000.
+        missed: u32,
+        /// The time zone of the schedule.
+        zone: Zone,
+    },
 }
 
 /// What the days of a threshold are.
@@ -249,7 +265,13 @@ pub enum UnrecognisedReason {
 impl EventKind {
     /// The kind, as in `type` in JSON.
     pub fn name(&self) -> &str {
-        if let Self::Inbound { kind, .. } = self { kind.as_str() } else { self.into() }
+        if let Self::Inbound { kind, .. } = self {
+            kind.as_str()
+        } else if let Self::Clock { kind, .. } = self {
+            kind.as_str()
+        } else {
+            self.into()
+        }
     }
 
     /// What distinguishes this change from others of its kind in the same version of the ticket, as part of the event's id;
@@ -272,11 +294,12 @@ impl EventKind {
             | Self::StageResumed { .. }
             | Self::Vanished { .. }
             | Self::Inbound { .. }
+            | Self::Clock { .. }
             | Self::WebhookUnrecognised { .. } => "".into(),
         }
     }
 
-    /// The ticket that changed; none for `inbound.…` and `webhook.unrecognised`.
+    /// The ticket that changed; none for `inbound.…`, `clock.…` and `webhook.unrecognised`.
     pub fn ticket(&self) -> Option<&Ticket> {
         match self {
             Self::TicketCreated { ticket }
@@ -296,7 +319,7 @@ impl EventKind {
             | Self::StageResumed { ticket, .. }
             | Self::ReminderDue { ticket, .. }
             | Self::Vanished { ticket } => Some(ticket),
-            Self::Inbound { .. } | Self::WebhookUnrecognised { .. } => None,
+            Self::Inbound { .. } | Self::Clock { .. } | Self::WebhookUnrecognised { .. } => None,
         }
     }
 }

@@ -10,7 +10,8 @@ pub use kind::{AgeUnit, EventKind, UnrecognisedReason};
 pub(crate) use kind::KindName;
 
 use crate::clock::Timestamp;
-use crate::id::{ActionId, EventId, InvalidId, OrganisationId, TicketId};
+use crate::id::{ActionId, EventId, HintId, InvalidId, OrganisationId, TicketId};
+use crate::model::firing::Fired;
 use crate::model::inbound::Fields;
 use crate::model::message_group::MessageGroup;
 use crate::model::resent::Resent;
@@ -39,7 +40,7 @@ pub struct Event {
 }
 
 impl Event {
-    /// The ticket that changed; none for `inbound.…` and `webhook.unrecognised`.
+    /// The ticket that changed; none for `inbound.…`, `clock.…` and `webhook.unrecognised`.
     pub fn ticket(&self) -> Option<&Ticket> {
         self.kind.ticket()
     }
@@ -63,7 +64,7 @@ impl Event {
     pub fn chain(&self) -> &[ActionId] {
         match &self.cause {
             Cause::Action { chain, .. } => chain,
-            Cause::Webhook { .. } | Cause::Reconciler { .. } => &[],
+            Cause::Webhook { .. } | Cause::Reconciler { .. } | Cause::Schedule { .. } => &[],
         }
     }
 
@@ -223,6 +224,33 @@ impl Event {
         let id = EventId::of_hint(organisation, cause.hint(), kind.name());
         let (organisation, cause) = (organisation.clone(), cause.clone());
         Self { id, organisation, observed_at, cause, resent: None, kind }
+    }
+
+    /// The event of a clock's firing in an organisation.
+    pub fn of_firing(organisation: &OrganisationId, observed_at: Timestamp, fired: &Fired) -> Self {
+        let Fired { clock, at, missed, zone } = fired.clone();
+        Self {
+            id: EventId::of_firing(organisation, &clock, at),
+            organisation: organisation.clone(),
+            observed_at,
+            cause: Cause::Schedule { hint: HintId::of_firing(&clock, at) },
+            resent: None,
+            kind: EventKind::Clock { kind: clock, scheduled_at: at, missed, zone },
+        }
+    }
+
+    /// When it was due, if this is an event of a schedule.
+    ///
+    /// ```
+    /// let event = automations::testing::fired("digest", 0);
+    /// assert!(event.scheduled_at().is_some_and(|due_at| due_at <= event.observed_at));
+    /// assert!(automations::testing::a_ticket().is_switched_off().scheduled_at().is_none());
+    /// ```
+    pub fn scheduled_at(&self) -> Option<Timestamp> {
+        match &self.kind {
+            EventKind::Clock { scheduled_at, .. } => Some(*scheduled_at),
+            _ => None,
+        }
     }
 
     /// The fields, if this is an event of the inbound webhook of this name.

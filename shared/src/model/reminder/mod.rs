@@ -13,6 +13,7 @@ pub use when::{Day, Offset, Start, When};
 pub use zone::Zone;
 
 pub(crate) use when::business_days_after;
+pub(crate) use zone::rules;
 
 use crate::clock::Timestamp;
 use crate::id::{ActionId, ReminderKey};

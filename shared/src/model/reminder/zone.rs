@@ -93,7 +93,7 @@ impl Zone {
 }
 
 /// The rules of a time zone. Not a method, as the macro's code would be one of a type that is read from JSON.
-pub(super) fn rules(zone: Zone) -> &'static TimeZone {
+pub(crate) fn rules(zone: Zone) -> &'static TimeZone {
     static ADELAIDE: TimeZone = get!("Australia/Adelaide");
     static BRISBANE: TimeZone = get!("Australia/Brisbane");
     static BROKEN_HILL: TimeZone = get!("Australia/Broken_Hill");

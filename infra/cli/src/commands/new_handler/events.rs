@@ -7,7 +7,7 @@ use crate::commands::schemas;
 use crate::exit_code::{Exit, Usage};
 use crate::report::{count, print, print_json};
 use anyhow::{Context as _, Result};
-use automations::id::InboundKind;
+use automations::id::{ClockKind, InboundKind};
 use automations::testing;
 use clap::Args;
 use std::fs;
@@ -72,14 +72,14 @@ fn write(file: &Path, text: &str) -> Result<()> {
     print(&format!("{} is written", file.display()))
 }
 
-/// Whether there is such a kind of event. Inbound webhooks have names that their users choose.
+/// Whether there is such a kind of event. Inbound webhooks have names that their users choose, and schedules those of handlers.
 ///
 /// # Errors
 /// [`Usage`], with the nearest kind, if there is none.
 pub fn known(kind: &str) -> Result<()> {
     let samples = testing::one_of_each();
     let kinds: Vec<_> = samples.iter().map(|event| event.kind.name()).collect();
-    if kinds.contains(&kind) || InboundKind::parse(kind).is_ok() {
+    if kinds.contains(&kind) || InboundKind::parse(kind).is_ok() || ClockKind::parse(kind).is_ok() {
         return Ok(());
     }
     let nearest = kinds
@@ -99,6 +99,7 @@ mod tests {
     #[test]
     fn an_unknown_kind_is_told_with_the_nearest() {
         assert!(known("ticket.created").is_ok() && known("inbound.newsletter").is_ok());
+        assert!(known("clock.digest").is_ok() && known("clock.").is_err());
         let error = known("ticket.stage_change").unwrap_err().to_string();
         assert!(error.contains("the nearest is `ticket.stage_changed`"), "{error}");
     }

@@ -72,28 +72,41 @@ impl New {
     pub(super) fn row(&self) -> Row {
         let Self { name, events, reads } = self;
         let reads = if *reads { "api-token" } else { "none" };
+        let of_clocks = events.iter().filter(|kind| kind.starts_with("clock.")).count();
+        let causes = match of_clocks {
+            0 => "[webhook, reconciler]",
+            clocks if clocks == events.len() => "[schedule]",
+            _ => "[webhook, reconciler, schedule]",
+        };
+        let own = events.contains(&format!("clock.{name}"));
+        let schedule = [("Schedule", "cron(0 8 ? * MON *)"), ("ScheduleTimezone", "Australia/Sydney")];
+        let schedule = schedule.into_iter().filter(|_| own).map(|(key, value)| (key, value.to_owned()));
         let entry = [
             ("Name", name.clone()),
             ("Code", format!("functions/{name}")),
             ("Events", format!("[{}]", events.join(", "))),
-            ("Causes", "[webhook, reconciler]".to_owned()),
+            ("Causes", causes.to_owned()),
             ("Filter", r#"'"id": [{"exists": true}]'"#.to_owned()),
+        ];
+        let access = [
             ("ApiAccess", reads.to_owned()),
+            ("Snapshots", "none".to_owned()),
             ("DryRun", r#""true""#.to_owned()),
             ("Settings", "'{\"label\": \"Refinance\"}'".to_owned()),
         ];
-        let columns = entry.map(|(key, value)| (key.to_owned(), value)).to_vec();
-        Row { id: self.id(), columns }
+        let columns = entry.into_iter().chain(schedule).chain(access);
+        Row { id: self.id(), columns: columns.map(|(key, value)| (key.to_owned(), value)).collect() }
     }
 
     /// Its files, by their paths in its folder.
     pub(super) fn files(&self) -> [(&'static str, String); 2] {
         let kind = self.events.first().map(String::as_str).unwrap_or_default();
-        let (example, sample) = match kind.strip_prefix("inbound.") {
-            Some(name) => {
+        let (example, sample) = match kind.split_once('.') {
+            Some(("inbound", name)) => {
                 ("posted", format!(r#"let event = posted("{name}", &[("email", "jane@example.com")]);"#))
             }
-            None => ("one_of_each", SAMPLE.replace("{kind}", kind)),
+            Some(("clock", name)) => ("fired", format!(r#"let event = fired("{name}", 0);"#)),
+            _ => ("one_of_each", SAMPLE.replace("{kind}", kind)),
         };
         let fill = |text: &str| {
             text.replace("{settings_test}", SETTINGS_TEST)
@@ -317,6 +330,20 @@ mod tests {
         assert!(error("test").contains("reserved"));
         let error = New::parse("label", &["ticket.create".to_owned()], false).unwrap_err();
         assert!(error.to_string().contains("nearest is `ticket.created`"));
+    }
+
+    #[test]
+    fn a_handler_of_its_own_clock_has_a_schedule_that_fits() {
+        let new = |on: &[&str]| {
+            let on: Vec<String> = on.iter().map(|kind| (*kind).to_owned()).collect();
+            New::parse("digest", &on, false).unwrap()
+        };
+        let row = new(&["clock.digest"]).row();
+        assert!(row.schedule().unwrap().is_some());
+        assert_eq!(row.list("Causes"), ["schedule"]);
+        assert!(new(&["clock.digest"]).files()[1].1.contains("let event = fired(\"digest\", 0);"));
+        let other = new(&["clock.other", "ticket.created"]).row();
+        assert_eq!((other.schedule(), other.list("Causes").len()), (Ok(None), 3));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::{AlarmState, FunctionState, OrganisationState, Part, Status};
 use crate::commands::dead_letters::Summary;
 use crate::commands::pause::words;
 use crate::report::count;
+use crate::schedules::ScheduleState;
 use automations::clock::Timestamp;
 use automations::model::reminder::{KNOWN_UNTIL, Zone, holidays_left};
 use automations::store::Pause;
@@ -42,6 +43,7 @@ impl Status {
         all.extend(part("functions", &self.functions, of_function));
         all.extend(part("dead letters", &self.dead_letters, of_dead_letters));
         all.extend(part("pauses", &self.pauses, |pause| of_pause(pause, self.at)));
+        all.extend(part("schedules", &self.schedules, of_schedule));
         // Their alarms say whether they are too long.
         all.extend(part("queues", &self.queues, |_| Vec::new()));
         all.extend(part("queues of automations listen", &self.left_behind, of_left_behind));
@@ -71,6 +73,13 @@ fn part<T>(name: &str, part: &Part<Vec<T>>, of: impl Fn(&T) -> Vec<Attention>) -
 fn not_read(name: &str, error: &str) -> Attention {
     let next = "check the profile's permissions: docs/deploy.md, \"Account and permissions\"";
     attention(format!("not read: {name}: {error}"), next)
+}
+
+fn of_schedule(state: &ScheduleState) -> Vec<Attention> {
+    let late = state
+        .overdue
+        .map(|due| format!("the schedule of {} was due at {due}, and no event came", state.handler));
+    late.map(|late| attention(late, "automations dlq list")).into_iter().collect()
 }
 
 fn of_alarm(alarm: &AlarmState) -> Vec<Attention> {

@@ -16,6 +16,7 @@ use crate::account::Account;
 use crate::commands::dead_letters::Summary;
 use crate::exit_code::Exit;
 use crate::report::{during, print, print_json};
+use crate::schedules::ScheduleState;
 use anyhow::Result;
 use automations::clock::{self, Timestamp};
 use automations::id::OrganisationId;
@@ -78,6 +79,8 @@ pub struct Status {
     pub organisations: Part<Vec<OrganisationState>>,
     /// The functions.
     pub functions: Part<Vec<FunctionState>>,
+    /// The handlers' schedules.
+    pub schedules: Part<Vec<ScheduleState>>,
     /// The alarms that sound.
     pub alarms: Part<Vec<AlarmState>>,
     /// The queues that crashed runs of `automations listen` left.

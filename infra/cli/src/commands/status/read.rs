@@ -8,6 +8,7 @@ use crate::commands::alias_check::{ALIAS, AliasCheck, Deployed};
 use crate::commands::dead_letters::{DeadLetterQueues, Summary};
 use crate::commands::listen::old_queues;
 use crate::commands::organisation::Organisations;
+use crate::schedules::{self, ScheduleState};
 use crate::stack_resources;
 use anyhow::{Context as _, Result};
 use automations::aws;
@@ -26,6 +27,7 @@ pub struct Source {
     cloudformation: aws_sdk_cloudformation::Client,
     cloudwatch: aws_sdk_cloudwatch::Client,
     lambda: aws_sdk_lambda::Client,
+    scheduler: aws_sdk_scheduler::Client,
     sqs: aws_sdk_sqs::Client,
     store: Store,
     organisations: Organisations,
@@ -42,6 +44,7 @@ impl Source {
             cloudformation: aws_sdk_cloudformation::Client::new(config),
             cloudwatch: aws_sdk_cloudwatch::Client::new(config),
             lambda: aws_sdk_lambda::Client::new(config),
+            scheduler: aws_sdk_scheduler::Client::new(config),
             sqs: aws::sqs(config),
             store: target.store(),
             organisations: Organisations::of(target)?,
@@ -103,8 +106,14 @@ impl Source {
         let stack = &self.target.stack;
         let (state, _) = self.organisations.application().await?;
         let sounding = alarms::sounding(&self.cloudwatch, &self.cloudformation, stack);
-        let (queues, dead_letters, organisations, functions, alarms) =
-            join!(self.queues(now), dead_letters, self.organisations(now), self.functions(), sounding,);
+        let (queues, dead_letters, organisations, functions, schedules, alarms) = join!(
+            self.queues(now),
+            dead_letters,
+            self.organisations(now),
+            self.functions(),
+            self.schedules(now),
+            sounding,
+        );
         let (queues, ages_not_read) = match queues {
             Ok((queues, ages_not_read)) => (Part::Read(queues), ages_not_read),
             Err(error) => (part(Err(error)), None),
@@ -118,10 +127,16 @@ impl Source {
             dead_letters: part(dead_letters),
             organisations: part(organisations),
             functions: part(functions),
+            schedules: part(schedules),
             alarms: part(alarms),
             left_behind: Part::Read(Vec::new()),
             pauses: part(self.store.pauses().await.context("the pauses")),
         })
+    }
+
+    /// The handlers' schedules.
+    pub(crate) async fn schedules(&self, now: Timestamp) -> Result<Vec<ScheduleState>> {
+        schedules::deployed(&self.cloudformation, &self.scheduler, &self.store, &self.target.stack, now).await
     }
 
     /// The queues, and why the ages of their messages were not read, if they were not.

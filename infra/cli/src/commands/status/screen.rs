@@ -4,7 +4,9 @@ use super::{AlarmState, Attention, FunctionState, OrganisationState, Part, Queue
 use crate::commands::dead_letters::Summary;
 use crate::commands::pause;
 use crate::report::{count, table};
+use crate::schedules::ScheduleState;
 use crate::time::age;
+use automations::clock::Timestamp;
 use automations::model::reminder::KNOWN_UNTIL;
 use automations::store::Pause;
 
@@ -21,6 +23,7 @@ impl Status {
             Some(block("dead letters", &self.dead_letters, dead_letters)),
             Some(block("organisations", &self.organisations, organisations)),
             Some(block("functions", &self.functions, functions)),
+            Some(block("schedules", &self.schedules, schedules)),
             Some(block("alarms", &self.alarms, |all| alarms(all, self))),
             Some(block("pauses", &self.pauses, |all| pauses(all, self))),
             holidays,
@@ -107,6 +110,19 @@ fn functions(all: &[FunctionState]) -> String {
     let rest = all.len().saturating_sub(rows.len());
     let rest = count(u64::try_from(rest).unwrap_or(u64::MAX), "function", "functions");
     format!("{}\n{rest} more: as deployed last", table(["function", "version that serves"], &rows))
+}
+
+fn schedules(all: &[ScheduleState]) -> String {
+    if all.is_empty() {
+        return "no handler has a schedule".to_owned();
+    }
+    let time = |at: Option<Timestamp>| at.map_or_else(|| "?".to_owned(), |at| at.to_string());
+    let rows = all.iter().map(|state| {
+        let next = if state.is_enabled { time(state.next) } else { "switched off".to_owned() };
+        let last = state.last.map_or_else(|| "never".to_owned(), |at| at.to_string());
+        [state.handler.clone(), format!("{} {}", state.expression, state.zone), last, next]
+    });
+    table(["handler", "schedule", "last", "next"], &rows.collect::<Vec<_>>())
 }
 
 fn alarms(all: &[AlarmState], status: &Status) -> String {

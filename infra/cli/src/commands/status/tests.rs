@@ -28,6 +28,15 @@ fn quiet() -> Status {
         dead_letters: Part::Read(vec![summary("a-hints-dead-letters", &[])]),
         organisations: Part::Read(vec![organisation("north")]),
         functions: Part::Read(vec![function("a-webhook-ingest", Some("12")), function("a-reconciler", None)]),
+        schedules: Part::Read(vec![ScheduleState {
+            handler: "digest".to_owned(),
+            expression: "cron(0 8 ? * MON *)".to_owned(),
+            zone: "Australia/Sydney".to_owned(),
+            is_enabled: true,
+            last: None,
+            next: Some(at),
+            overdue: None,
+        }]),
         alarms: Part::Read(Vec::new()),
         left_behind: Part::Read(Vec::new()),
         pauses: Part::Read(Vec::new()),
@@ -76,6 +85,9 @@ north         11 days left  3 min ago
 function          version that serves
 a-webhook-ingest  12
 1 function more: as deployed last
+
+handler  schedule                              last   next
+digest   cron(0 8 ? * MON *) Australia/Sydney  never  2026-09-21T14:13:20.000Z
 
 no alarm sounds
 
@@ -133,6 +145,9 @@ function          version that serves
 a-webhook-ingest  12, 10% of the traffic to 13
 1 function more: as deployed last
 
+handler  schedule                              last   next
+digest   cron(0 8 ? * MON *) Australia/Sydney  never  2026-09-21T14:13:20.000Z
+
 alarm            for     runbook
 a-hints-backlog  10 min  Message waiting too long
 
@@ -147,6 +162,16 @@ needs a person:
 fn north(status: &mut Status) -> &mut OrganisationState {
     let Part::Read(all) = &mut status.organisations else { panic!() };
     &mut all[0]
+}
+
+#[test]
+fn a_schedule_of_which_no_event_came_needs_a_person() {
+    let mut status = quiet();
+    let at = status.at;
+    let Part::Read(schedules) = &mut status.schedules else { panic!() };
+    schedules[0].overdue = Some(at);
+    let needed = needed(&status);
+    assert!(needed.len() == 1 && needed[0].contains("digest was due at 2026-09-21"), "{needed:?}");
 }
 
 #[test]

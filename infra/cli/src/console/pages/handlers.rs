@@ -1,10 +1,11 @@
 //! The handlers as they are deployed: subscription, settings, dry run, the last day, and the dead letters of each.
 
 use super::chart::Chart;
-use super::layout::{Layout, address, shown};
+use super::layout::{Layout, Moment, address, shown};
 use crate::commands::status::{HandlerDay, Series, Source};
 use crate::console::app::{App, apart};
 use crate::handler_entries::{self, Clients, Entry};
+use crate::schedules::ScheduleState;
 use anyhow::Result;
 use askama::Template;
 use automations::clock::Timestamp;
@@ -26,6 +27,7 @@ struct Handler {
     is_dry_run: bool,
     policies: Vec<String>,
     settings: String,
+    schedule: Option<Schedule>,
     dead_letters: u64,
     dead_letters_page: String,
     events_page: String,
@@ -36,6 +38,15 @@ struct Handler {
     chart: Option<Chart>,
 }
 
+/// A handler's schedule.
+struct Schedule {
+    expression: String,
+    zone: String,
+    is_enabled: bool,
+    last: Option<Moment>,
+    next: Option<Moment>,
+}
+
 pub(super) async fn page(State(app): State<Arc<App>>) -> Response {
     let mut layout = Layout::of("/handlers");
     let stack = app.target.stack.clone();
@@ -43,21 +54,26 @@ pub(super) async fn page(State(app): State<Arc<App>>) -> Response {
         let entries = app.entries.get(now, entries(&app)).await?;
         // They are named as not read on the overview.
         let counts = app.dead_letter_queues(now).counts().await.unwrap_or_default();
+        let schedules = app.schedules.get(now, Box::pin(schedules(&app, now))).await;
         let names: Vec<String> = entries.iter().map(|entry| entry.name.clone()).collect();
         let days = app.handler_days.get(now, Box::pin(days(&app, &names, now))).await;
-        Ok((entries, counts, days))
+        Ok((entries, counts, days, schedules))
     });
     let mut handlers = Vec::new();
-    if let Some((entries, counts, days)) = layout.take(read.await) {
-        let days = layout.take(days);
+    if let Some((entries, counts, days, schedules)) = layout.take(read.await) {
+        let (days, schedules) = (layout.take(days), layout.take(schedules).unwrap_or_default());
         let day = |entry: &Entry| days.as_ref().and_then(|days| days.get(&entry.name));
-        handlers.extend(entries.iter().map(|entry| handler(entry, &counts, day(entry), &stack)));
+        handlers.extend(entries.iter().map(|entry| handler(entry, &counts, day(entry), &stack, &schedules)));
     }
     shown(&Page { layout, handlers })
 }
 
 async fn days(app: &App, handlers: &[String], now: Timestamp) -> Result<BTreeMap<String, HandlerDay>> {
     Source::of(&app.target)?.handler_days(handlers, now).await
+}
+
+async fn schedules(app: &App, now: Timestamp) -> Result<Vec<ScheduleState>> {
+    Source::of(&app.target)?.schedules(now).await
 }
 
 /// The entries that are deployed.
@@ -71,7 +87,13 @@ pub(super) async fn entries(app: &App) -> Result<Vec<Entry>> {
     handler_entries::deployed(&clients, &app.target.stack).await
 }
 
-fn handler(entry: &Entry, counts: &BTreeMap<String, u64>, day: Option<&HandlerDay>, stack: &str) -> Handler {
+fn handler(
+    entry: &Entry,
+    counts: &BTreeMap<String, u64>,
+    day: Option<&HandlerDay>,
+    stack: &str,
+    schedules: &[ScheduleState],
+) -> Handler {
     let Entry { name, settings, policies, dry_run } = entry;
     let queue = format!("{stack}-{name}-dead-letters.fifo");
     Handler {
@@ -79,6 +101,7 @@ fn handler(entry: &Entry, counts: &BTreeMap<String, u64>, day: Option<&HandlerDa
         is_dry_run: *dry_run,
         policies: policies.iter().map(|policy| indented(policy)).collect(),
         settings: indented(settings),
+        schedule: schedules.iter().find(|state| state.handler == *name).map(schedule),
         dead_letters: counts.get(&queue).copied().unwrap_or_default(),
         dead_letters_page: address("/dead-letters", &[("queue", &queue)]),
         events_page: address("/events", &[("handler", name)]),
@@ -87,6 +110,11 @@ fn handler(entry: &Entry, counts: &BTreeMap<String, u64>, day: Option<&HandlerDa
         failed: day.map(|day| sum(&day.dead_lettered)),
         chart: day.and_then(|day| Chart::of(&format!("events on which {name} decided"), &day.decided)),
     }
+}
+
+fn schedule(state: &ScheduleState) -> Schedule {
+    let ScheduleState { expression, zone, is_enabled, last, next, .. } = state.clone();
+    Schedule { expression, zone, is_enabled, last: last.map(Moment), next: next.map(Moment) }
 }
 
 fn sum(series: &Series) -> u64 {
@@ -114,11 +142,33 @@ mod tests {
         let counts = [("a-<b>h-dead-letters.fifo".to_owned(), 7)].into();
         let day = HandlerDay { decided: vec![2, 3], dead_lettered: vec![0, 1] };
         let bare = Entry { policies: vec![], dry_run: false, settings: String::new(), ..entry.clone() };
-        let handlers = vec![handler(&entry, &counts, Some(&day), "a"), handler(&bare, &counts, None, "a")];
+        let schedule = ScheduleState {
+            handler: entry.name.clone(),
+            expression: "cron(0 8 ? * MON *)".to_owned(),
+            zone: "Australia/Sydney".to_owned(),
+            is_enabled: true,
+            last: None,
+            next: Some(Timestamp::from_millis(0)),
+            overdue: None,
+        };
+        let off = ScheduleState { is_enabled: false, next: None, ..schedule.clone() };
+        let handlers = vec![
+            handler(&entry, &counts, Some(&day), "a", &[schedule]),
+            handler(&bare, &counts, None, "a", &[off]),
+            handler(&bare, &counts, None, "a", &[]),
+        ];
         let text = Page { layout: Layout::of("/handlers"), handlers }.render().unwrap();
-        for part in
-            ["&#60;b&#62;h", "dry run", "7 dead letters", "ticket.created", "not JSON", "has no subscription"]
-        {
+        for part in [
+            "&#60;b&#62;h",
+            "dry run",
+            "7 dead letters",
+            "ticket.created",
+            "not JSON",
+            "has no subscription",
+            "MON *), Australia/Sydney. Next <time datetime=\"1970-01-01T00:00:00.000Z\">",
+            "It was never due yet.",
+            "It is switched off.",
+        ] {
             assert!(text.contains(part), "{part}: {text}");
         }
         assert!(text.contains("decided on 5 events, and 1 of them became dead letters"), "{text}");

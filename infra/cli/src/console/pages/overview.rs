@@ -271,6 +271,7 @@ mod tests {
                 organisation("south", false, None),
             ]),
             functions: Part::Read(Vec::new()),
+            schedules: Part::Read(Vec::new()),
             alarms: Part::NotRead("AccessDenied".to_owned()),
             left_behind: Part::Read(Vec::new()),
             pauses: Part::Read(vec![Pause::new(

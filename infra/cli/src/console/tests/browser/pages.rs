@@ -41,6 +41,21 @@ async fn every_page_loads_without_an_error_or_a_violation_of_the_policy() {
 }
 
 #[tokio::test]
+async fn a_handlers_schedule_has_its_last_and_its_next_firing() {
+    with_browser(&Stack::new(), async |tab| {
+        tab.enter().await;
+        tab.open("/handlers").await;
+        let text: String = tab.value("document.querySelector('.schedule').textContent").await;
+        assert!(text.starts_with("Schedule: cron(0 8 ? * MON *), Australia/Sydney. Next "), "{text}");
+        let times: Vec<String> =
+            tab.value("[...document.querySelectorAll('.schedule time')].map((time) => time.dateTime)").await;
+        let [next, last] = times.as_slice() else { panic!("{times:?}") };
+        assert!(next.ends_with(":00:00.000Z") && last < next, "{times:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn the_filter_is_in_the_address_and_survives_a_reload() {
     with_browser(&Stack::new(), async |tab| {
         tab.enter().await;

@@ -86,6 +86,11 @@ impl Stack {
                 self.journal.respond(operation, request)
             }
             _ if operation.contains("/functions/") => function(operation),
+            _ if operation.contains("/schedules/a-follow-up") => {
+                let input = r#"{"clock": "clock.follow-up", "scheduled_at": "<aws.scheduler.scheduled-time>", "schedule": "cron(0 8 ? * MON *)", "zone": "Australia/Sydney"}"#;
+                json!({ "State": "ENABLED", "Target": { "Arn": "arn", "RoleArn": "arn", "Input": input } })
+            }
+            _ if operation.contains("/schedules/") => json!({ "Target": { "Arn": "arn", "RoleArn": "arn" } }),
             _ => return self.dead_letters.state().respond(operation, request),
         };
         (200, response.to_string())
@@ -101,6 +106,10 @@ impl Stack {
                 items.reverse();
                 items
             }
+            Some("CLOCKS") => vec![json!({
+                "sk": { "S": "clock.follow-up" }, "fired_at": { "N": now.saturating_sub(120_000).to_string() },
+                "schedule": { "S": "cron(0 8 ? * MON *) Australia/Sydney" },
+            })],
             Some("ORGANISATIONS") => ORGANISATIONS
                 .map(|name| json!({ "pk": { "S": "ORGANISATIONS" }, "sk": { "S": name } }))
                 .to_vec(),
@@ -131,7 +140,9 @@ fn resources() -> String {
         QUEUES.map(|name| resource("AWS::SQS::Queue", &format!("https://sqs.example.com/1/{name}"))).concat();
     let functions = FUNCTIONS.map(|name| resource("AWS::Lambda::Function", name)).concat();
     let topic = resource("AWS::SNS::Topic", TOPIC);
-    format!("<StackResourceSummaries>{queues}{functions}{topic}</StackResourceSummaries>")
+    let schedules =
+        ["a-follow-up", "a-reconciler"].map(|name| resource("AWS::Scheduler::Schedule", name)).concat();
+    format!("<StackResourceSummaries>{queues}{functions}{topic}{schedules}</StackResourceSummaries>")
 }
 
 fn described() -> String {
