@@ -57,6 +57,7 @@ impl Part {
             | EventKind::FieldChanged { .. }
             | EventKind::StageAged { .. }
             | EventKind::StageResumed { .. }
+            | EventKind::Clock { .. }
             | EventKind::ReminderDue { .. }
             | EventKind::WebhookUnrecognised { .. }
             | EventKind::Inbound { .. } => false,

@@ -69,7 +69,7 @@ impl Cause {
     pub fn received_at(&self) -> Option<Timestamp> {
         match self {
             Self::Webhook { received_at, .. } => Some(*received_at),
-            Self::Reconciler { .. } | Self::Action { .. } => None,
+            Self::Reconciler { .. } | Self::Action { .. } | Self::Schedule { .. } => None,
         }
     }
 
