@@ -39,8 +39,8 @@ impl Enricher {
             return Ok(ids.into_iter().map(|id| (id, Ok(FetchOutcome::Hidden))).collect());
         }
         let Stored { mut known, mut rebuilds, mut failed } = self.stored(organisation, &ids, now).await?;
-        let rebuilt = rebuilds.values().map(|(rebuild, _)| &rebuild.outbox);
-        record_backlog(known.values().map(|known| &known.outbox).chain(rebuilt), now, metrics);
+        let lost = rebuilds.values().map(|(rebuild, _)| &rebuild.outbox);
+        record_backlog(known.values().map(|known| &known.outbox).chain(lost), now, metrics);
         let mut reminders = self.reminders(organisation, tickets).await?;
         let seen = session.fetch(&ids, &self.fields).await?;
         let found = tickets.iter().zip(seen).map(|((id, requested), seen)| {
