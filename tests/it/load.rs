@@ -118,7 +118,8 @@ async fn first_entry(
     let seen = Seen::without_fields(automations::Ticket { id: ticket.clone(), ..testing::ticket() }, "d");
     let snapshot = change(None, Some(seen), false).context("no change")?.snapshot;
     let event = moved(organisation, ticket, 1, now)?;
-    let version = Version { snapshot: &snapshot, events: &[event], outbox: &[], reminders: &[] };
+    let version =
+        Version { snapshot: &snapshot, events: &[event], outbox: &[], reminders: &[], extra_check: None };
     stack.store().write(organisation, version, now).await?;
     let key = ItemKey::new(organisation, ItemKind::Journal(ticket.clone(), 1)).attributes();
     let item = stack.dynamodb.get_item().table_name(&stack.addresses.table).set_key(Some(key)).send().await?;

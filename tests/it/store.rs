@@ -58,7 +58,7 @@ fn full<'a>(snapshot: &'a Snapshot, events: &'a [Event]) -> Version<'a> {
 /// Snapshots of new tickets of this test, whose regular checks are days away.
 fn first_seen(name: &str, count: usize) -> Result<Vec<Snapshot>> {
     let soon = clock::now().later(Duration::from_hours(24 * 5));
-    let ids = (0..10 * count).map(|number| TicketId::parse(format!("{name}-{number:04}")));
+    let ids = (0..count.saturating_mul(10)).map(|number| TicketId::parse(format!("{name}-{number:04}")));
     let is_late = |id: &TicketId| Slot::of(id, Rhythm::Monthly).next_check(clock::now()) > soon;
     let ids = ids.filter(|id| id.as_ref().map_or(true, is_late)).take(count);
     let seen = ids.map(|id| {

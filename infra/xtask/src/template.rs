@@ -185,7 +185,10 @@ mod tests {
         let own = read(&root().join("template.yaml")).unwrap();
         let table = read(&root().join("tests/handlers.yaml")).unwrap();
         let text = with_table(&own, &table).unwrap();
-        assert!(text.contains("    - [DigestOfStalledTickets, FinanceDueCountdown, FollowUpInOtherWords,"), "{text}");
+        assert!(
+            text.contains("    - [DigestOfStalledTickets, FinanceDueCountdown, FollowUpInOtherWords,"),
+            "{text}"
+        );
         assert!(
             text.contains("  Handler:\n    DigestOfStalledTickets:\n      Name: digest-of-stalled-tickets\n")
         );

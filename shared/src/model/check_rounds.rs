@@ -142,17 +142,18 @@ mod tests {
         /// Whatever the times of the runs: each slice is done once, so that each slot has its turn, and each change its checks.
         #[test]
         fn every_slice_has_one_turn(start in 0_u64..3 * DAY, gaps in proptest::collection::vec(1_u64..DAY, 1..30)) {
-            let mut now = 100 * DAY + start;
+            let mut now = start.saturating_add(100 * DAY);
             let mut cursor = after(None, Timestamp::from_seconds(now));
             let first = cursor.unwrap().slice;
             let (mut slices, mut changed) = (Vec::new(), BTreeMap::<Slice, usize>::new());
             for gap in gaps {
-                now += gap;
+                now = now.saturating_add(gap);
                 for turn in turns(cursor, Timestamp::from_seconds(now)) {
                     slices.push(turn.slice);
                     prop_assert_eq!(turn.slots(), [turn.slice.slot(Rhythm::Daily), turn.slice.slot(Rhythm::Monthly)]);
                     for slice in turn.changed_in() {
-                        *changed.entry(slice).or_default() += 1;
+                        let times = changed.entry(slice).or_default();
+                        *times = times.saturating_add(1);
                     }
                 }
                 cursor = after(cursor, Timestamp::from_seconds(now));

@@ -73,7 +73,7 @@ async fn work_of(case: &Case<'_>, function: &str, reason: &str, other: Option<(&
             let subject = hint(&organisation.webhook("ticket-updated", &ticket).await?)?;
             Message { organisation, ticket, subject }
         }
-        "action-worker" | "follow-up-on-settlement" => {
+        "action-worker" | "follow-up-on-settlement" | "review-after-settlement" => {
             let organisation = case.organisation().await?;
             moved(case, organisation, ("Approved", "Settled"), other).await?
         }
@@ -98,10 +98,6 @@ async fn work_of(case: &Case<'_>, function: &str, reason: &str, other: Option<(&
             Message { organisation, ticket, subject }
         }
         "digest-of-stalled-tickets" => stalled(case, other).await?,
-        "review-after-settlement" => {
-            let organisation = case.organisation().await?;
-            moved(case, organisation, ("Approved", "Settled"), other).await?
-        }
         "pre-approval-expiry" => {
             let organisation = case.organisation().await?;
             moved(case, organisation, ("Approved", "Archived"), other).await?

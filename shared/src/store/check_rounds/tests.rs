@@ -27,8 +27,8 @@ fn table(rows: Vec<(&'static str, Vec<Value>)>) -> (Store, Arc<Mutex<Vec<Value>>
         let values = &request["ExpressionAttributeValues"];
         let part = values[":slot"]["S"].as_str().or(values[":day"]["S"].as_str()).unwrap_or_default();
         let rows = rows.get(part).cloned().unwrap_or_default();
-        let page = if request.get("ExclusiveStartKey").is_some() { 1 } else { 0 };
-        let more = rows.len() > page + 1;
+        let page = usize::from(request.get("ExclusiveStartKey").is_some());
+        let more = rows.len() > page.saturating_add(1);
         let mut response = json!({ "Items": rows.get(page).into_iter().collect::<Vec<_>>() });
         if more {
             response["LastEvaluatedKey"] = rows[page].clone();
