@@ -33,7 +33,7 @@ fn decide(event: &Event, settings: &Settings) -> Vec<Action> {
     let Settings { field, zone, days_before, stages, then } = settings;
     if let Some(ticket) = event.appeared().or_else(|| event.changed_field(field.as_str())) {
         let remind = |days: &u8| {
-            let when = When::from(Day::of_field(field, *zone).plus_days(-i16::from(*days)));
+            let when = When::from(Day::of_field(field, *zone).plus_days(i16::from(*days).saturating_neg()));
             let is_to_come = when.resolve(event.observed_at, Some(ticket)) > Some(event.observed_at);
             is_to_come.then_some(Action::remind(ticket, &key(*days)?, when).only_while_active())
         };

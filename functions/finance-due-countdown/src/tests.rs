@@ -4,7 +4,7 @@ use automations::clock::Timestamp;
 use automations::serde_json::{Value, from_value, json};
 use automations::testing::{Draft, a_ticket, one_of_each};
 
-fn settings(change: Value) -> Settings {
+fn settings(change: &Value) -> Settings {
     let mut settings = json!({
         "field": "finance_due",
         "zone": "Australia/Sydney",
@@ -33,7 +33,7 @@ fn set(event: &Event) -> Vec<String> {
         Action::Remind { key, only_while, .. } if only_while.active => key.to_string(),
         other => panic!("{other:?}"),
     };
-    decide(event, &settings(json!({}))).into_iter().map(key).collect()
+    decide(event, &settings(&json!({}))).into_iter().map(key).collect()
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn a_date_that_appears_or_changes_gets_the_steps_that_are_still_to_come() {
 #[test]
 fn a_step_is_counted_from_the_field_so_that_it_moves_with_the_date() {
     let event = found(due_on("2026-12-15").is_created(), "2026-12-01T02:00:00Z");
-    let Action::Remind { when, .. } = decide(&event, &settings(json!({}))).remove(0) else { panic!() };
+    let Action::Remind { when, .. } = decide(&event, &settings(&json!({}))).remove(0) else { panic!() };
     let of_field = Day::of_field(&"finance_due".parse().unwrap(), Zone::Sydney).plus_days(-7);
     assert_eq!(when, When::from(of_field));
 }
@@ -67,10 +67,10 @@ fn a_step_that_is_due_says_the_date_and_the_days_that_are_left() {
     let ticket = event.ticket().unwrap();
     let team = "team".parse().unwrap();
     let expected = [Action::notify(ticket, &team, "{ticket_link}: due on 2026-12-15, 3 days")];
-    assert_eq!(decide(&event, &settings(json!({}))), expected);
-    let elsewhere = settings(json!({ "stages": ["Conditional"] }));
+    assert_eq!(decide(&event, &settings(&json!({}))), expected);
+    let elsewhere = settings(&json!({ "stages": ["Conditional"] }));
     assert!(decide(&event, &elsewhere).is_empty(), "in another stage");
-    let here = settings(json!({ "stages": ["Conditional", "Approved"] }));
+    let here = settings(&json!({ "stages": ["Conditional", "Approved"] }));
     assert_eq!(decide(&event, &here), expected);
 }
 
@@ -78,7 +78,7 @@ fn a_step_that_is_due_says_the_date_and_the_days_that_are_left() {
 fn of_several_that_are_late_only_the_last_one_acts() {
     let acts = |days: u8, at: &str| {
         let due = due_on("2026-12-15").has_reminder_due(&format!("finance-due-{days}-days"));
-        !decide(&found(due, at), &settings(json!({}))).is_empty()
+        !decide(&found(due, at), &settings(&json!({}))).is_empty()
     };
     let on = |at: &str| [7, 3, 1, 0].map(|days| acts(days, at));
     assert_eq!(on("2026-12-10T23:00:00Z"), [true, false, false, false], "four days are left");
@@ -89,6 +89,6 @@ fn of_several_that_are_late_only_the_last_one_acts() {
 #[test]
 fn nothing_else_does_anything() {
     for event in one_of_each() {
-        assert!(decide(&event, &settings(json!({}))).is_empty(), "{}", event.kind.name());
+        assert!(decide(&event, &settings(&json!({}))).is_empty(), "{}", event.kind.name());
     }
 }

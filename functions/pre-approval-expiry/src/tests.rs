@@ -2,7 +2,7 @@ use super::*;
 use automations::serde_json::{Value, from_value, json};
 use automations::testing::{a_ticket, one_of_each, stage_changed};
 
-fn settings(change: Value) -> Settings {
+fn settings(change: &Value) -> Settings {
     let mut settings = json!({
         "stage": "Pre-approval",
         "zone": "Australia/Brisbane",
@@ -27,9 +27,9 @@ fn keys(settings: &Settings, days: &[u8]) -> Vec<Action> {
 #[test]
 fn a_ticket_that_is_pre_approved_gets_four_reminders_while_it_stays() {
     let event = stage_changed("Application", "Pre-approval");
-    let usual = settings(json!({}));
+    let usual = settings(&json!({}));
     assert_eq!(decide(&event, &usual), keys(&usual, &[30, 60, 75, 90]));
-    let short = settings(json!({ "expires_after_days": 60 }));
+    let short = settings(&json!({ "expires_after_days": 60 }));
     assert_eq!(
         decide(&event, &short),
         keys(&short, &[30, 60]),
@@ -44,7 +44,7 @@ fn one_that_leaves_or_is_switched_off_gets_none() {
     {
         let ticket = event.ticket().unwrap();
         let expected = [30, 60, 75, 90].map(|days| Action::forget(ticket, &key(days).unwrap()));
-        assert_eq!(decide(&event, &settings(json!({}))), expected, "{}", event.kind.name());
+        assert_eq!(decide(&event, &settings(&json!({}))), expected, "{}", event.kind.name());
     }
 }
 
@@ -55,16 +55,16 @@ fn a_reminder_is_a_notice_with_the_days_that_are_left_and_the_last_one_is_a_labe
     let ticket = event.ticket().unwrap();
     let team = "team".parse().unwrap();
     let expected = [Action::notify(ticket, &team, "{ticket_link}: 75 days, 15 left")];
-    assert_eq!(decide(&event, &settings(json!({}))), expected);
+    assert_eq!(decide(&event, &settings(&json!({}))), expected);
     let expired = due("pre-approval-90-days");
     let expected = [Action::add_label(expired.ticket().unwrap(), "Pre-approval expired")];
-    assert_eq!(decide(&expired, &settings(json!({}))), expected);
-    assert!(decide(&due("90-days"), &settings(json!({}))).is_empty(), "another handler's");
+    assert_eq!(decide(&expired, &settings(&json!({}))), expected);
+    assert!(decide(&due("90-days"), &settings(&json!({}))).is_empty(), "another handler's");
 }
 
 #[test]
 fn nothing_else_does_anything() {
     for event in one_of_each().into_iter().filter(|event| event.switched_off().is_none()) {
-        assert!(decide(&event, &settings(json!({}))).is_empty(), "{}", event.kind.name());
+        assert!(decide(&event, &settings(&json!({}))).is_empty(), "{}", event.kind.name());
     }
 }

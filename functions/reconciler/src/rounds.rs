@@ -73,7 +73,7 @@ mod tests {
     }
 
     fn minute(number: u64) -> Timestamp {
-        Timestamp::from_seconds(1_800_000_000 + 60 * number)
+        Timestamp::from_seconds(number.saturating_mul(60).saturating_add(1_800_000_000))
     }
 
     /// The tickets that a run at this time chooses, with this budget, from a table that has these tickets in each slice.
@@ -142,9 +142,10 @@ mod tests {
             let first = turns(None, minute(0)).next().unwrap().slice;
             let at_last = std::iter::repeat_n((1, 1_000), 1_000);
             for (gap, budget) in [(0, 1)].into_iter().chain(runs).chain(at_last) {
-                now += gap;
+                now = u64::saturating_add(now, gap);
                 for chosen in run(&mut cursor, minute(now), budget, &tickets) {
-                    *times.entry(chosen).or_default() += 1;
+                    let times = times.entry(chosen).or_default();
+                    *times = times.saturating_add(1);
                 }
             }
             prop_assert!(times.values().all(|times| *times == 1));

@@ -346,7 +346,10 @@ Resources:
     fn what_is_not_there_is_told() {
         let template = include_str!("../../../template.yaml");
         let error = super::row(template, "owner-on-new-tickets").unwrap_err().to_string();
-        assert!(error.contains("the nearest is owner-on-new-ticket; there are follow-up-on"), "{error}");
+        assert!(
+            error.contains("the nearest is owner-on-new-ticket; there are digest-of-stalled-tickets"),
+            "{error}"
+        );
         assert!(with(TEMPLATE, &row("Dee")).unwrap_err().to_string().contains("already"));
         assert!(without(TEMPLATE, "Cow").unwrap_err().to_string().contains("no handler Cow"));
         assert!(with("", &row("Dee")).unwrap_err().to_string().contains("no table"));

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Try", &["demo", "up", "down", "dev", "logs", "stand-in"]),
-    ("Check", &["check", "test", "lint", "fuzz", "chaos", "permissions"]),
+    ("Check", &["check", "test", "lint", "fuzz", "chaos", "permissions", "load"]),
     ("Measure", &["bench"]),
     ("Supply chain", &["sbom"]),
 ];

@@ -17,6 +17,8 @@ use serde_json::Value;
 
 /// The kind of all inbound webhooks, whose events have the name of their webhook behind it.
 const INBOUND: &str = "inbound";
+/// The kind of all schedules, whose events have the name of their handler behind it.
+const CLOCK: &str = "clock";
 
 /// Every kind of event.
 #[derive(Debug, Clone, Serialize)]
@@ -36,7 +38,7 @@ pub struct Catalogue {
 /// A kind of event.
 #[derive(Debug, Clone, Serialize)]
 pub struct Kind {
-    /// Its `type`; `inbound` for all inbound webhooks.
+    /// Its `type`; `inbound` for all inbound webhooks, `clock` for all schedules.
     pub kind: String,
     /// What it says happened.
     pub sentence: String,
@@ -144,15 +146,16 @@ impl Consumer {
     }
 }
 
-/// The `type` of a variant of the schema.
+/// The `type` of a variant of the schema. Those of inbound webhooks and schedules are no constants; only these have the time that was due.
 fn kind_of(variant: &Value) -> &str {
-    variant.pointer("/properties/type/const").and_then(Value::as_str).unwrap_or(INBOUND)
+    let open = if variant.pointer("/properties/scheduled_at").is_some() { CLOCK } else { INBOUND };
+    variant.pointer("/properties/type/const").and_then(Value::as_str).unwrap_or(open)
 }
 
 /// Whether a `type` is of this kind.
 fn is_of(name: &str, kind: &str) -> bool {
     let rest = name.strip_prefix(kind);
-    rest.is_some_and(|rest| rest.is_empty() || (kind == INBOUND && rest.starts_with('.')))
+    rest.is_some_and(|rest| rest.is_empty() || ([INBOUND, CLOCK].contains(&kind) && rest.starts_with('.')))
 }
 
 /// The schema of an event of one kind: what every event has, and what the kind has.
@@ -205,13 +208,16 @@ mod tests {
     fn the_handlers_of_an_event_are_those_that_subscribe_to_it_with_their_filter() {
         let stage_changed = kind("ticket.stage_changed").handlers.unwrap();
         let names: Vec<&str> = stage_changed.iter().map(|consumer| consumer.handler.as_str()).collect();
-        assert_eq!(names, ["follow-up-on-settlement", "notice-on-stage-change", "review-after-settlement"]);
+        let others = ["pre-approval-expiry", "review-after-settlement"];
+        assert_eq!(names, [["follow-up-on-settlement", "notice-on-stage-change"], others].concat());
         let policy = &stage_changed[1].filter_policy;
         assert_eq!(policy["to"]["stage"]["name"][0], "Approved");
         assert_eq!(policy["type"][0], "ticket.stage_changed");
         assert!(!stage_changed[0].dry_run && stage_changed[1].dry_run);
         let lead = kind("inbound").handlers.unwrap();
         assert_eq!(lead[0].handler, "ticket-on-website-lead");
+        let clock = kind("clock").handlers.unwrap();
+        assert_eq!(clock[0].handler, "digest-of-stalled-tickets");
         assert_eq!(kind("ticket.renamed").handlers, Some(Vec::new()));
     }
 
@@ -219,7 +225,10 @@ mod tests {
     fn the_text_says_who_consumes_an_event_and_what_it_has() {
         let text = Catalogue::of(Some(TEMPLATE)).unwrap().text().unwrap();
         let part = text.split("\n\n").find(|part| part.starts_with("ticket.created\n")).unwrap();
-        assert!(part.contains("handlers: owner-on-new-ticket (dry run)\n"), "{part}");
+        assert!(
+            part.contains("handlers: finance-due-countdown (dry run), owner-on-new-ticket (dry run)\n"),
+            "{part}"
+        );
         assert!(part.contains("ticket.labels.name"), "{part}");
         assert!(text.contains("\n\nevery event\n  fields: cause."), "{text}");
     }

@@ -39,7 +39,7 @@ fn done(position: usize, action: Action) -> Done {
 
 /// The same event, found this many seconds after the action was performed, and made by this action; by a person if there is none.
 fn found(mut event: Event, after: u64, by: Option<&ActionId>) -> Event {
-    event.observed_at = at(DONE + after);
+    event.observed_at = at(DONE.saturating_add(after));
     if let Some(action) = by {
         let hint: HintId = event.cause.hint().clone();
         event.cause = Cause::Action { hint, chain: vec![action.clone()] };
@@ -68,7 +68,7 @@ fn a_label_is_taken_off_again_by_an_action_with_an_id_of_its_own_and_the_chain()
     let verdict = one(&label, &[found(a_ticket().gets_label("VIP"), 1, Some(&label.planned.id))]);
     let undo = by(&verdict);
     assert_eq!((undo.id.undoes(), undo.handler.as_str()), (Some(label.planned.id.clone()), "h"));
-    assert_eq!(undo.chain, [label.planned.id.clone()]);
+    assert_eq!(undo.chain, std::slice::from_ref(&label.planned.id));
     assert_eq!(undo.message_group(), label.planned.message_group(), "in the order of the ticket");
     let seen = Some(TicketPart::Label { present: true });
     assert_eq!(undo.action, Action::RemoveLabel { ticket: ticket().id, label: "VIP".to_owned(), seen });
