@@ -43,9 +43,9 @@ async fn pages_stay_quick_and_small_over_a_hundred_thousand_events_and_five_thou
     let feed = format!("/events?organisation={ORGANISATION}");
     let by_kind = format!("{feed}&kind=ticket.stage_changed");
     let by_nothing = format!("{feed}&label=There-is-none");
-    let letters = "/dead-letters?queue=actions-dead-letters.fifo";
+    let dead_letters = "/dead-letters?queue=actions-dead-letters.fifo";
     let pages =
-        ["/", &timeline, &feed, &by_kind, &by_nothing, letters, "/handlers", "/organisations", "/audit"];
+        ["/", &timeline, &feed, &by_kind, &by_nothing, dead_letters, "/handlers", "/organisations", "/audit"];
     let before = resident()?;
     println!("| page | p50 | p95 | largest |\n|---|---|---|---|");
     for path in pages {

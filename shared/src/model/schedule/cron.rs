@@ -1,8 +1,8 @@
 //! The six fields of `cron(…)`, as AWS evaluates them: a local time that clocks skip has no firing, one that they show twice has one
 //! (Amazon EventBridge Scheduler User Guide, "Schedule types", "Daylight savings time").
 
-use super::InvalidExpression;
 use super::field::{Field, Range};
+use super::invalid::InvalidExpression;
 use crate::clock::Timestamp;
 use crate::model::reminder::{Zone, rules};
 use jiff::civil::{Date, DateTime, Weekday, date};
