@@ -269,8 +269,8 @@ mod tests {
         };
         assert_eq!(chain(10, 10, 11), 1);
         assert_eq!(chain(10, 9, 11), 0, "the version shows what was before it");
-        assert_eq!(chain(10, 11, 11 + 48), 1, "no check was sure to come");
-        assert_eq!(chain(10, 11, 12 + 48), 0, "a daily check has found that nothing came of it");
+        assert_eq!(chain(10, 11, 11 + 15 * 24), 1, "no check was sure to come");
+        assert_eq!(chain(10, 11, 12 + 15 * 24), 0, "a daily check has found that nothing came of it");
     }
 
     #[test]

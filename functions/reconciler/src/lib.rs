@@ -9,7 +9,7 @@ use automations::clock::Timestamp;
 use automations::failure::{Failure, chain};
 use automations::futures::{StreamExt as _, stream};
 use automations::id::{HintId, OrganisationId, TicketId};
-use automations::model::check_rounds::lag;
+use automations::model::check_rounds::{Cursor, lag, turns};
 use automations::model::hint::Hint;
 use automations::store::{self, Candidate, Due, Listing, SHARDS, Store, paused_organisations};
 use automations::telemetry::EventName;
@@ -68,7 +68,13 @@ impl Reconciler {
         for shard in 0..SHARDS {
             due.extend(self.store.due_unless_paused(shard, (now, self.budget), &paused).await?);
         }
-        let cursor = self.store.cursor().await?;
+        let mut cursor = self.store.cursor().await?;
+        if let (None, Some(first)) = (cursor, turns(None, now).next()) {
+            // At once, so that what waits for its first turn counts from now on.
+            let begun = Cursor { slice: first.slice, after: None };
+            self.store.set_cursor(begun).await?;
+            cursor = Some(begun);
+        }
         self.report(&due, lag(cursor, now), now);
         let mut due = by_ticket(due);
         // The tickets of hints that are still in the queue are still due; a second hint would only cost a request.
@@ -78,9 +84,11 @@ impl Reconciler {
             tracing::warn!(event_name, "the hints queue is full; nothing was added");
             return Ok(SweepReport { hints: 0, held_back });
         }
-        due.truncate(usize::from(self.budget));
-        let mut rounds = Rounds::new(cursor, usize::from(self.budget).saturating_sub(due.len()));
-        rounds.go_on(&self.store, now).await?;
+        // A quarter is for the rounds, however many tickets have a time of their own.
+        let budget = usize::from(self.budget);
+        due.truncate(budget.saturating_sub(budget / 4));
+        let mut rounds = Rounds::new(cursor, budget.saturating_sub(due.len()));
+        rounds.go_on(&self.store, &paused, now).await?;
         let Rounds { cursor: reached, chosen, .. } = rounds;
         let chosen = chosen.into_iter().map(|candidate| of_round(candidate, now));
         let due = by_ticket(due.into_iter().chain(chosen).collect());

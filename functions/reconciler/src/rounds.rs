@@ -1,11 +1,16 @@
 //! The rounds of regular checks: goes on from where they have come, within what is left of a run's budget.
 
 use automations::clock::Timestamp;
+use automations::id::OrganisationId;
 use automations::model::check_rounds::{Cursor, Turn, turns};
 use automations::store::{Candidate, Error, Store};
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 /// This many turns are done in one run, so that it ends in time after a long outage. The next run goes on.
 const MAX_TURNS: usize = 18;
+/// After this time, no further turn is begun: the hints are still to be sent.
+const LONGEST: Duration = Duration::from_secs(10);
 
 /// The rounds in one run.
 #[derive(Debug)]
@@ -24,13 +29,27 @@ impl Rounds {
         Self { cursor, chosen: Vec::new(), left }
     }
 
-    /// Chooses the tickets whose turn has come, the oldest turn first.
+    /// Chooses the tickets whose turn has come, the oldest turn first; not those of paused organisations, all of which become due when
+    /// their pause ends.
     ///
     /// # Errors
     /// [`Error`] if the table cannot be read.
-    pub(crate) async fn go_on(&mut self, store: &Store, now: Timestamp) -> Result<(), Error> {
-        for turn in turns(self.cursor, now).take(MAX_TURNS) {
-            if self.left == 0 || !self.take(&turn, store.candidates(&turn).await?) {
+    pub(crate) async fn go_on(
+        &mut self,
+        store: &Store,
+        paused: &BTreeSet<OrganisationId>,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let begun = Instant::now();
+        for (position, turn) in turns(self.cursor, now).take(MAX_TURNS).enumerate() {
+            // One turn in any case, or a slow table would end the rounds for ever.
+            let is_late = position > 0 && begun.elapsed() > LONGEST;
+            if self.left == 0 || is_late {
+                break;
+            }
+            let mut candidates = store.candidates(&turn).await?;
+            candidates.retain(|candidate| !paused.contains(&candidate.organisation));
+            if !self.take(&turn, candidates) {
                 break;
             }
         }
@@ -59,7 +78,7 @@ impl Rounds {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use automations::id::{OrganisationId, TicketId};
+    use automations::id::TicketId;
     use automations::model::check_schedule::{Position, Rhythm, Slice};
     use proptest::prelude::*;
     use std::collections::BTreeMap;

@@ -96,9 +96,10 @@ impl Rhythm {
         }
     }
 
-    /// After this time, there was a regular check; or none of any ticket, and the alarm on the reconciler has sounded.
+    /// After this time, there was a regular check; or its organisation was paused or could not be read for longer than SQS keeps what
+    /// waits.
     pub fn surely_checked_within(self) -> Duration {
-        self.round().saturating_add(DAY)
+        self.round().saturating_add(DAY.saturating_mul(14))
     }
 
     /// The slices of a round.

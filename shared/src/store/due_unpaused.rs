@@ -81,7 +81,7 @@ impl Store {
             .set_key(Some(key(organisation, ItemKind::Snapshot(ticket.clone()))))
             .update_expression("SET due_shard = :shard, next_check = :now")
             .condition_expression(
-                "attribute_exists(pk) AND (attribute_not_exists(next_check) OR next_check > :now)",
+                "attribute_exists(pk) AND (attribute_not_exists(due_shard) OR next_check > :now)",
             )
             .expression_attribute_values(":shard", text(shard(ticket)))
             .expression_attribute_values(":now", number(now.as_millis()));

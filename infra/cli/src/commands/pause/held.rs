@@ -26,17 +26,24 @@ impl Pauser {
             self.wait().await;
         }
         let actions = self.send_again(organisation, ACTIONS).await?;
+        // Before the pause ends, too: if this command is interrupted, they are due all the same.
+        let before = self.make_all_due(organisation).await?;
         self.store.delete_pause(&paused).await?;
         // A hint that an instance drops now, as it remembers the pause, is of a ticket that becomes due afterwards.
         self.wait().await;
         let hints = self.send_again(organisation, HINTS).await?;
+        let due = before.saturating_add(self.make_all_due(organisation).await?);
+        Ok(Resumed { sent_again: actions.saturating_add(hints), due })
+    }
+
+    /// Makes the check of each of the organisation's tickets due; returns the number of those that were not.
+    async fn make_all_due(&self, organisation: &OrganisationId) -> Result<usize> {
         let tickets = self.store.tickets_of(organisation).await?;
         let now = clock::now();
         let due = stream::iter(&tickets).map(|ticket| self.store.make_due(organisation, ticket, now));
         let due: Vec<_> = due.buffer_unordered(AT_ONCE).collect().await;
         let due = due.into_iter().collect::<Result<Vec<bool>, _>>()?;
-        let due = due.into_iter().filter(|is_new| *is_new).count();
-        Ok(Resumed { sent_again: actions.saturating_add(hints), due })
+        Ok(due.into_iter().filter(|is_new| *is_new).count())
     }
 
     /// Sends the organisation's held messages of a dead-letter queue again; returns their number. A FIFO queue shows the rest of a
