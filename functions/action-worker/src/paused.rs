@@ -18,7 +18,7 @@ pub(crate) fn why_not(
         Err(error) => return Some(MessageError::from(error.clone()).retried()),
     };
     let is_paused = |pause: &Pause| pause.paused == Paused::Organisation(organisation.clone());
-    if pauses.iter().any(|pause| pause.paused == Paused::Writing) {
+    if pauses.iter().any(|pause| pause.paused == Paused::Writing && !pause.resuming) {
         Some(MessageError::paused("all writing"))
     } else if pauses.iter().any(|pause| is_paused(pause) && !pause.resuming) {
         Some(MessageError::held("the organisation"))

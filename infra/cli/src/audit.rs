@@ -43,6 +43,17 @@ impl Change {
         self
     }
 
+    /// Limited by this option of a filter. Of a label, a stage and a workflow only that there was one: a brokerage's own words may name a
+    /// person.
+    #[must_use]
+    pub fn selected(self, option: &str, value: impl Display) -> Self {
+        if ["label", "stage", "workflow"].contains(&option) {
+            self.with(option, true)
+        } else {
+            self.limited(option, Some(value))
+        }
+    }
+
     /// With this flag, if it is set.
     #[must_use]
     pub fn with(mut self, flag: &str, is_set: bool) -> Self {
@@ -85,9 +96,13 @@ impl Tally {
         self.is_interrupted.store(true, Ordering::Relaxed);
     }
 
+    fn resume(&self) -> Option<String> {
+        self.resume.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn fill(&self, operation: &mut Operation) {
         operation.changed = Some(self.changed());
-        operation.resume.clone_from(&self.resume.lock().unwrap_or_else(PoisonError::into_inner));
+        operation.resume = self.resume();
     }
 }
 
@@ -128,7 +143,7 @@ impl Audit {
         change: &Change,
         work: impl Future<Output = Result<(T, Option<u64>)>>,
     ) -> Result<T> {
-        let mut operation = self.begin(change).await?;
+        let mut operation = self.begin(change, None).await?;
         let result = work.await;
         (operation.state, operation.changed) = match &result {
             Ok((_, changed)) => (OperationState::Done, *changed),
@@ -157,7 +172,7 @@ impl Audit {
         tally: &Tally,
         work: impl Future<Output = Result<T>>,
     ) -> Result<T> {
-        let mut operation = self.begin(change).await?;
+        let mut operation = self.begin(change, tally.resume()).await?;
         let mut work = pin!(work);
         let result = loop {
             if let Ok(result) = tokio::time::timeout(self.checkpoint, &mut work).await {
@@ -177,7 +192,7 @@ impl Audit {
         result
     }
 
-    async fn begin(&self, change: &Change) -> Result<Operation> {
+    async fn begin(&self, change: &Change, resume: Option<String>) -> Result<Operation> {
         let operation = Operation {
             at: clock::now(),
             id: random_id()?,
@@ -186,7 +201,7 @@ impl Audit {
             scope: change.scope.join(" "),
             state: OperationState::Started,
             changed: None,
-            resume: None,
+            resume,
         };
         let begun = self.store.record_operation(&operation).await;
         begun.context(

@@ -40,5 +40,5 @@ impl DeadLetterQueues {
 
 fn limited(change: Change, selection: &Selection) -> Change {
     let options = selection.options().into_iter();
-    options.fold(change, |change, (name, value)| change.limited(name, Some(value)))
+    options.fold(change, |change, (name, value)| change.selected(name, value))
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 /// `owner` is as for [`super::Content`].
 pub(super) fn marked(body: &str, owner: &str, resent: Resent) -> String {
     if owner == "hints" {
-        return body.to_owned();
+        return of_scheduler(body).unwrap_or_else(|| body.to_owned());
     }
     let Ok(mut message) = serde_json::from_str::<Value>(body) else { return body.to_owned() };
     let Some(fields) = message.as_object_mut() else { return body.to_owned() };
@@ -23,9 +23,25 @@ pub(super) fn marked(body: &str, owner: &str, resent: Resent) -> String {
     message.to_string()
 }
 
+/// The message in what EventBridge Scheduler could not send: its dead letter is the whole request to SQS. No hint has such fields.
+fn of_scheduler(body: &str) -> Option<String> {
+    let request: Value = serde_json::from_str(body).ok()?;
+    request.get("QueueUrl")?;
+    request.get("MessageBody")?.as_str().map(str::to_owned)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_firing_that_scheduler_could_not_send_is_taken_out_of_its_request() {
+        let firing = r#"{"clock":"clock.h","scheduled_at":"2026-11-29T21:00:00Z"}"#;
+        let request = json!({ "MessageBody": firing, "QueueUrl": "https://sqs/hints" }).to_string();
+        let resent = Resent::at(Timestamp::from_millis(1));
+        assert_eq!(marked(&request, "hints", resent), firing);
+        assert_eq!(marked(firing, "hints", resent), firing);
+    }
     use automations::clock::Timestamp;
     use automations::json::{from_json, to_json};
     use automations::model::action::PlannedAction;

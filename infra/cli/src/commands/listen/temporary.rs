@@ -20,8 +20,8 @@ pub const LONGEST_RUN: Duration = Duration::from_hours(4);
 const LEFT_BEHIND: Duration = Duration::from_hours(6);
 /// Seconds that a message is kept: an event may have what a person typed into a form.
 const RETENTION: u32 = 300;
-/// Seconds in which a message is decided on and deleted.
-const VISIBILITY: u32 = 60;
+/// Seconds in which a batch is decided on and deleted: ten messages, each of which may take half a minute.
+const VISIBILITY: u32 = RETENTION;
 /// Seconds that a request waits for messages: less than the timeout of an attempt (`aws::load`).
 const WAIT: i32 = 3;
 /// `ReceiveMessage` returns at most this many (Amazon SQS API Reference).
@@ -105,7 +105,8 @@ impl Topic {
         {
             Ok(subscription) => Ok(Temporary { queue, url, subscription }),
             Err(error) => {
-                self.delete_queue(&url).await?;
+                // The first error says what is missing; the next run removes the queue, if this fails.
+                let _ = self.delete_queue(&url).await;
                 Err(error)
             }
         }
@@ -137,8 +138,10 @@ impl Topic {
     /// # Errors
     /// If the profile may not.
     pub async fn remove(&self, temporary: &Temporary) -> Result<()> {
-        self.unsubscribe(&temporary.subscription).await?;
-        self.delete_queue(&temporary.url).await
+        // The queue in any case: it would go on receiving.
+        let unsubscribed = self.unsubscribe(&temporary.subscription).await;
+        self.delete_queue(&temporary.url).await?;
+        unsubscribed
     }
 
     /// What crashed runs left: a deleted queue leaves its subscription, too.

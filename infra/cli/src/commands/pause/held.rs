@@ -2,7 +2,7 @@
 
 use super::pauser::{Pauser, Resumed};
 use crate::commands::dead_letters::{Consent, Selection};
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use automations::clock;
 use automations::id::OrganisationId;
 use automations::reason::Reason;
@@ -61,9 +61,12 @@ impl Pauser {
             if ids.is_empty() {
                 return Ok(sent);
             }
-            let redriven = self.dead_letters.redrive(&Selection { ids, ..held }, Consent::default()).await?;
+            // Thorough, as SQS may still count those that were just shown as held.
+            let queues = self.dead_letters.clone().thorough();
+            let redriven = queues.redrive(&Selection { ids, ..held }, Consent::default()).await?;
             sent = sent.saturating_add(redriven.redriven);
             if redriven.redriven == 0 {
+                ensure!(redriven.superseded > 0, "held messages cannot be read now: run `automations resume` again");
                 return Ok(sent);
             }
         }

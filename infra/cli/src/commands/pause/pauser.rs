@@ -107,8 +107,12 @@ impl Pauser {
         }
         let Some(queue) = self.queue_of(paused) else { return Ok(Resumed::default()) };
         let all = self.store.pauses().await?;
-        let since = all.into_iter().find(|pause| pause.paused == *paused).map(|pause| pause.since);
-        self.store.delete_pause(paused).await?;
+        let before = all.into_iter().find(|pause| pause.paused == *paused);
+        let since = before.as_ref().map(|pause| pause.since);
+        // Deleted at the end: if this command is interrupted, the item still says so, and it can be run again.
+        if let Some(before) = before {
+            self.store.put_pause(&Pause { resuming: true, ..before }).await?;
+        }
         let was_read = self.is_enabled(&queue).await?;
         // An instance that still remembers the pause would let each message wait, and spend a receive.
         if was_read || since.is_some_and(|since| clock::now().since(since) < self.patience) {
@@ -116,6 +120,7 @@ impl Pauser {
         }
         self.trigger(&queue, true).await?;
         self.alarm(&queue, true).await?;
+        self.store.delete_pause(paused).await?;
         Ok(Resumed::default())
     }
 

@@ -140,7 +140,7 @@ fn change(replay: &Replay, arguments: &Arguments) -> Change {
     let change = arguments
         .options()
         .into_iter()
-        .fold(change, |change, (name, value)| change.limited(name, Some(value)));
+        .fold(change, |change, (name, value)| change.selected(name, value));
     change
         .with("reprocess", arguments.reprocess)
         .with("out-of-order", arguments.out_of_order)
