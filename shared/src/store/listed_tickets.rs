@@ -74,7 +74,9 @@ impl Store {
                 .total_segments(SEGMENTS)
                 .set_exclusive_start_key(segment.after.take())
                 .filter_expression("sk = :snapshot AND begins_with(pk, :tickets)")
-                .projection_expression("pk, sk, snapshot")
+                // A reserved word (Amazon DynamoDB Developer Guide, "Reserved words").
+                .projection_expression("pk, sk, #snapshot")
+                .expression_attribute_names("#snapshot", "snapshot")
                 .expression_attribute_values(":snapshot", text(snapshot))
                 .expression_attribute_values(":tickets", text(&partitions));
             let response = request.send().await.map_err(|error| unavailable(&error))?;
@@ -184,7 +186,7 @@ mod tests {
         let (store, requests) = table(1, 1);
         assert_eq!(pages(&store).await, [1]);
         let request = requests.lock().unwrap()[0].clone();
-        assert_eq!(request["ProjectionExpression"], "pk, sk, snapshot");
+        assert_eq!(request["ProjectionExpression"], "pk, sk, #snapshot");
         let values = json!({ ":snapshot": { "S": "SNAPSHOT" }, ":tickets": { "S": "TICKET#north#" } });
         assert_eq!(request["ExpressionAttributeValues"], values);
     }
