@@ -133,7 +133,7 @@ async fn labelled(organisation: &Organisation<'_>, ticket: &str, labels: usize) 
     eventually("the labels", SOON, async || {
         run_reconciler(organisation.stack).await?;
         let now = organisation.ticket(ticket).await?;
-        let has = now["labels"].as_array().map_or(0, Vec::len);
+        let has = now["idLabels"].as_array().map_or(0, Vec::len);
         ensure!(has == labels, "{now}");
         Ok(())
     })
