@@ -66,7 +66,10 @@ impl Pauser {
             let redriven = queues.redrive(&Selection { ids, ..held }, Consent::default()).await?;
             sent = sent.saturating_add(redriven.redriven);
             if redriven.redriven == 0 {
-                ensure!(redriven.superseded > 0, "held messages cannot be read now: run `automations resume` again");
+                ensure!(
+                    redriven.superseded > 0,
+                    "held messages cannot be read now: run `automations resume` again"
+                );
                 return Ok(sent);
             }
         }

@@ -137,10 +137,8 @@ fn meaning(arguments: &Arguments) -> &'static str {
 fn change(replay: &Replay, arguments: &Arguments) -> Change {
     let change =
         Change::by(COMMAND).limited("since", Some(replay.since)).limited("until", Some(replay.until));
-    let change = arguments
-        .options()
-        .into_iter()
-        .fold(change, |change, (name, value)| change.selected(name, value));
+    let change =
+        arguments.options().into_iter().fold(change, |change, (name, value)| change.selected(name, value));
     change
         .with("reprocess", arguments.reprocess)
         .with("out-of-order", arguments.out_of_order)
