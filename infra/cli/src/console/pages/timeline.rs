@@ -14,8 +14,8 @@ use std::time::Duration;
 
 /// An event is looked for in the journal of this time.
 const SEARCHED: Duration = Duration::from_hours(14 * 24);
-/// The newest events that are shown.
-const MOST: usize = 1_000;
+/// The newest events that are shown: a page of 500 has 800 KB. The command shows more.
+const MOST: usize = 100;
 
 /// What is asked for: the URL holds it.
 #[derive(Debug, Clone, Default, Deserialize)]
