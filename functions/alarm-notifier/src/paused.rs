@@ -5,17 +5,13 @@ use crate::send::Error;
 use crate::{Notifier, log_not_sent};
 use automations::clock::Timestamp;
 use automations::serde_json::json;
-use automations::store::{Pause, Paused};
+use automations::store::{Pause, Paused, RETENTION};
 use automations::telemetry::EventName;
 use automations::tracing;
 use std::time::Duration;
 
 const DAY_SECONDS: u64 = 86_400;
 const DAY: Duration = Duration::from_secs(DAY_SECONDS);
-/// `MessageRetentionPeriod` of the queues, the longest that SQS has.
-const RETENTION: Duration = Duration::from_hours(14 * 24);
-/// Messages say so from this age of a pause on.
-const NEAR_RETENTION: Duration = Duration::from_hours(10 * 24);
 
 impl Notifier {
     /// Sends what is due of each pause.
@@ -46,17 +42,17 @@ fn is_due(pause: &Pause, now: Timestamp) -> bool {
 }
 
 fn message(application: &str, pause: &Pause, now: Timestamp) -> Message {
-    let (what, option) = match &pause.paused {
-        Paused::Handler(name) => (format!("the handler {name}"), format!("--handler {name}")),
-        Paused::Organisation(name) => (format!("the organisation {name}"), format!("--organisation {name}")),
-        Paused::Writing => ("all writing".to_owned(), "--writing".to_owned()),
+    let option = match &pause.paused {
+        Paused::Handler(name) => format!("--handler {name}"),
+        Paused::Organisation(name) => format!("--organisation {name}"),
+        Paused::Writing => "--writing".to_owned(),
     };
     let days = now.since(pause.since).as_secs() / DAY_SECONDS;
-    let subject = format!("{application}: Still paused: {what}");
+    let subject = format!("{application}: Still paused: {}", pause.paused.words());
     let command = format!("automations resume {option} --yes --stack {application} --profile PROFILE");
     let mut lines = vec![subject.clone(), format!("Since {}, for {days} days.", utc(pause.since))];
     lines.extend(pause.reason.as_ref().map(|reason| format!("Reason: {reason}")));
-    if now.since(pause.since) >= NEAR_RETENTION {
+    if pause.is_near_retention(now) {
         let end = utc(pause.since.later(RETENTION));
         lines.push(format!(
             "SQS deletes messages after 14 days: those of the pause's beginning are lost on {end}."

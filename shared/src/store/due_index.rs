@@ -5,6 +5,7 @@ use super::keys::{ItemKey, ItemKind};
 use super::{Error, Item, Store, number, report_unreadable, text, unavailable, unusable};
 use crate::clock::Timestamp;
 use crate::id::{OrganisationId, TicketId};
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 
 /// The shards of an index, so that it accepts more than the 1,000 writes a second of one partition (Amazon DynamoDB Developer
 /// Guide, "Partitions").
@@ -31,19 +32,20 @@ impl Store {
     /// # Errors
     /// [`Error`].
     pub async fn due(&self, shard: u32, now: Timestamp, most: u16) -> Result<Vec<Due>, Error> {
-        let response = self
-            .client
+        let response = self.due_query(shard, now).limit(i32::from(most)).send().await;
+        let response = response.map_err(|error| unavailable(&error))?;
+        Ok(response.items.unwrap_or_default().iter().filter_map(due).collect())
+    }
+
+    /// The query of what is due in a shard.
+    pub(super) fn due_query(&self, shard: u32, now: Timestamp) -> QueryFluentBuilder {
+        self.client
             .query()
             .table_name(&self.table)
             .index_name(INDEX)
             .key_condition_expression("due_shard = :shard AND next_check <= :now")
             .expression_attribute_values(":shard", text(shard.to_string()))
             .expression_attribute_values(":now", number(now.as_millis()))
-            .limit(i32::from(most))
-            .send()
-            .await
-            .map_err(|error| unavailable(&error))?;
-        Ok(response.items.unwrap_or_default().iter().filter_map(due).collect())
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is due, without paused organisations; and the tickets that become due when a pause ends.
 
-use super::due_index::{Due, INDEX, due, shard};
-use super::keys::{ItemKey, ItemKind, key, partitions_of};
+use super::due_index::{Due, due, shard};
+use super::keys::{ItemKey, ItemKind, key, tickets_of};
 use super::{Error, Store, number, text, unavailable, unless_condition_failed};
 use crate::clock::Timestamp;
 use crate::id::{OrganisationId, TicketId};
@@ -21,20 +21,10 @@ impl Store {
         if paused.is_empty() {
             return self.due(shard, now, most).await;
         }
-        let tickets = paused.iter().map(|organisation| {
-            let (_, [tickets, ..]) = partitions_of(organisation);
-            tickets
-        });
-        let mut request = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .index_name(INDEX)
-            .key_condition_expression("due_shard = :shard AND next_check <= :now")
-            .expression_attribute_values(":shard", text(shard.to_string()))
-            .expression_attribute_values(":now", number(now.as_millis()));
+        let mut request = self.due_query(shard, now);
         let mut conditions = Vec::new();
-        for (position, tickets) in tickets.enumerate() {
+        for (position, organisation) in paused.iter().enumerate() {
+            let (tickets, _) = tickets_of(organisation);
             conditions.push(format!("NOT begins_with(pk, :paused{position})"));
             request = request.expression_attribute_values(format!(":paused{position}"), text(tickets));
         }
@@ -52,12 +42,12 @@ impl Store {
     /// # Errors
     /// [`Error`].
     pub async fn tickets_of(&self, organisation: &OrganisationId) -> Result<Vec<TicketId>, Error> {
-        let (_, [tickets, ..]) = partitions_of(organisation);
+        let (tickets, snapshot) = tickets_of(organisation);
         let request = self.client.scan().table_name(&self.table).projection_expression("pk, sk");
         let request = request
             .filter_expression("begins_with(pk, :tickets) AND sk = :snapshot")
             .expression_attribute_values(":tickets", text(tickets))
-            .expression_attribute_values(":snapshot", text("SNAPSHOT"));
+            .expression_attribute_values(":snapshot", text(snapshot));
         let mut items = request.into_paginator().items().send();
         let mut found = Vec::new();
         while let Some(item) = items.try_next().await.map_err(|error| unavailable(&error))? {

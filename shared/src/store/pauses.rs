@@ -38,11 +38,35 @@ pub struct Pause {
     pub since: Timestamp,
     /// Why, in an operator's words.
     pub reason: Option<String>,
-    /// An organisation's: its actions that were held are sent again; its tickets are not fetched until that is done.
+    /// It is being ended: what waited is worked on again. An organisation's tickets are not fetched until its actions that were held are
+    /// sent again.
     pub resuming: bool,
     /// When people were last reminded of it.
     #[serde(skip)]
     pub reminded_at: Option<Timestamp>,
+}
+
+/// `MessageRetentionPeriod` of the queues, the longest that SQS has.
+pub const RETENTION: Duration = Duration::from_hours(14 * 24);
+/// From this age of a pause on, its end is near.
+const NEAR_RETENTION: Duration = Duration::from_hours(10 * 24);
+
+impl Pause {
+    /// Whether SQS soon deletes the messages of its beginning.
+    pub fn is_near_retention(&self, now: Timestamp) -> bool {
+        now.since(self.since) >= NEAR_RETENTION
+    }
+}
+
+impl Paused {
+    /// As in a sentence.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Handler(name) => format!("the handler {name}"),
+            Self::Organisation(organisation) => format!("the organisation {organisation}"),
+            Self::Writing => "all writing".to_owned(),
+        }
+    }
 }
 
 impl fmt::Display for Paused {

@@ -91,7 +91,7 @@ pub async fn run_pause(arguments: PauseArguments, account: &Account) -> Result<E
     };
     switch.exists(&what).await?;
     if !yes {
-        say(&format!("{} would be paused; nothing was: add --yes to do it", words(&what)));
+        say(&format!("{} would be paused; nothing was: add --yes to do it", what.words()));
         return Ok(Exit::Done);
     }
     let change = audited("pause", &what);
@@ -100,7 +100,7 @@ pub async fn run_pause(arguments: PauseArguments, account: &Account) -> Result<E
     if account.json {
         print_json(&json!({ "paused": what }))?;
     } else {
-        print(&format!("{} is paused; it takes effect within a minute", words(&what)))?;
+        print(&format!("{} is paused; it takes effect within a minute", what.words()))?;
     }
     Ok(Exit::Done)
 }
@@ -116,7 +116,7 @@ pub async fn run_resume(arguments: ResumeArguments, account: &Account) -> Result
     let what = arguments.which.paused().ok_or_else(nothing)?;
     switch.exists(&what).await?;
     if !arguments.yes {
-        say(&format!("{} would be resumed; nothing was: add --yes to do it", words(&what)));
+        say(&format!("{} would be resumed; nothing was: add --yes to do it", what.words()));
         return Ok(Exit::Done);
     }
     let change = audited("resume", &what);
@@ -129,7 +129,7 @@ pub async fn run_resume(arguments: ResumeArguments, account: &Account) -> Result
         print_json(&json!({ "resumed": what, "result": resumed }))?;
         return Ok(Exit::Done);
     }
-    print(&format!("{} is resumed", words(&what)))?;
+    print(&format!("{} is resumed", what.words()))?;
     if matches!(what, Paused::Organisation(_)) {
         let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         let messages = count(number(resumed.sent_again), "message was", "messages were");
@@ -147,15 +147,6 @@ fn audited(command: &'static str, paused: &Paused) -> Change {
         Paused::Handler(name) => change.limited("handler", Some(name)),
         Paused::Organisation(organisation) => change.of(organisation),
         Paused::Writing => change.with("writing", true),
-    }
-}
-
-/// What is paused, in a sentence.
-pub fn words(paused: &Paused) -> String {
-    match paused {
-        Paused::Handler(name) => format!("the handler {name}"),
-        Paused::Organisation(organisation) => format!("the organisation {organisation}"),
-        Paused::Writing => "all writing".to_owned(),
     }
 }
 
@@ -177,7 +168,7 @@ pub(crate) fn row(pause: &Pause, now: Timestamp) -> [String; 4] {
     } else {
         reason
     };
-    [words(&pause.paused), pause.since.to_string(), age(now.since(pause.since).as_secs()), reason]
+    [pause.paused.words(), pause.since.to_string(), age(now.since(pause.since).as_secs()), reason]
 }
 
 #[cfg(test)]

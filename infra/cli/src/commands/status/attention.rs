@@ -2,14 +2,12 @@
 
 use super::{AlarmState, FunctionState, OrganisationState, Part, Status};
 use crate::commands::dead_letters::Summary;
-use crate::commands::pause::words;
 use crate::report::count;
 use crate::schedules::ScheduleState;
 use automations::clock::Timestamp;
 use automations::model::reminder::{KNOWN_UNTIL, Zone, holidays_left};
 use automations::store::Pause;
 use serde::Serialize;
-use std::time::Duration;
 
 /// Fewer days than this are left only if a rotation failed: tokens live for 14 days and are rotated every 7. As
 /// `TokenExpiresAlarm` in `infra/stacks/alarms.yaml`.
@@ -17,8 +15,6 @@ const MIN_DAYS_LEFT: u64 = 4;
 
 /// From this many days before the last known public holidays on, a person is needed; before that, the screen says it.
 const MIN_HOLIDAYS_LEFT: i32 = 60;
-/// Of the 14 days that the queues keep messages.
-const NEAR_RETENTION: Duration = Duration::from_hours(10 * 24);
 
 /// Something that needs a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -132,13 +128,13 @@ fn of_left_behind(queue: &String) -> Vec<Attention> {
 
 /// A pause is intended; only one that loses messages soon needs a person, or one whose end was interrupted.
 fn of_pause(pause: &Pause, now: Timestamp) -> Vec<Attention> {
-    let what = words(&pause.paused);
+    let what = pause.paused.words();
     let next = "docs/runbook.md, \"Pause and resume\"";
     if pause.resuming {
         return vec![attention(format!("{what} is being resumed"), next)];
     }
-    let is_long = now.since(pause.since) >= NEAR_RETENTION;
-    is_long
+    pause
+        .is_near_retention(now)
         .then(|| attention(format!("{what} is paused for over 10 days; SQS deletes messages after 14"), next))
         .into_iter()
         .collect()
