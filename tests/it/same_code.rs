@@ -10,8 +10,8 @@ use serde_json::json;
 async fn two_entries_with_the_same_code_both_act_on_one_event() -> Result<()> {
     let _turn = among_others().await;
     let stack = Stack::found().await?;
-    // The second entry's filter in tests/handlers.yaml is on this name.
-    let organisation = stack.organisation("same-code-twice").await?;
+    // The second entry's filter in tests/handlers.yaml is on such names.
+    let organisation = stack.organisation("twice-same-code").await?;
     let ticket = known_ticket(&organisation, "Approved").await?;
     organisation.change(&ticket, json!({ "stage": "Settled" })).await?;
     organisation.webhook("ticket-updated", &ticket).await?;

@@ -10,6 +10,7 @@ use automations::model::firing::Fired;
 use automations::model::reminder::Zone;
 use automations::model::schedule::Schedule;
 use automations::{Event, EventKind};
+use aws_sdk_dynamodb::types::AttributeValue;
 use end_to_end::stack::{Stack, eventually};
 use serde_json::{Value, json};
 use std::sync::PoisonError;
@@ -29,6 +30,14 @@ pub(crate) fn firing(clock: &str, at: &str, schedule: &str) -> String {
 pub(crate) async fn send(stack: &Stack, firing: &str) -> Result<()> {
     let queue = stack.queue_url(&stack.addresses.hints_queue).await?;
     stack.sqs.send_message().queue_url(queue).message_body(firing).send().await?;
+    Ok(())
+}
+
+/// As if none of this clock's firings had been published.
+pub(crate) async fn forget_firings(stack: &Stack, clock: &str) -> Result<()> {
+    let request = stack.dynamodb.delete_item().table_name(&stack.addresses.table);
+    let request = request.key("pk", AttributeValue::S("CLOCKS".to_owned()));
+    request.key("sk", AttributeValue::S(clock.to_owned())).send().await?;
     Ok(())
 }
 

@@ -5,7 +5,6 @@ use crate::support::SOON;
 use anyhow::{Context as _, Result, ensure};
 use aws_sdk_sqs::types::QueueAttributeName::VisibilityTimeout;
 use end_to_end::stack::{Organisation, Stack, eventually};
-use end_to_end::stand_in::Payload;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -38,16 +37,9 @@ impl<'a> Case<'a> {
         self.stack.organisation(&self.name).await
     }
 
-    /// An organisation whose name is in an entry's filter, so that another check may have made it.
-    pub(super) async fn organisation_named(&self, name: &str) -> Result<Organisation<'a>> {
-        let secret = format!("{}/{name}/webhook-token", self.stack.addresses.stack);
-        let Ok(found) = self.stack.secrets.get_secret_value().secret_id(secret).send().await else {
-            return self.stack.organisation(name).await;
-        };
-        let value: Value = serde_json::from_str(found.secret_string().unwrap_or_default())?;
-        let webhook_token = value["token"].as_str().context("no webhook token")?.to_owned();
-        let (stack, name, payload) = (self.stack, name.to_owned(), Payload::default());
-        Ok(Organisation { stack, name, webhook_token, payload })
+    /// One whose name has this beginning, which is in an entry's filter.
+    pub(super) async fn organisation_whose_name_begins(&self, beginning: &str) -> Result<Organisation<'a>> {
+        self.stack.organisation(&format!("{beginning}{}", self.name)).await
     }
 
     /// Takes the permission away, and with it another one: an action, and the end of a resource.

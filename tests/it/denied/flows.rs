@@ -4,7 +4,7 @@ use super::case::{Case, Expected};
 use super::intake::post;
 use crate::inbound::declared;
 use crate::notices::receiver;
-use crate::scheduled::{DIGEST, firing, send};
+use crate::scheduled::{DIGEST, firing, forget_firings, send};
 use crate::support::{SOON, events, known_ticket, mutations, published, rest, set_variable};
 use anyhow::{Context as _, Result, bail, ensure};
 use automations::clock;
@@ -78,8 +78,8 @@ async fn work_of(case: &Case<'_>, function: &str, reason: &str, other: Option<(&
             moved(case, organisation, ("Approved", "Settled"), other).await?
         }
         "follow-up-in-other-words" => {
-            // The entry's filter in tests/handlers.yaml is on this name.
-            let organisation = case.organisation_named("same-code-twice").await?;
+            // The entry's filter in tests/handlers.yaml is on such names.
+            let organisation = case.organisation_whose_name_begins("twice-").await?;
             moved(case, organisation, ("Approved", "Settled"), other).await?
         }
         "notice-on-stage-change" => {
@@ -130,12 +130,14 @@ async fn work_of(case: &Case<'_>, function: &str, reason: &str, other: Option<(&
 
 /// A firing of the handler's schedule, in an organisation of which the entry's filter in tests/handlers.yaml is on the name.
 async fn stalled<'a>(case: &Case<'a>, other: Option<(&str, &str)>) -> Result<Message<'a>> {
-    let organisation = case.organisation_named(&format!("clock-{}", case.name)).await?;
+    let organisation = case.organisation_whose_name_begins("clock-").await?;
     let (url, _) = receiver().await?;
     organisation.set_secret("destination-team", &json!({ "url": url, "secrets": [] })).await?;
     let ticket = known_ticket(&organisation, "Approved").await?;
     let now = clock::now();
     organisation.set_stage_since(&ticket, now.earlier(Duration::from_hours(20 * 24))).await?;
+    // Within half a minute of another check's firing this one would be taken for the same.
+    forget_firings(case.stack, DIGEST).await?;
     case.take_away(other).await?;
     send(case.stack, &firing(DIGEST, &now.to_string(), "rate(7 days)")).await?;
     let (name, clock) = (OrganisationId::parse(organisation.name.as_str())?, ClockKind::parse(DIGEST)?);
