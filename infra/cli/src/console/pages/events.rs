@@ -24,7 +24,7 @@ const PAGE: usize = 50;
 const MOST_READ: usize = 2_000;
 /// Entries that are read at once: few at first, as without a filter they are enough.
 const AT_FIRST: usize = 50;
-const AT_ONCE: usize = 250;
+const AT_ONCE: usize = 1_000;
 
 #[derive(Template)]
 #[template(path = "events.html")]
