@@ -6,6 +6,7 @@ use crate::failure::Remedy;
 use crate::model::action::{Action, PlannedAction};
 use crate::model::event::Event;
 use crate::reason::Reason;
+use crate::telemetry;
 use futures::FutureExt as _;
 use std::panic::AssertUnwindSafe;
 
@@ -18,7 +19,10 @@ pub(super) async fn decide(
     let panicked = |_| MessageError {
         reason: Reason::HandlerPanicked,
         remedy: Remedy::DeadLetter,
-        text: format!("the handler {name} panics on this event; its log names the line"),
+        text: telemetry::panicked_at().map_or_else(
+            || format!("the handler {name} panics on this event; its log names the line"),
+            |location| format!("the handler {name} panics on this event, at {location}"),
+        ),
     };
     AssertUnwindSafe(decision).catch_unwind().await.map_err(panicked)?
 }
@@ -71,6 +75,7 @@ mod tests {
     use crate::handler::reading::{HandlerError, Reading};
     use crate::handler::{Decide, Decides, Reads};
     use crate::testing;
+    use std::panic;
     use std::time::Duration;
 
     async fn decided<D: Decides<()>>(decide: D, event: &Event) -> Result<Vec<PlannedAction>, MessageError> {
@@ -117,6 +122,22 @@ mod tests {
             assert_eq!((error.reason, error.remedy), (Reason::HandlerPanicked, Remedy::DeadLetter));
             assert!(!error.text.contains("Approved"));
         }
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_reported_with_its_line() {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            telemetry::note_panic(info);
+            before(info);
+        }));
+        let event = testing::stage_changed("Approved", "Settled");
+        let decide: Decide<()> = |event, ()| panic!("{event:?}");
+        let line = line!().saturating_sub(1);
+        let text = decided(decide, &event).await.unwrap_err().text;
+        let expected = format!("the handler h panics on this event, at {}:{line}:", file!());
+        assert!(text.starts_with(&expected) && !text.contains("Approved"), "{text}");
+        assert_eq!(telemetry::panicked_at(), None, "a later panic that no hook saw has no line of another");
     }
 
     async fn failed(error: fn() -> HandlerError, event: &Event) -> (Reason, Remedy) {

@@ -8,7 +8,8 @@ pub mod xray;
 pub use event_name::EventName;
 
 use crate::clock;
-use std::panic;
+use std::cell::RefCell;
+use std::panic::{self, PanicHookInfo};
 pub use tracing::Level;
 use tracing_subscriber::fmt;
 use tracing_subscriber::fmt::format::Writer;
@@ -38,6 +39,7 @@ pub fn start(level: Level, metrics_namespace: String) {
     // A second call (two tests in one process) keeps the first subscriber.
     let _ = json.with_max_level(level).with_writer(std::io::stderr).try_init();
     panic::set_hook(Box::new(|info| {
+        note_panic(info);
         let location = info.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(
             event_name = EventName::FunctionPanicked.as_str(),
@@ -45,4 +47,19 @@ pub fn start(level: Level, metrics_namespace: String) {
             "the function panicked; the message is left out, as it may quote data"
         );
     }));
+}
+
+thread_local! {
+    static PANICKED_AT: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Remembers where this thread panics, for whoever catches it.
+pub(crate) fn note_panic(info: &PanicHookInfo<'_>) {
+    let location = info.location().map(ToString::to_string);
+    PANICKED_AT.with(|panicked_at| panicked_at.replace(location));
+}
+
+/// The file, line and column of this thread's last panic, once; none if [`start`] was not called.
+pub(crate) fn panicked_at() -> Option<String> {
+    PANICKED_AT.with(RefCell::take)
 }
