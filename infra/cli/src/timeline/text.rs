@@ -69,7 +69,8 @@ pub fn words(step: &Step) -> String {
         Step::NextCheck { version, next_check, is_gone } => {
             let gone = if *is_gone { "Salestrekker no longer returns the ticket; " } else { "" };
             format!(
-                "{gone}no check found more than version {version}; the next one is at {next_check}, at the latest"
+                "{gone}no check found more than version {version}; the next one is at {next_check}, at the latest. A webhook whose check fails \
+                 waits in the queue of hints, which is not shown here: `automations organisation check` says whether the API can be asked"
             )
         }
     }

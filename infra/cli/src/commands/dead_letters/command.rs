@@ -172,7 +172,10 @@ async fn show(dead_letters: &DeadLetterQueues, which: &Selection, with_body: boo
     for DeadLetter { id, body, .. } in shown.iter().filter(|_| with_body) {
         print(&format!("\n{id}\n{body}"))?;
     }
-    say("\nnext: automations dlq redrive --reason CODE, or dlq show --json for message ids");
+    say(
+        "\nnext: docs/reasons.md says for each reason what to correct before automations dlq redrive --reason CODE, or that it is dropped; \
+         dlq show --json has message ids",
+    );
     Ok(())
 }
 

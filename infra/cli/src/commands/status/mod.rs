@@ -15,7 +15,7 @@ pub use read::Source;
 use crate::account::Account;
 use crate::commands::dead_letters::Summary;
 use crate::exit_code::Exit;
-use crate::report::{during, print, print_json};
+use crate::report::{during, print, print_json, say};
 use crate::schedules::ScheduleState;
 use anyhow::Result;
 use automations::clock::{self, Timestamp};
@@ -47,6 +47,11 @@ pub async fn run(_: &Arguments, account: &Account) -> Result<Exit> {
         print_json(&Report { good: attention.is_empty(), attention: &attention, status: &status })?;
     } else {
         print(&status.screen(&attention))?;
+        if target.local.is_some() {
+            say(
+                "the local engine evaluates no alarm; `automations organisation check` says whether Salestrekker accepts each credential",
+            );
+        }
     }
     Ok(Exit::problem_if(!attention.is_empty()))
 }
