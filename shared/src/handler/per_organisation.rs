@@ -117,7 +117,7 @@ impl<Settings> SettingsByOrganisation<Settings> {
         stored: &Stored<Settings>,
         HandlerState { own, pause }: &HandlerState,
     ) -> Result<Arc<Effective<Settings>>, Unusable> {
-        if pause.as_ref().is_some_and(|pause| !pause.resuming) {
+        if pause.as_ref().is_some_and(|pause| !pause.is_resuming()) {
             return Err(Unusable::Paused);
         }
         if own.is_empty() {

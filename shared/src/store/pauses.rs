@@ -38,12 +38,24 @@ pub struct Pause {
     pub since: Timestamp,
     /// Why, in an operator's words.
     pub reason: Option<String>,
-    /// It is being ended: what waited is worked on again. An organisation's tickets are not fetched until its actions that were held are
-    /// sent again.
-    pub resuming: bool,
+    /// How far its end has come.
+    #[serde(rename = "resuming", serialize_with = "is_resuming")]
+    pub state: PauseState,
     /// When people were last reminded of it.
     #[serde(skip)]
     pub reminded_at: Option<Timestamp>,
+}
+
+/// How far the end of a pause has come. In all of these, an organisation's tickets are not fetched, so that nothing new is decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PauseState {
+    /// It is in force.
+    InForce,
+    /// It is being ended: what waited is worked on. Of an organisation's actions, those that were held and sent again are performed; others
+    /// are held, as they are newer.
+    Resuming,
+    /// All that was held is sent again, so all actions of the organisation are performed.
+    Ending,
 }
 
 /// `MessageRetentionPeriod` of the queues, the longest that SQS has.
@@ -52,6 +64,14 @@ pub const RETENTION: Duration = Duration::from_hours(14 * 24);
 const NEAR_RETENTION: Duration = Duration::from_hours(10 * 24);
 
 impl Pause {
+    /// Whether it is being ended.
+    pub fn is_resuming(&self) -> bool {
+        match self.state {
+            PauseState::InForce => false,
+            PauseState::Resuming | PauseState::Ending => true,
+        }
+    }
+
     /// Whether SQS soon deletes the messages of its beginning.
     pub fn is_near_retention(&self, now: Timestamp) -> bool {
         now.since(self.since) >= NEAR_RETENTION
@@ -98,6 +118,11 @@ impl FromStr for Paused {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_resuming<S: Serializer>(state: &PauseState, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bool(*state != PauseState::InForce)
+}
+
 impl Serialize for Paused {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (name, value) = match self {
@@ -112,18 +137,23 @@ impl Serialize for Paused {
 impl Pause {
     /// A pause that begins now.
     pub fn new(paused: Paused, since: Timestamp, reason: Option<String>) -> Self {
-        Self { paused, since, reason, resuming: false, reminded_at: None }
+        Self { paused, since, reason, state: PauseState::InForce, reminded_at: None }
     }
 
     pub(super) fn of(item: &Item) -> Result<Self, Error> {
         let time = |name: &str| {
             item.get(name).and_then(|value| value.as_n().ok()?.parse().ok()).map(Timestamp::from_millis)
         };
+        let is_true = |name: &str| item.get(name) == Some(&AttributeValue::Bool(true));
         Ok(Self {
             paused: part(item, "sk").parse().map_err(|_unknown| unusable(item, "sk", None))?,
             since: time("since").ok_or_else(|| unusable(item, "since", None))?,
             reason: item.get("reason").and_then(|reason| reason.as_s().ok()).cloned(),
-            resuming: item.get("resuming").is_some_and(|value| value == &AttributeValue::Bool(true)),
+            state: match (is_true("resuming"), is_true("ending")) {
+                (false, _) => PauseState::InForce,
+                (true, false) => PauseState::Resuming,
+                (true, true) => PauseState::Ending,
+            },
             reminded_at: time("reminded_at"),
         })
     }
@@ -154,7 +184,12 @@ impl Store {
         let mut item = pause_key(&pause.paused.to_string());
         item.insert("since".to_owned(), number(pause.since.as_millis()));
         item.extend(pause.reason.as_ref().map(|reason| ("reason".to_owned(), text(reason))));
-        item.extend(pause.resuming.then(|| ("resuming".to_owned(), AttributeValue::Bool(true))));
+        let states: &[&str] = match pause.state {
+            PauseState::InForce => &[],
+            PauseState::Resuming => &["resuming"],
+            PauseState::Ending => &["resuming", "ending"],
+        };
+        item.extend(states.iter().map(|state| ((*state).to_owned(), AttributeValue::Bool(true))));
         item.extend(pause.reminded_at.map(|at| ("reminded_at".to_owned(), number(at.as_millis()))));
         let request = self.client.put_item().table_name(&self.table).set_item(Some(item));
         request.send().await.map(drop).map_err(|error| unavailable(&error))
@@ -255,7 +290,11 @@ mod tests {
         let (at, north) = (Timestamp::from_millis(7), OrganisationId::parse("north").unwrap());
         let all = [
             Pause::new(Paused::Handler("h".to_owned()), at, Some("vendor's maintenance".to_owned())),
-            Pause { resuming: true, ..Pause::new(Paused::Organisation(north), at, None) },
+            Pause {
+                state: PauseState::Resuming,
+                ..Pause::new(Paused::Organisation(north.clone()), at, None)
+            },
+            Pause { state: PauseState::Ending, ..Pause::new(Paused::Organisation(north), at, None) },
             Pause { reminded_at: Some(at), ..Pause::new(Paused::Writing, at, None) },
         ];
         let (store, requests) = pauses_of(json!([]));

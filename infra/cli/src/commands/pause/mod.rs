@@ -163,7 +163,7 @@ fn list(pauses: &[Pause], now: Timestamp, as_json: bool) -> Result<()> {
 
 pub(crate) fn row(pause: &Pause, now: Timestamp) -> [String; 4] {
     let reason = pause.reason.clone().unwrap_or_default();
-    let reason = if pause.resuming {
+    let reason = if pause.is_resuming() {
         "being resumed: run `automations resume` again if it stays".to_owned()
     } else {
         reason

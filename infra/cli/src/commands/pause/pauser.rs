@@ -7,7 +7,7 @@ use crate::handler_entries;
 use anyhow::{Context as _, Result};
 use automations::aws;
 use automations::clock::{self, Timestamp};
-use automations::store::{PAUSES_CACHED_FOR, Pause, Paused, Store};
+use automations::store::{PAUSES_CACHED_FOR, Pause, PauseState, Paused, Store};
 use aws_sdk_sqs::types::QueueAttributeName;
 use serde::Serialize;
 use std::time::Duration;
@@ -86,7 +86,9 @@ impl Pauser {
     pub async fn pause(&self, paused: &Paused, reason: Option<String>, now: Timestamp) -> Result<()> {
         let before = self.store.pauses().await?.into_iter().find(|pause| pause.paused == *paused);
         let pause = match before {
-            Some(before) => Pause { reason: reason.or(before.reason.clone()), resuming: false, ..before },
+            Some(before) => {
+                Pause { reason: reason.or(before.reason.clone()), state: PauseState::InForce, ..before }
+            }
             None => Pause::new(paused.clone(), now, reason),
         };
         self.store.put_pause(&pause).await?;
@@ -97,7 +99,7 @@ impl Pauser {
         Ok(())
     }
 
-    /// Ends a pause. It may take two minutes, until no function remembers it.
+    /// Ends a pause. It may take three minutes, until no function remembers it.
     ///
     /// # Errors
     /// If a request fails: run it again.
@@ -111,7 +113,7 @@ impl Pauser {
         let since = before.as_ref().map(|pause| pause.since);
         // Deleted at the end: if this command is interrupted, the item still says so, and it can be run again.
         if let Some(before) = before {
-            self.store.put_pause(&Pause { resuming: true, ..before }).await?;
+            self.store.put_pause(&Pause { state: PauseState::Resuming, ..before }).await?;
         }
         let was_read = self.is_enabled(&queue).await?;
         // An instance that still remembers the pause would let each message wait, and spend a receive.

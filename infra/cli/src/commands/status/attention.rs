@@ -130,7 +130,7 @@ fn of_left_behind(queue: &String) -> Vec<Attention> {
 fn of_pause(pause: &Pause, now: Timestamp) -> Vec<Attention> {
     let what = pause.paused.words();
     let next = "docs/runbook.md, \"Pause and resume\"";
-    if pause.resuming {
+    if pause.is_resuming() {
         return vec![attention(format!("{what} is being resumed"), next)];
     }
     pause
