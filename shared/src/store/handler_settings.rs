@@ -77,6 +77,32 @@ impl Store {
         &self,
         organisation: &OrganisationId,
     ) -> Result<Vec<(String, OwnSettings)>, Error> {
+        let items = self.handler_settings_items(organisation).await?;
+        let settings = items.iter().map(|item| {
+            let Some(ItemKind::HandlerSettings(handler)) = ItemKey::of(item).map(|key| key.kind) else {
+                return Err(unusable(item, "sk", None));
+            };
+            Ok((handler, own_settings(item)?))
+        });
+        settings.collect()
+    }
+
+    /// Deletes all settings of an organisation, also those that cannot be read; returns their number.
+    ///
+    /// # Errors
+    /// [`Error`]; some of them may be deleted.
+    pub async fn delete_handler_settings(&self, organisation: &OrganisationId) -> Result<usize, Error> {
+        let items = self.handler_settings_items(organisation).await?;
+        for item in &items {
+            let key = item.iter().filter(|(name, _)| ["pk", "sk"].contains(&name.as_str()));
+            let key = key.map(|(name, value)| (name.clone(), value.clone())).collect();
+            let request = self.client.delete_item().table_name(&self.table);
+            request.set_key(Some(key)).send().await.map_err(|error| unavailable(&error))?;
+        }
+        Ok(items.len())
+    }
+
+    async fn handler_settings_items(&self, organisation: &OrganisationId) -> Result<Vec<Item>, Error> {
         let (partition, prefix) = handler_settings_of(organisation);
         let request = self.client.query().table_name(&self.table).consistent_read(true);
         let request = request
@@ -86,10 +112,7 @@ impl Store {
         let mut pages = request.into_paginator().items().send();
         let mut found = Vec::new();
         while let Some(item) = pages.try_next().await.map_err(|error| unavailable(&error))? {
-            let Some(ItemKind::HandlerSettings(handler)) = ItemKey::of(&item).map(|key| key.kind) else {
-                return Err(unusable(&item, "sk", None));
-            };
-            found.push((handler, own_settings(&item)?));
+            found.push(item);
         }
         Ok(found)
     }

@@ -6,7 +6,7 @@ use crate::cache::refreshing::{Bounds, RefreshError, RefreshingCache};
 use crate::clock::Timestamp;
 use crate::failure::{Failure as _, Remedy};
 use crate::id::OrganisationId;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use serde::{Serialize, Serializer};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -215,14 +215,15 @@ impl Store {
         unless_condition_failed(request.send().await).map(|updated| updated.is_some())
     }
 
-    /// Ends a pause.
+    /// Ends a pause. The result is false if there was none.
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn delete_pause(&self, paused: &Paused) -> Result<(), Error> {
-        let request = self.client.delete_item().table_name(&self.table);
+    pub async fn delete_pause(&self, paused: &Paused) -> Result<bool, Error> {
+        let request = self.client.delete_item().table_name(&self.table).return_values(ReturnValue::AllOld);
         let deleted = request.set_key(Some(pause_key(&paused.to_string()))).send().await;
-        deleted.map(drop).map_err(|error| unavailable(&error))
+        let before = deleted.map_err(|error| unavailable(&error))?.attributes;
+        Ok(before.is_some_and(|before| !before.is_empty()))
     }
 }
 

@@ -250,6 +250,7 @@ pub const COMMANDS: &[CommandNeeds] = &[
                 "secretsmanager:DeleteSecret",
                 "secretsmanager:CancelRotateSecret",
                 "dynamodb:DeleteItem",
+                "dynamodb:Query",
             ],
         ],
     ),

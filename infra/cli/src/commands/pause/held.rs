@@ -20,6 +20,11 @@ impl Pauser {
     /// nothing new is decided or performed before what was decided earlier. Each step may be done again.
     pub(super) async fn resume_organisation(&self, organisation: &OrganisationId) -> Result<Resumed> {
         let paused = Paused::Organisation(organisation.clone());
+        if !self.organisations.list().await?.contains(organisation) {
+            // It was removed: nothing could be fetched or performed. What was held stays among the dead letters.
+            self.store.delete_pause(&paused).await?;
+            return Ok(Resumed::default());
+        }
         let pause = self.store.pauses().await?.into_iter().find(|pause| pause.paused == paused);
         let is_ending = pause.as_ref().is_some_and(|pause| pause.state == PauseState::Ending);
         if let Some(pause) = pause.as_ref().filter(|_| !is_ending) {

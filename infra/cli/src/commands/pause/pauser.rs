@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result};
 use automations::aws;
 use automations::clock::{self, Timestamp};
 use automations::store::{PAUSES_CACHED_FOR, Pause, PauseState, Paused, Store};
+use aws_sdk_sqs::error::ProvideErrorMetadata as _;
 use aws_sdk_sqs::types::QueueAttributeName;
 use serde::Serialize;
 use std::time::Duration;
@@ -23,7 +24,7 @@ pub struct Pauser {
     lambda: aws_sdk_lambda::Client,
     sqs: aws_sdk_sqs::Client,
     cloudwatch: aws_sdk_cloudwatch::Client,
-    organisations: Organisations,
+    pub(super) organisations: Organisations,
     stack: String,
     /// How long it waits until no function remembers a pause.
     patience: Duration,
@@ -79,6 +80,17 @@ impl Pauser {
         }
     }
 
+    /// Whether there is a pause of it, which may outlive what it is of, or something of that name.
+    ///
+    /// # Errors
+    /// If there is neither, or a request fails.
+    pub async fn can_be_resumed(&self, paused: &Paused) -> Result<()> {
+        if self.store.pauses().await?.iter().any(|pause| pause.paused == *paused) {
+            return Ok(());
+        }
+        self.exists(paused).await
+    }
+
     /// Pauses it. If it is paused already, Lambda's trigger is disabled again, in case something else enabled it.
     ///
     /// # Errors
@@ -108,6 +120,11 @@ impl Pauser {
             return self.resume_organisation(organisation).await;
         }
         let Some(queue) = self.queue_of(paused) else { return Ok(Resumed::default()) };
+        if !self.has_queue(&queue).await? {
+            // The handler was removed from the template.
+            self.store.delete_pause(paused).await?;
+            return Ok(Resumed::default());
+        }
         let all = self.store.pauses().await?;
         let before = all.into_iter().find(|pause| pause.paused == *paused);
         let since = before.as_ref().map(|pause| pause.since);
@@ -149,6 +166,15 @@ impl Pauser {
             })?;
         }
         Ok(())
+    }
+
+    async fn has_queue(&self, queue: &str) -> Result<bool> {
+        let is_gone = |code: &str| code.ends_with("NonExistentQueue") || code.ends_with("QueueDoesNotExist");
+        match self.sqs.get_queue_url().queue_name(queue).send().await {
+            Ok(_) => Ok(true),
+            Err(error) if error.code().is_some_and(is_gone) => Ok(false),
+            Err(error) => Err(error).with_context(|| format!("the queue {queue}")),
+        }
     }
 
     async fn is_enabled(&self, queue: &str) -> Result<bool> {
@@ -193,5 +219,72 @@ impl Pauser {
                 .map_err(anyhow::Error::from)
         };
         done.with_context(|| format!("the actions of the alarm {name} cannot be changed"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stub;
+    use automations::id::OrganisationId;
+    use serde_json::{Value, json};
+    use std::sync::{Arc, Mutex};
+
+    /// Resumes what is paused in a stack with one organisation, `north`, and no handler; returns the requests that change something.
+    async fn resumed(paused: &Paused) -> Vec<String> {
+        let changes: Arc<Mutex<Vec<String>>> = Arc::default();
+        let (seen, sk) = (Arc::clone(&changes), paused.to_string());
+        let config = stub::config(Duration::ZERO, move |operation, request| {
+            let pause = json!({ "pk": { "S": "PAUSES" }, "sk": { "S": sk }, "since": { "N": "1" } });
+            let response = match operation {
+                "Query" => json!({ "Items": [pause] }),
+                "Scan" => json!({ "Items": [] }),
+                "ListSecrets" => json!({ "SecretList": [{ "Name": "a/north/api-token" }] }),
+                "GetQueueUrl" => {
+                    return (
+                        400,
+                        r#"{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"x"}"#.to_owned(),
+                    );
+                }
+                "ListStackResources" => {
+                    return (200, stub::xml(operation, "<StackResourceSummaries></StackResourceSummaries>"));
+                }
+                "PutItem" => {
+                    let states = ["resuming", "ending"]
+                        .into_iter()
+                        .filter(|state| request["Item"].get(*state).is_some());
+                    seen.lock().unwrap().push(states.collect::<Vec<_>>().join(" "));
+                    json!({})
+                }
+                other => {
+                    seen.lock()
+                        .unwrap()
+                        .push(format!("{other} {}", request["Key"]["sk"]["S"].as_str().unwrap_or_default()));
+                    json!({})
+                }
+            };
+            (200, Value::to_string(&response))
+        });
+        let target = Target { config, local: None, stack: "a".to_owned() };
+        let pauser = Pauser { patience: Duration::ZERO, ..Pauser::of(&target).unwrap() };
+        pauser.can_be_resumed(paused).await.unwrap();
+        pauser.resume(paused).await.unwrap();
+        let changes = changes.lock().unwrap();
+        changes.clone()
+    }
+
+    /// Else its pause reminds for ever.
+    #[tokio::test]
+    async fn the_pause_of_a_handler_or_an_organisation_that_was_removed_can_be_ended() {
+        assert_eq!(resumed(&Paused::Handler("removed".to_owned())).await, ["DeleteItem HANDLER#removed"]);
+        let south = Paused::Organisation(OrganisationId::parse("south").unwrap());
+        assert_eq!(resumed(&south).await, ["DeleteItem ORGANISATION#south"]);
+    }
+
+    #[tokio::test]
+    async fn an_organisations_pause_ends_after_all_that_was_held_is_sent_and_all_actions_are_performed() {
+        let north = Paused::Organisation(OrganisationId::parse("north").unwrap());
+        let expected = ["resuming", "resuming ending", "DeleteItem ORGANISATION#north"];
+        assert_eq!(resumed(&north).await, expected);
     }
 }
