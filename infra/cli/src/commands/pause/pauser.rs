@@ -143,6 +143,17 @@ impl Pauser {
         Ok(Resumed::default())
     }
 
+    /// Whether Lambda reads the queue of what is paused; not if there is none.
+    ///
+    /// # Errors
+    /// If a request fails.
+    pub(crate) async fn is_read(&self, paused: &Paused) -> Result<bool> {
+        match self.queue_of(paused) {
+            Some(queue) if self.has_queue(&queue).await? => self.is_enabled(&queue).await,
+            Some(_) | None => Ok(false),
+        }
+    }
+
     pub(super) async fn wait(&self) {
         clock::pause(self.patience).await;
     }
@@ -266,11 +277,47 @@ mod tests {
             (200, Value::to_string(&response))
         });
         let target = Target { config, local: None, stack: "a".to_owned() };
-        let pauser = Pauser { patience: Duration::ZERO, ..Pauser::of(&target).unwrap() };
-        pauser.can_be_resumed(paused).await.unwrap();
-        pauser.resume(paused).await.unwrap();
+        let switch = Pauser { patience: Duration::ZERO, ..Pauser::of(&target).unwrap() };
+        switch.can_be_resumed(paused).await.unwrap();
+        switch.resume(paused).await.unwrap();
         let changes = changes.lock().unwrap();
         changes.clone()
+    }
+
+    /// What CloudFormation does not know, an update leaves as it is.
+    #[test]
+    fn the_template_does_not_say_whether_a_trigger_is_enabled() {
+        let template = include_str!("../../../../../template.yaml");
+        let sources: Vec<&str> = template.split("FunctionResponseTypes:").collect();
+        assert_eq!(sources.len(), 4, "of hints, of events and of actions");
+        for before in &sources[..3] {
+            let source = before.rsplit_once("Queue:").unwrap().1;
+            assert!(source.contains("BatchSize:") && !source.contains("Enabled"), "{source}");
+        }
+    }
+
+    /// A deployment that changes the trigger may have enabled it.
+    #[tokio::test]
+    async fn a_paused_handler_whose_queue_is_read_is_found() {
+        for (state, is_read) in
+            [("Enabled", true), ("Enabling", true), ("Disabled", false), ("Disabling", false)]
+        {
+            let config = stub::config(Duration::ZERO, move |operation, _| {
+                let response = match operation {
+                    "GetQueueUrl" => json!({ "QueueUrl": "http://127.0.0.1/a-h.fifo" }),
+                    "GetQueueAttributes" => json!({ "Attributes": { "QueueArn": "arn:q" } }),
+                    other if other.contains("/event-source-mappings") => {
+                        json!({ "EventSourceMappings": [{ "UUID": "u", "State": state }] })
+                    }
+                    other => panic!("{other}"),
+                };
+                (200, Value::to_string(&response))
+            });
+            let pauser = Pauser::of(&Target { config, local: None, stack: "a".to_owned() }).unwrap();
+            assert_eq!(pauser.is_read(&Paused::Handler("h".to_owned())).await.unwrap(), is_read, "{state}");
+            let north = Paused::Organisation(OrganisationId::parse("north").unwrap());
+            assert!(!pauser.is_read(&north).await.unwrap(), "it has no queue");
+        }
     }
 
     /// Else its pause reminds for ever.
