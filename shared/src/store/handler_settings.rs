@@ -222,6 +222,12 @@ mod tests {
         let (handler, mut own) = store.handler_settings(&north()).await.unwrap().remove(0);
         assert_eq!(handler, "h");
         assert!(store.put_handler_settings(&north(), "h", &own).await.unwrap());
+        for kept in [
+            OwnSettings { dry_run: Some(false), ..OwnSettings::default() },
+            OwnSettings { enabled: Some(true), ..OwnSettings::default() },
+        ] {
+            assert!(!kept.is_empty(), "it may differ from the entry: {kept:?}");
+        }
         own = OwnSettings { revision: own.revision, ..OwnSettings::default() };
         assert!(store.put_handler_settings(&north(), "h", &own).await.unwrap());
         assert!(store.put_handler_settings(&north(), "h", &OwnSettings::default()).await.unwrap());
@@ -232,6 +238,18 @@ mod tests {
         assert_eq!(requests[1]["Item"]["revision"]["N"], "4");
         assert_eq!(requests[1]["ExpressionAttributeValues"][":revision"]["N"], "3");
         assert!(requests[2].get("Item").is_none() && requests[2]["Key"]["sk"]["S"] == "HANDLER#h");
+    }
+
+    #[tokio::test]
+    async fn all_settings_of_an_organisation_are_deleted_also_those_that_cannot_be_read() {
+        let mut bad = item();
+        (bad["sk"], bad["settings"]) = (json!({ "S": "HANDLER#i" }), json!({ "S": "[" }));
+        let (store, requests) = store(json!([item(), bad]), 200);
+        assert_eq!(store.delete_handler_settings(&north()).await, Ok(2));
+        let requests = requests.lock().unwrap();
+        let keys: Vec<_> = requests[1..].iter().map(|request| request["Key"].clone()).collect();
+        let key = |sk| json!({ "pk": { "S": "ORGANISATION#north" }, "sk": { "S": sk } });
+        assert_eq!(keys, [key("HANDLER#h"), key("HANDLER#i")]);
     }
 
     #[tokio::test]

@@ -326,4 +326,52 @@ mod tests {
             pauses_of(json!([{ "pk": { "S": "PAUSES" }, "sk": { "S": "ALL" }, "since": { "N": "7" } }]));
         assert!(matches!(store.pauses().await, Err(Error::Unusable { attribute: "sk", .. })));
     }
+
+    /// `automations resume` decides by it, and a function must not forget a pause that was just stored.
+    #[tokio::test]
+    async fn pauses_are_read_consistently() {
+        let (store, requests) = pauses_of(json!([]));
+        store.pauses().await.unwrap();
+        assert_eq!(requests.lock().unwrap()[0]["ConsistentRead"], true);
+    }
+
+    /// Of two invocations at the same time, one sends the message of the day.
+    #[tokio::test]
+    async fn a_reminder_is_noted_on_condition_of_the_one_before_and_of_the_pause() {
+        let (at, (store, requests)) = (Timestamp::from_millis, pauses_of(json!([])));
+        let pause = Pause::new(Paused::Writing, at(7), None);
+        for reminded_at in [None, Some(at(8))] {
+            let pause = Pause { reminded_at, ..pause.clone() };
+            assert!(store.reminded_of_pause(&pause, at(9)).await.unwrap());
+        }
+        let requests = requests.lock().unwrap();
+        let conditions: Vec<_> =
+            requests.iter().map(|request| request["ConditionExpression"].as_str().unwrap()).collect();
+        let expected = [
+            "since = :since AND attribute_not_exists(reminded_at)",
+            "since = :since AND reminded_at = :before",
+        ];
+        assert_eq!(conditions, expected);
+        let values = &requests[1]["ExpressionAttributeValues"];
+        assert_eq!((&values[":since"]["N"], &values[":before"]["N"]), (&json!("7"), &json!("8")));
+    }
+
+    #[test]
+    fn sqs_soon_deletes_the_first_messages_of_a_pause_from_its_tenth_day_on() {
+        let pause = Pause::new(Paused::Writing, Timestamp::from_seconds(1_000), None);
+        let after = |hours: u64| pause.is_near_retention(pause.since.later(Duration::from_hours(hours)));
+        assert!(!after(10 * 24 - 1) && after(10 * 24));
+    }
+
+    #[tokio::test]
+    async fn the_end_of_a_pause_says_whether_there_was_one() {
+        for (attributes, was_there) in [(json!({ "pk": { "S": "PAUSES" } }), true), (json!({}), false)] {
+            let config = aws::stub::config_with_responses(move |request| {
+                assert_eq!(request["ReturnValues"], "ALL_OLD");
+                (200, json!({ "Attributes": attributes }))
+            });
+            let store = Store::new(aws::dynamodb(&config), "t".to_owned());
+            assert_eq!(store.delete_pause(&Paused::Writing).await, Ok(was_there));
+        }
+    }
 }

@@ -293,10 +293,13 @@ mod tests {
     use std::time::Duration;
 
     /// Erases a ticket while a check stores versions of it: each has a journal entry that is written when the snapshot was just deleted.
-    async fn erased_during_checks(versions: usize) -> (Result<Erased>, usize) {
+    async fn erased_during_checks(subject: Subject, versions: usize) -> (Result<Erased>, usize) {
         let item = |sk: String| json!({ "pk": { "S": "TICKET#north#t-1" }, "sk": { "S": sk }, "version": { "N": "1" } });
         let other = json!({ "pk": { "S": "TICKET#north#t-10" }, "sk": { "S": "SNAPSHOT" } });
-        let table = Arc::new(Mutex::new((vec![item("SNAPSHOT".to_owned()), other], versions)));
+        // Only the snapshot names the client.
+        let mut snapshot = item("SNAPSHOT".to_owned());
+        snapshot["snapshot"] = json!({ "S": r#"{"clients":["c-7"]}"# });
+        let table = Arc::new(Mutex::new((vec![snapshot, other], versions)));
         let seen = Arc::clone(&table);
         let config = stub::config(Duration::ZERO, move |operation, request| {
             let (items, versions) = &mut *seen.lock().unwrap();
@@ -323,7 +326,7 @@ mod tests {
         let store = Store::new(dynamodb.clone(), "t".to_owned());
         let dead_letters = DeadLetterQueues::new(&config, "a".to_owned(), store, now);
         let eraser = Eraser { dynamodb, table: "t".to_owned(), dead_letters };
-        let (north, subject) = (OrganisationId::parse("north").unwrap(), Subject::Ticket("t-1".to_owned()));
+        let north = OrganisationId::parse("north").unwrap();
         let found = eraser.find(&north, &subject).await.unwrap();
         let gone = eraser.erase_until_gone((&north, &subject), &found).await;
         let left = table.lock().unwrap().0.len();
@@ -332,12 +335,15 @@ mod tests {
 
     #[tokio::test]
     async fn what_a_check_stores_while_its_ticket_is_erased_is_erased_too() {
-        for versions in 0..MAX_ROUNDS {
-            let (erased, left) = erased_during_checks(versions).await;
-            assert_eq!(erased.unwrap(), Erased { items: versions + 1, dead_letters: 0 });
-            assert_eq!(left, 1, "the other ticket stays");
+        let (ticket, contact) = (Subject::Ticket("t-1".to_owned()), Subject::Contact("c-7".to_owned()));
+        for subject in [&ticket, &contact] {
+            for versions in [0, 1, 2] {
+                let (erased, left) = erased_during_checks(subject.clone(), versions).await;
+                assert_eq!(erased.unwrap(), Erased { items: versions + 1, dead_letters: 0 });
+                assert_eq!(left, 1, "the other ticket stays");
+            }
         }
-        let (error, left) = erased_during_checks(99).await;
+        let (error, left) = erased_during_checks(ticket, 99).await;
         let error = error.unwrap_err().to_string();
         assert!(error.contains("automations pause --organisation north") && left == 2, "{error}");
     }
