@@ -19,7 +19,7 @@ pub(crate) fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> Option<[u8; 32]> {
 }
 
 /// The first 16 bytes of the digest, as 32 hexadecimal digits: enough to distinguish values.
-pub(crate) fn short_sha256(parts: &[&[u8]]) -> String {
+pub fn short_sha256(parts: &[&[u8]]) -> String {
     short_hex(sha256(parts))
 }
 

@@ -16,7 +16,7 @@ pub mod aws;
 pub mod cache;
 pub mod clock;
 pub mod config;
-mod digest;
+pub mod digest;
 pub mod endpoint;
 pub mod failure;
 pub mod handler;

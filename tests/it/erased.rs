@@ -82,8 +82,9 @@ async fn a_ticket_and_a_contact_are_erased_and_their_neighbours_stay() -> Result
     assert_eq!(found_in(&stack, &first).await?, []);
     assert_eq!(organisation.journal(&second).await?, neighbour, "the other ticket is not affected");
 
-    let found = eraser.find(&north, &Subject::Ticket(second.clone())).await?;
-    eraser.erase(&found).await?;
+    let subject = Subject::Ticket(second.clone());
+    let found = eraser.find(&north, &subject).await?;
+    eraser.erase_until_gone((&north, &subject), &found).await?;
     assert_eq!(found_in(&stack, &second).await?, []);
     ensure!(!found_in(&stack, &third).await?.is_empty(), "the same client's other ticket is kept");
     assert_eq!(eraser.find(&north, &Subject::Ticket(second)).await?.items, 0);

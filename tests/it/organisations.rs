@@ -7,12 +7,12 @@ use automations::aws::secret::{self, Access, Credential, Login, Rehearsal};
 use automations::id::OrganisationId;
 use automations::model::event::UnrecognisedReason;
 use automations::model::resent::Resent;
-use automations::store::Outcome;
+use automations::store::{Outcome, OwnSettings, Pause, PauseState, Paused};
 use automations::{EventKind, aws, clock};
 use automations_cli::Replay;
 use automations_cli::event_filter::EventFilter;
 use automations_cli::handler_entries::{Entries, Entry, Source};
-use automations_cli::organisation::{Finding, New, Organisations, Urls, Verdict};
+use automations_cli::organisation::{Finding, New, Organisations, Removed, Urls, Verdict};
 use end_to_end::stack::{Stack, eventually};
 use reqwest::Method;
 use secrecy::SecretString;
@@ -83,8 +83,18 @@ async fn an_organisation_is_added_by_its_key_and_its_webhook_token_is_replaced_w
     assert!(report.responds && report.accepted, "{report:?}");
     assert!(report.last_webhook_s.is_some_and(|seconds| seconds < 600), "{report:?}");
     assert_eq!((report.days_left, report.access), (Some(13), Access::ReadWrite));
-    all.remove(&name).await?;
+    let own = OwnSettings { enabled: Some(false), ..OwnSettings::default() };
+    ensure!(stack.store().put_handler_settings(&name, HANDLER, &own).await?, "another test stored them");
+    // In its last state, as it would else be in force.
+    let pause = Pause::new(Paused::Organisation(name.clone()), clock::now(), None);
+    stack.store().put_pause(&Pause { state: PauseState::Ending, ..pause }).await?;
+    assert_eq!(all.remove(&name).await?, Removed { settings: 1, was_paused: true });
     assert!(!all.list().await?.contains(&name));
+    ensure!(
+        stack.store().handler_settings(&name).await?.is_empty(),
+        "a new one of this name would have them"
+    );
+    ensure!(stack.store().pauses().await?.iter().all(|it| it.paused != Paused::Organisation(name.clone())));
     Ok(())
 }
 
@@ -120,10 +130,14 @@ async fn names_that_the_deployed_entries_give_wrongly_are_found_before_an_event_
         policies: vec![policy],
         dry_run: false,
     };
-    let entries = Entries { source: Source::Template, all: Ok(vec![entry]) };
-    let found = all.compare(&name, &entries).await?.names;
-    let found: Vec<_> = found.iter().map(|finding| (finding.at.as_str(), finding.verdict.clone())).collect();
+    let age_rules = r#"[{"stage": "Setled", "days": [1]}]"#.to_owned();
+    let entries = Entries { source: Source::Template, all: Ok(vec![entry]), age_rules };
+    let found = all.compare(&name, &entries).await?;
     let nearest = |name: &str| Verdict::NotFound { nearest: Some(name.to_owned()) };
+    let of_rules: Vec<_> = found.age_rules.iter().map(|it| (it.at.as_str(), it.verdict.clone())).collect();
+    assert_eq!(of_rules, [("STAGE_AGE_RULES[0].stage", nearest("Settled"))]);
+    let found: Vec<_> =
+        found.names.iter().map(|finding| (finding.at.as_str(), finding.verdict.clone())).collect();
     let expected = [("Filter.to.stage.name", nearest("Approved")), ("Settings.stage", nearest("Settled"))];
     assert_eq!(found, expected, "an id is as good as a name");
     Ok(())

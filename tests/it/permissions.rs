@@ -11,7 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const ACCOUNT: &str = "${AWS::Region}:${AWS::AccountId}";
 const TOKENS: [&str; 2] = ["api-token-??????", "writer-token-??????"];
 
-/// The permissions by role, each an action, a space and a resource. One entry is for the roles of all handlers.
+/// The permissions by role, each an action, a resource, and a condition with the values that it allows. One entry is for the roles of all
+/// handlers.
 fn table() -> BTreeMap<&'static str, BTreeSet<String>> {
     let consumer = ["ReceiveMessage", "DeleteMessage", "GetQueueAttributes", "ChangeMessageVisibility"];
     let from = |queue: &str| consumer.map(|action| format!("sqs:{action} {queue}"));
@@ -40,8 +41,8 @@ fn table() -> BTreeMap<&'static str, BTreeSet<String>> {
                     secret("GetSecretValue", "webhook-token"),
                     secret("GetSecretValue", "inbound-*"),
                     // D1 of the AWS facts: the list of organisations.
-                    format!("dynamodb:Query {store} if ForAllValues:StringEquals"),
-                    format!("dynamodb:UpdateItem {store} if ForAllValues:StringLike"),
+                    format!("dynamodb:Query {store} if ForAllValues:StringEquals ORGANISATIONS"),
+                    format!("dynamodb:UpdateItem {store} if ForAllValues:StringLike ORGANISATION#*"),
                 ])
                 .collect(),
         ),
@@ -71,9 +72,12 @@ fn table() -> BTreeMap<&'static str, BTreeSet<String>> {
                 .chain([
                     own("sqs:SendMessage DeadLettersOfAHandler"),
                     own("sqs:SendMessage Store.Outputs.ActionsArn"),
-                    format!("dynamodb:BatchGetItem {store} if ForAllValues:StringLike"),
+                    format!("dynamodb:BatchGetItem {store} if ForAllValues:StringLike ORGANISATION#* PAUSES"),
                     secret("GetSecretValue", "none-??????"),
-                    format!("dynamodb:Scan {} if ForAllValues:StringEquals", store.replace("-store", "-none")),
+                    format!(
+                        "dynamodb:Scan {} if ForAllValues:StringEquals pk sk snapshot",
+                        store.replace("-store", "-none")
+                    ),
                 ])
                 .collect(),
         ),
@@ -110,10 +114,10 @@ fn table() -> BTreeMap<&'static str, BTreeSet<String>> {
                     format!("dynamodb:Query {store}/index/due"),
                     format!("dynamodb:Query {store}/index/checks"),
                     format!("dynamodb:Query {store}/index/journal_by_day"),
-                    format!("dynamodb:GetItem {store} if ForAllValues:StringEquals"),
-                    format!("dynamodb:PutItem {store} if ForAllValues:StringEquals"),
-                    format!("dynamodb:Query {store} if ForAllValues:StringEquals"),
-                    format!("dynamodb:UpdateItem {store} if ForAllValues:StringEquals"),
+                    format!("dynamodb:GetItem {store} if ForAllValues:StringEquals CHECKS"),
+                    format!("dynamodb:PutItem {store} if ForAllValues:StringEquals CHECKS"),
+                    format!("dynamodb:Query {store} if ForAllValues:StringEquals ORGANISATIONS PAUSES"),
+                    format!("dynamodb:UpdateItem {store} if ForAllValues:StringEquals ORGANISATIONS"),
                     format!("sqs:SendMessage {}", queue("hints")),
                     format!("sqs:GetQueueAttributes {}", queue("hints")),
                 ])
@@ -134,10 +138,12 @@ fn table() -> BTreeMap<&'static str, BTreeSet<String>> {
             logs_of("alarm-notifier")
                 .into_iter()
                 .chain(
-                    ["DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"]
-                        .map(|it| format!("dynamodb:{it} {store} if ForAllValues:StringEquals")),
+                    ["DeleteItem", "GetItem", "PutItem"]
+                        .map(|it| format!("dynamodb:{it} {store} if ForAllValues:StringEquals ALARMS")),
                 )
                 .chain([
+                    format!("dynamodb:Query {store} if ForAllValues:StringEquals ALARMS PAUSES"),
+                    format!("dynamodb:UpdateItem {store} if ForAllValues:StringEquals PAUSES"),
                     secret("GetSecretValue", "").replace("/*/", "/${AlarmDestination}-??????"),
                     own(r#"sns:Publish {"Ref":"AlarmMailTopic"}"#),
                 ])
@@ -226,8 +232,8 @@ fn statements(role: &Value) -> impl Iterator<Item = &Value> {
 
 /// The permissions of a statement.
 fn granted(statement: &Value) -> Vec<String> {
-    let condition = statement["Condition"].as_object().and_then(|all| all.keys().next());
-    let condition = condition.map(|kind| format!(" if {kind}")).unwrap_or_default();
+    let condition = statement["Condition"].as_object().and_then(|all| all.iter().next());
+    let condition = condition.map(|(kind, keys)| format!(" if {kind} {}", values(keys))).unwrap_or_default();
     let line = |action: &Value, resource: &Value| {
         let (action, resource) = (action.as_str().unwrap_or_default(), name(resource));
         format!("{action} {resource}{condition}")
@@ -238,6 +244,12 @@ fn granted(statement: &Value) -> Vec<String> {
             list(&statement["Resource"]).into_iter().map(|to| line(action, to)).collect::<Vec<_>>()
         })
         .collect()
+}
+
+/// The values that a condition allows, such as the leading keys of the table.
+fn values(keys: &Value) -> String {
+    let values = keys.as_object().into_iter().flat_map(|keys| keys.values()).flat_map(list);
+    values.filter_map(Value::as_str).collect::<Vec<_>>().join(" ")
 }
 
 fn list(value: &Value) -> Vec<&Value> {

@@ -246,6 +246,37 @@ async fn events_that_the_topic_does_not_accept_are_told_as_a_backlog_until_they_
     Ok(())
 }
 
+/// Else an organisation whose credential is refused would take all of the reconciler's budget, each minute.
+#[tokio::test]
+async fn a_due_ticket_that_cannot_be_checked_is_left_to_its_hint_which_is_retried() -> Result<()> {
+    let _turn = alone().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("refused").await?;
+    let ticket = known_ticket(&organisation, "Approved").await?;
+    published(&organisation, &ticket).await?;
+    organisation.change(&ticket, json!({ "stage": "Settled" })).await?;
+    // Each check sends its request again with a token that was read again.
+    let fault = json!([{ "organisation": "refused", "times": 4, "is": { "reject": { "code": 401 } } }]);
+    stack.control(reqwest::Method::POST, "faults", &fault).await?;
+    reconcile(&organisation, &ticket).await?;
+    eventually("that it is postponed", SOON, async || {
+        let known = organisation.known(&ticket).await?.context("unknown")?;
+        let retried_until = clock::now().later(Duration::from_hours(5));
+        ensure!(known.schedule.extra > Some(retried_until), "{:?}", known.schedule);
+        Ok(())
+    })
+    .await?;
+    let journal = events(&organisation, &ticket, 2).await?;
+    assert_eq!(kinds(&journal)[1], "ticket.stage_changed");
+    eventually("that nothing is left of it", SOON, async || {
+        let known = organisation.known(&ticket).await?.context("unknown")?;
+        ensure!(known.schedule.extra.is_none(), "{:?}", known.schedule);
+        Ok(())
+    })
+    .await?;
+    rest(&stack).await
+}
+
 /// Overwrites an attribute of a ticket's item.
 async fn overwrite(
     organisation: &Organisation<'_>,

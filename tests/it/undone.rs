@@ -40,6 +40,7 @@ fn undoable(undos: &[Undo]) -> Vec<PlannedAction> {
         | Verdict::ChangedNothing { .. }
         | Verdict::ChangedSince { .. }
         | Verdict::NotFoundYet
+        | Verdict::NotCheckedSince { .. }
         | Verdict::ForAPerson { .. } => None,
     };
     undos.iter().filter_map(by).collect()

@@ -41,7 +41,7 @@ use automations::salestrekker::Client;
 use automations::store::{Claimant, Pauses, Store};
 use edit::edited_ticket;
 use line::{Line, LineRun};
-use paused::why_not;
+use paused::Pauses as Paused;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -88,30 +88,29 @@ impl Worker {
         let mut others = Vec::new();
         let pauses = self.pauses.current(Instant::now()).await;
         for line in &mut lines {
-            let messages = line.next_run().await;
+            let messages = line.next_permitted(&pauses).await;
             let Some(first) = messages.first().map(|message| &message.body) else { continue };
-            if let Some(error) = why_not(&pauses, &first.organisation) {
-                self.hold_back(LineRun { line, messages }, &error).await;
-            } else if edited_ticket(&first.action).is_some() {
+            if edited_ticket(&first.action).is_some() {
                 edits.entry(first.organisation.clone()).or_default().push(LineRun { line, messages });
             } else {
                 others.push(LineRun { line, messages });
             }
         }
+        let pauses = &pauses;
         let edits = edits.into_values().map(|mut runs| async move {
             // Boxed, as all futures below are: else their types are nested too deep for the compiler.
             Box::pin(self.edit_together(&mut runs, invocation)).await;
-            join_all(runs.into_iter().map(|run| Box::pin(self.go_on(run, invocation)))).await;
+            join_all(runs.into_iter().map(|run| Box::pin(self.go_on(run, pauses, invocation)))).await;
         });
-        let others = others.into_iter().map(|run| Box::pin(self.go_on(run, invocation)));
+        let others = others.into_iter().map(|run| Box::pin(self.go_on(run, pauses, invocation)));
         join!(join_all(edits), join_all(others));
     }
 
     /// Works on the messages of a run, and on what is left of its group.
-    async fn go_on(&self, mut run: LineRun<'_, '_, '_>, invocation: Invocation<'_>) {
+    async fn go_on(&self, mut run: LineRun<'_, '_, '_>, pauses: &Paused, invocation: Invocation<'_>) {
         loop {
             if run.messages.is_empty() {
-                run.messages = run.line.next_run().await;
+                run.messages = run.line.next_permitted(pauses).await;
             }
             let Some(first) = run.messages.first().map(|message| &message.body) else {
                 // Of those for which no time was left.

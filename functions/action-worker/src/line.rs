@@ -49,8 +49,10 @@ impl<'l, 'g> Line<'l, 'g> {
     }
 }
 
-/// Whether both are edits of the same ticket. A message that was sent twice is not claimed twice at once.
+/// Whether both are edits of the same ticket. A message that was sent twice is not claimed twice at once, and while a pause ends, only
+/// those that were sent again are performed.
 fn are_together(one: &PlannedAction, other: &PlannedAction) -> bool {
     let of = |planned: &PlannedAction| edited_ticket(&planned.action).cloned();
-    one.organisation == other.organisation && one.id != other.id && of(one).is_some() && of(one) == of(other)
+    let is_alike = one.organisation == other.organisation && one.resent.is_some() == other.resent.is_some();
+    is_alike && one.id != other.id && of(one).is_some() && of(one) == of(other)
 }

@@ -46,7 +46,7 @@ async fn main() -> Result<(), Error> {
     lambda_runtime::run(service_fn(move |event: LambdaEvent<SqsEvent>| async move {
         let until = Timestamp::from_millis(event.context.deadline);
         source
-            .in_groups(event.payload, until, async |groups, _metrics| {
+            .in_groups(event.payload, until, async |groups| {
                 let owner = event.context.request_id.as_str();
                 Box::pin(worker.work(groups, Invocation { owner, until })).await;
             })

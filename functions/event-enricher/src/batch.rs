@@ -5,6 +5,7 @@ use crate::clocks::apart;
 use crate::deadline::before;
 use crate::enricher::{Enricher, FetchOutcome, RequestedTicket, Result};
 use crate::list::asks_for_list;
+use crate::postponed::{Results, unchecked};
 use crate::side_by_side::side_by_side;
 use automations::aws::batch::{Message, MessageError};
 use automations::clock::{self, Timestamp};
@@ -106,7 +107,9 @@ impl Enricher {
         let done = done.into_iter().map(|done| done.unwrap_or_else(|| (Err(too_slow()), Err(too_slow()))));
         let (listed, visited): (Vec<_>, Vec<_>) = done.unzip();
         let lists: HashMap<OrganisationId, Result<()>> = names.iter().cloned().zip(listed).collect();
-        let results: HashMap<_, _> = names.into_iter().zip(visited).collect();
+        let results: Results = names.into_iter().zip(visited).collect();
+        let late = messages.iter().filter_map(|it| unchecked(&it.body, it.receives, &results)).collect();
+        self.postpone_unchecked(late, (now, until)).await;
         let mut finished = Vec::with_capacity(messages.len());
         for (message, hints) in messages.into_iter().zip(&hints) {
             let each = hints.iter().map(async |hint| match lists.get(&hint.organisation) {
@@ -126,7 +129,7 @@ impl Enricher {
     async fn finish(
         &self,
         hint: &Hint,
-        results: &HashMap<OrganisationId, Result<HashMap<TicketId, Result<FetchOutcome>>>>,
+        results: &Results,
         (now, until): (Timestamp, Timestamp),
         metrics: &Metrics,
     ) -> Result<()> {

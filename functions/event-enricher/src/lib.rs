@@ -13,6 +13,7 @@ mod inbound;
 mod list;
 mod paused;
 mod plan;
+mod postponed;
 mod publish;
 mod reminders;
 mod salvage;

@@ -4,7 +4,7 @@
 
 mod rounds;
 
-use automations::aws::queue::{self, OutgoingMessage, Place, Queue};
+use automations::aws::queue::{self, Length, OutgoingMessage, Place, Queue};
 use automations::clock::Timestamp;
 use automations::failure::{Failure, chain};
 use automations::futures::{StreamExt as _, stream};
@@ -21,6 +21,8 @@ use std::time::Duration;
 
 /// Seconds.
 const HOUR: u64 = 3_600;
+/// Half of the messages that can be in flight (Amazon SQS Developer Guide, "Amazon SQS message quotas"): the rest is for webhooks.
+const MOST_HIDDEN: u64 = 60_000;
 /// List queries that are claimed at once.
 const CLAIMS_AT_ONCE: usize = 8;
 
@@ -77,8 +79,7 @@ impl Reconciler {
         }
         self.report(&due, lag(cursor, now), now);
         let mut due = by_ticket(due);
-        // The tickets of hints that are still in the queue are still due; a second hint would only cost a request.
-        let held_back = self.hints.approximate_length().await? >= u64::from(self.budget);
+        let held_back = is_full(self.hints.length().await?, self.budget);
         if held_back {
             let event_name = EventName::ReconcileQueueFull.as_str();
             tracing::warn!(event_name, "the hints queue is full; nothing was added");
@@ -157,6 +158,12 @@ fn not_listed_since(hour: Timestamp, listings: Vec<Listing>, due: &[Due]) -> BTr
         due.iter().map(|due| (due.organisation.clone(), None)).collect();
     listed_at.extend(listings.into_iter().map(|listing| (listing.organisation, listing.listed_at)));
     listed_at.into_iter().filter(|(_, at)| *at < Some(hour)).map(|(organisation, _)| organisation).collect()
+}
+
+/// Whether hints that are in the queue have to be worked on first: their tickets are still due, and a second hint would only cost a request.
+/// Those that failed and wait do not count, unless they are very many: one organisation that cannot be read would hold back all others.
+fn is_full(queue: Length, budget: u16) -> bool {
+    queue.visible >= u64::from(budget) || queue.hidden >= MOST_HIDDEN
 }
 
 /// One for each ticket: those with a reminder first, as people wait for them, and then the most overdue first.

@@ -20,7 +20,8 @@ struct Services {
     cursor: Option<Value>,
     /// The tickets of each partition of an index.
     indexes: BTreeMap<String, Vec<&'static str>>,
-    is_queue_full: bool,
+    /// The messages in the queue that can be received, and those that wait for their next delivery.
+    queue: (u32, u32),
     rejects_hints: bool,
     hints: Vec<Hint>,
     queries: Vec<String>,
@@ -36,10 +37,11 @@ impl Services {
             }
             "Query" => self.query(request),
             "GetQueueAttributes" => {
-                let count = if self.is_queue_full { "9999" } else { "0" };
-                let names =
-                    ["", "NotVisible", "Delayed"].map(|of| format!("ApproximateNumberOfMessages{of}"));
-                json!({ "Attributes": BTreeMap::from(names.map(|name| (name, count))) })
+                let (visible, hidden) = self.queue;
+                let counts = [("", visible), ("NotVisible", hidden), ("Delayed", 0)];
+                let counts =
+                    counts.map(|(of, count)| (format!("ApproximateNumberOfMessages{of}"), count.to_string()));
+                json!({ "Attributes": BTreeMap::from(counts) })
             }
             "SendMessageBatch" if self.rejects_hints => return None,
             "SendMessageBatch" => {
@@ -136,12 +138,12 @@ async fn the_cursor_moves_only_past_what_the_queue_accepted() {
     let before = services.lock().unwrap().cursor.clone();
     services.lock().unwrap().rejects_hints = true;
     assert!(matches!(reconciler.sweep("r", now()).await, Err(Error::Queue(_))));
-    services.lock().unwrap().is_queue_full = true;
+    services.lock().unwrap().queue = (200, 0);
     assert!(reconciler.sweep("r", now()).await.unwrap().held_back);
     assert_eq!(services.lock().unwrap().cursor, before, "what was not sent is asked for again");
     {
         let mut services = services.lock().unwrap();
-        (services.rejects_hints, services.is_queue_full) = (false, false);
+        (services.rejects_hints, services.queue) = (false, (0, 0));
     }
     assert_eq!(reconciler.sweep("r", now()).await.unwrap().hints, 2);
     assert_eq!(services.lock().unwrap().tickets(), BTreeSet::from(["t-1", "t-2"]));
@@ -167,4 +169,18 @@ async fn a_budget_that_is_used_up_leaves_the_rest_for_the_next_run() {
     }
     assert_eq!(hints, [1, 1, 0]);
     assert_eq!(services.lock().unwrap().tickets(), BTreeSet::from(["t-1", "t-2"]));
+}
+
+/// The starvation of the others by an organisation whose credential is refused: its hints fail and wait, and are not in the way.
+#[tokio::test]
+async fn hints_that_failed_and_wait_hold_back_no_other_organisation() {
+    let services = services();
+    let reconciler = reconciler(&services).await;
+    services.lock().unwrap().queue = (199, 59_999);
+    let swept = reconciler.sweep("r", now()).await.unwrap();
+    assert!(!swept.held_back && swept.hints > 0, "{swept:?}");
+    for queue in [(200, 0), (0, 60_000)] {
+        services.lock().unwrap().queue = queue;
+        assert!(reconciler.sweep("r", now()).await.unwrap().held_back, "{queue:?}");
+    }
 }

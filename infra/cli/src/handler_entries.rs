@@ -46,7 +46,12 @@ pub struct Entries {
     pub source: Source,
     /// Each of them; or why they cannot be read.
     pub all: Result<Vec<Entry>, String>,
+    /// The rules of event-enricher for ages of some stages, as JSON; empty if there are none.
+    pub age_rules: String,
 }
+
+/// The variable of event-enricher with the rules for ages of some stages.
+const AGE_RULES: &str = "STAGE_AGE_RULES";
 
 /// The clients by which deployed entries are read.
 #[derive(Debug)]
@@ -54,6 +59,21 @@ pub(crate) struct Clients<'a> {
     pub(crate) cloudformation: &'a aws_sdk_cloudformation::Client,
     pub(crate) lambda: &'a aws_sdk_lambda::Client,
     pub(crate) sns: &'a aws_sdk_sns::Client,
+}
+
+/// The deployed rules for ages of some stages, as JSON; empty if there are none.
+pub(crate) async fn deployed_age_rules(lambda: &aws_sdk_lambda::Client, stack: &str) -> Result<String> {
+    let function = format!("{stack}-event-enricher");
+    let variables = variables_of(lambda, &function).await?;
+    Ok(variables.and_then(|mut variables| variables.remove(AGE_RULES)).unwrap_or_default())
+}
+
+/// The same of a template, in which it is a text between single quotes.
+pub(crate) fn age_rules_of_template(template: &str) -> String {
+    let text = template.split_once(&format!("{AGE_RULES}: '")).map(|(_, rest)| rest).unwrap_or_default();
+    // Two quotes are one.
+    let text = text.replace("''", "\u{0}");
+    text.split('\'').next().unwrap_or_default().replace('\u{0}', "'")
 }
 
 /// The deployed entries of a stack: what is deployed is what fails.
@@ -121,13 +141,20 @@ fn is_missing(error: &anyhow::Error) -> bool {
 
 /// The entry of a function that is a handler, without its policies: `HANDLER` is in no other function's environment.
 async fn entry_of(lambda: &aws_sdk_lambda::Client, function: &str) -> Result<Option<Entry>> {
+    Ok(variables_of(lambda, function).await?.as_ref().and_then(of_variables))
+}
+
+async fn variables_of(
+    lambda: &aws_sdk_lambda::Client,
+    function: &str,
+) -> Result<Option<HashMap<String, String>>> {
     let configuration = lambda.get_function_configuration().function_name(function).send().await;
     let configuration = configuration.with_context(|| format!("Lambda does not describe {function}"))?;
     let environment = configuration.environment();
     if environment.and_then(EnvironmentResponse::error).is_some() {
         bail!("the environment of {function} cannot be decrypted; the profile needs kms:Decrypt for its key");
     }
-    Ok(environment.and_then(EnvironmentResponse::variables).and_then(of_variables))
+    Ok(environment.and_then(EnvironmentResponse::variables).cloned())
 }
 
 fn of_variables(variables: &HashMap<String, String>) -> Option<Entry> {
@@ -188,6 +215,20 @@ mod tests {
             found,
             [Entry { name: "a".to_owned(), settings: "{}".to_owned(), policies, dry_run: true }]
         );
+    }
+
+    #[test]
+    fn the_age_rules_of_a_template_are_the_text_between_its_quotes_over_several_lines() {
+        let of = |text: &str| {
+            age_rules_of_template(&format!("          STAGE_AGE_RULES: {text} # rules\n          X: 'y'\n"))
+        };
+        assert_eq!(of("'[]'"), "[]");
+        assert_eq!(
+            of("'[{\"stage\": \"Bob''s\", \"days\": [1]},\n    {\"days\": []}]'"),
+            "[{\"stage\": \"Bob's\", \"days\": [1]},\n    {\"days\": []}]"
+        );
+        assert_eq!(age_rules_of_template("nothing"), "");
+        assert_eq!(age_rules_of_template(include_str!("../../../template.yaml")), "[]");
     }
 
     #[test]

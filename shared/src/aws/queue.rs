@@ -39,6 +39,15 @@ pub struct OutgoingMessage {
     pub trace: Option<TraceHeader>,
 }
 
+/// The approximate number of messages in a queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Length {
+    /// Those that can be received now.
+    pub visible: u64,
+    /// Those in flight, which are worked on or failed and wait for their next delivery, and delayed ones.
+    pub hidden: u64,
+}
+
 /// The place of a message among others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
@@ -121,12 +130,11 @@ impl Queue {
         send_in_order(entries.collect(), LIMITS, |batch| self.send_batch(batch)).await
     }
 
-    /// The approximate number of messages in the queue: those that wait, those in flight, which may fail and be received
-    /// again, and delayed ones.
+    /// How many messages are in the queue.
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn approximate_length(&self) -> Result<u64, Error> {
+    pub async fn length(&self) -> Result<Length, Error> {
         let names = [
             QueueAttributeName::ApproximateNumberOfMessages,
             QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
@@ -137,9 +145,13 @@ impl Queue {
         let response = request.send().await.map_err(|error| Error::of(&error))?;
         let count = |name| response.attributes().and_then(|all| all.get(name)?.parse::<u64>().ok());
         let counts: Option<Vec<u64>> = names.iter().map(count).collect();
-        counts
-            .map(|counts| counts.into_iter().fold(0, u64::saturating_add))
-            .ok_or(Error::Unavailable { code: None })
+        match counts.as_deref() {
+            Some([visible, others @ ..]) => {
+                let hidden = others.iter().copied().fold(0, u64::saturating_add);
+                Ok(Length { visible: *visible, hidden })
+            }
+            Some([]) | None => Err(Error::Unavailable { code: None }),
+        }
     }
 
     async fn send_batch(&self, batch: Vec<OutgoingMessage>) -> Vec<Result<(), Error>> {
@@ -190,9 +202,9 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    /// C2 of the AWS facts: what fails is in flight for up to a quarter of an hour, and counts.
+    /// C2 of the AWS facts: what fails is in flight for up to a quarter of an hour.
     #[tokio::test]
-    async fn messages_in_flight_and_delayed_ones_count_as_length() {
+    async fn messages_in_flight_and_delayed_ones_are_counted_apart_from_those_that_can_be_received() {
         let config = aws::stub::config_with_responses(|_| {
             let counts = json!({
                 "ApproximateNumberOfMessages": "1",
@@ -202,7 +214,7 @@ mod tests {
             (200, json!({ "Attributes": counts }))
         });
         let queue = Queue::new(aws::sqs(&config), "http://127.0.0.1/q".to_owned());
-        assert_eq!(queue.approximate_length().await, Ok(321));
+        assert_eq!(queue.length().await, Ok(Length { visible: 1, hidden: 320 }));
     }
 
     /// C7: throttling comes as HTTP 400.
@@ -212,7 +224,7 @@ mod tests {
             let config = aws::stub::config_with_responses(move |_| {
                 (400, json!({ "__type": format!("com.amazonaws.sqs#{code}"), "message": "x" }))
             });
-            Queue::new(aws::sqs(&config), "http://127.0.0.1/q".to_owned()).approximate_length().await
+            Queue::new(aws::sqs(&config), "http://127.0.0.1/q".to_owned()).length().await
         };
         let code = |code| ErrorCode::parse(code);
         for throttled in ["RequestThrottled", "ThrottlingException"] {

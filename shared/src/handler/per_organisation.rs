@@ -117,7 +117,7 @@ impl<Settings> SettingsByOrganisation<Settings> {
         stored: &Stored<Settings>,
         HandlerState { own, pause }: &HandlerState,
     ) -> Result<Arc<Effective<Settings>>, Unusable> {
-        if pause.as_ref().is_some_and(|pause| !pause.resuming) {
+        if pause.as_ref().is_some_and(|pause| !pause.is_resuming()) {
             return Err(Unusable::Paused);
         }
         if own.is_empty() {
@@ -180,6 +180,11 @@ mod tests {
     type Table = Arc<Mutex<(Option<Value>, u32)>>;
 
     fn settings(items: Value) -> (SettingsByOrganisation<Settings>, Table) {
+        settings_of_entry(items, false)
+    }
+
+    /// The same, of an entry with this `DryRun`.
+    fn settings_of_entry(items: Value, dry_run: bool) -> (SettingsByOrganisation<Settings>, Table) {
         let table: Table = Arc::new(Mutex::new((Some(items), 0)));
         let seen = Arc::clone(&table);
         let config = aws::stub::config_with_responses(move |_| {
@@ -191,7 +196,7 @@ mod tests {
             }
         });
         let store = Store::new(aws::dynamodb(&config), "t".to_owned());
-        (SettingsByOrganisation::stored(store, "h".to_owned(), ENTRY.to_owned(), false).unwrap(), table)
+        (SettingsByOrganisation::stored(store, "h".to_owned(), ENTRY.to_owned(), dry_run).unwrap(), table)
     }
 
     fn own(values: &Value, flags: &Value) -> Value {
@@ -276,6 +281,23 @@ mod tests {
         let error = of_north(&settings(json!([pause])).0, Instant::now()).await.unwrap_err();
         assert_eq!(error.reason, Reason::Paused);
         assert!(matches!(error.remedy, Remedy::Wait { .. }));
+    }
+
+    /// Its queue is read again before the pause's item is deleted.
+    #[tokio::test]
+    async fn a_handler_whose_pause_is_being_ended_decides() {
+        let mut pause = json!({ "pk": { "S": "PAUSES" }, "sk": { "S": "HANDLER#h" }, "since": { "N": "7" } });
+        pause["resuming"] = json!({ "BOOL": true });
+        assert!(of_north(&settings(json!([pause])).0, Instant::now()).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn an_organisation_with_settings_is_in_dry_run_as_the_entry_unless_it_says_otherwise() {
+        for (flags, dry_run) in [(json!({}), true), (json!({ "dry_run": false }), false)] {
+            let (settings, _) = settings_of_entry(json!([own(&json!({ "stage": "Done" }), &flags)]), true);
+            let effective = of_north(&settings, Instant::now()).await.unwrap();
+            assert_eq!(effective.dry_run, dry_run, "{flags}");
+        }
     }
 
     #[test]

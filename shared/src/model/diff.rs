@@ -12,8 +12,8 @@ use std::collections::BTreeSet;
 pub struct Change {
     /// The snapshot that replaces the old one, its version one greater.
     pub snapshot: Snapshot,
-    /// What happened; empty if there is something to store although nothing happened, such as a field that was read for the
-    /// first time.
+    /// What happened; empty if there is something to store although nothing happened to the ticket, such as a field that was read for the
+    /// first time, or another name of its stage.
     pub kind: Vec<EventKind>,
 }
 
@@ -69,7 +69,8 @@ pub fn change(before: Option<&Snapshot>, seen: Option<Seen>, is_new: bool) -> Op
             };
             let change = Change { snapshot: after, kind };
             let change = if is_new { change.of_new_ticket() } else { change };
-            (has_other_fields || !change.kind.is_empty()).then_some(change)
+            let has_other_names = before.is_some_and(|before| has_other_names(before, &change.snapshot));
+            (has_other_fields || has_other_names || !change.kind.is_empty()).then_some(change)
         }
     }
 }
@@ -77,6 +78,13 @@ pub fn change(before: Option<&Snapshot>, seen: Option<Seen>, is_new: bool) -> Op
 /// Whether both are in the same stage of the same workflow.
 pub(super) fn is_same_stage(one: &Ticket, other: &Ticket) -> bool {
     (&one.workflow.id, &one.stage.id) == (&other.workflow.id, &other.stage.id)
+}
+
+/// Whether people renamed the workflow or the stage: rules and reminders go by names. A name that the API did not return is none.
+fn has_other_names(before: &Snapshot, after: &Snapshot) -> bool {
+    let (old, new) = (&before.ticket, &after.ticket);
+    let is_other = |old: &Option<String>, new: &Option<String>| new.is_some() && old != new;
+    is_other(&old.workflow.name, &new.workflow.name) || is_other(&old.stage.name, &new.stage.name)
 }
 
 fn differences(before: &Snapshot, after: &Snapshot) -> Vec<EventKind> {
@@ -196,11 +204,40 @@ mod tests {
     fn a_renamed_label_or_stage_is_no_change_of_the_ticket() {
         let first = change(None, Some(seen()), false).unwrap();
         let mut renamed = seen();
-        renamed.ticket.stage.name = Some("Other words".into());
         for label in &mut renamed.ticket.labels {
             label.name = Some("Other words".into());
         }
-        assert_eq!(change(Some(&first.snapshot), Some(renamed), false), None);
+        assert_eq!(change(Some(&first.snapshot), Some(renamed.clone()), false), None);
+        renamed.ticket.stage.name = Some("Other words".into());
+        let found = change(Some(&first.snapshot), Some(renamed), false);
+        assert_eq!(kinds(found.as_ref()), [""; 0]);
+    }
+
+    fn stage_name(ticket: &mut Ticket) -> &mut Option<String> {
+        &mut ticket.stage.name
+    }
+
+    fn workflow_name(ticket: &mut Ticket) -> &mut Option<String> {
+        &mut ticket.workflow.name
+    }
+
+    /// Rules of `STAGE_AGE_RULES` and reminders go by names.
+    #[test]
+    fn another_name_of_the_stage_or_workflow_is_stored_and_one_that_is_not_returned_is_not() {
+        let names: [fn(&mut Ticket) -> &mut Option<String>; 2] = [stage_name, workflow_name];
+        let first = change(None, Some(seen()), false).unwrap().snapshot;
+        let after = |of: fn(&mut Ticket) -> &mut Option<String>, name: Option<&str>| {
+            let mut renamed = seen();
+            *of(&mut renamed.ticket) = name.map(str::to_owned);
+            change(Some(&first), Some(renamed), false)
+        };
+        for of in names {
+            let mut stored = after(of, Some("Other words")).unwrap().snapshot;
+            assert_eq!(stored.ticket.version, 2);
+            assert_eq!(of(&mut stored.ticket).as_deref(), Some("Other words"));
+            assert_eq!((stored.stage_since, stored.aged), (first.stage_since, first.aged), "the same stay");
+            assert_eq!(after(of, None), None);
+        }
     }
 
     /// Applies an event to a ticket.

@@ -102,6 +102,34 @@ impl ChangeMark {
     }
 }
 
+/// The part of a ticket that a mark is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MarkedPart<'a> {
+    /// The label with this id.
+    Label(&'a str),
+    /// Its stage and workflow.
+    Stage,
+    /// Its owner.
+    Owner,
+    /// Its amount.
+    Value,
+    /// Something else.
+    Other,
+}
+
+impl ChangeMark {
+    /// The part of the ticket that changed.
+    pub fn part(&self) -> MarkedPart<'_> {
+        match self.0.split_once(' ') {
+            Some(("label_added" | "label_removed", label)) => MarkedPart::Label(label),
+            Some(("stage" | "workflow", _)) => MarkedPart::Stage,
+            Some(("owner", _)) => MarkedPart::Owner,
+            Some(("value", _)) => MarkedPart::Value,
+            Some((_, _)) | None => MarkedPart::Other,
+        }
+    }
+}
+
 /// Which actions made a change, and when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attribution {
@@ -149,6 +177,24 @@ mod tests {
         let other = testing::stage_changed("Settled", "Approved").kind;
         assert_eq!(changed(&kind, 9).chain_of(&other, checked), None, "another stage");
         assert_eq!(OwnChanges::default().chain_of(&kind, checked), None);
+    }
+
+    #[test]
+    fn a_mark_says_of_which_part_it_is() {
+        let label = LabelId::parse("l-1").unwrap();
+        for mark in [ChangeMark::label_added(&label), ChangeMark::label_removed(&label)] {
+            assert_eq!(mark.part(), MarkedPart::Label(label.as_ref()));
+        }
+        assert_eq!(ChangeMark::stage(&StageId::parse("s").unwrap()).part(), MarkedPart::Stage);
+        assert_eq!(ChangeMark::workflow(&WorkflowId::parse("w").unwrap()).part(), MarkedPart::Stage);
+        assert_eq!(ChangeMark::owner(None).part(), MarkedPart::Owner);
+        assert_eq!(ChangeMark::value(None).part(), MarkedPart::Value);
+        let client = ContactId::parse("c").unwrap();
+        for mark in
+            [ChangeMark::created(), ChangeMark::client_added(&client), ChangeMark::client_removed(&client)]
+        {
+            assert_eq!(mark.part(), MarkedPart::Other);
+        }
     }
 
     #[test]

@@ -114,4 +114,44 @@ mod tests {
         assert_eq!(requests[0]["ExpressionAttributeValues"][":paused0"]["S"], "TICKET#north#");
         assert!(requests[0].get("Limit").is_none(), "it would be applied before the filter");
     }
+
+    /// The request that a call sends.
+    async fn sent(call: impl AsyncFnOnce(Store)) -> Value {
+        let requests: Arc<Mutex<Vec<Value>>> = Arc::default();
+        let seen = Arc::clone(&requests);
+        let config = aws::stub::config_with_responses(move |request| {
+            seen.lock().unwrap().push(request.clone());
+            (200, json!({ "Items": [] }))
+        });
+        call(Store::new(aws::dynamodb(&config), "t".to_owned())).await;
+        requests.lock().unwrap().pop().unwrap()
+    }
+
+    #[tokio::test]
+    async fn of_two_paused_organisations_neither_is_due() {
+        let paused = ["north", "south"].map(|name| OrganisationId::parse(name).unwrap()).into();
+        let query = sent(async |store| {
+            store.due_unless_paused(0, (Timestamp::from_millis(9), 2), &paused).await.unwrap();
+        });
+        let query = query.await;
+        let expected = "NOT begins_with(pk, :paused0) AND NOT begins_with(pk, :paused1)";
+        assert_eq!(query["FilterExpression"], expected);
+        assert_eq!(query["ExpressionAttributeValues"][":paused1"]["S"], "TICKET#south#");
+    }
+
+    /// What is overdue keeps its place, and is not counted again.
+    #[tokio::test]
+    async fn a_ticket_becomes_due_now_unless_it_is_due_already_or_unknown() {
+        let update = sent(async |store| {
+            let (north, ticket) = (OrganisationId::parse("north").unwrap(), TicketId::parse("t-1").unwrap());
+            assert!(store.make_due(&north, &ticket, Timestamp::from_millis(9)).await.unwrap());
+        });
+        let update = update.await;
+        assert_eq!(update["UpdateExpression"], "SET due_shard = :shard, next_check = :now");
+        assert_eq!(
+            update["ConditionExpression"],
+            "attribute_exists(pk) AND (attribute_not_exists(due_shard) OR next_check > :now)"
+        );
+        assert_eq!(update["ExpressionAttributeValues"][":now"]["N"], "9");
+    }
 }

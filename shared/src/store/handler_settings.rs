@@ -77,6 +77,32 @@ impl Store {
         &self,
         organisation: &OrganisationId,
     ) -> Result<Vec<(String, OwnSettings)>, Error> {
+        let items = self.handler_settings_items(organisation).await?;
+        let settings = items.iter().map(|item| {
+            let Some(ItemKind::HandlerSettings(handler)) = ItemKey::of(item).map(|key| key.kind) else {
+                return Err(unusable(item, "sk", None));
+            };
+            Ok((handler, own_settings(item)?))
+        });
+        settings.collect()
+    }
+
+    /// Deletes all settings of an organisation, also those that cannot be read; returns their number.
+    ///
+    /// # Errors
+    /// [`Error`]; some of them may be deleted.
+    pub async fn delete_handler_settings(&self, organisation: &OrganisationId) -> Result<usize, Error> {
+        let items = self.handler_settings_items(organisation).await?;
+        for item in &items {
+            let key = item.iter().filter(|(name, _)| ["pk", "sk"].contains(&name.as_str()));
+            let key = key.map(|(name, value)| (name.clone(), value.clone())).collect();
+            let request = self.client.delete_item().table_name(&self.table);
+            request.set_key(Some(key)).send().await.map_err(|error| unavailable(&error))?;
+        }
+        Ok(items.len())
+    }
+
+    async fn handler_settings_items(&self, organisation: &OrganisationId) -> Result<Vec<Item>, Error> {
         let (partition, prefix) = handler_settings_of(organisation);
         let request = self.client.query().table_name(&self.table).consistent_read(true);
         let request = request
@@ -86,10 +112,7 @@ impl Store {
         let mut pages = request.into_paginator().items().send();
         let mut found = Vec::new();
         while let Some(item) = pages.try_next().await.map_err(|error| unavailable(&error))? {
-            let Some(ItemKind::HandlerSettings(handler)) = ItemKey::of(&item).map(|key| key.kind) else {
-                return Err(unusable(&item, "sk", None));
-            };
-            found.push((handler, own_settings(&item)?));
+            found.push(item);
         }
         Ok(found)
     }
@@ -199,6 +222,12 @@ mod tests {
         let (handler, mut own) = store.handler_settings(&north()).await.unwrap().remove(0);
         assert_eq!(handler, "h");
         assert!(store.put_handler_settings(&north(), "h", &own).await.unwrap());
+        for kept in [
+            OwnSettings { dry_run: Some(false), ..OwnSettings::default() },
+            OwnSettings { enabled: Some(true), ..OwnSettings::default() },
+        ] {
+            assert!(!kept.is_empty(), "it may differ from the entry: {kept:?}");
+        }
         own = OwnSettings { revision: own.revision, ..OwnSettings::default() };
         assert!(store.put_handler_settings(&north(), "h", &own).await.unwrap());
         assert!(store.put_handler_settings(&north(), "h", &OwnSettings::default()).await.unwrap());
@@ -209,6 +238,18 @@ mod tests {
         assert_eq!(requests[1]["Item"]["revision"]["N"], "4");
         assert_eq!(requests[1]["ExpressionAttributeValues"][":revision"]["N"], "3");
         assert!(requests[2].get("Item").is_none() && requests[2]["Key"]["sk"]["S"] == "HANDLER#h");
+    }
+
+    #[tokio::test]
+    async fn all_settings_of_an_organisation_are_deleted_also_those_that_cannot_be_read() {
+        let mut bad = item();
+        (bad["sk"], bad["settings"]) = (json!({ "S": "HANDLER#i" }), json!({ "S": "[" }));
+        let (store, requests) = store(json!([item(), bad]), 200);
+        assert_eq!(store.delete_handler_settings(&north()).await, Ok(2));
+        let requests = requests.lock().unwrap();
+        let keys: Vec<_> = requests[1..].iter().map(|request| request["Key"].clone()).collect();
+        let key = |sk| json!({ "pk": { "S": "ORGANISATION#north" }, "sk": { "S": sk } });
+        assert_eq!(keys, [key("HANDLER#h"), key("HANDLER#i")]);
     }
 
     #[tokio::test]

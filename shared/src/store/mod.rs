@@ -88,7 +88,9 @@ pub use observed_webhooks::ObservedWebhook;
 pub use operations::{Operation, OperationState};
 pub use outcome::Outcome;
 pub use packed::unpack;
-pub use pauses::{CACHE_TIME as PAUSES_CACHED_FOR, Pause, Paused, Pauses, RETENTION, paused_organisations};
+pub use pauses::{
+    CACHE_TIME as PAUSES_CACHED_FOR, Pause, PauseState, Paused, Pauses, RETENTION, paused_organisations,
+};
 pub use problems::{NoticeKind, Problem, StoredProblem, UnsentNotice};
 pub use reminders::{ReminderEnd, ReminderState, StoredReminder};
 pub use salvage::{Rebuild, Salvaged};

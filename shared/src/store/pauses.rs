@@ -6,7 +6,7 @@ use crate::cache::refreshing::{Bounds, RefreshError, RefreshingCache};
 use crate::clock::Timestamp;
 use crate::failure::{Failure as _, Remedy};
 use crate::id::OrganisationId;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use serde::{Serialize, Serializer};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -38,12 +38,24 @@ pub struct Pause {
     pub since: Timestamp,
     /// Why, in an operator's words.
     pub reason: Option<String>,
-    /// It is being ended: what waited is worked on again. An organisation's tickets are not fetched until its actions that were held are
-    /// sent again.
-    pub resuming: bool,
+    /// How far its end has come.
+    #[serde(rename = "resuming", serialize_with = "is_resuming")]
+    pub state: PauseState,
     /// When people were last reminded of it.
     #[serde(skip)]
     pub reminded_at: Option<Timestamp>,
+}
+
+/// How far the end of a pause has come. In all of these, an organisation's tickets are not fetched, so that nothing new is decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PauseState {
+    /// It is in force.
+    InForce,
+    /// It is being ended: what waited is worked on. Of an organisation's actions, those that were held and sent again are performed; others
+    /// are held, as they are newer.
+    Resuming,
+    /// All that was held is sent again, so all actions of the organisation are performed.
+    Ending,
 }
 
 /// `MessageRetentionPeriod` of the queues, the longest that SQS has.
@@ -52,6 +64,14 @@ pub const RETENTION: Duration = Duration::from_hours(14 * 24);
 const NEAR_RETENTION: Duration = Duration::from_hours(10 * 24);
 
 impl Pause {
+    /// Whether it is being ended.
+    pub fn is_resuming(&self) -> bool {
+        match self.state {
+            PauseState::InForce => false,
+            PauseState::Resuming | PauseState::Ending => true,
+        }
+    }
+
     /// Whether SQS soon deletes the messages of its beginning.
     pub fn is_near_retention(&self, now: Timestamp) -> bool {
         now.since(self.since) >= NEAR_RETENTION
@@ -98,6 +118,11 @@ impl FromStr for Paused {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_resuming<S: Serializer>(state: &PauseState, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bool(*state != PauseState::InForce)
+}
+
 impl Serialize for Paused {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (name, value) = match self {
@@ -112,18 +137,23 @@ impl Serialize for Paused {
 impl Pause {
     /// A pause that begins now.
     pub fn new(paused: Paused, since: Timestamp, reason: Option<String>) -> Self {
-        Self { paused, since, reason, resuming: false, reminded_at: None }
+        Self { paused, since, reason, state: PauseState::InForce, reminded_at: None }
     }
 
     pub(super) fn of(item: &Item) -> Result<Self, Error> {
         let time = |name: &str| {
             item.get(name).and_then(|value| value.as_n().ok()?.parse().ok()).map(Timestamp::from_millis)
         };
+        let is_true = |name: &str| item.get(name) == Some(&AttributeValue::Bool(true));
         Ok(Self {
             paused: part(item, "sk").parse().map_err(|_unknown| unusable(item, "sk", None))?,
             since: time("since").ok_or_else(|| unusable(item, "since", None))?,
             reason: item.get("reason").and_then(|reason| reason.as_s().ok()).cloned(),
-            resuming: item.get("resuming").is_some_and(|value| value == &AttributeValue::Bool(true)),
+            state: match (is_true("resuming"), is_true("ending")) {
+                (false, _) => PauseState::InForce,
+                (true, false) => PauseState::Resuming,
+                (true, true) => PauseState::Ending,
+            },
             reminded_at: time("reminded_at"),
         })
     }
@@ -154,7 +184,12 @@ impl Store {
         let mut item = pause_key(&pause.paused.to_string());
         item.insert("since".to_owned(), number(pause.since.as_millis()));
         item.extend(pause.reason.as_ref().map(|reason| ("reason".to_owned(), text(reason))));
-        item.extend(pause.resuming.then(|| ("resuming".to_owned(), AttributeValue::Bool(true))));
+        let states: &[&str] = match pause.state {
+            PauseState::InForce => &[],
+            PauseState::Resuming => &["resuming"],
+            PauseState::Ending => &["resuming", "ending"],
+        };
+        item.extend(states.iter().map(|state| ((*state).to_owned(), AttributeValue::Bool(true))));
         item.extend(pause.reminded_at.map(|at| ("reminded_at".to_owned(), number(at.as_millis()))));
         let request = self.client.put_item().table_name(&self.table).set_item(Some(item));
         request.send().await.map(drop).map_err(|error| unavailable(&error))
@@ -180,14 +215,15 @@ impl Store {
         unless_condition_failed(request.send().await).map(|updated| updated.is_some())
     }
 
-    /// Ends a pause.
+    /// Ends a pause. The result is false if there was none.
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn delete_pause(&self, paused: &Paused) -> Result<(), Error> {
-        let request = self.client.delete_item().table_name(&self.table);
+    pub async fn delete_pause(&self, paused: &Paused) -> Result<bool, Error> {
+        let request = self.client.delete_item().table_name(&self.table).return_values(ReturnValue::AllOld);
         let deleted = request.set_key(Some(pause_key(&paused.to_string()))).send().await;
-        deleted.map(drop).map_err(|error| unavailable(&error))
+        let before = deleted.map_err(|error| unavailable(&error))?.attributes;
+        Ok(before.is_some_and(|before| !before.is_empty()))
     }
 }
 
@@ -255,7 +291,11 @@ mod tests {
         let (at, north) = (Timestamp::from_millis(7), OrganisationId::parse("north").unwrap());
         let all = [
             Pause::new(Paused::Handler("h".to_owned()), at, Some("vendor's maintenance".to_owned())),
-            Pause { resuming: true, ..Pause::new(Paused::Organisation(north), at, None) },
+            Pause {
+                state: PauseState::Resuming,
+                ..Pause::new(Paused::Organisation(north.clone()), at, None)
+            },
+            Pause { state: PauseState::Ending, ..Pause::new(Paused::Organisation(north), at, None) },
             Pause { reminded_at: Some(at), ..Pause::new(Paused::Writing, at, None) },
         ];
         let (store, requests) = pauses_of(json!([]));
@@ -285,5 +325,53 @@ mod tests {
         let (store, _) =
             pauses_of(json!([{ "pk": { "S": "PAUSES" }, "sk": { "S": "ALL" }, "since": { "N": "7" } }]));
         assert!(matches!(store.pauses().await, Err(Error::Unusable { attribute: "sk", .. })));
+    }
+
+    /// `automations resume` decides by it, and a function must not forget a pause that was just stored.
+    #[tokio::test]
+    async fn pauses_are_read_consistently() {
+        let (store, requests) = pauses_of(json!([]));
+        store.pauses().await.unwrap();
+        assert_eq!(requests.lock().unwrap()[0]["ConsistentRead"], true);
+    }
+
+    /// Of two invocations at the same time, one sends the message of the day.
+    #[tokio::test]
+    async fn a_reminder_is_noted_on_condition_of_the_one_before_and_of_the_pause() {
+        let (at, (store, requests)) = (Timestamp::from_millis, pauses_of(json!([])));
+        let pause = Pause::new(Paused::Writing, at(7), None);
+        for reminded_at in [None, Some(at(8))] {
+            let pause = Pause { reminded_at, ..pause.clone() };
+            assert!(store.reminded_of_pause(&pause, at(9)).await.unwrap());
+        }
+        let requests = requests.lock().unwrap();
+        let conditions: Vec<_> =
+            requests.iter().map(|request| request["ConditionExpression"].as_str().unwrap()).collect();
+        let expected = [
+            "since = :since AND attribute_not_exists(reminded_at)",
+            "since = :since AND reminded_at = :before",
+        ];
+        assert_eq!(conditions, expected);
+        let values = &requests[1]["ExpressionAttributeValues"];
+        assert_eq!((&values[":since"]["N"], &values[":before"]["N"]), (&json!("7"), &json!("8")));
+    }
+
+    #[test]
+    fn sqs_soon_deletes_the_first_messages_of_a_pause_from_its_tenth_day_on() {
+        let pause = Pause::new(Paused::Writing, Timestamp::from_seconds(1_000), None);
+        let after = |hours: u64| pause.is_near_retention(pause.since.later(Duration::from_hours(hours)));
+        assert!(!after(10 * 24 - 1) && after(10 * 24));
+    }
+
+    #[tokio::test]
+    async fn the_end_of_a_pause_says_whether_there_was_one() {
+        for (attributes, was_there) in [(json!({ "pk": { "S": "PAUSES" } }), true), (json!({}), false)] {
+            let config = aws::stub::config_with_responses(move |request| {
+                assert_eq!(request["ReturnValues"], "ALL_OLD");
+                (200, json!({ "Attributes": attributes }))
+            });
+            let store = Store::new(aws::dynamodb(&config), "t".to_owned());
+            assert_eq!(store.delete_pause(&Paused::Writing).await, Ok(was_there));
+        }
     }
 }

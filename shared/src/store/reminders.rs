@@ -6,6 +6,7 @@ use super::actions::{Claimant, STILL_CLAIMED, action_key, field};
 use super::due_index::{integer, shard};
 use super::keys::{ItemKey, ItemKind, key, reminders_of};
 use super::outcome::Outcome;
+use super::schedule::IS_DUE;
 use super::transaction::WriteUnit;
 use super::{
     Error, Item, Store, decode, number, report_unreadable, text, unavailable, unless_condition_failed,
@@ -215,6 +216,22 @@ impl Store {
             None => update.update_expression("SET of_version = :version REMOVE due_shard, next_check"),
         };
         self.update_reminder(update).await
+    }
+
+    /// Postpones a reminder that is due, as its ticket could not be checked. Does nothing if it no longer is.
+    pub(super) async fn postpone_reminder(
+        &self,
+        organisation: &OrganisationId,
+        stored: &StoredReminder,
+        (now, until): (Timestamp, Timestamp),
+    ) -> Result<(), Error> {
+        let update = self
+            .reminder_that_waits(organisation, &stored.ticket, &stored.reminder)
+            .condition_expression(format!("{STILL_WAITS} AND {IS_DUE}"))
+            .update_expression("SET next_check = :until")
+            .expression_attribute_values(":now", number(now.as_millis()))
+            .expression_attribute_values(":until", number(until.as_millis()));
+        self.update_reminder(update).await.map(drop)
     }
 
     /// The end of a reminder as a part of a transaction, on condition that it still is this one and waits.

@@ -16,6 +16,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 pub(super) const INDEX: &str = "checks";
 /// What only an earlier version of the program stores.
 const FORMER: &str = "last_checked, check_interval";
+/// The condition that an item is due.
+pub(super) const IS_DUE: &str = "next_check <= :now";
 
 impl Store {
     /// Stores when a ticket of this version is checked, after a check that found no change. Does nothing if a newer version has replaced it.
@@ -61,6 +63,35 @@ impl Store {
             .expression_attribute_values(":shard", text(shard(ticket)))
             .expression_attribute_values(":until", number(until.as_millis()));
         unless_condition_failed(request.send().await).map(drop)
+    }
+
+    /// Postpones the check of a ticket, and its reminders if one is due: it could not be checked, and its hint is retried. What is due
+    /// later stays as it is.
+    ///
+    /// # Errors
+    /// [`Error`]; what was not postponed is still due.
+    pub async fn postpone_due(
+        &self,
+        organisation: &OrganisationId,
+        (ticket, has_reminder): (&TicketId, bool),
+        (now, until): (Timestamp, Timestamp),
+    ) -> Result<(), Error> {
+        let request = self.client.update_item().table_name(&self.table);
+        let request = request
+            .set_key(Some(key(organisation, ItemKind::Snapshot(ticket.clone()))))
+            .update_expression("SET next_check = :until")
+            .condition_expression(IS_DUE)
+            .expression_attribute_values(":now", number(now.as_millis()))
+            .expression_attribute_values(":until", number(until.as_millis()));
+        unless_condition_failed(request.send().await)?;
+        if has_reminder {
+            for stored in self.reminders(organisation, ticket).await? {
+                if stored.due_at().is_some_and(|due_at| due_at <= now) {
+                    self.postpone_reminder(organisation, &stored, (now, until)).await?;
+                }
+            }
+        }
+        Ok(())
     }
 }
 

@@ -86,6 +86,12 @@ pub enum EventName {
     /// A field that the template's parameter `TicketFields` names has a value of another kind.
     #[strum(serialize = "salestrekker.field_unreadable")]
     FieldUnreadable,
+    /// A due ticket could not be checked; until its hint is a dead letter, no other one is sent.
+    #[strum(serialize = "check.postponed")]
+    CheckPostponed,
+    /// A due ticket could not be checked, and stays due.
+    #[strum(serialize = "check.not_postponed")]
+    CheckNotPostponed,
     /// A ticket's snapshot could not be read, and was rebuilt from the API.
     #[strum(serialize = "snapshot.rebuilt")]
     SnapshotRebuilt,

@@ -266,5 +266,5 @@ async fn organisations(stack: &Stack, all: &Organisations, name: &OrganisationId
     ensure!(all.check(name, clock::now()).await?.accepted);
     let deployed = all.deployed_entries().await;
     ensure!(deployed.all.as_ref().is_ok_and(|entries| !entries.is_empty()), "{deployed:?}");
-    all.remove(name).await
+    all.remove(name).await.map(drop)
 }

@@ -2,6 +2,7 @@
 
 mod batches;
 mod fates;
+mod paused;
 mod slow;
 mod table;
 
@@ -127,7 +128,7 @@ impl Fixture {
         event.records =
             planned.iter().enumerate().map(|(number, planned)| message(number, planned)).collect();
         let until = clock::now().later(Duration::from_mins(1));
-        let work = self.source.in_groups(event, until, async |groups, _metrics| {
+        let work = self.source.in_groups(event, until, async |groups| {
             Box::pin(self.worker.work(groups, Invocation { owner, until })).await;
         });
         let response = Box::pin(work).await?;

@@ -97,6 +97,11 @@ impl Aws {
                 });
                 Ok(json!({ "Responses": responses.collect::<Vec<_>>() }))
             }
+            "Query" if request["ExpressionAttributeValues"][":pk"]["S"] == "PAUSES" => {
+                let items = self.items();
+                let pauses: Vec<&Item> = items.values().filter(|item| item["pk"]["S"] == "PAUSES").collect();
+                Ok(json!({ "Items": pauses }))
+            }
             "BatchGetItem" => Ok(json!({ "Responses": {} })),
             _ => Ok(json!({ "MessageId": "m", "Items": [] })),
         }

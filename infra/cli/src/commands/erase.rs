@@ -9,7 +9,7 @@ use crate::commands::dead_letters::{DeadLetterQueues, Selection};
 use crate::commands::organisation::Organisations;
 use crate::exit_code::Exit;
 use crate::report::{count, during, print, print_json};
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use automations::id::OrganisationId;
 use automations::json;
 use automations::model::hint::Hint;
@@ -21,6 +21,9 @@ use clap::{ArgGroup, Args};
 use serde::Serialize;
 use serde_json::json;
 use std::collections::BTreeSet;
+
+/// How often what was stored meanwhile is deleted.
+const MAX_ROUNDS: usize = 3;
 
 /// Permanently delete what is stored about a ticket or a contact: snapshots, journal, records of actions, digests, dead letters
 #[derive(Debug, Args)]
@@ -75,10 +78,11 @@ pub async fn run(arguments: Arguments, account: &Account) -> Result<Exit> {
         // Whose data it was is erased too.
         let change = Change::by("erase").of(&arguments.organisation);
         let work = async {
-            let dead_letters = eraser.erase(&found).await?;
-            Ok((dead_letters, changed(found.items.saturating_add(dead_letters))))
+            let gone = eraser.erase_until_gone((&arguments.organisation, &subject), &found).await?;
+            Ok((gone, changed(gone.items.saturating_add(gone.dead_letters))))
         };
-        found.dead_letters = during("deleting", Audit::of(&target).record(&change, work)).await?;
+        let gone = during("deleting", Audit::of(&target).record(&change, work)).await?;
+        (found.items, found.dead_letters) = (gone.items, gone.dead_letters);
     }
     if account.json {
         print_json(&json!({ "erased": arguments.yes, "found": found }))?;
@@ -136,16 +140,35 @@ pub struct StoredData {
     named_by: BTreeSet<String>,
 }
 
+/// What was deleted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Erased {
+    /// Items of the table.
+    pub items: usize,
+    /// Dead letters.
+    pub dead_letters: usize,
+}
+
 impl Eraser {
     /// Finds all of it; reads the whole table once.
     ///
     /// # Errors
     /// If a request fails.
     pub async fn find(&self, organisation: &OrganisationId, subject: &Subject) -> Result<StoredData> {
+        self.find_with(organisation, subject, &BTreeSet::new()).await
+    }
+
+    /// As [`Self::find`], with these tickets, too.
+    async fn find_with(
+        &self,
+        organisation: &OrganisationId,
+        subject: &Subject,
+        tickets: &BTreeSet<String>,
+    ) -> Result<StoredData> {
         let items = self.store().items_of(organisation).await;
         let items = items.context("the table cannot be read; check --profile, --region and --stack")?;
         let ticket_of = |item: &StoredItem| item.key.kind.ticket().map(ToString::to_string);
-        let mut found = StoredData::default();
+        let mut found = StoredData { tickets: tickets.clone(), ..StoredData::default() };
         match subject {
             Subject::Ticket(id) => found.tickets.extend([id.clone()]),
             Subject::Contact(id) => {
@@ -173,6 +196,33 @@ impl Eraser {
         let dead_letters = self.dead_letters.thorough().show(&Selection::default()).await?;
         found.dead_letters = dead_letters.iter().filter(|(_, body)| found.is_named_in(body)).count();
         Ok(found)
+    }
+
+    /// Permanently deletes it, and what is stored meanwhile: a check of a ticket may have begun before, and writes its version's events
+    /// after. Reads the whole table once more.
+    ///
+    /// # Errors
+    /// If a request fails, or something is stored again and again; run it again to delete the rest.
+    pub async fn erase_until_gone(
+        &self,
+        (organisation, subject): (&OrganisationId, &Subject),
+        found: &StoredData,
+    ) -> Result<Erased> {
+        let mut erased = Erased::default();
+        let mut found = found.clone();
+        for _ in 0..MAX_ROUNDS {
+            erased.dead_letters = erased.dead_letters.saturating_add(self.erase(&found).await?);
+            erased.items = erased.items.saturating_add(found.items);
+            found = self.find_with(organisation, subject, &found.tickets).await?;
+            if found.items == 0 && found.dead_letters == 0 {
+                return Ok(erased);
+            }
+        }
+        bail!(
+            "{} items and {} dead letters were stored while the others were deleted, again and again: something still writes about it. Run              `automations pause --organisation {organisation} --yes`, and a minute later this command again",
+            found.items,
+            found.dead_letters
+        )
     }
 
     /// Permanently deletes it, and the dead letters that SQS shows only when others are deleted; returns the number of dead letters.
@@ -237,6 +287,66 @@ fn holds(text: &str, id: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stub;
+    use serde_json::Value;
+    use std::sync::{Arc, Mutex};
+    use std::time::Duration;
+
+    /// Erases a ticket while a check stores versions of it: each has a journal entry that is written when the snapshot was just deleted.
+    async fn erased_during_checks(subject: Subject, versions: usize) -> (Result<Erased>, usize) {
+        let item = |sk: String| json!({ "pk": { "S": "TICKET#north#t-1" }, "sk": { "S": sk }, "version": { "N": "1" } });
+        let other = json!({ "pk": { "S": "TICKET#north#t-10" }, "sk": { "S": "SNAPSHOT" } });
+        // Only the snapshot names the client.
+        let mut snapshot = item("SNAPSHOT".to_owned());
+        snapshot["snapshot"] = json!({ "S": r#"{"clients":["c-7"]}"# });
+        let table = Arc::new(Mutex::new((vec![snapshot, other], versions)));
+        let seen = Arc::clone(&table);
+        let config = stub::config(Duration::ZERO, move |operation, request| {
+            let (items, versions) = &mut *seen.lock().unwrap();
+            let response = match operation {
+                "Scan" => json!({ "Items": items }),
+                "DeleteItem" => {
+                    items.retain(|item| {
+                        item["pk"] != request["Key"]["pk"] || item["sk"] != request["Key"]["sk"]
+                    });
+                    if let Some(left) = versions.checked_sub(1) {
+                        *versions = left;
+                        items.push(item(format!("JOURNAL#{left:010}")));
+                    }
+                    json!({})
+                }
+                "ListStackResources" => {
+                    return (200, stub::xml(operation, "<StackResourceSummaries></StackResourceSummaries>"));
+                }
+                other => panic!("{other}"),
+            };
+            (200, Value::to_string(&response))
+        });
+        let (dynamodb, now) = (aws::dynamodb(&config), clock::now());
+        let store = Store::new(dynamodb.clone(), "t".to_owned());
+        let dead_letters = DeadLetterQueues::new(&config, "a".to_owned(), store, now);
+        let eraser = Eraser { dynamodb, table: "t".to_owned(), dead_letters };
+        let north = OrganisationId::parse("north").unwrap();
+        let found = eraser.find(&north, &subject).await.unwrap();
+        let gone = eraser.erase_until_gone((&north, &subject), &found).await;
+        let left = table.lock().unwrap().0.len();
+        (gone, left)
+    }
+
+    #[tokio::test]
+    async fn what_a_check_stores_while_its_ticket_is_erased_is_erased_too() {
+        let (ticket, contact) = (Subject::Ticket("t-1".to_owned()), Subject::Contact("c-7".to_owned()));
+        for subject in [&ticket, &contact] {
+            for versions in [0, 1, 2] {
+                let (erased, left) = erased_during_checks(subject.clone(), versions).await;
+                assert_eq!(erased.unwrap(), Erased { items: versions + 1, dead_letters: 0 });
+                assert_eq!(left, 1, "the other ticket stays");
+            }
+        }
+        let (error, left) = erased_during_checks(ticket, 99).await;
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("automations pause --organisation north") && left == 2, "{error}");
+    }
 
     #[test]
     fn an_id_is_found_as_a_whole_and_not_in_another() {

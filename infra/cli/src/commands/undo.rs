@@ -79,7 +79,10 @@ pub async fn run(arguments: Arguments, account: &Account) -> Result<Exit> {
         print(&shown(&undos, arguments.yes))?;
     }
     let is_left = |undo: &Undo| match undo.verdict {
-        Verdict::ChangedSince { .. } | Verdict::NotFoundYet | Verdict::ForAPerson { .. } => true,
+        Verdict::ChangedSince { .. }
+        | Verdict::NotFoundYet
+        | Verdict::NotCheckedSince { .. }
+        | Verdict::ForAPerson { .. } => true,
         Verdict::Undoable { .. } | Verdict::AlreadyUndone { .. } | Verdict::ChangedNothing { .. } => false,
     };
     Ok(Exit::problem_if(!unreadable.is_empty() || undos.iter().any(is_left)))
@@ -121,6 +124,7 @@ pub async fn send(target: &Target, undos: &[Undo], tally: &Tally) -> Result<u64>
         | Verdict::ChangedNothing { .. }
         | Verdict::ChangedSince { .. }
         | Verdict::NotFoundYet
+        | Verdict::NotCheckedSince { .. }
         | Verdict::ForAPerson { .. } => None,
     });
     let messages: Vec<OutgoingMessage> = messages.collect();

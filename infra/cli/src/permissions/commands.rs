@@ -250,6 +250,7 @@ pub const COMMANDS: &[CommandNeeds] = &[
                 "secretsmanager:DeleteSecret",
                 "secretsmanager:CancelRotateSecret",
                 "dynamodb:DeleteItem",
+                "dynamodb:Query",
             ],
         ],
     ),
@@ -272,7 +273,14 @@ pub const COMMANDS: &[CommandNeeds] = &[
             LIST_ORGANISATIONS,
             READ_SECRET,
             LOOK_AT_DEAD_LETTERS,
-            &["lambda:GetAlias", "cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData", "sqs:ListQueues"],
+            &[
+                "lambda:GetAlias",
+                "lambda:ListEventSourceMappings",
+                "cloudwatch:DescribeAlarms",
+                "cloudwatch:GetMetricData",
+                "sqs:GetQueueUrl",
+                "sqs:ListQueues",
+            ],
         ],
     ),
     // With --organisation, an operator may: its webhook token is read.

@@ -76,8 +76,7 @@ impl<'a> Assembly<'a> {
             EventCause::Reconciler { hint, asked_at } => {
                 (Some(*asked_at), Step::Reconciler { hint: hint.clone() }, None)
             }
-            // Its events are in no journal.
-            EventCause::Schedule { hint } => (None, Step::Reconciler { hint: hint.clone() }, None),
+            EventCause::Schedule { hint } => (None, Step::Schedule { hint: hint.clone() }, None),
             EventCause::Action { hint, chain } => (
                 None,
                 Step::OwnChange { hint: hint.clone(), chain: chain.clone() },

@@ -44,6 +44,11 @@ pub enum Step {
         /// Its hint.
         hint: HintId,
     },
+    /// A handler's schedule fired.
+    Schedule {
+        /// The hint of the firing, the same for all organisations.
+        hint: HintId,
+    },
     /// The change was made by an action of ours; the hint led to the check that found it.
     OwnChange {
         /// The hint.

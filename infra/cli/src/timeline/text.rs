@@ -9,6 +9,7 @@ pub fn label(step: &Step) -> &'static str {
     match step {
         Step::Webhook { .. } => "webhook",
         Step::Reconciler { .. } => "reconciler",
+        Step::Schedule { .. } => "schedule",
         Step::OwnChange { .. } => "own change",
         Step::Fetched { .. } => "fetch",
         Step::Event { .. } => "event",
@@ -28,6 +29,7 @@ pub fn words(step: &Step) -> String {
         Step::Reconciler { hint } => {
             format!("no webhook named the ticket; its regular check was due, hint {hint}")
         }
+        Step::Schedule { hint } => format!("a handler's schedule fired, hint {hint}"),
         Step::OwnChange { hint, chain } => match chain.last() {
             Some(action) => format!("the action {action} made the change, hint {hint}"),
             None => format!("the check was asked for by hint {hint}"),

@@ -6,13 +6,19 @@ use crate::event_text;
 use automations::clock::Timestamp;
 use automations::id::{ActionId, DestinationName, EventId, OrganisationId, TicketId};
 use automations::model::action::PlannedAction;
-use automations::model::event::Cause;
+use automations::model::event::{Cause, EventKind};
+use automations::model::own_changes::{Attribution, ChangeMark, MarkedPart, OwnChanges};
 use automations::model::resent::Resent;
 use automations::store::{ActionRecord, Done, Outcome};
 use automations::{Action, Event};
 use serde::Serialize;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// A change of ours is found by a check within this time: an hour later at most, and a run of the reconciler. A mark that is older is of a
+/// change that came to nothing.
+const FOUND_WITHIN: Duration = Duration::from_hours(2);
 
 /// An action, and whether it can be undone.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -66,6 +72,13 @@ pub enum Verdict {
     },
     /// No check of the ticket has found its change yet, so it is not known what was before.
     NotFoundYet,
+    /// Another action, or its undo, changed the same part of the ticket, and no check has found that yet.
+    NotCheckedSince {
+        /// That action.
+        by: ActionId,
+        /// When it changed it.
+        at: Timestamp,
+    },
     /// A person must decide, and do it.
     ForAPerson {
         /// Why, and what to do.
@@ -73,24 +86,38 @@ pub enum Verdict {
     },
 }
 
-/// Judges the performed actions of one ticket, the last one first: so they are to be undone. `journal` has the ticket's events, oldest
-/// first, `undos` the records of undos that were sent before.
-pub fn judge(
-    done: &[Done],
-    journal: &[Event],
-    undos: &BTreeMap<ActionId, ActionRecord>,
-    now: Timestamp,
-) -> Vec<Undo> {
+/// What is known of a ticket, or of none.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    /// Its events, oldest first.
+    pub journal: &'a [Event],
+    /// What actions of ours changed there, also what no check has found yet.
+    pub marks: &'a OwnChanges,
+    /// The records of undos that were sent before.
+    pub undos: &'a BTreeMap<ActionId, ActionRecord>,
+}
+
+/// The actions that are judged, and those among them that are undone, as far as it has come.
+#[derive(Debug, Default)]
+struct Judged<'a> {
+    left: BTreeSet<&'a ActionId>,
+    undone: BTreeSet<ActionId>,
+}
+
+/// Judges the performed actions of one ticket, the last one first: so they are to be undone.
+pub fn judge(done: &[Done], facts: Facts<'_>, now: Timestamp) -> Vec<Undo> {
     let mut newest: Vec<&Done> = done.iter().collect();
     newest.sort_by_key(|done| {
         let Done { planned, done_at, .. } = done;
         Reverse((*done_at, planned.ticket_version, position(&planned.id)))
     });
-    let mut undone: BTreeSet<ActionId> = BTreeSet::new();
-    let judged = newest.into_iter().map(|done| {
-        let verdict = verdict(done, journal, undos, &undone, now);
+    let left = newest.iter().map(|done| &done.planned.id).collect();
+    let mut judged = Judged { left, ..Judged::default() };
+    let verdicts = newest.into_iter().map(|done| {
+        judged.left.remove(&done.planned.id);
+        let verdict = verdict(done, facts, &judged, now);
         if matches!(verdict, Verdict::Undoable { .. }) {
-            undone.insert(done.planned.id.clone());
+            judged.undone.insert(done.planned.id.clone());
         }
         let PlannedAction { id, organisation, handler, action, .. } = &done.planned;
         Undo {
@@ -103,16 +130,11 @@ pub fn judge(
             verdict,
         }
     });
-    judged.collect()
+    verdicts.collect()
 }
 
-fn verdict(
-    done: &Done,
-    journal: &[Event],
-    undos: &BTreeMap<ActionId, ActionRecord>,
-    undone: &BTreeSet<ActionId>,
-    now: Timestamp,
-) -> Verdict {
+fn verdict(done: &Done, facts: Facts<'_>, judged: &Judged<'_>, now: Timestamp) -> Verdict {
+    let Facts { journal, marks, undos } = facts;
     if let Some(verdict) = without_opposite(done) {
         return verdict;
     }
@@ -141,7 +163,7 @@ fn verdict(
     };
     let own =
         journal.iter().position(|event| maker(event) == Some(&planned.id) && part.is_changed_by(&event.kind));
-    if let Some(event) = changed_since(done, journal, own, &part, undone) {
+    if let Some(event) = changed_since(done, journal, own, &part, &judged.undone) {
         return Verdict::ChangedSince {
             at: event.observed_at,
             event: event.id.clone(),
@@ -150,6 +172,11 @@ fn verdict(
         };
     }
     let own = own.and_then(|own| journal.get(own)).map(|event| &event.kind);
+    if let Some((by, at)) = marked_since(done, journal, marks, (&part, own), judged)
+        && now.since(at) < FOUND_WITHIN
+    {
+        return Verdict::NotCheckedSince { by: by.clone(), at };
+    }
     match opposite(&planned.action, own) {
         Ok(action) => {
             let resent = is_only_recorded.then(|| Resent { not_performed: true, ..Resent::at(now) });
@@ -240,6 +267,34 @@ fn changed_since<'a>(
     };
     let mut later = journal.iter().enumerate().filter(since).map(|(_, event)| event);
     later.find(|event| part.is_changed_by(&event.kind) && !is_undone(event))
+}
+
+/// The action that changed the same part of the ticket after this one, if no check has found that. Not one that is undone too, nor one that
+/// is older and whose turn comes.
+fn marked_since<'a>(
+    done: &Done,
+    journal: &[Event],
+    marks: &'a OwnChanges,
+    (part, own): (&Part, Option<&EventKind>),
+    judged: &Judged<'_>,
+) -> Option<(&'a ActionId, Timestamp)> {
+    let made = |(mark, by): (&'a ChangeMark, &'a Attribution)| Some((mark, by.chain.last()?, by.at));
+    let all = || marks.0.iter().filter_map(made);
+    let own_mark = all().find(|(mark, by, _)| **by == done.planned.id && part.is_marked_by(mark, None));
+    let since = own_mark.map_or(done.done_at, |(_, _, at)| at);
+    let label = own.map(ChangeMark::of).or(own_mark.map(|(mark, _, _)| Some(mark.clone()))).flatten();
+    let label = label.as_ref().and_then(|mark| match mark.part() {
+        MarkedPart::Label(id) => Some(id),
+        MarkedPart::Stage | MarkedPart::Owner | MarkedPart::Value | MarkedPart::Other => None,
+    });
+    let is_found = |by: &ActionId| {
+        journal.iter().any(|event| maker(event) == Some(by) && part.is_changed_by(&event.kind))
+    };
+    let mut others = all().filter(|(mark, by, at)| {
+        let is_other = **by != done.planned.id && !judged.undone.contains(*by) && !judged.left.contains(by);
+        is_other && *at >= since && part.is_marked_by(mark, label) && !is_found(by)
+    });
+    others.next().map(|(_, by, at)| (by, at))
 }
 
 /// The opposite action. It has no version of the ticket: its condition holds for every change, also for one of ours that came before.

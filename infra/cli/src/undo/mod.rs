@@ -9,6 +9,6 @@ mod read;
 mod tests;
 mod words;
 
-pub use judge::{Undo, Verdict, judge};
+pub use judge::{Facts, Undo, Verdict, judge};
 pub use read::{Reader, Wanted};
 pub use words::{name, words};

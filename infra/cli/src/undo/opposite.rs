@@ -7,7 +7,7 @@ use automations::model::ticket_part::TicketPart;
 /// Why there is no opposite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NoOpposite {
-    /// No check of the ticket has found the change yet, and the record alone does not say what was before.
+    /// No check of the ticket has found the change yet, and the record does not say what was before.
     NotFoundYet,
     /// It had no owner before, and no action takes an owner away.
     NoOwnerBefore,
@@ -17,8 +17,8 @@ pub(super) enum NoOpposite {
     NoPart,
 }
 
-/// The opposite of an action that changed a ticket. `own` is the event of its change. What was before is what that event says, else what
-/// the decision saw, on which the action was performed; a label that an action added was not there.
+/// The opposite of an action that changed a ticket. `own` is the event of its change. What was before is what that event says, and not what
+/// the decision saw, as another action may have been performed in between; a label that an action added was not there.
 pub(super) fn opposite(action: &Action, own: Option<&EventKind>) -> Result<Action, NoOpposite> {
     match action {
         Action::AddLabel { ticket, label, .. } => Ok(Action::RemoveLabel {
@@ -31,11 +31,9 @@ pub(super) fn opposite(action: &Action, own: Option<&EventKind>) -> Result<Actio
             label: label.clone(),
             seen: Some(TicketPart::Label { present: false }),
         }),
-        Action::SetOwner { ticket, owner, seen } => {
-            let before = match (own, seen) {
-                (Some(EventKind::OwnerChanged { from, .. }), _) => from,
-                (_, Some(TicketPart::Owner { owner: before })) => before,
-                (_, _) => return Err(NoOpposite::NotFoundYet),
+        Action::SetOwner { ticket, owner, .. } => {
+            let Some(EventKind::OwnerChanged { from: before, .. }) = own else {
+                return Err(NoOpposite::NotFoundYet);
             };
             Ok(Action::SetOwner {
                 ticket: ticket.clone(),
@@ -43,11 +41,9 @@ pub(super) fn opposite(action: &Action, own: Option<&EventKind>) -> Result<Actio
                 seen: Some(TicketPart::Owner { owner: Some(owner.clone()) }),
             })
         }
-        Action::SetValue { ticket, value, seen } => {
-            let before = match (own, seen) {
-                (Some(EventKind::ValueChanged { from, .. }), _) => from,
-                (_, Some(TicketPart::Value { value: before })) => before,
-                (_, _) => return Err(NoOpposite::NotFoundYet),
+        Action::SetValue { ticket, value, .. } => {
+            let Some(EventKind::ValueChanged { from: before, .. }) = own else {
+                return Err(NoOpposite::NotFoundYet);
             };
             Ok(Action::SetValue {
                 ticket: ticket.clone(),

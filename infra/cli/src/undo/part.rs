@@ -3,6 +3,7 @@
 use automations::Action;
 use automations::id::TicketId;
 use automations::model::event::EventKind;
+use automations::model::own_changes::{ChangeMark, MarkedPart};
 
 /// A part of a ticket.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +34,17 @@ impl Part {
             | Action::Remind { .. }
             | Action::Forget { .. }
             | Action::Mutate { .. } => None,
+        }
+    }
+
+    /// Whether a mark of ours may say that it changes. Marks name a label by its id: without one, any label's may.
+    pub(super) fn is_marked_by(&self, mark: &ChangeMark, label: Option<&str>) -> bool {
+        match mark.part() {
+            MarkedPart::Label(id) => matches!(self, Self::Label(_)) && label.is_none_or(|label| label == id),
+            MarkedPart::Stage => *self == Self::Stage,
+            MarkedPart::Owner => *self == Self::Owner,
+            MarkedPart::Value => *self == Self::Value,
+            MarkedPart::Other => false,
         }
     }
 

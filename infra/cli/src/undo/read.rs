@@ -1,9 +1,10 @@
 //! Finds performed actions, and what was found at their tickets since.
 
-use super::judge::{Undo, judge};
+use super::judge::{Facts, Undo, judge};
 use anyhow::{Context as _, Result, bail};
 use automations::clock::Timestamp;
 use automations::id::{ActionId, OrganisationId, TicketId};
+use automations::model::own_changes::OwnChanges;
 use automations::store::{ActionRecord, Done, Journal, Store};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use std::collections::{BTreeMap, BTreeSet};
@@ -104,7 +105,15 @@ impl Reader {
         }
         let ids: Vec<ActionId> = done.iter().filter_map(|done| done.planned.id.undo().ok()).collect();
         let undos = self.store.action_records(organisation, &ids).await?;
-        Ok((judge(done, &events, &undos, self.now), unreadable))
+        let marks = match ticket {
+            Some(ticket) => {
+                let mut marks = self.store.change_marks(organisation, std::slice::from_ref(ticket)).await?;
+                marks.remove(ticket).unwrap_or_default()
+            }
+            None => OwnChanges::default(),
+        };
+        let facts = Facts { journal: &events, marks: &marks, undos: &undos };
+        Ok((judge(done, facts, self.now), unreadable))
     }
 
     async fn one(&self, organisation: &OrganisationId, action: &ActionId) -> Result<Done> {

@@ -5,6 +5,7 @@ use automations::clock::Timestamp;
 use automations::id::{ActionId, HintId, OwnerId};
 use automations::model::action::PlannedAction;
 use automations::model::event::Cause;
+use automations::model::own_changes::{Attribution, ChangeMark, OwnChanges};
 use automations::model::ticket_part::TicketPart;
 use automations::store::{ActionRecord, Done, Outcome};
 use automations::testing::{a_ticket, stage_changed, ticket};
@@ -48,7 +49,11 @@ fn found(mut event: Event, after: u64, by: Option<&ActionId>) -> Event {
 }
 
 fn judged(done: &[Done], journal: &[Event]) -> Vec<Undo> {
-    judge(done, journal, &BTreeMap::new(), at(DONE + 60))
+    marked(done, journal, &OwnChanges::default())
+}
+
+fn marked(done: &[Done], journal: &[Event], marks: &OwnChanges) -> Vec<Undo> {
+    judge(done, Facts { journal, marks, undos: &BTreeMap::new() }, at(DONE + 60))
 }
 
 fn one(done: &Done, journal: &[Event]) -> Verdict {
@@ -108,15 +113,18 @@ fn stage_and_workflow_become_what_they_were_by_their_ids() {
 #[test]
 fn owner_and_amount_become_what_they_were_unless_there_was_none() {
     let owner = |id: &str| id.parse::<OwnerId>().unwrap();
-    let verdict = one(&done(0, Action::set_owner(&ticket(), &owner("owner-2"))), &[]);
+    let set = done(0, Action::set_owner(&ticket(), &owner("owner-2")));
+    assert_eq!(one(&set, &[]), Verdict::NotFoundYet, "another action may have come before it");
+    let by_us = |event: Event| found(event, 1, Some(&set.planned.id));
+    let verdict = one(&set, &[by_us(a_ticket().owned_by("owner-3").gets_owner("owner-2"))]);
     let seen = Some(TicketPart::Owner { owner: Some(owner("owner-2")) });
-    let expected = Action::SetOwner { ticket: ticket().id, owner: owner("owner-1"), seen };
-    assert_eq!(by(&verdict).action, expected, "as its decision saw it");
-    let amount = one(&done(0, Action::set_value(&ticket(), 460_000)), &[]);
-    assert!(matches!(&by(&amount).action, Action::SetValue { value, .. } if *value == 450_000.into()));
-    let mut unowned = ticket();
-    unowned.owner = None;
-    let verdict = one(&done(0, Action::set_owner(&unowned, &owner("owner-2"))), &[]);
+    let expected = Action::SetOwner { ticket: ticket().id, owner: owner("owner-3"), seen };
+    assert_eq!(by(&verdict).action, expected, "as its own event says, and not as its decision saw it");
+    let amount = done(0, Action::set_value(&ticket(), 460_000));
+    assert_eq!(one(&amount, &[]), Verdict::NotFoundYet);
+    let verdict = one(&amount, &[by_us(a_ticket().worth(440_000).becomes_worth(460_000))]);
+    assert!(matches!(&by(&verdict).action, Action::SetValue { value, .. } if *value == 440_000.into()));
+    let verdict = one(&set, &[by_us(a_ticket().owned_by_nobody().gets_owner("owner-2"))]);
     assert!(
         matches!(&verdict, Verdict::ForAPerson { why } if why.contains("no owner before")),
         "{verdict:?}"
@@ -179,6 +187,44 @@ fn several_changes_of_one_part_are_undone_backwards() {
     assert!(both.iter().all(|undo| matches!(undo.verdict, Verdict::ChangedSince { .. })), "{both:?}");
 }
 
+/// In the window before a check, two actions of one label, of which the second or its undo is seen by its mark alone.
+#[test]
+fn what_an_action_or_an_undo_changed_and_no_check_has_found_is_waited_for() {
+    let added = done(0, Action::add_label(&ticket(), "VIP"));
+    let removed = Done { done_at: at(DONE + 5), ..done(1, Action::remove_label(&ticket(), "VIP")) };
+    let undo = added.planned.id.undo().unwrap();
+    let vip = "label-vip".parse().unwrap();
+    let mark = |mark: ChangeMark, by: &ActionId, after: u64| {
+        (mark, Attribution { chain: vec![by.clone()], at: at(DONE + after) })
+    };
+    let own = mark(ChangeMark::label_added(&vip), &added.planned.id, 0);
+    let marks = |other: &ActionId, after| {
+        OwnChanges([own.clone(), mark(ChangeMark::label_removed(&vip), other, after)].into())
+    };
+    let verdict = |done: &[Done], journal: &[Event], marks: &OwnChanges| {
+        marked(done, journal, marks).into_iter().map(|undo| undo.verdict).collect::<Vec<_>>()
+    };
+    let first = std::slice::from_ref(&added);
+    let waits = |by: &ActionId| Verdict::NotCheckedSince { by: by.clone(), at: at(DONE + 4) };
+    for by in [&removed.planned.id, &undo, &"e.other.0".parse().unwrap()] {
+        assert_eq!(verdict(first, &[], &marks(by, 4)), [waits(by)]);
+    }
+    // Both at once, the last one first.
+    let both = verdict(&[added.clone(), removed.clone()], &[], &marks(&removed.planned.id, 4));
+    assert!(both.iter().all(|verdict| matches!(verdict, Verdict::Undoable { .. })), "{both:?}");
+    // It is older, of another label, found by a check, or came to nothing.
+    let other = mark(ChangeMark::label_removed(&"label-other".parse().unwrap()), &undo, 4);
+    let later = Facts { journal: &[], marks: &marks(&undo, 4), undos: &BTreeMap::new() };
+    let later = judge(first, later, at(DONE + 3 * 3_600)).remove(0).verdict;
+    let own_event = found(a_ticket().gets_label("VIP"), 1, Some(&added.planned.id));
+    let undo_event = found(a_ticket().with_label("VIP").loses_label("VIP"), 6, Some(&undo));
+    let mut all = vec![later];
+    all.extend(verdict(std::slice::from_ref(&removed), &[], &marks(&undo, 3)));
+    all.extend(verdict(first, &[], &OwnChanges([own.clone(), other].into())));
+    all.extend(verdict(first, &[own_event, undo_event], &marks(&undo, 4)));
+    assert!(all.iter().all(|verdict| matches!(verdict, Verdict::Undoable { .. })), "{all:?}");
+}
+
 #[test]
 fn an_action_is_undone_once_and_one_that_was_only_recorded_is_sent_again() {
     let label = done(0, Action::add_label(&ticket(), "VIP"));
@@ -186,7 +232,8 @@ fn an_action_is_undone_once_and_one_that_was_only_recorded_is_sent_again() {
     let with = |outcome: Outcome| {
         let earlier = Done { outcome, done_at: at(DONE + 9), ..label.clone() };
         let undos = BTreeMap::from([(id.clone(), ActionRecord::Done(Box::new(earlier)))]);
-        judge(std::slice::from_ref(&label), &[], &undos, at(DONE + 60)).remove(0).verdict
+        let facts = Facts { journal: &[], marks: &OwnChanges::default(), undos: &undos };
+        judge(std::slice::from_ref(&label), facts, at(DONE + 60)).remove(0).verdict
     };
     assert_eq!(with(Outcome::Changed), Verdict::AlreadyUndone { at: at(DONE + 9) });
     assert_eq!(with(Outcome::NoOp), Verdict::AlreadyUndone { at: at(DONE + 9) });

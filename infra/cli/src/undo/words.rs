@@ -15,6 +15,9 @@ pub fn words(undo: &Undo) -> String {
         Verdict::NotFoundYet => {
             "no check of the ticket has found its change yet: run this again after the next check, an hour later at most".to_owned()
         }
+        Verdict::NotCheckedSince { by, at } => format!(
+            "the action {by} changed the same at {at}, and no check has found that yet: run this again after the next check, an hour later at most"
+        ),
         Verdict::ForAPerson { why } => format!("for a person: {why}"),
     }
 }
@@ -27,6 +30,7 @@ pub fn name(verdict: &Verdict) -> &'static str {
         Verdict::ChangedNothing { .. } => "nothing to undo",
         Verdict::ChangedSince { .. } => "changed since",
         Verdict::NotFoundYet => "not found yet",
+        Verdict::NotCheckedSince { .. } => "not checked since",
         Verdict::ForAPerson { .. } => "for a person",
     }
 }

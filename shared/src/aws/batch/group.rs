@@ -12,7 +12,8 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct Group<'a, T> {
     source: &'a SourceQueue,
-    metrics: &'a Metrics,
+    /// The invocation's metrics.
+    pub(super) metrics: &'a Metrics,
     until: Timestamp,
     /// Messages that were taken and put back, before those that wait.
     returned: VecDeque<Message<T>>,

@@ -129,8 +129,9 @@ impl SourceQueue {
         work: impl AsyncFn(&Message<T>, &Metrics) -> Result<(), MessageError>,
     ) -> Result<SqsBatchResponse, MissingMessageId> {
         let work = &work;
-        let one_by_one = async |groups: &mut [Group<'_, T>], metrics: &Metrics| {
+        let one_by_one = async |groups: &mut [Group<'_, T>]| {
             let groups = groups.iter_mut().map(async |group| {
+                let metrics = group.metrics;
                 while let Some(message) = group.next_run(|_, _| false).await.pop() {
                     // In a box, as the compiler limits how deeply futures are nested.
                     let result = Box::pin(work(&message, metrics)).await;
@@ -150,13 +151,13 @@ impl SourceQueue {
         &self,
         event: SqsEvent,
         until: Timestamp,
-        work: impl AsyncFnOnce(&mut [Group<'_, T>], &Metrics),
+        work: impl AsyncFnOnce(&mut [Group<'_, T>]),
     ) -> Result<SqsBatchResponse, MissingMessageId> {
         let metrics = Metrics::default();
         let groups = grouped(opened(event)?).into_iter();
         let mut groups: Vec<Group<'_, T>> =
             groups.map(|envelopes| Group::new(self, &metrics, until, envelopes)).collect();
-        work(&mut groups, &metrics).await;
+        work(&mut groups).await;
         let mut kept = Vec::new();
         for group in groups {
             kept.extend(group.finish().await);

@@ -239,7 +239,7 @@ async fn in_runs(
     let mut event = SqsEvent::default();
     event.records = bodies.iter().map(|body| record(body, 1)).collect();
     let runs = Mutex::new(Vec::new());
-    let work = async |groups: &mut [Group<'_, String>], _: &Metrics| {
+    let work = async |groups: &mut [Group<'_, String>]| {
         for group in groups {
             loop {
                 let mut run = group.next_run(|run, _| run.len() < longest).await;
@@ -306,7 +306,7 @@ async fn a_message_that_is_taken_and_never_settled_is_not_acknowledged() {
     let instance = Instance::failing_with(RETRY);
     let mut event = SqsEvent::default();
     event.records = ["a", "b", "c"].map(|body| record(body, 1)).to_vec();
-    let work = async |groups: &mut [Group<'_, String>], _: &Metrics| {
+    let work = async |groups: &mut [Group<'_, String>]| {
         let mut run = groups[0].next_run(|run, _| run.len() < 2).await;
         groups[0].settle(run.remove(0), Ok(())).await;
     };

@@ -107,6 +107,24 @@ fn the_first_rule_that_fits_a_ticket_is_its_own() {
     assert_eq!(after("Archive", "Never"), None, "an earlier rule has no thresholds");
 }
 
+/// A ticket that rests while people rename its stage, and the rule with it.
+#[test]
+fn a_ticket_in_a_renamed_stage_has_the_rule_of_the_new_name() {
+    let thresholds = refined(r#"[{"stage": "Assessment", "days": [1]}]"#);
+    let ticket = |name: &str| {
+        let mut ticket = a_ticket().in_stage("Lender assessment").ticket();
+        ticket.stage.name = Some(name.to_owned());
+        Seen::without_fields(ticket, "d")
+    };
+    let begun = "2026-11-01T00:00:00Z".parse().unwrap();
+    let known = thresholds.apply(None, change(None, Some(ticket("Lender assessment")), false), begun);
+    let known = known.unwrap().snapshot;
+    let found = change(Some(&known), Some(ticket("Assessment")), false);
+    let renamed = thresholds.apply(Some(&known), found, begun.later(Duration::from_hours(1))).unwrap();
+    let next = thresholds.next(&renamed.snapshot).unwrap().to_string();
+    assert_eq!((renamed.kind, next), (vec![], "2026-11-02T00:00:00.000Z".to_owned()));
+}
+
 /// 2026-12-25 and 2026-12-28 (for Boxing Day) are holidays in New South Wales, and daylight saving began there on 4 October.
 #[test]
 fn business_days_leave_out_weekends_and_holidays_and_keep_the_time_of_day() {

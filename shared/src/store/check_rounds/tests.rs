@@ -92,8 +92,9 @@ async fn a_cursor_is_read_back_and_has_no_ticket_in_it() {
     let item = Arc::clone(&kept);
     let config = aws::stub::config_with_responses(move |request| {
         let mut kept = item.lock().unwrap();
-        if let Some(new) = request.get("Item") {
-            *kept = Some(new.clone());
+        match request.get("Item") {
+            Some(new) => *kept = Some(new.clone()),
+            None => assert_eq!(request["ConsistentRead"], true, "else a run could go back"),
         }
         (200, kept.clone().map_or(json!({}), |item| json!({ "Item": item })))
     });

@@ -153,3 +153,31 @@ async fn an_action_that_is_performed_again_finds_what_it_did() {
     let (table, _) = store(200, json!({}));
     assert_eq!(table.reminder_step(&organisation, &action).await, Ok(None));
 }
+
+/// A ticket that cannot be checked, with a reminder that is due, two that are due later, and one that ended.
+#[tokio::test]
+async fn what_is_due_of_a_ticket_is_postponed_and_what_is_due_later_is_not() {
+    let stored = |state: &str, next_check: &str| {
+        item(&json!({ "state": { "S": state }, "ended_at": { "N": "1" }, "next_check": { "N": next_check } }))
+    };
+    let items = json!({ "Items": [stored("waits", "7"), stored("waits", "8"), stored("waits", "9"), stored("due", "7")] });
+    let updates = async |has_reminder| {
+        let (store, requests) = store(200, items.clone());
+        let ((organisation, ticket), time) = (names(), Timestamp::from_millis);
+        let due = (&ticket, has_reminder);
+        store.postpone_due(&organisation, due, (time(7), time(90))).await.unwrap();
+        let requests = requests.lock().unwrap();
+        let updates = requests.iter().filter(|request| request.get("UpdateExpression").is_some());
+        updates.cloned().collect::<Vec<_>>()
+    };
+    let all = updates(true).await;
+    let keys = all.iter().map(|update| update["Key"]["sk"]["S"].as_str().unwrap());
+    assert_eq!(keys.collect::<Vec<_>>(), ["SNAPSHOT", "REMINDER#review"]);
+    for update in &all {
+        let condition = update["ConditionExpression"].as_str().unwrap();
+        assert!(condition.ends_with("next_check <= :now"), "{condition}");
+        assert_eq!(update["UpdateExpression"], "SET next_check = :until");
+        assert_eq!(update["ExpressionAttributeValues"][":until"]["N"], "90");
+    }
+    assert_eq!(updates(false).await.len(), 1);
+}

@@ -164,7 +164,8 @@ pub(super) enum Command {
         #[arg(long, value_name = "JSON", default_value = "{}")]
         limits: String,
     },
-    /// Permanently delete its stack and its secrets, after its name was typed again; snapshots, journal and records stay
+    /// Permanently delete its stack, its secrets, its settings of handlers and its pause, after its name was typed again; snapshots, journal
+    /// and records stay
     #[command(after_help = "Example: automations organisation remove north --profile prod")]
     Remove {
         /// The organisation
@@ -217,8 +218,8 @@ impl Command {
     /// Whether it says itself how many things it changed; any other changes one.
     pub(super) fn counts_itself(&self) -> bool {
         match self {
-            // Of those that have a snapshot or a key already, none is changed.
-            Self::Backfill { .. } | Self::ReuseContacts { .. } => true,
+            // Of those that have a snapshot or a key already, none is changed; with an organisation, its settings and its pause go.
+            Self::Backfill { .. } | Self::ReuseContacts { .. } | Self::Remove { .. } => true,
             Self::Add { .. }
             | Self::List
             | Self::Check { .. }
@@ -228,8 +229,7 @@ impl Command {
             | Self::Rehearse(_)
             | Self::Key { .. }
             | Self::Renew { .. }
-            | Self::Access { .. }
-            | Self::Remove { .. } => false,
+            | Self::Access { .. } => false,
         }
     }
 
@@ -309,16 +309,10 @@ mod tests {
             let line = Line::try_parse_from(std::iter::once("x").chain(line.split(' ')));
             line.unwrap().arguments.command.counts_itself()
         };
-        for line in ["backfill north --tickets t.csv", "reuse-contacts north"] {
+        for line in ["backfill north --tickets t.csv", "reuse-contacts north", "remove north"] {
             assert!(counts_itself(line), "{line}");
         }
-        for line in [
-            "key north",
-            "renew north",
-            "urls north --rotate-start",
-            "remove north",
-            "access north read-only",
-        ] {
+        for line in ["key north", "renew north", "urls north --rotate-start", "access north read-only"] {
             assert!(!counts_itself(line), "{line}");
         }
     }

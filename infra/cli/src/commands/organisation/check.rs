@@ -52,7 +52,8 @@ pub(super) async fn run(
 fn template_entries() -> Result<Entries> {
     let path = checkout::required("organisation check --template")?.join("template.yaml");
     let template = std::fs::read_to_string(path).context("template.yaml cannot be read")?;
-    Ok(Entries { source: Source::Template, all: Ok(handler_entries::of_template(&template)?) })
+    let age_rules = handler_entries::age_rules_of_template(&template);
+    Ok(Entries { source: Source::Template, all: Ok(handler_entries::of_template(&template)?), age_rules })
 }
 
 /// The state of an organisation; nothing of it is secret.

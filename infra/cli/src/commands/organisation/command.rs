@@ -3,11 +3,11 @@
 use super::arguments::{Arguments, Command};
 use super::prompt::{ask, confirm_removal};
 use super::rehearse;
-use super::{Destination, New, Organisations, Urls, check, ticket_ids};
+use super::{Destination, New, Organisations, Removed, Urls, check, ticket_ids};
 use crate::account::Account;
 use crate::audit::{Audit, Tally};
 use crate::exit_code::{Exit, Usage};
-use crate::report::{during, print, print_json, say};
+use crate::report::{count, during, print, print_json, say};
 use anyhow::Result;
 use automations::aws::secret::{self, Access, Challenge, Credential, Rehearsal};
 use automations::clock;
@@ -129,8 +129,15 @@ async fn run_command(
         }
         Command::Remove { name, yes } => {
             confirm_removal(&name, yes)?;
-            during("deleting the organisation's stack", organisations.remove(&name)).await?;
-            say(&format!("{name} is removed; its snapshots, journal and records stay"));
+            let Removed { settings, was_paused } =
+                during("deleting the organisation's stack", organisations.remove(&name)).await?;
+            tally.add(1_usize.saturating_add(settings).saturating_add(usize::from(was_paused)));
+            let settings = u64::try_from(settings).unwrap_or(u64::MAX);
+            let settings = count(settings, "handler's settings", "handlers' settings");
+            let pause = if was_paused { " and its pause" } else { "" };
+            say(&format!(
+                "{name} is removed, with {settings}{pause}; its snapshots, journal and records stay"
+            ));
         }
     }
     Ok(Exit::Done)

@@ -9,6 +9,7 @@ mod inbound;
 mod names;
 mod prompt;
 mod rehearse;
+mod remove;
 mod reuse_contacts;
 mod sender;
 mod stack;
@@ -24,6 +25,7 @@ pub use destination::{Destination, Format};
 pub use inbound::inbound_action;
 pub use names::{Comparison, Finding, Thing, Verdict};
 pub use rehearse::{Answered, Patience, Person, Rehearsed};
+pub use remove::Removed;
 pub use sender::{Answer, Sender};
 #[cfg(test)]
 pub(crate) use stored::Token;
@@ -34,7 +36,7 @@ use crate::account::Target;
 use crate::exit_code::Usage;
 use anyhow::{Context as _, Result, bail};
 use automations::aws;
-use automations::aws::secret::{Access, Credential, Kind, LEAD_KEY, Login, Rehearsal};
+use automations::aws::secret::{Access, Credential, Kind, Login, Rehearsal};
 use automations::id::{OrganisationId, WebhookAction};
 use automations::salestrekker::{Limits, Transport};
 use automations::store::{REFRESH_INTERVAL, Store};
@@ -272,22 +274,6 @@ impl Organisations {
     async fn tokens(&self) -> Result<Vec<(Kind, Kind)>> {
         let count = if self.has_separate_writer().await? { 2 } else { 1 };
         Ok(Kind::TOKENS.into_iter().take(count).collect())
-    }
-
-    /// Removes an organisation's stack, all its secrets, and its list query. Snapshots, journal and records stay in the table.
-    ///
-    /// # Errors
-    /// If it has no stack, or a request fails.
-    pub async fn remove(&self, organisation: &OrganisationId) -> Result<()> {
-        if !self.has_stack(organisation).await? {
-            bail!("{organisation} has no stack {}; see `list`", self.stack_of(organisation));
-        }
-        for kind in ["inbound-", "destination-", LEAD_KEY] {
-            self.delete_secrets(organisation, kind).await?;
-        }
-        let removed = self.store.remove_listing(organisation).await;
-        removed.context("the organisation cannot be removed from the table; run the same command again")?;
-        self.delete_stack(organisation).await
     }
 }
 

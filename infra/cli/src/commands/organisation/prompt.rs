@@ -29,7 +29,7 @@ pub(super) fn ask(what: &str) -> Result<SecretString> {
 /// Continues only if the name was given twice.
 pub(super) fn confirm_removal(name: &OrganisationId, yes: Option<String>) -> Result<()> {
     say(&format!(
-        "this permanently deletes the secrets of {name}: its API key, its tokens, its webhooks' URLs and its destinations. They have no recovery window, so it cannot be undone"
+        "this permanently deletes the secrets of {name}: its API key, its tokens, its webhooks' URLs and its destinations. They have no recovery window, so it cannot be undone. Its own settings of handlers and its pause are deleted too"
     ));
     let again = if let Some(again) = yes {
         again

@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use automations::clock;
 use automations::id::OrganisationId;
 use automations::reason::Reason;
-use automations::store::{Pause, Paused};
+use automations::store::{Pause, PauseState, Paused};
 use futures::{StreamExt as _, stream};
 
 /// The dead-letter queues of what is held: actions are older than what hints will lead to.
@@ -16,16 +16,28 @@ const HINTS: &str = "-hints-dead-letters";
 const AT_ONCE: usize = 16;
 
 impl Pauser {
-    /// First actions are performed again, and those that were held are sent; then tickets are fetched again. So nothing new is decided
-    /// before what was decided earlier is in the queue. Each step may be done again.
+    /// First the actions that were held are sent again, and only they are performed; then all actions are; then tickets are fetched again. So
+    /// nothing new is decided or performed before what was decided earlier. Each step may be done again.
     pub(super) async fn resume_organisation(&self, organisation: &OrganisationId) -> Result<Resumed> {
         let paused = Paused::Organisation(organisation.clone());
+        if !self.organisations.list().await?.contains(organisation) {
+            // It was removed: nothing could be fetched or performed. What was held stays among the dead letters.
+            self.store.delete_pause(&paused).await?;
+            return Ok(Resumed::default());
+        }
         let pause = self.store.pauses().await?.into_iter().find(|pause| pause.paused == paused);
-        if let Some(pause) = pause {
-            self.store.put_pause(&Pause { resuming: true, ..pause }).await?;
+        let is_ending = pause.as_ref().is_some_and(|pause| pause.state == PauseState::Ending);
+        if let Some(pause) = pause.as_ref().filter(|_| !is_ending) {
+            self.store.put_pause(&Pause { state: PauseState::Resuming, ..pause.clone() }).await?;
             self.wait().await;
         }
-        let actions = self.send_again(organisation, ACTIONS).await?;
+        let held = self.send_again(organisation, ACTIONS).await?;
+        if let Some(pause) = pause {
+            self.store.put_pause(&Pause { state: PauseState::Ending, ..pause }).await?;
+            self.wait().await;
+        }
+        // Those that were decided meanwhile.
+        let actions = held.saturating_add(self.send_again(organisation, ACTIONS).await?);
         // Before the pause ends, too: if this command is interrupted, they are due all the same.
         let before = self.make_all_due(organisation).await?;
         self.store.delete_pause(&paused).await?;

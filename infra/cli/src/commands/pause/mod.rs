@@ -108,13 +108,13 @@ pub async fn run_pause(arguments: PauseArguments, account: &Account) -> Result<E
 /// Runs `automations resume`.
 ///
 /// # Errors
-/// If there is no such handler or organisation, or a request fails: run it again.
+/// If there is no such pause, handler or organisation, or a request fails: run it again.
 pub async fn run_resume(arguments: ResumeArguments, account: &Account) -> Result<Exit> {
     let target = account.target().await?;
     let switch = Pauser::of(&target)?;
     let nothing = || Usage("say what to resume: --handler, --organisation or --writing".to_owned());
     let what = arguments.which.paused().ok_or_else(nothing)?;
-    switch.exists(&what).await?;
+    switch.can_be_resumed(&what).await?;
     if !arguments.yes {
         say(&format!("{} would be resumed; nothing was: add --yes to do it", what.words()));
         return Ok(Exit::Done);
@@ -163,7 +163,7 @@ fn list(pauses: &[Pause], now: Timestamp, as_json: bool) -> Result<()> {
 
 pub(crate) fn row(pause: &Pause, now: Timestamp) -> [String; 4] {
     let reason = pause.reason.clone().unwrap_or_default();
-    let reason = if pause.resuming {
+    let reason = if pause.is_resuming() {
         "being resumed: run `automations resume` again if it stays".to_owned()
     } else {
         reason

@@ -7,7 +7,8 @@ use crate::handler_entries;
 use anyhow::{Context as _, Result};
 use automations::aws;
 use automations::clock::{self, Timestamp};
-use automations::store::{PAUSES_CACHED_FOR, Pause, Paused, Store};
+use automations::store::{PAUSES_CACHED_FOR, Pause, PauseState, Paused, Store};
+use aws_sdk_sqs::error::ProvideErrorMetadata as _;
 use aws_sdk_sqs::types::QueueAttributeName;
 use serde::Serialize;
 use std::time::Duration;
@@ -23,7 +24,7 @@ pub struct Pauser {
     lambda: aws_sdk_lambda::Client,
     sqs: aws_sdk_sqs::Client,
     cloudwatch: aws_sdk_cloudwatch::Client,
-    organisations: Organisations,
+    pub(super) organisations: Organisations,
     stack: String,
     /// How long it waits until no function remembers a pause.
     patience: Duration,
@@ -79,6 +80,17 @@ impl Pauser {
         }
     }
 
+    /// Whether there is a pause of it, which may outlive what it is of, or something of that name.
+    ///
+    /// # Errors
+    /// If there is neither, or a request fails.
+    pub async fn can_be_resumed(&self, paused: &Paused) -> Result<()> {
+        if self.store.pauses().await?.iter().any(|pause| pause.paused == *paused) {
+            return Ok(());
+        }
+        self.exists(paused).await
+    }
+
     /// Pauses it. If it is paused already, Lambda's trigger is disabled again, in case something else enabled it.
     ///
     /// # Errors
@@ -86,7 +98,9 @@ impl Pauser {
     pub async fn pause(&self, paused: &Paused, reason: Option<String>, now: Timestamp) -> Result<()> {
         let before = self.store.pauses().await?.into_iter().find(|pause| pause.paused == *paused);
         let pause = match before {
-            Some(before) => Pause { reason: reason.or(before.reason.clone()), resuming: false, ..before },
+            Some(before) => {
+                Pause { reason: reason.or(before.reason.clone()), state: PauseState::InForce, ..before }
+            }
             None => Pause::new(paused.clone(), now, reason),
         };
         self.store.put_pause(&pause).await?;
@@ -97,7 +111,7 @@ impl Pauser {
         Ok(())
     }
 
-    /// Ends a pause. It may take two minutes, until no function remembers it.
+    /// Ends a pause. It may take three minutes, until no function remembers it.
     ///
     /// # Errors
     /// If a request fails: run it again.
@@ -106,12 +120,17 @@ impl Pauser {
             return self.resume_organisation(organisation).await;
         }
         let Some(queue) = self.queue_of(paused) else { return Ok(Resumed::default()) };
+        if !self.has_queue(&queue).await? {
+            // The handler was removed from the template.
+            self.store.delete_pause(paused).await?;
+            return Ok(Resumed::default());
+        }
         let all = self.store.pauses().await?;
         let before = all.into_iter().find(|pause| pause.paused == *paused);
         let since = before.as_ref().map(|pause| pause.since);
         // Deleted at the end: if this command is interrupted, the item still says so, and it can be run again.
         if let Some(before) = before {
-            self.store.put_pause(&Pause { resuming: true, ..before }).await?;
+            self.store.put_pause(&Pause { state: PauseState::Resuming, ..before }).await?;
         }
         let was_read = self.is_enabled(&queue).await?;
         // An instance that still remembers the pause would let each message wait, and spend a receive.
@@ -122,6 +141,17 @@ impl Pauser {
         self.alarm(&queue, true).await?;
         self.store.delete_pause(paused).await?;
         Ok(Resumed::default())
+    }
+
+    /// Whether Lambda reads the queue of what is paused; not if there is none.
+    ///
+    /// # Errors
+    /// If a request fails.
+    pub(crate) async fn is_read(&self, paused: &Paused) -> Result<bool> {
+        match self.queue_of(paused) {
+            Some(queue) if self.has_queue(&queue).await? => self.is_enabled(&queue).await,
+            Some(_) | None => Ok(false),
+        }
     }
 
     pub(super) async fn wait(&self) {
@@ -147,6 +177,15 @@ impl Pauser {
             })?;
         }
         Ok(())
+    }
+
+    async fn has_queue(&self, queue: &str) -> Result<bool> {
+        let is_gone = |code: &str| code.ends_with("NonExistentQueue") || code.ends_with("QueueDoesNotExist");
+        match self.sqs.get_queue_url().queue_name(queue).send().await {
+            Ok(_) => Ok(true),
+            Err(error) if error.code().is_some_and(is_gone) => Ok(false),
+            Err(error) => Err(error).with_context(|| format!("the queue {queue}")),
+        }
     }
 
     async fn is_enabled(&self, queue: &str) -> Result<bool> {
@@ -191,5 +230,108 @@ impl Pauser {
                 .map_err(anyhow::Error::from)
         };
         done.with_context(|| format!("the actions of the alarm {name} cannot be changed"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stub;
+    use automations::id::OrganisationId;
+    use serde_json::{Value, json};
+    use std::sync::{Arc, Mutex};
+
+    /// Resumes what is paused in a stack with one organisation, `north`, and no handler; returns the requests that change something.
+    async fn resumed(paused: &Paused) -> Vec<String> {
+        let changes: Arc<Mutex<Vec<String>>> = Arc::default();
+        let (seen, sk) = (Arc::clone(&changes), paused.to_string());
+        let config = stub::config(Duration::ZERO, move |operation, request| {
+            let pause = json!({ "pk": { "S": "PAUSES" }, "sk": { "S": sk }, "since": { "N": "1" } });
+            let response = match operation {
+                "Query" => json!({ "Items": [pause] }),
+                "Scan" => json!({ "Items": [] }),
+                "ListSecrets" => json!({ "SecretList": [{ "Name": "a/north/api-token" }] }),
+                "GetQueueUrl" => {
+                    return (
+                        400,
+                        r#"{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"x"}"#.to_owned(),
+                    );
+                }
+                "ListStackResources" => {
+                    return (200, stub::xml(operation, "<StackResourceSummaries></StackResourceSummaries>"));
+                }
+                "PutItem" => {
+                    let states = ["resuming", "ending"]
+                        .into_iter()
+                        .filter(|state| request["Item"].get(*state).is_some());
+                    seen.lock().unwrap().push(states.collect::<Vec<_>>().join(" "));
+                    json!({})
+                }
+                other => {
+                    seen.lock()
+                        .unwrap()
+                        .push(format!("{other} {}", request["Key"]["sk"]["S"].as_str().unwrap_or_default()));
+                    json!({})
+                }
+            };
+            (200, Value::to_string(&response))
+        });
+        let target = Target { config, local: None, stack: "a".to_owned() };
+        let switch = Pauser { patience: Duration::ZERO, ..Pauser::of(&target).unwrap() };
+        switch.can_be_resumed(paused).await.unwrap();
+        switch.resume(paused).await.unwrap();
+        let changes = changes.lock().unwrap();
+        changes.clone()
+    }
+
+    /// What CloudFormation does not know, an update leaves as it is.
+    #[test]
+    fn the_template_does_not_say_whether_a_trigger_is_enabled() {
+        let template = include_str!("../../../../../template.yaml");
+        let sources: Vec<&str> = template.split("FunctionResponseTypes:").collect();
+        assert_eq!(sources.len(), 4, "of hints, of events and of actions");
+        for before in &sources[..3] {
+            let source = before.rsplit_once("Queue:").unwrap().1;
+            assert!(source.contains("BatchSize:") && !source.contains("Enabled"), "{source}");
+        }
+    }
+
+    /// A deployment that changes the trigger may have enabled it.
+    #[tokio::test]
+    async fn a_paused_handler_whose_queue_is_read_is_found() {
+        for (state, is_read) in
+            [("Enabled", true), ("Enabling", true), ("Disabled", false), ("Disabling", false)]
+        {
+            let config = stub::config(Duration::ZERO, move |operation, _| {
+                let response = match operation {
+                    "GetQueueUrl" => json!({ "QueueUrl": "http://127.0.0.1/a-h.fifo" }),
+                    "GetQueueAttributes" => json!({ "Attributes": { "QueueArn": "arn:q" } }),
+                    other if other.contains("/event-source-mappings") => {
+                        json!({ "EventSourceMappings": [{ "UUID": "u", "State": state }] })
+                    }
+                    other => panic!("{other}"),
+                };
+                (200, Value::to_string(&response))
+            });
+            let pauser = Pauser::of(&Target { config, local: None, stack: "a".to_owned() }).unwrap();
+            assert_eq!(pauser.is_read(&Paused::Handler("h".to_owned())).await.unwrap(), is_read, "{state}");
+            let north = Paused::Organisation(OrganisationId::parse("north").unwrap());
+            assert!(!pauser.is_read(&north).await.unwrap(), "it has no queue");
+        }
+    }
+
+    /// Else its pause reminds for ever.
+    #[tokio::test]
+    async fn the_pause_of_a_handler_or_an_organisation_that_was_removed_can_be_ended() {
+        assert_eq!(resumed(&Paused::Handler("removed".to_owned())).await, ["DeleteItem HANDLER#removed"]);
+        let south = Paused::Organisation(OrganisationId::parse("south").unwrap());
+        assert_eq!(resumed(&south).await, ["DeleteItem ORGANISATION#south"]);
+    }
+
+    #[tokio::test]
+    async fn an_organisations_pause_ends_after_all_that_was_held_is_sent_and_all_actions_are_performed() {
+        let north = Paused::Organisation(OrganisationId::parse("north").unwrap());
+        let expected = ["resuming", "resuming ending", "DeleteItem ORGANISATION#north"];
+        assert_eq!(resumed(&north).await, expected);
     }
 }

@@ -9,7 +9,7 @@ pub use arguments::Arguments;
 pub use groups::{ReplayGroup, groups};
 pub use replayer::{Replay, Replayer};
 
-use self::position::Position;
+use self::position::{LastRun, Position, Request};
 use crate::account::Account;
 use crate::audit::{Audit, Change};
 use crate::bulk::Bulk;
@@ -31,19 +31,30 @@ const COMMAND: &str = "replay";
 /// If a request fails.
 pub async fn run(arguments: Arguments, account: &Account) -> Result<Exit> {
     let now = clock::now();
-    let request = arguments.request();
+    let options = arguments.request();
     let target = account.target().await?;
     let (replayer, store) = (Replayer::of(&target), target.store());
     let last = if arguments.anew {
-        None
+        LastRun::None
     } else {
-        during("reading the audit", Position::of_last_run(&store, &request, now)).await?
+        during("reading the audit", LastRun::of(&store, &options, now)).await?
     };
-    if let Some(Position { at, left, .. }) = &last {
-        say(&format!("going on with the run of {at}, which left {left}; --anew begins again"));
-    }
+    let last = match last {
+        LastRun::None => None,
+        LastRun::Same(position) => {
+            let Position { at, left, .. } = &position;
+            say(&format!("going on with the run of {at}, which left {left}; --anew begins again"));
+            Some(position)
+        }
+        LastRun::Other(Position { at, left, .. }) => {
+            say(&format!(
+                "the run of {at} left {left} and had other options: this is a run of its own. To go on with that one, type its options again"
+            ));
+            None
+        }
+    };
     let (since, until) = arguments.time(now)?;
-    let begun = Position { request, since, until, at: now, after: None, left: 0 };
+    let begun = Position { request: Request::of(&options), since, until, at: now, after: None, left: 0 };
     let begun = last.unwrap_or(begun);
     if begun.until <= begun.since {
         return Err(Usage(format!("--until {} is not after --since {}", begun.until, begun.since)).into());

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use automations::Event;
 use automations::clock::Timestamp;
+use automations::digest::short_sha256;
 use automations::id::EventId;
 use automations::store::{Operation, Store};
 use serde::{Deserialize, Serialize};
@@ -14,8 +15,8 @@ const GOES_ON_FOR: Duration = Duration::from_hours(24);
 /// How far a run came.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Position {
-    /// The command's options as they were typed, without its limit and its rate.
-    pub(super) request: String,
+    /// Whose it is: the digest of the command's options, in which a label may name a person.
+    pub(super) request: Request,
     pub(super) since: Timestamp,
     pub(super) until: Timestamp,
     /// When the first run began: it is part of the ids of what is sent again, so that nothing is sent twice.
@@ -26,12 +27,45 @@ pub(super) struct Position {
     pub(super) left: usize,
 }
 
-impl Position {
-    /// That of the newest run of the same command, if it has not done all.
-    pub(super) async fn of_last_run(store: &Store, request: &str, now: Timestamp) -> Result<Option<Self>> {
-        Ok(last(&store.operations(now.earlier(GOES_ON_FOR)).await?, request))
+/// A digest of the options of a command, without its limit and its rate. A version before this one stored the options as they were typed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Request(String);
+
+/// What distinguishes a digest from options, which begin with `--`.
+const DIGEST: &str = "sha256:";
+
+impl Request {
+    /// Of these options.
+    pub(super) fn of(options: &str) -> Self {
+        Self(format!("{DIGEST}{}", short_sha256(&[options.as_bytes()])))
     }
 
+    /// Whether it is of these options.
+    fn is_of(&self, options: &str) -> bool {
+        *self == Self::of(options) || self.0 == options
+    }
+}
+
+/// The newest run that a command could mean to go on with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum LastRun {
+    /// None has something left.
+    None,
+    /// One of the same command.
+    Same(Position),
+    /// One with other options: it is not gone on with.
+    Other(Position),
+}
+
+impl LastRun {
+    /// That of the last day.
+    pub(super) async fn of(store: &Store, options: &str, now: Timestamp) -> Result<Self> {
+        Ok(last(&store.operations(now.earlier(GOES_ON_FOR)).await?, options))
+    }
+}
+
+impl Position {
     /// The events behind the position; all of them if that event is not among them.
     pub(super) fn rest<'a>(&self, events: &'a [Event]) -> &'a [Event] {
         let after = events.iter().position(|event| self.after.as_ref() == Some(&event.id));
@@ -48,11 +82,19 @@ impl Position {
 }
 
 /// Operations are newest first.
-fn last(operations: &[Operation], request: &str) -> Option<Position> {
+fn last(operations: &[Operation], options: &str) -> LastRun {
     let positions = operations.iter().filter(|operation| operation.command == super::COMMAND);
-    let mut positions =
-        positions.filter_map(|operation| serde_json::from_str::<Position>(operation.resume.as_deref()?).ok());
-    positions.find(|position| position.request == request).filter(|position| position.left > 0)
+    let positions: Vec<Position> =
+        positions.filter_map(|operation| serde_json::from_str(operation.resume.as_deref()?).ok()).collect();
+    let same = positions.iter().find(|position| position.request.is_of(options));
+    match (same, positions.first()) {
+        // Its next row in the audit has no words of an operator, whatever this one has.
+        (Some(same), _) if same.left > 0 => {
+            LastRun::Same(Position { request: Request::of(options), ..same.clone() })
+        }
+        (None, Some(newest)) if newest.left > 0 => LastRun::Other(newest.clone()),
+        (Some(_) | None, _) => LastRun::None,
+    }
 }
 
 #[cfg(test)]
@@ -63,7 +105,7 @@ mod tests {
 
     fn position(request: &str, left: usize) -> Position {
         let at = Timestamp::from_seconds(5);
-        Position { request: request.to_owned(), since: at, until: at, at, after: None, left }
+        Position { request: Request::of(request), since: at, until: at, at, after: None, left }
     }
 
     fn operation(position: &Position) -> Operation {
@@ -86,11 +128,25 @@ mod tests {
         let of = |positions: &[&Position]| {
             last(&positions.iter().map(|one| operation(one)).collect::<Vec<_>>(), "--since 2h")
         };
-        assert_eq!(of(&[&other, &open]), Some(open.clone()));
-        assert_eq!(of(&[&done, &open]), None, "the newest counts");
-        assert_eq!(of(&[&other]), None);
+        assert_eq!(of(&[&other, &open]), LastRun::Same(open.clone()));
+        assert_eq!(of(&[&done, &open]), LastRun::None, "the newest counts");
+        assert_eq!(of(&[&other]), LastRun::Other(other.clone()));
+        assert_eq!(of(&[&Position { left: 0, ..other.clone() }, &other]), LastRun::None, "it went on");
         let dlq = Operation { command: "dlq redrive".to_owned(), ..operation(&open) };
-        assert_eq!(last(&[dlq], "--since 2h"), None);
+        assert_eq!(last(&[dlq], "--since 2h"), LastRun::None);
+    }
+
+    /// The audit is kept for a year.
+    #[test]
+    fn the_audit_has_no_word_of_a_filter_and_a_row_of_the_version_before_is_read() {
+        let options = "--since 2h --label 'Jane Citizen'";
+        let stored = serde_json::to_string(&position(options, 3)).unwrap();
+        assert!(!stored.contains("Jane") && !stored.contains("label"), "{stored}");
+        let former = Position { request: Request(options.to_owned()), ..position("", 3) };
+        let LastRun::Same(found) = last(&[operation(&former)], options) else { panic!() };
+        assert_eq!(found, position(options, 3), "and its words are not stored again");
+        let other = last(&[operation(&former)], "--since 2h --label VIP");
+        assert!(matches!(other, LastRun::Other(_)), "{other:?}");
     }
 
     #[test]

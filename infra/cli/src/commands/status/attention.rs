@@ -6,7 +6,7 @@ use crate::report::count;
 use crate::schedules::ScheduleState;
 use automations::clock::Timestamp;
 use automations::model::reminder::{KNOWN_UNTIL, Zone, holidays_left};
-use automations::store::Pause;
+use automations::store::{Pause, Paused};
 use serde::Serialize;
 
 /// Fewer days than this are left only if a rotation failed: tokens live for 14 days and are rotated every 7. As
@@ -39,6 +39,7 @@ impl Status {
         all.extend(part("functions", &self.functions, of_function));
         all.extend(part("dead letters", &self.dead_letters, of_dead_letters));
         all.extend(part("pauses", &self.pauses, |pause| of_pause(pause, self.at)));
+        all.extend(part("triggers of what is paused", &self.read_while_paused, of_read_while_paused));
         all.extend(part("schedules", &self.schedules, of_schedule));
         // Their alarms say whether they are too long.
         all.extend(part("queues", &self.queues, |_| Vec::new()));
@@ -130,7 +131,7 @@ fn of_left_behind(queue: &String) -> Vec<Attention> {
 fn of_pause(pause: &Pause, now: Timestamp) -> Vec<Attention> {
     let what = pause.paused.words();
     let next = "docs/runbook.md, \"Pause and resume\"";
-    if pause.resuming {
+    if pause.is_resuming() {
         return vec![attention(format!("{what} is being resumed"), next)];
     }
     pause
@@ -138,6 +139,20 @@ fn of_pause(pause: &Pause, now: Timestamp) -> Vec<Attention> {
         .then(|| attention(format!("{what} is paused for over 10 days; SQS deletes messages after 14"), next))
         .into_iter()
         .collect()
+}
+
+/// A deployment that changes a trigger enables it. The function lets what it receives wait, and that spends receives.
+fn of_read_while_paused(paused: &Paused) -> Vec<Attention> {
+    let option = match paused {
+        Paused::Handler(name) => format!("--handler {name}"),
+        Paused::Organisation(name) => format!("--organisation {name}"),
+        Paused::Writing => "--writing".to_owned(),
+    };
+    let what = format!(
+        "{} is paused, and Lambda reads its queue all the same: nothing is done, and its messages spend receives",
+        paused.words()
+    );
+    vec![attention(what, &format!("automations pause {option} --yes"))]
 }
 
 fn attention(what: impl Into<String>, next: &str) -> Attention {

@@ -20,7 +20,7 @@ use crate::schedules::ScheduleState;
 use anyhow::Result;
 use automations::clock::{self, Timestamp};
 use automations::id::OrganisationId;
-use automations::store::Pause;
+use automations::store::{Pause, Paused};
 use clap::Args;
 use serde::Serialize;
 
@@ -92,6 +92,8 @@ pub struct Status {
     pub left_behind: Part<Vec<String>>,
     /// What is paused.
     pub pauses: Part<Vec<Pause>>,
+    /// What is paused although Lambda reads its queue, such as after a deployment that changed the trigger.
+    pub read_while_paused: Part<Vec<Paused>>,
 }
 
 /// A part of what is read: what cannot be read hides nothing else.

@@ -8,13 +8,14 @@ use crate::commands::alias_check::{ALIAS, AliasCheck, Deployed};
 use crate::commands::dead_letters::{DeadLetterQueues, Summary};
 use crate::commands::listen::old_queues;
 use crate::commands::organisation::Organisations;
+use crate::commands::pause::Pauser;
 use crate::schedules::{self, ScheduleState};
 use crate::stack_resources;
 use anyhow::{Context as _, Result};
 use automations::aws;
 use automations::clock::Timestamp;
 use automations::id::OrganisationId;
-use automations::store::Store;
+use automations::store::{Pause, Paused, Store};
 use aws_sdk_sqs::types::QueueAttributeName as Attribute;
 use futures::future::{join_all, try_join_all};
 use futures::join;
@@ -62,7 +63,23 @@ impl Source {
         let (read, left_behind) = join!(read, old_queues(&self.sqs, &self.target.stack, now));
         let named = |url: String| url.rsplit('/').next().map(str::to_owned);
         let left_behind = part(left_behind.map(|urls| urls.into_iter().filter_map(named).collect()));
-        Ok(Status { left_behind, ..read? })
+        let read = read?;
+        let read_while_paused = part(self.read_while_paused(&read.pauses).await);
+        Ok(Status { left_behind, read_while_paused, ..read })
+    }
+
+    async fn read_while_paused(&self, pauses: &Part<Vec<Pause>>) -> Result<Vec<Paused>> {
+        let all = match pauses {
+            Part::Read(all) => all.as_slice(),
+            Part::NotRead(_) => &[],
+        };
+        let mut found = Vec::new();
+        for pause in all.iter().filter(|pause| !pause.is_resuming()) {
+            if Pauser::of(&self.target)?.is_read(&pause.paused).await? {
+                found.push(pause.paused.clone());
+            }
+        }
+        Ok(found)
     }
 
     /// The same without what `automations listen` left, and dead letters are only counted: to read one hides it from every other reader
@@ -131,6 +148,7 @@ impl Source {
             alarms: part(alarms),
             left_behind: Part::Read(Vec::new()),
             pauses: part(self.store.pauses().await.context("the pauses")),
+            read_while_paused: Part::Read(Vec::new()),
         })
     }
 

@@ -2,7 +2,6 @@
 
 use super::alarms::section;
 use super::*;
-use automations::store::Paused;
 use std::collections::BTreeMap;
 
 const DAY: u64 = 86_400;
@@ -40,6 +39,7 @@ fn quiet() -> Status {
         alarms: Part::Read(Vec::new()),
         left_behind: Part::Read(Vec::new()),
         pauses: Part::Read(Vec::new()),
+        read_while_paused: Part::Read(Vec::new()),
     }
 }
 
@@ -267,4 +267,14 @@ fn a_pause_is_shown_and_needs_a_person_only_before_messages_are_lost() {
     assert_eq!(needed(&days(3)), Vec::<String>::new());
     let near = needed(&days(10));
     assert!(near[0].starts_with("the handler h is paused for over 10 days"), "{near:?}");
+}
+
+/// After a deployment that changed the trigger.
+#[test]
+fn what_is_paused_and_read_all_the_same_needs_a_person() {
+    let read = vec![Paused::Handler("h".to_owned()), Paused::Writing];
+    let needed = needed(&Status { read_while_paused: Part::Read(read), ..quiet() });
+    assert!(needed[0].starts_with("the handler h is paused, and Lambda reads its queue"), "{needed:?}");
+    let next: Vec<_> = needed.iter().map(|line| line.rsplit("→ ").next().unwrap()).collect();
+    assert_eq!(next, ["automations pause --handler h --yes", "automations pause --writing --yes"]);
 }

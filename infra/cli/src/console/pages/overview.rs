@@ -274,6 +274,7 @@ mod tests {
             schedules: Part::Read(Vec::new()),
             alarms: Part::NotRead("AccessDenied".to_owned()),
             left_behind: Part::Read(Vec::new()),
+            read_while_paused: Part::Read(Vec::new()),
             pauses: Part::Read(vec![Pause::new(
                 Paused::Handler(HOSTILE.to_owned()),
                 at.earlier(std::time::Duration::from_hours(3)),

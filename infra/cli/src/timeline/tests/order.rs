@@ -127,3 +127,15 @@ proptest! {
         prop_assert_eq!(count(|step| matches!(step, Step::Action { .. })), actions.len());
     }
 }
+
+#[test]
+fn the_event_of_a_schedule_begins_with_its_firing() {
+    let event = automations::testing::fired("digest", 0);
+    let hint = event.cause.hint().clone();
+    let entries = assemble(&kept(vec![event], Vec::new())).entries;
+    let first = &entries[0].step;
+    assert_eq!(
+        (label(first), words(first)),
+        ("schedule", format!("a handler's schedule fired, hint {hint}"))
+    );
+}

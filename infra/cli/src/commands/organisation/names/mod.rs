@@ -7,7 +7,7 @@ pub use mention::Thing;
 pub use vendor::Verdict;
 
 use super::Organisations;
-use crate::handler_entries::{Clients, Entries, Source, deployed};
+use crate::handler_entries::{Clients, Entries, Source, deployed, deployed_age_rules};
 use anyhow::Result;
 use automations::aws::secret::Secrets;
 use automations::clock;
@@ -33,6 +33,8 @@ pub struct Comparison {
     pub names_checked: usize,
     /// The names that are not exactly one thing.
     pub names: Vec<Finding>,
+    /// The names in the rules for ages of some stages that are not exactly one thing. No problem: a rule may be for another organisation.
+    pub age_rules: Vec<Finding>,
     /// What could not be compared, in a sentence each.
     pub unchecked: Vec<String>,
     /// The inferred fields that the API's schema lacks: they are left out of requests, and the rest is read.
@@ -75,6 +77,8 @@ impl fmt::Display for Comparison {
         let (checked, found) = (self.names_checked, self.names_checked.saturating_sub(self.names.len()));
         write!(f, "  names in {source}: {found} of {checked} are at Salestrekker")?;
         self.names.iter().try_for_each(|finding| write!(f, "\n  {finding}"))?;
+        let of_rules = |finding| write!(f, "\n  {finding}; that rule fits no ticket here");
+        self.age_rules.iter().try_for_each(of_rules)?;
         self.unchecked.iter().try_for_each(|text| write!(f, "\n  not checked: {text}"))?;
         if !self.missing_fields.is_empty() {
             let fields = self.missing_fields.join(", ");
@@ -122,12 +126,15 @@ impl Organisations {
                  lambda:GetFunctionConfiguration, sns:ListSubscriptionsByTopic and sns:GetSubscriptionAttributes"
             )
         };
+        let rules = tokio::time::timeout(LONGEST, deployed_age_rules(&self.lambda, &self.stack)).await;
+        // If they cannot be read, neither can the entries.
+        let age_rules = rules.ok().and_then(Result::ok).unwrap_or_default();
         let all = match read {
             Ok(Ok(entries)) => Ok(entries),
             Ok(Err(error)) => Err(why(format!("{error:#}"))),
             Err(_late) => Err(why(TOO_LATE.to_owned())),
         };
-        Entries { source: Source::Deployed, all }
+        Entries { source: Source::Deployed, all, age_rules }
     }
 
     /// Compares the names in these entries, and the fields that are read, with the organisation's API; it changes nothing there.
@@ -143,6 +150,7 @@ impl Organisations {
             source: entries.source,
             names_checked: 0,
             names: Vec::new(),
+            age_rules: Vec::new(),
             unchecked: Vec::new(),
             missing_fields: Vec::new(),
         };
@@ -154,11 +162,13 @@ impl Organisations {
             Ok(fields) => found.missing_fields = fields,
             Err(error) => found.unchecked.push(format!("inferred fields: {}", chain(&error))),
         }
-        match (vendor, &entries.all) {
+        let Entries { all, age_rules, .. } = entries;
+        match (vendor, all) {
             (Ok(vendor), Ok(entries)) => {
                 for entry in entries {
                     found.add(mention::of_entry(entry, organisation), &vendor);
                 }
+                found.add_age_rules(age_rules, organisation, &vendor);
             }
             (Err(error), _) => found.unchecked.push(format!("names: {}", chain(&error))),
             (Ok(_), Err(why)) => found.unchecked.push(format!("names: {why}")),
@@ -171,14 +181,23 @@ impl Comparison {
     fn add(&mut self, Mentions { all, unreadable }: Mentions, vendor: &Vendor) {
         self.unchecked.extend(unreadable);
         self.names_checked = self.names_checked.saturating_add(all.len());
-        for mention in all {
-            if let Some(verdict) = vendor.verdict(&mention) {
-                let mention::Mention { handler, at, thing, text, .. } = mention;
-                let name = shown(thing, text);
-                self.names.push(Finding { handler, at, thing, name, verdict });
-            }
-        }
+        self.names.extend(findings(all, vendor));
     }
+
+    fn add_age_rules(&mut self, rules: &str, organisation: &OrganisationId, vendor: &Vendor) {
+        let Mentions { all, unreadable } = mention::of_age_rules(rules, organisation);
+        self.unchecked.extend(unreadable);
+        self.age_rules.extend(findings(all, vendor));
+    }
+}
+
+/// The mentions that are not exactly one thing.
+fn findings(all: Vec<mention::Mention>, vendor: &Vendor) -> impl Iterator<Item = Finding> {
+    all.into_iter().filter_map(|mention| {
+        let verdict = vendor.verdict(&mention)?;
+        let mention::Mention { handler, at, thing, text, .. } = mention;
+        Some(Finding { handler, at, thing, name: shown(thing, text), verdict })
+    })
 }
 
 /// Names of stages, workflows and labels are not personal, and owners are ids; an address or a person's name in place of an id is
@@ -209,7 +228,8 @@ mod tests {
     fn comparison(names: Vec<Finding>, unchecked: &[&str], missing_fields: &[&str]) -> Comparison {
         let owned = |all: &[&str]| all.iter().map(ToString::to_string).collect();
         let (unchecked, missing_fields) = (owned(unchecked), owned(missing_fields));
-        Comparison { source: Source::Deployed, names_checked: 5, names, unchecked, missing_fields }
+        let age_rules = Vec::new();
+        Comparison { source: Source::Deployed, names_checked: 5, names, age_rules, unchecked, missing_fields }
     }
 
     #[test]
@@ -250,6 +270,24 @@ mod tests {
         assert!(of(Verdict::NotFound { nearest: None }) && of(Verdict::AmbiguousName { ids: vec![] }));
         assert!(!of(Verdict::NotVerifiable) && !comparison(vec![], &[], &["isActive"]).has_problem());
         assert!(comparison(vec![], &["names: refused"], &[]).has_problem());
+    }
+
+    /// Rules are for all organisations of a stack.
+    #[test]
+    fn a_rule_for_ages_that_fits_no_ticket_is_a_line_with_the_nearest_name_and_not_a_problem() {
+        let mut found = comparison(vec![], &[], &[]);
+        let rules = r#"[{"workflow": "Home loan", "stage": "Aproved", "days": [2]},
+            {"stage": "Approved", "business_days": [3], "zone": "Australia/Sydney", "region": "au-nsw"}]"#;
+        found.add_age_rules(rules, &OrganisationId::parse("north").unwrap(), &vendor::for_tests());
+        let lines = [
+            "  names in the deployed entries: 5 of 5 are at Salestrekker",
+            "  event-enricher: STAGE_AGE_RULES[0].stage names the stage \"Aproved\", which does not exist (not_found); the nearest is \"Approved\"; that rule fits no ticket here",
+            "  event-enricher: STAGE_AGE_RULES[0].workflow names the workflow \"Home loan\", which does not exist (not_found); the nearest is \"Home loans\"; that rule fits no ticket here",
+        ];
+        assert_eq!(found.to_string().lines().collect::<Vec<_>>(), lines);
+        assert!(!found.has_problem());
+        found.add_age_rules("[{", &OrganisationId::parse("north").unwrap(), &vendor::for_tests());
+        assert!(found.has_problem(), "the function could not start");
     }
 
     #[test]

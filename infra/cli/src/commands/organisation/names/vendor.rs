@@ -124,6 +124,15 @@ fn judge(mention: &Mention, groups: &[Vec<(String, String)>]) -> Option<Verdict>
     (!ids.is_empty()).then_some(Verdict::AmbiguousName { ids })
 }
 
+/// A workflow with two stages.
+#[cfg(test)]
+pub(super) fn for_tests() -> Vendor {
+    let pair = |id: &str, name: &str| (id.to_owned(), name.to_owned());
+    let stages = Some(vec![pair("s-1", "Approved"), pair("s-2", "Settled")]);
+    let workflow = KnownWorkflow { id: "w-1".to_owned(), name: "Home loans".to_owned(), stages };
+    Vendor { workflows: vec![workflow], ..Vendor::default() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
