@@ -2,11 +2,13 @@
 
 use super::cached::Cached;
 use super::changes::Changes;
+use super::paused::KnownPause;
+use super::permission::Permissions;
 use super::work::Work;
 use crate::account::Target;
 use crate::commands::dead_letters::{DeadLetterQueues, Front};
 use crate::commands::status::{HandlerDay, History, Status};
-use crate::handler_entries::Entry;
+use crate::handler_entries::{self, Clients, Entry};
 use crate::schedules::ScheduleState;
 use anyhow::Result;
 use automations::clock::{self, Timestamp};
@@ -32,10 +34,10 @@ pub(super) struct App {
     /// `CloudWatch` charges for each series that is read.
     pub(super) history: Cached<History>,
     pub(super) handler_days: Cached<BTreeMap<String, HandlerDay>>,
-    pub(super) entries: Cached<Vec<Entry>>,
+    entries: Cached<Vec<Entry>>,
     pub(super) schedules: Cached<Vec<ScheduleState>>,
-    /// The permissions that a change of dead letters lacks.
-    pub(super) denied: Cached<Vec<&'static str>>,
+    pub(super) pauses: Cached<Vec<KnownPause>>,
+    pub(super) permissions: Permissions,
 }
 
 impl App {
@@ -50,12 +52,31 @@ impl App {
             handler_days: Cached::new(Duration::from_mins(5)),
             entries: Cached::new(Duration::from_mins(1)),
             schedules: Cached::new(Duration::from_mins(1)),
-            denied: Cached::new(Duration::from_mins(5)),
+            pauses: Cached::new(Duration::from_secs(5)),
+            permissions: Permissions::default(),
         }
     }
 
     pub(super) fn dead_letter_queues(&self, now: Timestamp) -> DeadLetterQueues {
         DeadLetterQueues::new(&self.target.config, self.target.stack.clone(), self.target.store(), now)
+    }
+
+    /// The handlers' entries that are deployed.
+    pub(super) async fn entries(&self, now: Timestamp) -> Result<Arc<Vec<Entry>>> {
+        let config = &self.target.config;
+        let clients = Clients {
+            cloudformation: &aws_sdk_cloudformation::Client::new(config),
+            lambda: &aws_sdk_lambda::Client::new(config),
+            sns: &automations::aws::sns(config),
+        };
+        self.entries.get(now, Box::pin(handler_entries::deployed(&clients, &self.target.stack))).await
+    }
+
+    /// Forgets what a change may have changed.
+    pub(super) async fn forget(&self) {
+        self.dead_letters.forget().await;
+        self.status.forget().await;
+        self.pauses.forget().await;
     }
 }
 

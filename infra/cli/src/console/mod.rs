@@ -7,6 +7,7 @@ mod changes;
 mod form;
 mod guard;
 mod pages;
+mod paused;
 mod permission;
 #[cfg(test)]
 mod tests;

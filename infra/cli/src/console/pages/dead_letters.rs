@@ -9,7 +9,6 @@ use super::layout::{Layout, Moment, go_to, shown, shown_as};
 use crate::commands::dead_letters::{DeadLetter, Front, masked};
 use crate::console::app::{App, apart};
 use crate::console::form::Form;
-use crate::console::permission;
 use crate::report::count;
 use anyhow::Result;
 use askama::Template;
@@ -190,7 +189,7 @@ fn read<'a>(
         let front = app.dead_letters.get(now, queues.front()).await?;
         let mut shown = wanted(&front);
         queues.mark_side_by_side(&mut shown).await?;
-        let denied = app.denied.get(now, Box::pin(permission::denied(app, now))).await?;
-        Ok(Read { front, found: shown.len(), shown, denied: denied.to_vec() })
+        let denied = app.permissions.lacked(app, &["dlq redrive", "dlq drop"], now).await;
+        Ok(Read { front, found: shown.len(), shown, denied })
     })
 }

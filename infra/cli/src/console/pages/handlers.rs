@@ -2,13 +2,15 @@
 
 use super::chart::Chart;
 use super::layout::{Layout, Moment, address, shown};
+use super::pauses::{Pausable, Pauses};
 use crate::commands::status::{HandlerDay, Series, Source};
 use crate::console::app::{App, apart};
-use crate::handler_entries::{self, Clients, Entry};
+use crate::handler_entries::Entry;
 use crate::schedules::ScheduleState;
 use anyhow::Result;
 use askama::Template;
 use automations::clock::Timestamp;
+use automations::store::Paused;
 use axum::extract::State;
 use axum::response::Response;
 use serde_json::Value;
@@ -20,11 +22,14 @@ use std::sync::Arc;
 struct Page {
     layout: Layout,
     handlers: Vec<Handler>,
+    denied: Vec<&'static str>,
+    token: String,
 }
 
 struct Handler {
     name: String,
     is_dry_run: bool,
+    pausable: Pausable,
     policies: Vec<String>,
     settings: String,
     schedule: Option<Schedule>,
@@ -51,21 +56,24 @@ pub(super) async fn page(State(app): State<Arc<App>>) -> Response {
     let mut layout = Layout::of("/handlers");
     let stack = app.target.stack.clone();
     let read = apart(&app, async move |app, now| {
-        let entries = app.entries.get(now, entries(&app)).await?;
+        let entries = app.entries(now).await?;
         // They are named as not read on the overview.
         let counts = app.dead_letter_queues(now).counts().await.unwrap_or_default();
         let schedules = app.schedules.get(now, Box::pin(schedules(&app, now))).await;
         let names: Vec<String> = entries.iter().map(|entry| entry.name.clone()).collect();
         let days = app.handler_days.get(now, Box::pin(days(&app, &names, now))).await;
-        Ok((entries, counts, days, schedules))
+        Ok((entries, counts, days, schedules, Pauses::read(&app, now).await))
     });
-    let mut handlers = Vec::new();
-    if let Some((entries, counts, days, schedules)) = layout.take(read.await) {
+    let (mut handlers, mut denied) = (Vec::new(), Vec::new());
+    if let Some((entries, counts, days, schedules, pauses)) = layout.take(read.await) {
         let (days, schedules) = (layout.take(days), layout.take(schedules).unwrap_or_default());
+        let pauses = layout.take(pauses).unwrap_or_default();
         let day = |entry: &Entry| days.as_ref().and_then(|days| days.get(&entry.name));
-        handlers.extend(entries.iter().map(|entry| handler(entry, &counts, day(entry), &stack, &schedules)));
+        let known = Known { counts: &counts, stack: &stack, schedules: &schedules, pauses: &pauses };
+        handlers.extend(entries.iter().map(|entry| handler(entry, day(entry), &known)));
+        denied = pauses.denied;
     }
-    shown(&Page { layout, handlers })
+    shown(&Page { layout, handlers, denied, token: app.token.clone() })
 }
 
 async fn days(app: &App, handlers: &[String], now: Timestamp) -> Result<BTreeMap<String, HandlerDay>> {
@@ -76,29 +84,22 @@ async fn schedules(app: &App, now: Timestamp) -> Result<Vec<ScheduleState>> {
     Source::of(&app.target)?.schedules(now).await
 }
 
-/// The entries that are deployed.
-pub(super) async fn entries(app: &App) -> Result<Vec<Entry>> {
-    let config = &app.target.config;
-    let clients = Clients {
-        cloudformation: &aws_sdk_cloudformation::Client::new(config),
-        lambda: &aws_sdk_lambda::Client::new(config),
-        sns: &automations::aws::sns(config),
-    };
-    handler_entries::deployed(&clients, &app.target.stack).await
+/// What is known of all handlers.
+struct Known<'a> {
+    counts: &'a BTreeMap<String, u64>,
+    stack: &'a str,
+    schedules: &'a [ScheduleState],
+    pauses: &'a Pauses,
 }
 
-fn handler(
-    entry: &Entry,
-    counts: &BTreeMap<String, u64>,
-    day: Option<&HandlerDay>,
-    stack: &str,
-    schedules: &[ScheduleState],
-) -> Handler {
+fn handler(entry: &Entry, day: Option<&HandlerDay>, known: &Known<'_>) -> Handler {
+    let Known { counts, stack, schedules, pauses } = known;
     let Entry { name, settings, policies, dry_run } = entry;
     let queue = format!("{stack}-{name}-dead-letters.fifo");
     Handler {
         name: name.clone(),
         is_dry_run: *dry_run,
+        pausable: pauses.of(&Paused::Handler(name.clone())),
         policies: policies.iter().map(|policy| indented(policy)).collect(),
         settings: indented(settings),
         schedule: schedules.iter().find(|state| state.handler == *name).map(schedule),
@@ -152,12 +153,15 @@ mod tests {
             overdue: None,
         };
         let off = ScheduleState { is_enabled: false, next: None, ..schedule.clone() };
+        let pauses = Pauses::default();
+        let known = |schedules| Known { counts: &counts, stack: "a", schedules, pauses: &pauses };
         let handlers = vec![
-            handler(&entry, &counts, Some(&day), "a", &[schedule]),
-            handler(&bare, &counts, None, "a", &[off]),
-            handler(&bare, &counts, None, "a", &[]),
+            handler(&entry, Some(&day), &known(&[schedule])),
+            handler(&bare, None, &known(&[off])),
+            handler(&bare, None, &known(&[])),
         ];
-        let text = Page { layout: Layout::of("/handlers"), handlers }.render().unwrap();
+        let (layout, denied) = (Layout::of("/handlers"), Vec::new());
+        let text = Page { layout, handlers, denied, token: String::new() }.render().unwrap();
         for part in [
             "&#60;b&#62;h",
             "dry run",

@@ -9,6 +9,7 @@ mod handlers;
 mod layout;
 mod organisations;
 mod overview;
+mod pauses;
 mod timeline;
 mod trial;
 
@@ -41,6 +42,7 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/handlers", get(handlers::page))
         .route("/handlers/try", get(trial::page).post(trial::tried))
         .route("/organisations", get(organisations::page))
+        .route("/pauses", post(pauses::asked))
         .route("/audit", get(audit::page))
         .route("/change", get(change::page).post(change::confirmed))
         .route("/style.css", get(async || own("text/css", include_str!("../../../templates/style.css"))))

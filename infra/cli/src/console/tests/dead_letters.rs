@@ -46,8 +46,17 @@ impl Account {
     }
 
     fn denying(self, operations: &[&'static str]) -> Self {
-        self.state().denied = operations.to_vec();
+        self.deny(operations);
         self
+    }
+
+    /// From now on these operations are denied.
+    pub(super) fn deny(&self, operations: &[&'static str]) {
+        self.state().denied = operations.to_vec();
+    }
+
+    pub(super) fn denies(&self, operation: &str) -> bool {
+        self.state().denied.contains(&operation)
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
@@ -114,7 +123,7 @@ impl State {
                 self.sent.push(request.clone());
                 json!({ "MessageId": "new" })
             }
-            "PutItem" if request.get("ConditionExpression").is_some() => {
+            "PutItem" | "UpdateItem" if request.get("ConditionExpression").is_some() => {
                 return refused("ConditionalCheckFailedException");
             }
             "PutItem" => {

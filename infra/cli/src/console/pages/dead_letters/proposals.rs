@@ -3,8 +3,7 @@
 use crate::commands::dead_letters::{DeadLetter, Selection};
 use crate::console::changes::{Choice, Proposal};
 use crate::console::form::Form;
-use crate::console::pages::change::{OUT_OF_ORDER, RETRY_UNKNOWN};
-use crate::console::work::Work;
+use crate::console::work::{OUT_OF_ORDER, RETRY_UNKNOWN, Work};
 use crate::report::count;
 use automations::reason::Reason;
 use std::collections::{BTreeMap, BTreeSet};
@@ -55,7 +54,7 @@ pub(super) fn proposal(kind: Kind, dead_letters: &[DeadLetter], back: String) ->
         }
     };
     let command = format!("automations dlq {name} {}", options.join(" "));
-    Proposal { title: format!("{verb} {what}"), effects, consents, command, back, work }
+    Proposal { title: format!("{verb} {what}"), effects, consents, text: None, command, back, work }
 }
 
 fn of_redrive(dead_letters: &[DeadLetter], from: &str) -> (Vec<String>, Vec<Choice>) {

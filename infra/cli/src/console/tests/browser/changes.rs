@@ -2,9 +2,6 @@
 
 use super::*;
 
-const CONFIRM: &str = "form[action='/change'] button";
-const CONFIRMATION: &str = "location.pathname === '/change' && document.readyState === 'complete' && document.querySelector(\"form[action='/change'] button\") !== null";
-
 fn audit(command: &str, scope: &str, number: &str) -> [[String; 4]; 2] {
     [[command, scope, "started", ""], [command, scope, "done", number]].map(|row| row.map(str::to_owned))
 }

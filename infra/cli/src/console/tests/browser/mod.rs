@@ -6,11 +6,15 @@ mod changes;
 mod layout;
 mod live;
 mod pages;
-mod stack;
+mod pauses;
 mod tab;
 
-use self::stack::Stack;
 use self::tab::{Tab, with_browser};
+use super::stack::Stack;
+
+/// The button of a confirmation, and that it is there.
+const CONFIRM: &str = "form[action='/change'] button";
+const CONFIRMATION: &str = "location.pathname === '/change' && document.readyState === 'complete' && document.querySelector(\"form[action='/change'] button\") !== null";
 
 /// Every page of the navigation, and those that lead on from it.
 const PAGES: [&str; 9] = [

@@ -1,6 +1,6 @@
 //! A tab of headless Chromium, with a profile of its own that is removed afterwards.
 
-use super::stack::Stack;
+use super::Stack;
 use crate::account::Target;
 use crate::console::Console;
 use crate::stub;
