@@ -228,12 +228,16 @@ fn stop_on_ctrl_c() -> watch::Receiver<bool> {
 
 /// An option of a command line, with its value quoted for a shell if it needs to be.
 pub(crate) fn option(name: &str, value: &impl ToString) -> String {
-    let value = value.to_string();
+    format!("--{name} {}", quoted(&value.to_string()))
+}
+
+/// A word of a command line, quoted for a shell if it needs to be.
+pub(crate) fn quoted(word: &str) -> String {
     let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_.:/@+,".contains(character);
-    if !value.is_empty() && value.chars().all(is_plain) {
-        return format!("--{name} {value}");
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
     }
-    format!("--{name} '{}'", value.replace('\'', r"'\''"))
+    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]

@@ -7,11 +7,14 @@ use super::permission::Permissions;
 use super::work::Work;
 use crate::account::Target;
 use crate::commands::dead_letters::{DeadLetterQueues, Front};
+use crate::commands::settings::HandlerSettings;
 use crate::commands::status::{HandlerDay, History, Status};
 use crate::handler_entries::{self, Clients, Entry};
 use crate::schedules::ScheduleState;
 use anyhow::Result;
 use automations::clock::{self, Timestamp};
+use automations::id::OrganisationId;
+use automations::store::OwnSettings;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +23,9 @@ use tokio::runtime::Handle;
 /// Dead letters are hidden from every other reader while they are read, so they are not read at each view; and of a long queue, another
 /// read may return others than those that a page shows.
 const DEAD_LETTERS: Duration = Duration::from_mins(5);
+
+/// Every organisation with its own settings of handlers.
+pub(super) type OwnByOrganisation = Vec<(OrganisationId, Vec<(String, OwnSettings)>)>;
 
 /// The stack, the session's token, and what was read or asked for in this run.
 #[derive(Debug)]
@@ -36,6 +42,7 @@ pub(super) struct App {
     pub(super) handler_days: Cached<BTreeMap<String, HandlerDay>>,
     entries: Cached<Vec<Entry>>,
     pub(super) schedules: Cached<Vec<ScheduleState>>,
+    settings: Cached<OwnByOrganisation>,
     pub(super) pauses: Cached<Vec<KnownPause>>,
     pub(super) permissions: Permissions,
 }
@@ -52,6 +59,7 @@ impl App {
             handler_days: Cached::new(Duration::from_mins(5)),
             entries: Cached::new(Duration::from_mins(1)),
             schedules: Cached::new(Duration::from_mins(1)),
+            settings: Cached::new(Duration::from_mins(1)),
             pauses: Cached::new(Duration::from_secs(5)),
             permissions: Permissions::default(),
         }
@@ -72,10 +80,17 @@ impl App {
         self.entries.get(now, Box::pin(handler_entries::deployed(&clients, &self.target.stack))).await
     }
 
+    /// What organisations have in place of the handlers' entries.
+    pub(super) async fn settings(&self, now: Timestamp) -> Result<Arc<OwnByOrganisation>> {
+        let read = async { HandlerSettings::of(&self.target)?.by_organisation().await };
+        self.settings.get(now, Box::pin(read)).await
+    }
+
     /// Forgets what a change may have changed.
     pub(super) async fn forget(&self) {
         self.dead_letters.forget().await;
         self.status.forget().await;
+        self.settings.forget().await;
         self.pauses.forget().await;
     }
 }

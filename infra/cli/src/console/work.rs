@@ -6,6 +6,7 @@ use crate::audit::{Audit, Tally};
 use crate::bulk::{Bulk, Limits};
 use crate::commands::dead_letters::{Consent, Selection, dropped_lines, redriven_lines};
 use crate::commands::pause::{Pauser, pause_lines, resume_lines};
+use crate::commands::settings::{HandlerSettings, IN_FORCE, PreparedChange, state};
 use anyhow::Result;
 use automations::clock::Timestamp;
 use automations::store::Paused;
@@ -29,6 +30,8 @@ pub(super) enum Work {
     Pause(Paused),
     /// `automations resume`.
     Resume(Paused),
+    /// `automations settings set` and `unset`.
+    Settings(Box<PreparedChange>),
 }
 
 impl Work {
@@ -61,6 +64,11 @@ impl Work {
             Self::Resume(paused) => {
                 let resumed = Pauser::of(&app.target)?.resume_audited(paused, &audit).await?;
                 Ok(resume_lines(paused, resumed))
+            }
+            Self::Settings(change) => {
+                let found = HandlerSettings::of(&app.target)?.store_audited(change, &audit).await?;
+                let state = state(change.organisation.as_str(), &change.handler, &found);
+                Ok(vec![state, IN_FORCE.to_owned()])
             }
         }
     }

@@ -4,13 +4,13 @@ use super::chart::Chart;
 use super::layout::{Layout, Moment, address, shown};
 use super::pauses::{Pausable, Pauses};
 use crate::commands::status::{HandlerDay, Series, Source};
-use crate::console::app::{App, apart};
+use crate::console::app::{App, OwnByOrganisation, apart};
 use crate::handler_entries::Entry;
 use crate::schedules::ScheduleState;
 use anyhow::Result;
 use askama::Template;
 use automations::clock::Timestamp;
-use automations::store::Paused;
+use automations::store::{OwnSettings, Paused};
 use axum::extract::State;
 use axum::response::Response;
 use serde_json::Value;
@@ -32,6 +32,9 @@ struct Handler {
     pausable: Pausable,
     policies: Vec<String>,
     settings: String,
+    /// How many organisations have their own; none if it was not read.
+    own_settings: Option<u64>,
+    settings_page: String,
     schedule: Option<Schedule>,
     dead_letters: u64,
     dead_letters_page: String,
@@ -62,14 +65,21 @@ pub(super) async fn page(State(app): State<Arc<App>>) -> Response {
         let schedules = app.schedules.get(now, Box::pin(schedules(&app, now))).await;
         let names: Vec<String> = entries.iter().map(|entry| entry.name.clone()).collect();
         let days = app.handler_days.get(now, Box::pin(days(&app, &names, now))).await;
-        Ok((entries, counts, days, schedules, Pauses::read(&app, now).await))
+        let (pauses, own) = (Pauses::read(&app, now).await, app.settings(now).await);
+        Ok((entries, counts, days, schedules, pauses, own))
     });
     let (mut handlers, mut denied) = (Vec::new(), Vec::new());
-    if let Some((entries, counts, days, schedules, pauses)) = layout.take(read.await) {
+    if let Some((entries, counts, days, schedules, pauses, own)) = layout.take(read.await) {
         let (days, schedules) = (layout.take(days), layout.take(schedules).unwrap_or_default());
-        let pauses = layout.take(pauses).unwrap_or_default();
+        let (pauses, own) = (layout.take(pauses).unwrap_or_default(), layout.take(own));
         let day = |entry: &Entry| days.as_ref().and_then(|days| days.get(&entry.name));
-        let known = Known { counts: &counts, stack: &stack, schedules: &schedules, pauses: &pauses };
+        let known = Known {
+            counts: &counts,
+            stack: &stack,
+            schedules: &schedules,
+            pauses: &pauses,
+            own: own.as_deref(),
+        };
         handlers.extend(entries.iter().map(|entry| handler(entry, day(entry), &known)));
         denied = pauses.denied;
     }
@@ -90,10 +100,13 @@ struct Known<'a> {
     stack: &'a str,
     schedules: &'a [ScheduleState],
     pauses: &'a Pauses,
+    own: Option<&'a OwnByOrganisation>,
 }
 
 fn handler(entry: &Entry, day: Option<&HandlerDay>, known: &Known<'_>) -> Handler {
-    let Known { counts, stack, schedules, pauses } = known;
+    let Known { counts, stack, schedules, pauses, own } = known;
+    let has_own = |all: &Vec<(String, OwnSettings)>| all.iter().any(|(handler, _)| handler == &entry.name);
+    let own = own.map(|all| all.iter().filter(|(_, own)| has_own(own)).count());
     let Entry { name, settings, policies, dry_run } = entry;
     let queue = format!("{stack}-{name}-dead-letters.fifo");
     Handler {
@@ -102,6 +115,8 @@ fn handler(entry: &Entry, day: Option<&HandlerDay>, known: &Known<'_>) -> Handle
         pausable: pauses.of(&Paused::Handler(name.clone())),
         policies: policies.iter().map(|policy| indented(policy)).collect(),
         settings: indented(settings),
+        own_settings: own.and_then(|number| u64::try_from(number).ok()),
+        settings_page: address("/settings", &[("handler", name)]),
         schedule: schedules.iter().find(|state| state.handler == *name).map(schedule),
         dead_letters: counts.get(&queue).copied().unwrap_or_default(),
         dead_letters_page: address("/dead-letters", &[("queue", &queue)]),
@@ -123,7 +138,7 @@ fn sum(series: &Series) -> u64 {
 }
 
 /// JSON with a field on each line; as it is, if it is not JSON.
-fn indented(json: &str) -> String {
+pub(super) fn indented(json: &str) -> String {
     let value: Option<Value> = serde_json::from_str(json).ok();
     value.and_then(|value| serde_json::to_string_pretty(&value).ok()).unwrap_or_else(|| json.to_owned())
 }
@@ -154,7 +169,9 @@ mod tests {
         };
         let off = ScheduleState { is_enabled: false, next: None, ..schedule.clone() };
         let pauses = Pauses::default();
-        let known = |schedules| Known { counts: &counts, stack: "a", schedules, pauses: &pauses };
+        let own = vec![("north".parse().unwrap(), vec![("<b>h".to_owned(), OwnSettings::default())])];
+        let known =
+            |schedules| Known { counts: &counts, stack: "a", schedules, pauses: &pauses, own: Some(&own) };
         let handlers = vec![
             handler(&entry, Some(&day), &known(&[schedule])),
             handler(&bare, None, &known(&[off])),
@@ -169,6 +186,7 @@ mod tests {
             "ticket.created",
             "not JSON",
             "has no subscription",
+            "<a href=\"/settings?handler=%3Cb%3Eh\">Settings by organisation</a>: 1 has its own",
             "MON *), Australia/Sydney. Next <time datetime=\"1970-01-01T00:00:00.000Z\">",
             "It was never due yet.",
             "It is switched off.",

@@ -10,6 +10,7 @@ mod layout;
 mod organisations;
 mod overview;
 mod pauses;
+mod settings;
 mod timeline;
 mod trial;
 
@@ -43,6 +44,9 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/handlers/try", get(trial::page).post(trial::tried))
         .route("/organisations", get(organisations::page))
         .route("/pauses", post(pauses::asked))
+        .route("/settings", get(settings::page))
+        .route("/settings/set", post(settings::set))
+        .route("/settings/unset", post(settings::unset))
         .route("/audit", get(audit::page))
         .route("/change", get(change::page).post(change::confirmed))
         .route("/style.css", get(async || own("text/css", include_str!("../../../templates/style.css"))))

@@ -7,6 +7,7 @@ mod layout;
 mod live;
 mod pages;
 mod pauses;
+mod settings;
 mod tab;
 
 use self::tab::{Tab, with_browser};
@@ -17,7 +18,7 @@ const CONFIRM: &str = "form[action='/change'] button";
 const CONFIRMATION: &str = "location.pathname === '/change' && document.readyState === 'complete' && document.querySelector(\"form[action='/change'] button\") !== null";
 
 /// Every page of the navigation, and those that lead on from it.
-const PAGES: [&str; 9] = [
+const PAGES: [&str; 10] = [
     "/",
     "/timeline?organisation=north&kind=ticket&id=t-1",
     "/events",
@@ -25,6 +26,7 @@ const PAGES: [&str; 9] = [
     "/dead-letters/one?id=m-2",
     "/handlers",
     "/handlers/try?handler=follow-up",
+    "/settings?handler=follow-up&organisation=north",
     "/organisations",
     "/audit",
 ];
