@@ -6,10 +6,11 @@ use crate::audit::{Audit, Tally};
 use crate::bulk::{Bulk, Limits};
 use crate::commands::dead_letters::{Consent, Selection, dropped_lines, redriven_lines};
 use crate::commands::pause::{Pauser, pause_lines, resume_lines};
+use crate::commands::reminders::{Which, cancelled_line};
 use crate::commands::settings::{HandlerSettings, IN_FORCE, PreparedChange, state};
 use anyhow::Result;
 use automations::clock::Timestamp;
-use automations::store::Paused;
+use automations::store::{Paused, StoredReminder};
 use std::sync::Arc;
 
 /// The field of a consent to send back actions that may have taken effect.
@@ -32,6 +33,8 @@ pub(super) enum Work {
     Resume(Paused),
     /// `automations settings set` and `unset`.
     Settings(Box<PreparedChange>),
+    /// `automations reminders cancel`, of these.
+    Cancel(Box<Which>, Vec<StoredReminder>),
 }
 
 impl Work {
@@ -69,6 +72,10 @@ impl Work {
                 let found = HandlerSettings::of(&app.target)?.store_audited(change, &audit).await?;
                 let state = state(change.organisation.as_str(), &change.handler, &found);
                 Ok(vec![state, IN_FORCE.to_owned()])
+            }
+            Self::Cancel(which, found) => {
+                let store = app.target.store();
+                Ok(vec![cancelled_line(which.cancel_audited(&store, found, &tally, &audit).await?)])
             }
         }
     }

@@ -10,6 +10,7 @@ mod layout;
 mod organisations;
 mod overview;
 mod pauses;
+mod reminders;
 mod settings;
 mod timeline;
 mod trial;
@@ -22,13 +23,14 @@ use axum::routing::{get, post};
 use std::sync::Arc;
 
 /// The pages' paths and titles, in the order of the navigation.
-pub(super) const NAVIGATION: [(&str, &str); 7] = [
+pub(super) const NAVIGATION: [(&str, &str); 8] = [
     ("/", "Overview"),
     ("/timeline", "Timeline"),
     ("/events", "Events"),
     ("/dead-letters", "Dead letters"),
     ("/handlers", "Handlers"),
     ("/organisations", "Organisations"),
+    ("/reminders", "Reminders"),
     ("/audit", "Audit"),
 ];
 
@@ -44,6 +46,8 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/handlers/try", get(trial::page).post(trial::tried))
         .route("/organisations", get(organisations::page))
         .route("/pauses", post(pauses::asked))
+        .route("/reminders", get(reminders::page))
+        .route("/reminders/cancel", post(reminders::cancel))
         .route("/settings", get(settings::page))
         .route("/settings/set", post(settings::set))
         .route("/settings/unset", post(settings::unset))

@@ -45,8 +45,15 @@ async fn another_host_name_is_refused_even_with_the_cookie() {
 }
 
 /// Every path that takes a form.
-const FORMS: [&str; 6] =
-    ["/change", "/dead-letters/selected", "/handlers/try", "/pauses", "/settings/set", "/settings/unset"];
+const FORMS: &[&str] = &[
+    "/change",
+    "/dead-letters/selected",
+    "/handlers/try",
+    "/pauses",
+    "/reminders/cancel",
+    "/settings/set",
+    "/settings/unset",
+];
 
 #[test]
 fn every_path_that_takes_a_form_is_checked_here() {

@@ -7,6 +7,7 @@ mod events;
 mod guard;
 mod pages;
 mod pauses;
+mod reminders;
 mod settings;
 mod stack;
 mod table;

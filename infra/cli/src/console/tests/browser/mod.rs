@@ -7,6 +7,7 @@ mod layout;
 mod live;
 mod pages;
 mod pauses;
+mod reminders;
 mod settings;
 mod tab;
 
@@ -18,7 +19,7 @@ const CONFIRM: &str = "form[action='/change'] button";
 const CONFIRMATION: &str = "location.pathname === '/change' && document.readyState === 'complete' && document.querySelector(\"form[action='/change'] button\") !== null";
 
 /// Every page of the navigation, and those that lead on from it.
-const PAGES: [&str; 10] = [
+const PAGES: [&str; 11] = [
     "/",
     "/timeline?organisation=north&kind=ticket&id=t-1",
     "/events",
@@ -28,5 +29,6 @@ const PAGES: [&str; 10] = [
     "/handlers/try?handler=follow-up",
     "/settings?handler=follow-up&organisation=north",
     "/organisations",
+    "/reminders?organisation=north",
     "/audit",
 ];
