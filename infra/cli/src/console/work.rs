@@ -2,12 +2,14 @@
 
 use super::app::App;
 use super::form::Form;
-use crate::audit::{Audit, Tally};
+use crate::audit::{Audit, Change, Tally};
 use crate::bulk::{Bulk, Limits};
 use crate::commands::dead_letters::{Consent, Selection, dropped_lines, redriven_lines};
 use crate::commands::pause::{Pauser, pause_lines, resume_lines};
 use crate::commands::reminders::{Which, cancelled_line};
 use crate::commands::settings::{HandlerSettings, IN_FORCE, PreparedChange, state};
+use crate::commands::undo::{send_audited, sent_line};
+use crate::undo::Undo;
 use anyhow::Result;
 use automations::clock::Timestamp;
 use automations::store::{Paused, StoredReminder};
@@ -35,6 +37,8 @@ pub(super) enum Work {
     Settings(Box<PreparedChange>),
     /// `automations reminders cancel`, of these.
     Cancel(Box<Which>, Vec<StoredReminder>),
+    /// `automations undo`, of these.
+    Undo(Change, Vec<Undo>),
 }
 
 impl Work {
@@ -72,6 +76,9 @@ impl Work {
                 let found = HandlerSettings::of(&app.target)?.store_audited(change, &audit).await?;
                 let state = state(change.organisation.as_str(), &change.handler, &found);
                 Ok(vec![state, IN_FORCE.to_owned()])
+            }
+            Self::Undo(change, undos) => {
+                Ok(vec![sent_line(send_audited(&app.target, undos, change, &tally).await?)])
             }
             Self::Cancel(which, found) => {
                 let store = app.target.store();

@@ -14,6 +14,7 @@ mod reminders;
 mod settings;
 mod timeline;
 mod trial;
+mod undo;
 
 use super::app::App;
 use axum::Router;
@@ -23,7 +24,7 @@ use axum::routing::{get, post};
 use std::sync::Arc;
 
 /// The pages' paths and titles, in the order of the navigation.
-pub(super) const NAVIGATION: [(&str, &str); 8] = [
+pub(super) const NAVIGATION: [(&str, &str); 9] = [
     ("/", "Overview"),
     ("/timeline", "Timeline"),
     ("/events", "Events"),
@@ -31,6 +32,7 @@ pub(super) const NAVIGATION: [(&str, &str); 8] = [
     ("/handlers", "Handlers"),
     ("/organisations", "Organisations"),
     ("/reminders", "Reminders"),
+    ("/undo", "Undo"),
     ("/audit", "Audit"),
 ];
 
@@ -48,6 +50,7 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/pauses", post(pauses::asked))
         .route("/reminders", get(reminders::page))
         .route("/reminders/cancel", post(reminders::cancel))
+        .route("/undo", get(undo::page).post(undo::asked))
         .route("/settings", get(settings::page))
         .route("/settings/set", post(settings::set))
         .route("/settings/unset", post(settings::unset))

@@ -123,6 +123,15 @@ impl State {
                 self.sent.push(request.clone());
                 json!({ "MessageId": "new" })
             }
+            "SendMessageBatch" => {
+                let entries = request["Entries"].as_array().cloned().unwrap_or_default();
+                let sent = entries
+                    .iter()
+                    .map(|entry| json!({ "Id": entry["Id"], "MessageId": "new", "MD5OfMessageBody": "" }));
+                let sent = json!({ "Successful": sent.collect::<Vec<_>>(), "Failed": [] });
+                self.sent.extend(entries);
+                sent
+            }
             "PutItem" | "UpdateItem" if request.get("ConditionExpression").is_some() => {
                 return refused("ConditionalCheckFailedException");
             }

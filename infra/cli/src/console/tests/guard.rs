@@ -53,6 +53,7 @@ const FORMS: &[&str] = &[
     "/reminders/cancel",
     "/settings/set",
     "/settings/unset",
+    "/undo",
 ];
 
 #[test]

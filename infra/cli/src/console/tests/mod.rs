@@ -12,6 +12,7 @@ mod settings;
 mod stack;
 mod table;
 mod triggers;
+mod undo;
 
 use self::stack::Stack;
 use super::Console;

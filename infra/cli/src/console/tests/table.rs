@@ -48,7 +48,9 @@ impl Table {
                 Some((200, json!({})))
             }
             "Query" => self.queried(&request["ExpressionAttributeValues"]),
-            "BatchGetItem" if request.to_string().contains("REMINDER#") => {
+            "BatchGetItem"
+                if ["REMINDER#", "ACTION#"].iter().any(|part| request.to_string().contains(part)) =>
+            {
                 let (table, wanted) = request["RequestItems"].as_object()?.iter().next()?;
                 let wanted = wanted["Keys"].as_array()?.clone();
                 let is_wanted = |item: &&Value| {

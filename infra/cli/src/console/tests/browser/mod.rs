@@ -10,6 +10,7 @@ mod pauses;
 mod reminders;
 mod settings;
 mod tab;
+mod undo;
 
 use self::tab::{Tab, with_browser};
 use super::stack::Stack;
@@ -19,7 +20,7 @@ const CONFIRM: &str = "form[action='/change'] button";
 const CONFIRMATION: &str = "location.pathname === '/change' && document.readyState === 'complete' && document.querySelector(\"form[action='/change'] button\") !== null";
 
 /// Every page of the navigation, and those that lead on from it.
-const PAGES: [&str; 11] = [
+const PAGES: [&str; 12] = [
     "/",
     "/timeline?organisation=north&kind=ticket&id=t-1",
     "/events",
@@ -30,5 +31,6 @@ const PAGES: [&str; 11] = [
     "/settings?handler=follow-up&organisation=north",
     "/organisations",
     "/reminders?organisation=north",
+    "/undo?handler=follow-up&since=2h",
     "/audit",
 ];
