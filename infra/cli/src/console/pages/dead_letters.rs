@@ -1,14 +1,17 @@
 //! Dead letters, by queue, handler and reason: as `automations dlq`. Nothing of a person is shown, and a change asks for confirmation.
 
+mod matching;
 mod proposals;
 mod view;
 
+pub(super) use self::matching::asked as matching;
 use self::proposals::Kind;
 use self::view::{Asked, Group, Row};
 use super::layout::{Layout, Moment, go_to, shown, shown_as};
 use crate::commands::dead_letters::{DeadLetter, Front, masked};
 use crate::console::app::{App, apart};
 use crate::console::form::Form;
+use crate::console::work::MOST_MATCHING;
 use crate::report::count;
 use anyhow::Result;
 use askama::Template;

@@ -44,6 +44,7 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/dead-letters", get(dead_letters::page))
         .route("/dead-letters/one", get(dead_letters::one))
         .route("/dead-letters/selected", post(dead_letters::selected))
+        .route("/dead-letters/matching", post(dead_letters::matching))
         .route("/handlers", get(handlers::page))
         .route("/handlers/try", get(trial::page).post(trial::tried))
         .route("/organisations", get(organisations::page))

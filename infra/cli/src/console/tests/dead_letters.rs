@@ -322,7 +322,7 @@ async fn a_change_that_the_profile_may_not_make_is_disabled_and_names_the_action
         let browser = account.browser().await;
         let (page, token) = opened(&browser).await;
         assert!(page.has(&format!("the profile lacks <code>{action}</code>")), "{}", page.text);
-        assert_eq!(page.text.matches(" disabled aria-describedby=\"denied\"").count(), 4);
+        assert_eq!(page.text.matches(" disabled aria-describedby=\"denied\"").count(), 5);
         let fields = [("token", token.as_str()), ("do", "drop"), ("id", "m-0")];
         let refused = browser.post("/dead-letters/selected", &fields).await;
         assert!(refused.has(&format!("the profile lacks {action}")), "{}", refused.text);

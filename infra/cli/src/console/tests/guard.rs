@@ -47,6 +47,7 @@ async fn another_host_name_is_refused_even_with_the_cookie() {
 /// Every path that takes a form.
 const FORMS: &[&str] = &[
     "/change",
+    "/dead-letters/matching",
     "/dead-letters/selected",
     "/handlers/try",
     "/pauses",

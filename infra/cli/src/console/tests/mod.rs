@@ -5,6 +5,7 @@ mod browser;
 mod dead_letters;
 mod events;
 mod guard;
+mod matching;
 mod pages;
 mod pauses;
 mod reminders;
