@@ -346,7 +346,7 @@ mod tests {
             "not read: alarms: AccessDenied",
             "the token of east has 3 days left",
             "<th scope=\"row\">the handler a-&#60;script&#62;.fifo</th>",
-            "(3 h)</td><td>arn:&#60;i&#62;</td><td>&#60;b&#62;a trial</td>",
+            "(3 h)</td><td>arn:&#60;i&#62;</td><td class=\"said\">&#60;b&#62;a trial</td>",
             "Pause and resume are disabled: the profile lacks <code>dynamodb:PutItem</code>",
             "aria-label=\"Pause all writing …\" disabled aria-describedby=\"denied\"",
             "<td>arriving</td>",

@@ -82,7 +82,7 @@ impl PauseRow {
             paused,
             since: Moment(since),
             lasts: age(now.since(since).as_secs()),
-            by: by.clone().unwrap_or_else(|| "not in the audit".to_owned()),
+            by: by.clone().unwrap_or_else(|| "an operator who is not in the audit".to_owned()),
             reason,
             until: Moment(since.later(RETENTION)),
         }
@@ -250,7 +250,7 @@ mod tests {
         let pause = Pause { resuming: true, ..Pause::new(Paused::Writing, since, Some("why".to_owned())) };
         let row =
             PauseRow::of(&KnownPause { pause, by: None }, since.later(std::time::Duration::from_hours(3)));
-        assert_eq!((row.lasts.as_str(), row.by.as_str()), ("3 h", "not in the audit"));
+        assert_eq!((row.lasts.as_str(), row.by.as_str()), ("3 h", "an operator who is not in the audit"));
         assert!(row.reason.starts_with("it is being resumed"));
         assert_eq!(row.until.to_string().split('"').nth(1), Some("2026-10-05T14:13:20.000Z"));
     }

@@ -21,7 +21,7 @@ fn record(position: usize, action: Action) -> Value {
         chain: Vec::new(),
         ticket_version: Some(2),
         handler: "follow-up".to_owned(),
-        decided_at: now.earlier(Duration::from_secs(60)),
+        decided_at: now.earlier(Duration::from_mins(1)),
         attempt: 1,
         resent: None,
         action,
