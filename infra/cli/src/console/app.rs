@@ -3,12 +3,12 @@
 use super::cached::Cached;
 use super::changes::Changes;
 use super::paused::KnownPause;
-use super::permission::Permissions;
+use super::permission::{Asked, Permissions};
 use super::work::Work;
 use crate::account::Target;
 use crate::commands::dead_letters::{DeadLetterQueues, Front};
 use crate::commands::settings::HandlerSettings;
-use crate::commands::status::{HandlerDay, History, Status};
+use crate::commands::status::{HandlerDay, History, Source, Status};
 use crate::handler_entries::{self, Clients, Entry};
 use crate::schedules::ScheduleState;
 use anyhow::Result;
@@ -36,15 +36,15 @@ pub(super) struct App {
     pub(super) changes: Changes<Work>,
     pub(super) dead_letters: Cached<Front>,
     /// For the overview, which its script reads every ten seconds.
-    pub(super) status: Cached<Status>,
+    status: Cached<Status>,
     /// `CloudWatch` charges for each series that is read.
     pub(super) history: Cached<History>,
     pub(super) handler_days: Cached<BTreeMap<String, HandlerDay>>,
     entries: Cached<Vec<Entry>>,
     pub(super) schedules: Cached<Vec<ScheduleState>>,
     settings: Cached<OwnByOrganisation>,
-    pub(super) pauses: Cached<Vec<KnownPause>>,
-    pub(super) permissions: Permissions,
+    pauses: Cached<Vec<KnownPause>>,
+    permissions: Permissions,
 }
 
 impl App {
@@ -78,6 +78,25 @@ impl App {
             sns: &automations::aws::sns(config),
         };
         self.entries.get(now, Box::pin(handler_entries::deployed(&clients, &self.target.stack))).await
+    }
+
+    /// What is read for the overview.
+    pub(super) async fn status(&self, now: Timestamp) -> Result<Arc<Status>> {
+        let read = async { Source::of(&self.target)?.glance(now).await };
+        self.status.get(now, Box::pin(read)).await
+    }
+
+    /// What is paused.
+    pub(super) async fn pauses(&self, now: Timestamp) -> Result<Arc<Vec<KnownPause>>> {
+        let read = async { KnownPause::all(&self.target.store()).await };
+        self.pauses.get(now, Box::pin(read)).await
+    }
+
+    /// The IAM actions that one of these commands needs and the profile lacks.
+    pub(super) async fn lacked(&self, commands: &[&str], now: Timestamp) -> Vec<&'static str> {
+        let entries = if Permissions::ask_a_handler(commands) { self.entries(now).await.ok() } else { None };
+        let handler = entries.as_ref().and_then(|entries| entries.first()).map(|entry| entry.name.as_str());
+        self.permissions.lacked(Asked { target: &self.target, handler }, commands, now).await
     }
 
     /// What organisations have in place of the handlers' entries.

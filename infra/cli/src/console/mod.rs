@@ -8,6 +8,7 @@ mod form;
 mod guard;
 mod pages;
 mod paused;
+mod perform;
 mod permission;
 #[cfg(test)]
 mod tests;

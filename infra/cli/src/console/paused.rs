@@ -1,11 +1,8 @@
 //! What is paused, and who paused it.
 
-use super::app::App;
 use crate::commands::pause::begun_by;
 use anyhow::Result;
-use automations::clock::Timestamp;
-use automations::store::Pause;
-use std::sync::Arc;
+use automations::store::{Pause, Store};
 use std::time::Duration;
 
 /// A pause is recorded for the audit this long before it begins, at the most.
@@ -20,21 +17,19 @@ pub(super) struct KnownPause {
     pub(super) by: Option<String>,
 }
 
-impl App {
+impl KnownPause {
     /// What is paused.
-    pub(super) async fn pauses(&self, now: Timestamp) -> Result<Arc<Vec<KnownPause>>> {
-        self.pauses.get(now, Box::pin(self.read_pauses())).await
-    }
-
-    async fn read_pauses(&self) -> Result<Vec<KnownPause>> {
-        let store = self.target.store();
+    ///
+    /// # Errors
+    /// If the table cannot be read.
+    pub(super) async fn all(store: &Store) -> Result<Vec<Self>> {
         let pauses = store.pauses().await?;
         let Some(first) = pauses.iter().map(|pause| pause.since).min() else { return Ok(Vec::new()) };
         // What is paused is shown although the audit cannot be read.
         let operations = store.operations(first.earlier(BEFORE)).await.unwrap_or_default();
         let known = pauses.into_iter().map(|pause| {
             let by = begun_by(&pause, &operations).map(str::to_owned);
-            KnownPause { pause, by }
+            Self { pause, by }
         });
         Ok(known.collect())
     }

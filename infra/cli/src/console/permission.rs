@@ -1,8 +1,9 @@
 //! Whether the profile may make a change, found out by requests that change nothing: only AWS knows what all policies, boundaries and
 //! service control policies together allow, and to simulate them is a permission of its own.
 
-use super::app::App;
 use super::cached::Cached;
+use crate::account::Target;
+use crate::commands::dead_letters::DeadLetterQueues;
 use crate::permissions::COMMANDS;
 use anyhow::{Context as _, Result};
 use automations::clock::Timestamp;
@@ -57,17 +58,21 @@ impl Probe {
         }
     }
 
-    async fn is_allowed(self, app: &App, now: Timestamp) -> Result<bool> {
-        let (store, config) = (app.target.store(), &app.target.config);
+    async fn is_allowed(self, asked: Asked<'_>, now: Timestamp) -> Result<bool> {
+        let Asked { target, handler } = asked;
+        let (store, config, stack) = (target.store(), &target.config, &target.stack);
         // Of an alarm that no stack has: those of ours end with their ids.
-        let no_alarm = format!("{}-", app.target.stack);
+        let no_alarm = format!("{stack}-");
         let lambda = || aws_sdk_lambda::Client::new(config);
         let cloudwatch = || aws_sdk_cloudwatch::Client::new(config);
         Ok(match self {
             Self::PutItem => store.may_put().await?,
             Self::UpdateItem => store.may_update().await?,
             Self::DeleteItem => store.may_delete().await?,
-            Self::DeleteMessage => app.dead_letter_queues(now).may_delete().await?,
+            Self::DeleteMessage => {
+                let queues = DeadLetterQueues::new(config, stack.clone(), store, now);
+                queues.may_delete().await?
+            }
             Self::ListTriggers => {
                 let lambda = lambda();
                 is_not_denied(lambda.list_event_source_mappings().max_items(1).send().await.err().as_ref())
@@ -85,8 +90,7 @@ impl Probe {
                 )
             }
             Self::Invoke => {
-                let handler = app.entries(now).await?.first().map(|entry| entry.name.clone());
-                let function = format!("{}-{}", app.target.stack, handler.context("no handler")?);
+                let function = format!("{stack}-{}", handler.context("no handler")?);
                 let lambda = lambda();
                 // "Validate parameter values and verify that the user or role has permission to invoke the function" (Lambda's API
                 // reference, `Invoke`, `DryRun`).
@@ -101,6 +105,14 @@ fn is_not_denied(error: Option<&impl ProvideErrorMetadata>) -> bool {
     !error.and_then(ProvideErrorMetadata::code).unwrap_or_default().contains("AccessDenied")
 }
 
+/// Where it is asked.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) target: &'a Target,
+    /// A handler of the stack, if one is known.
+    pub(super) handler: Option<&'a str>,
+}
+
 /// What is known of the profile's permissions.
 #[derive(Debug)]
 pub(super) struct Permissions([(Probe, Cached<bool>); Probe::ALL.len()]);
@@ -111,19 +123,33 @@ impl Default for Permissions {
     }
 }
 
+/// The actions in the rows of these commands.
+fn needed_by(commands: &[&str]) -> Vec<&'static str> {
+    let rows = COMMANDS.iter().filter(|needs| commands.contains(&needs.command));
+    rows.flat_map(|needs| needs.actions.iter().copied().flatten()).copied().collect()
+}
+
 impl Permissions {
+    /// Whether a handler is needed to ask about these commands.
+    pub(super) fn ask_a_handler(commands: &[&str]) -> bool {
+        needed_by(commands).contains(&Probe::Invoke.action())
+    }
+
     /// The IAM actions that one of these commands, or its row in the audit, needs and that the profile lacks. What cannot be found out
     /// counts as allowed: then the change itself says what it lacks.
-    pub(super) async fn lacked(&self, app: &App, commands: &[&str], now: Timestamp) -> Vec<&'static str> {
-        let of_commands = COMMANDS.iter().filter(|needs| commands.contains(&needs.command));
-        let needed: Vec<&str> =
-            of_commands.flat_map(|needs| needs.actions.iter().copied().flatten()).copied().collect();
+    pub(super) async fn lacked(
+        &self,
+        about: Asked<'_>,
+        commands: &[&str],
+        now: Timestamp,
+    ) -> Vec<&'static str> {
+        let needed = needed_by(commands);
         let asked = self.0.iter().filter(|(probe, _)| {
             let action = probe.action();
             action == AUDIT || needed.contains(&action)
         });
         let asked = asked.map(async |(probe, known)| {
-            let allowed = known.get(now, Box::pin(probe.is_allowed(app, now))).await;
+            let allowed = known.get(now, Box::pin(probe.is_allowed(about, now))).await;
             (probe.action(), allowed.is_ok_and(|allowed| !*allowed))
         });
         let asked = join_all(asked).await.into_iter();

@@ -4,6 +4,7 @@ use super::layout::{Layout, address, go_to, shown_as};
 use crate::console::app::{App, apart};
 use crate::console::changes::{Ended, Proposal, State as ChangeState};
 use crate::console::form::Form;
+use crate::console::perform::perform;
 use crate::console::work::{TEXT, Work};
 use askama::Template;
 use axum::extract::{Extension, Query, State};
@@ -50,7 +51,7 @@ pub(super) async fn confirmed(State(app): State<Arc<App>>, Extension(form): Exte
     // A task of its own: a browser that goes away in between changes nothing of this.
     let making = tokio::spawn(async move {
         let run = apart(&app, async move |app, now| {
-            let done = work.run(&app, &form, tally, now).await;
+            let done = perform(&work, &app, &form, tally, now).await;
             // After a failure too: a part may be changed.
             app.forget().await;
             done

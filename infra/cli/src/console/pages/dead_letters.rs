@@ -192,7 +192,7 @@ fn read<'a>(
         let front = app.dead_letters.get(now, queues.front()).await?;
         let mut shown = wanted(&front);
         queues.mark_side_by_side(&mut shown).await?;
-        let denied = app.permissions.lacked(app, &["dlq redrive", "dlq drop"], now).await;
+        let denied = app.lacked(&["dlq redrive", "dlq drop"], now).await;
         Ok(Read { front, found: shown.len(), shown, denied })
     })
 }

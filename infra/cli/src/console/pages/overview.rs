@@ -76,7 +76,7 @@ impl QueueRow {
 pub(super) async fn page(State(app): State<Arc<App>>) -> Response {
     let mut layout = Layout { live: 10, ..Layout::of("/") };
     let read = apart(&app, async move |app, now| {
-        let status = app.status.get(now, Box::pin(glance(&app, now))).await?;
+        let status = app.status(now).await?;
         let history = app.history.get(now, Box::pin(history(&app, &status, now))).await;
         Ok((status, history, Pauses::read(&app, now).await))
     });
@@ -122,16 +122,6 @@ impl Page {
             layout,
         }
     }
-}
-
-/// How many messages wait in a queue; none if it is not known.
-pub(super) async fn waiting(app: &App, queue: &str, now: Timestamp) -> Option<u64> {
-    let status = app.status.get(now, Box::pin(glance(app, now))).await.ok()?;
-    read_part(&status.queues).iter().find(|state| state.queue == queue).map(|state| state.waiting)
-}
-
-async fn glance(app: &App, now: Timestamp) -> Result<Status> {
-    Source::of(&app.target)?.glance(now).await
 }
 
 async fn history(app: &App, status: &Status, now: Timestamp) -> Result<History> {

@@ -2,9 +2,9 @@
 
 use super::change::{ask, refuse, refuse_lacking};
 use super::layout::{Moment, utc};
-use super::overview;
 use crate::bulk::option;
 use crate::commands::pause::Pauser;
+use crate::commands::status::Part;
 use crate::console::app::{App, apart};
 use crate::console::changes::Proposal;
 use crate::console::form::Form;
@@ -53,7 +53,7 @@ impl Pauses {
     /// What is paused now.
     pub(super) async fn read(app: &App, now: Timestamp) -> Result<Self> {
         let rows = app.pauses(now).await?.iter().map(|known| PauseRow::of(known, now)).collect();
-        let denied = app.permissions.lacked(app, &["pause", "resume"], now).await;
+        let denied = app.lacked(&["pause", "resume"], now).await;
         Ok(Self { rows, denied })
     }
 
@@ -118,12 +118,12 @@ pub(super) async fn asked(State(app): State<Arc<App>>, Extension(form): Extensio
     };
     let of = paused.clone();
     let read = apart(&app, async move |app, now| {
-        let lacked = app.permissions.lacked(&app, &[kind.command()], now).await;
+        let lacked = app.lacked(&[kind.command()], now).await;
         if lacked.is_empty() {
             Pauser::of(&app.target)?.exists(&of).await?;
         }
         let waiting = match queue_of(&of, &app.target.stack) {
-            Some(queue) => overview::waiting(&app, &queue, now).await,
+            Some(queue) => waiting(&app, &queue, now).await,
             None => None,
         };
         Ok((lacked, waiting, now))
@@ -150,6 +150,14 @@ fn wanted(form: &Form) -> Result<(Kind, Paused)> {
         _ => bail!("neither a handler, nor an organisation, nor all writing"),
     };
     Ok((kind, paused))
+}
+
+/// How many messages wait in a queue; none if it is not known.
+async fn waiting(app: &App, queue: &str, now: Timestamp) -> Option<u64> {
+    match &app.status(now).await.ok()?.queues {
+        Part::Read(queues) => queues.iter().find(|state| state.queue == queue).map(|state| state.waiting),
+        Part::NotRead(_) => None,
+    }
 }
 
 /// The queue that is not read.

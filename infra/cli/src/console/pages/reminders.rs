@@ -94,7 +94,7 @@ pub(super) async fn page(State(app): State<Arc<App>>, Query(asked): Query<Asked>
         let found = apart(&app, async move |app, now| {
             let which = asked.which()?;
             let found = which.read(&app.target.store(), now).await?;
-            let denied = app.permissions.lacked(&app, &["reminders cancel"], now).await;
+            let denied = app.lacked(&["reminders cancel"], now).await;
             Ok((found, which.may_cancel(), denied))
         });
         read = layout.take(found.await);
@@ -132,7 +132,7 @@ pub(super) async fn cancel(State(app): State<Arc<App>>, Extension(form): Extensi
         None => asked,
     };
     let read = apart(&app, async move |app, now| {
-        let lacked = app.permissions.lacked(&app, &["reminders cancel"], now).await;
+        let lacked = app.lacked(&["reminders cancel"], now).await;
         let which = asked.which()?;
         let mut found = Vec::new();
         if lacked.is_empty() && which.may_cancel() {

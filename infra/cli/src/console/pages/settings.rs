@@ -141,7 +141,7 @@ async fn listed(app: &Arc<App>, asked: Asked, typed: Option<Typed>, status: Stat
         let entries = app.entries(now).await?;
         let entry = entries.iter().find(|entry| entry.name == handler).cloned();
         let entry = entry.with_context(|| format!("there is no handler {handler}"))?;
-        let denied = app.permissions.lacked(&app, &["settings set", "settings unset"], now).await;
+        let denied = app.lacked(&["settings set", "settings unset"], now).await;
         Ok((entry, app.settings(now).await?, denied))
     });
     let read = layout.take(read.await);
@@ -208,7 +208,7 @@ async fn proposed(
 ) -> Result<Response> {
     let (change, wanted) = (change?, asked.clone());
     let prepared = apart(app, async move |app, now| {
-        let lacked = app.permissions.lacked(&app, &[kind.command()], now).await;
+        let lacked = app.lacked(&[kind.command()], now).await;
         if !lacked.is_empty() {
             return Ok(Err(lacked));
         }

@@ -153,7 +153,7 @@ async fn read(app: &App, asked: &Asked, now: Timestamp) -> Result<Read> {
         wanted.until = Some(until.to_string());
     }
     let (undos, unreadable) = Box::pin(Reader::new(app.target.store(), now).read(&actions)).await?;
-    let denied = app.permissions.lacked(app, &["undo"], now).await;
+    let denied = app.lacked(&["undo"], now).await;
     Ok(Read { undos, unreadable, wanted, change: Some(change), denied })
 }
 

@@ -58,7 +58,7 @@ async fn counted(app: &App, kind: Kind, asked: &Asked, now: Timestamp) -> Result
         bail!("say which dead letters to delete: fill in a field of the filter");
     }
     let selection = Selection { until: Some(until), ..selection };
-    let lacked = app.permissions.lacked(app, &[kind.command()], now).await;
+    let lacked = app.lacked(&[kind.command()], now).await;
     let queues = app.dead_letter_queues(now).at_most(MOST_MATCHING);
     let plan = match kind {
         _ if !lacked.is_empty() => Plan::default(),
