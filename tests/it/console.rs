@@ -72,6 +72,16 @@ fn field(page: &str, name: &str) -> Result<String> {
     Ok(value.with_context(|| format!("no field {name}: {page}"))?.to_owned())
 }
 
+/// The page of a change, once it has ended and says this.
+async fn ended(browser: &Browser, to: &str, text: &str) -> Result<String> {
+    eventually("the end of the change", SOON, async || {
+        let page = browser.get(to).await?;
+        ensure!(page.contains(text), "{page}");
+        Ok(page)
+    })
+    .await
+}
+
 #[tokio::test]
 async fn each_page_shows_the_deployed_stack_and_no_error() -> Result<()> {
     let _turn = alone().await;
@@ -87,6 +97,9 @@ async fn each_page_shows_the_deployed_stack_and_no_error() -> Result<()> {
         ("/events?organisation=on-a-page&handler=follow-up-on-settlement", "No such event".to_owned()),
         ("/dead-letters", "Dead letters".to_owned()),
         ("/handlers", "follow-up-on-settlement".to_owned()),
+        ("/settings?handler=follow-up-on-settlement&organisation=on-a-page", "Set for on-a-page".to_owned()),
+        ("/reminders?organisation=on-a-page", "0 wait".to_owned()),
+        ("/undo?handler=follow-up-on-settlement&since=1h&organisation=on-a-page", "three days".to_owned()),
         ("/organisations", "/hooks/on-a-page/ticket-updated/…".to_owned()),
         ("/organisations?check=on-a-page", "credential accepted".to_owned()),
         ("/audit", "What operators changed".to_owned()),
@@ -107,11 +120,8 @@ async fn a_dead_letter_is_dropped_through_its_confirmation_and_the_audit_has_it(
     let stack = Stack::found().await?;
     let since = clock::now();
     let url = stack.queue_url(&stack.addresses.hints_dead_letters_queue).await?;
-    let hint = json!({
-        "id": "dropped.0", "organisation": "dropped-on-a-page", "action": "ticket-updated",
-        "received_at": "2026-11-25T09:30:00.000Z", "ticket": "t-dropped-on-a-page", "raw": null,
-    });
-    stack.sqs.send_message().queue_url(url).message_body(hint.to_string()).send().await?;
+    let hint = hint_of("dropped-on-a-page", "t-dropped-on-a-page");
+    stack.sqs.send_message().queue_url(url).message_body(hint).send().await?;
     let all = Selection { queue: Some("hints-dead-letters".to_owned()), ..Selection::default() };
     let id = eventually("the dead letter", SOON, async || {
         let shown = dead_letters(&stack)?.thorough().show(&all).await?;
@@ -139,13 +149,50 @@ async fn a_dead_letter_is_dropped_through_its_confirmation_and_the_audit_has_it(
     let change = field(&page, "id")?;
     let (done, to) = browser.post("/change", &[("token", &token), ("id", &change)]).await?;
     assert_eq!(done, StatusCode::SEE_OTHER);
-    let page = browser.get(&to).await?;
-    ensure!(page.contains("1 permanently deleted"), "{page}");
+    ended(&browser, &to, "1 permanently deleted").await?;
     let operations = stack.store().operations(since).await?;
     let own = operations.iter().find(|operation| operation.scope == format!("--id {id}"));
     let own = own.context("the deletion is not recorded")?;
     assert_eq!((own.command.as_str(), own.state, own.changed), ("dlq drop", OperationState::Done, Some(1)));
     Ok(())
+}
+
+/// Row 9 of the anchors: all that fit the filter, and no other.
+#[tokio::test]
+async fn all_dead_letters_of_a_filter_are_dropped_through_one_confirmation() -> Result<()> {
+    let _turn = alone().await;
+    let stack = Stack::found().await?;
+    let url = stack.queue_url(&stack.addresses.hints_dead_letters_queue).await?;
+    for (organisation, ticket) in [("fits", "t-1-fits"), ("fits", "t-2-fits"), ("fits-not", "t-fits-not")] {
+        let hint = hint_of(organisation, ticket);
+        stack.sqs.send_message().queue_url(&url).message_body(hint).send().await?;
+    }
+    let browser = Browser::at(&stack).await?;
+    let token = field(&browser.get("/").await?, "token")?;
+    let fields = [("token", token.as_str()), ("do", "drop"), ("organisation", "fits")];
+    // SQS may show a message late.
+    let change = eventually("both dead letters", SOON, async || {
+        let (status, to) = browser.post("/dead-letters/matching", &fields).await?;
+        ensure!(status == StatusCode::SEE_OTHER, "{to}");
+        let page = browser.get(&to).await?;
+        ensure!(page.contains("Drop 2 dead letters?"), "{page}");
+        field(&page, "id")
+    })
+    .await?;
+    let (done, to) = browser.post("/change", &[("token", &token), ("id", &change)]).await?;
+    assert_eq!(done, StatusCode::SEE_OTHER);
+    ended(&browser, &to, "2 permanently deleted").await?;
+    let rest_of = Selection { organisation: Some("fits-not".parse()?), ..Selection::default() };
+    assert_eq!(dead_letters(&stack)?.thorough().drop(&rest_of).await?, 1);
+    Ok(())
+}
+
+fn hint_of(organisation: &str, ticket: &str) -> String {
+    let hint = json!({
+        "id": format!("{ticket}.0"), "organisation": organisation, "action": "ticket-updated",
+        "received_at": "2026-11-25T09:30:00.000Z", "ticket": ticket, "raw": null,
+    });
+    hint.to_string()
 }
 
 #[tokio::test]

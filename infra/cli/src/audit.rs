@@ -54,6 +54,11 @@ impl Change {
         }
     }
 
+    /// What it is limited to, as it is recorded.
+    pub(crate) fn scope(&self) -> String {
+        self.scope.join(" ")
+    }
+
     /// With this flag, if it is set.
     #[must_use]
     pub fn with(mut self, flag: &str, is_set: bool) -> Self {
@@ -198,7 +203,7 @@ impl Audit {
             id: random_id()?,
             operator: self.operator().await,
             command: change.command.to_owned(),
-            scope: change.scope.join(" "),
+            scope: change.scope(),
             state: OperationState::Started,
             changed: None,
             resume,

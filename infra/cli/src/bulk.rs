@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use std::io::IsTerminal as _;
 use std::num::{NonZeroU32, NonZeroUsize};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::time::{Interval, MissedTickBehavior, interval};
@@ -40,7 +40,7 @@ pub struct Bulk {
     stop: Option<watch::Receiver<bool>>,
     progress: Option<Progress>,
     /// What it did so far.
-    pub tally: Tally,
+    pub tally: Arc<Tally>,
 }
 
 /// How far a run is, for its operator.
@@ -83,7 +83,7 @@ impl Bulk {
             at_once: per_tenth.unwrap_or(AT_ONCE).clamp(1, AT_ONCE),
             stop: None,
             progress: None,
-            tally: Tally::default(),
+            tally: Arc::default(),
         }
     }
 
@@ -99,6 +99,13 @@ impl Bulk {
     #[must_use]
     pub fn until(mut self, stop: watch::Receiver<bool>) -> Self {
         self.stop = Some(stop);
+        self
+    }
+
+    /// The same, which says to others what it did so far.
+    #[must_use]
+    pub(crate) fn tallied(mut self, tally: Arc<Tally>) -> Self {
+        self.tally = tally;
         self
     }
 
@@ -221,12 +228,16 @@ fn stop_on_ctrl_c() -> watch::Receiver<bool> {
 
 /// An option of a command line, with its value quoted for a shell if it needs to be.
 pub(crate) fn option(name: &str, value: &impl ToString) -> String {
-    let value = value.to_string();
+    format!("--{name} {}", quoted(&value.to_string()))
+}
+
+/// A word of a command line, quoted for a shell if it needs to be.
+pub(crate) fn quoted(word: &str) -> String {
     let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_.:/@+,".contains(character);
-    if !value.is_empty() && value.chars().all(is_plain) {
-        return format!("--{name} {value}");
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
     }
-    format!("--{name} '{}'", value.replace('\'', r"'\''"))
+    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]

@@ -72,6 +72,9 @@ impl HttpConnector for Stub {
             None if is_cbor => (request.uri().rsplit('/').next().unwrap_or_default().to_owned(), Value::Null),
             Some((_, operation)) => (operation.to_owned(), serde_json::from_slice(&body).unwrap_or_default()),
             None if body.is_empty() => (request.uri().to_owned(), Value::Null),
+            None if body.starts_with(b"{") => {
+                (request.uri().to_owned(), serde_json::from_slice(&body).unwrap_or_default())
+            }
             None => {
                 let form = url::form_urlencoded::parse(&body);
                 let form: serde_json::Map<_, _> = form

@@ -56,6 +56,7 @@ mod outcome;
 mod outcome_record;
 mod packed;
 mod pauses;
+mod permitted;
 mod problems;
 mod remind;
 mod reminder_list;

@@ -2,7 +2,7 @@
 //! changed; never a person's data of a brokerage, and no value that was typed in.
 
 use super::keys::{OPERATIONS, operation_key, operation_sort_key};
-use super::{Error, Item, Store, number, text, unavailable, unless_condition_failed, unusable};
+use super::{Error, Item, Store, number, text, unavailable, unusable};
 use crate::clock::Timestamp;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
@@ -72,21 +72,6 @@ impl Store {
         }
         let request = self.client.put_item().table_name(&self.table).set_item(Some(item));
         request.send().await.map(drop).map_err(|error| unavailable(&error))
-    }
-
-    /// Whether an operation may be stored. An item is put on a condition that no item fulfils, so nothing is stored.
-    ///
-    /// # Errors
-    /// [`Error`].
-    pub async fn may_record_operations(&self) -> Result<bool, Error> {
-        let item = operation_key(Timestamp::from_millis(0), "");
-        let request = self.client.put_item().table_name(&self.table).set_item(Some(item));
-        let request = request.condition_expression("attribute_exists(pk) AND attribute_not_exists(pk)");
-        match unless_condition_failed(request.send().await) {
-            Ok(_) => Ok(true),
-            Err(Error::Refused { code: Some(code) }) if code.as_str().contains("AccessDenied") => Ok(false),
-            Err(error) => Err(error),
-        }
     }
 
     /// The operations from this time on, newest first, read consistently.
@@ -180,20 +165,5 @@ mod tests {
         assert_eq!(store.operations(start.at).await.unwrap(), [end]);
         assert_eq!(items.lock().unwrap()[1]["expires"]["N"], "1031536000");
         assert_eq!(items.lock().unwrap()[1]["pk"]["S"], "OPERATIONS");
-    }
-
-    #[tokio::test]
-    async fn whether_an_operation_may_be_stored_is_asked_without_storing_one() {
-        let may = async |code: &'static str| {
-            let config = aws::stub::config_with_responses(move |request| {
-                let condition = request["ConditionExpression"].as_str().unwrap();
-                assert_eq!(condition, "attribute_exists(pk) AND attribute_not_exists(pk)");
-                (400, json!({ "__type": code }))
-            });
-            Store::new(aws::dynamodb(&config), "t".to_owned()).may_record_operations().await
-        };
-        assert_eq!(may("ConditionalCheckFailedException").await, Ok(true));
-        assert_eq!(may("AccessDeniedException").await, Ok(false));
-        assert!(may("ValidationException").await.is_err());
     }
 }

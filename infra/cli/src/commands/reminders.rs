@@ -1,7 +1,8 @@
 //! `automations reminders`: what handlers want to be reminded of.
 
 use crate::account::Account;
-use crate::audit::{Audit, Change, changed};
+use crate::audit::{Audit, Change, Tally};
+use crate::bulk::option;
 use crate::exit_code::{Exit, Usage};
 use crate::reminder_text::state;
 use crate::report::{count, during, print, print_json, say, table};
@@ -46,19 +47,19 @@ enum Command {
 
 /// Which reminders.
 #[derive(Debug, Clone, Args)]
-struct Which {
+pub(crate) struct Which {
     /// The organisation
     #[arg(long, value_name = "NAME")]
-    organisation: OrganisationId,
+    pub(crate) organisation: OrganisationId,
     /// Only those of this ticket, by its id in Salestrekker; those that wait for a date too
     #[arg(long, value_name = "TICKET_ID")]
-    ticket: Option<TicketId>,
+    pub(crate) ticket: Option<TicketId>,
     /// Only those of this key
     #[arg(long, value_name = "KEY")]
-    key: Option<ReminderKey>,
+    pub(crate) key: Option<ReminderKey>,
     /// Only those that are due within this time, such as 36h or 2w; without a ticket, 30d unless another time is given
     #[arg(long, value_name = "TIME", value_parser = time::check)]
-    due_within: Option<String>,
+    pub(crate) due_within: Option<String>,
 }
 
 /// Without a ticket and a time, reminders that are due until then.
@@ -76,7 +77,7 @@ pub async fn run(arguments: Arguments, account: &Account) -> Result<Exit> {
             show(&found, account.json)?;
         }
         Command::Cancel { which, yes } => {
-            if which.ticket.is_none() && which.key.is_none() {
+            if !which.may_cancel() {
                 return Err(Usage(
                     "say which reminders to cancel: --ticket TICKET_ID or --key KEY".to_owned(),
                 )
@@ -91,16 +92,13 @@ pub async fn run(arguments: Arguments, account: &Account) -> Result<Exit> {
                 say("\nnothing was cancelled: add --yes to do it");
                 return Ok(Exit::Done);
             }
-            let work = async {
-                let cancelled = which.cancel(&store, &found, clock::now()).await?;
-                Ok((cancelled, changed(cancelled)))
-            };
-            let cancelled = during("cancelling", Audit::of(&target).record(&which.change(), work)).await?;
+            let (tally, audit) = (Tally::default(), Audit::of(&target));
+            let work = which.cancel_audited(&store, &found, &tally, &audit);
+            let cancelled = during("cancelling", work).await?;
             if account.json {
                 print_json(&json!({ "cancelled": cancelled }))?;
             } else {
-                let number = u64::try_from(cancelled).unwrap_or(u64::MAX);
-                print(&format!("{} cancelled", count(number, "reminder", "reminders")))?;
+                print(&cancelled_line(cancelled))?;
             }
         }
     }
@@ -108,7 +106,11 @@ pub async fn run(arguments: Arguments, account: &Account) -> Result<Exit> {
 }
 
 impl Which {
-    async fn read(&self, store: &Store, now: Timestamp) -> Result<Vec<StoredReminder>> {
+    /// Those that are in the table.
+    ///
+    /// # Errors
+    /// If a time is not valid, or the table cannot be read.
+    pub(crate) async fn read(&self, store: &Store, now: Timestamp) -> Result<Vec<StoredReminder>> {
         let within = self.due_within.as_deref().or(self.ticket.is_none().then_some(MONTH));
         let until = within.map(|within| time::ahead(within, now)).transpose()?;
         let mut found = match (&self.ticket, until) {
@@ -126,16 +128,44 @@ impl Which {
         Ok(found)
     }
 
-    /// Cancels these; returns the number of those that still waited.
-    async fn cancel(&self, store: &Store, found: &[StoredReminder], now: Timestamp) -> Result<usize> {
-        let mut cancelled = 0_usize;
-        for stored in found {
-            let end = (ReminderEnd::Cancelled, now);
-            if store.end_reminder(&self.organisation, stored, end).await? {
-                cancelled = cancelled.saturating_add(1);
+    /// Whether it says which reminders to cancel: not simply all of an organisation.
+    pub(crate) fn may_cancel(&self) -> bool {
+        self.ticket.is_some() || self.key.is_some()
+    }
+
+    /// Cancels these, recorded; returns the number of those that still waited.
+    ///
+    /// # Errors
+    /// If it cannot be recorded, or a request fails; `tally` has the number of those that were cancelled.
+    pub(crate) async fn cancel_audited(
+        &self,
+        store: &Store,
+        found: &[StoredReminder],
+        tally: &Tally,
+        audit: &Audit,
+    ) -> Result<u64> {
+        let work = async {
+            for stored in found {
+                let end = (ReminderEnd::Cancelled, clock::now());
+                if store.end_reminder(&self.organisation, stored, end).await? {
+                    tally.add(1);
+                }
             }
-        }
-        Ok(cancelled)
+            Ok(tally.changed())
+        };
+        audit.record_tally(&self.change(), tally, work).await
+    }
+
+    /// The options of a command line.
+    pub(crate) fn command_line(&self) -> String {
+        let Self { organisation, ticket, key, due_within } = self;
+        let words = [
+            Some(option("organisation", organisation)),
+            ticket.as_ref().map(|ticket| option("ticket", ticket)),
+            key.as_ref().map(|key| option("key", key)),
+            due_within.as_ref().map(|within| option("due-within", within)),
+        ];
+        words.into_iter().flatten().collect::<Vec<_>>().join(" ")
     }
 
     fn change(&self) -> Change {
@@ -145,6 +175,11 @@ impl Which {
             .limited("key", self.key.as_ref())
             .limited("due-within", self.due_within.as_ref())
     }
+}
+
+/// How many were cancelled.
+pub(crate) fn cancelled_line(cancelled: u64) -> String {
+    format!("{} cancelled", count(cancelled, "reminder", "reminders"))
 }
 
 fn show(found: &[StoredReminder], as_json: bool) -> Result<()> {

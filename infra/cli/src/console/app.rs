@@ -2,14 +2,19 @@
 
 use super::cached::Cached;
 use super::changes::Changes;
+use super::paused::KnownPause;
+use super::permission::{Asked, Permissions};
 use super::work::Work;
 use crate::account::Target;
 use crate::commands::dead_letters::{DeadLetterQueues, Front};
-use crate::commands::status::{HandlerDay, History, Status};
-use crate::handler_entries::Entry;
+use crate::commands::settings::HandlerSettings;
+use crate::commands::status::{HandlerDay, History, Source, Status};
+use crate::handler_entries::{self, Clients, Entry};
 use crate::schedules::ScheduleState;
 use anyhow::Result;
 use automations::clock::{self, Timestamp};
+use automations::id::OrganisationId;
+use automations::store::OwnSettings;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +23,9 @@ use tokio::runtime::Handle;
 /// Dead letters are hidden from every other reader while they are read, so they are not read at each view; and of a long queue, another
 /// read may return others than those that a page shows.
 const DEAD_LETTERS: Duration = Duration::from_mins(5);
+
+/// Every organisation with its own settings of handlers.
+pub(super) type OwnByOrganisation = Vec<(OrganisationId, Vec<(String, OwnSettings)>)>;
 
 /// The stack, the session's token, and what was read or asked for in this run.
 #[derive(Debug)]
@@ -28,14 +36,15 @@ pub(super) struct App {
     pub(super) changes: Changes<Work>,
     pub(super) dead_letters: Cached<Front>,
     /// For the overview, which its script reads every ten seconds.
-    pub(super) status: Cached<Status>,
+    status: Cached<Status>,
     /// `CloudWatch` charges for each series that is read.
     pub(super) history: Cached<History>,
     pub(super) handler_days: Cached<BTreeMap<String, HandlerDay>>,
-    pub(super) entries: Cached<Vec<Entry>>,
+    entries: Cached<Vec<Entry>>,
     pub(super) schedules: Cached<Vec<ScheduleState>>,
-    /// The permissions that a change of dead letters lacks.
-    pub(super) denied: Cached<Vec<&'static str>>,
+    settings: Cached<OwnByOrganisation>,
+    pauses: Cached<Vec<KnownPause>>,
+    permissions: Permissions,
 }
 
 impl App {
@@ -50,12 +59,58 @@ impl App {
             handler_days: Cached::new(Duration::from_mins(5)),
             entries: Cached::new(Duration::from_mins(1)),
             schedules: Cached::new(Duration::from_mins(1)),
-            denied: Cached::new(Duration::from_mins(5)),
+            settings: Cached::new(Duration::from_mins(1)),
+            pauses: Cached::new(Duration::from_secs(5)),
+            permissions: Permissions::default(),
         }
     }
 
     pub(super) fn dead_letter_queues(&self, now: Timestamp) -> DeadLetterQueues {
         DeadLetterQueues::new(&self.target.config, self.target.stack.clone(), self.target.store(), now)
+    }
+
+    /// The handlers' entries that are deployed.
+    pub(super) async fn entries(&self, now: Timestamp) -> Result<Arc<Vec<Entry>>> {
+        let config = &self.target.config;
+        let clients = Clients {
+            cloudformation: &aws_sdk_cloudformation::Client::new(config),
+            lambda: &aws_sdk_lambda::Client::new(config),
+            sns: &automations::aws::sns(config),
+        };
+        self.entries.get(now, Box::pin(handler_entries::deployed(&clients, &self.target.stack))).await
+    }
+
+    /// What is read for the overview.
+    pub(super) async fn status(&self, now: Timestamp) -> Result<Arc<Status>> {
+        let read = async { Source::of(&self.target)?.glance(now).await };
+        self.status.get(now, Box::pin(read)).await
+    }
+
+    /// What is paused.
+    pub(super) async fn pauses(&self, now: Timestamp) -> Result<Arc<Vec<KnownPause>>> {
+        let read = async { KnownPause::all(&self.target.store()).await };
+        self.pauses.get(now, Box::pin(read)).await
+    }
+
+    /// The IAM actions that one of these commands needs and the profile lacks.
+    pub(super) async fn lacked(&self, commands: &[&str], now: Timestamp) -> Vec<&'static str> {
+        let entries = if Permissions::ask_a_handler(commands) { self.entries(now).await.ok() } else { None };
+        let handler = entries.as_ref().and_then(|entries| entries.first()).map(|entry| entry.name.as_str());
+        self.permissions.lacked(Asked { target: &self.target, handler }, commands, now).await
+    }
+
+    /// What organisations have in place of the handlers' entries.
+    pub(super) async fn settings(&self, now: Timestamp) -> Result<Arc<OwnByOrganisation>> {
+        let read = async { HandlerSettings::of(&self.target)?.by_organisation().await };
+        self.settings.get(now, Box::pin(read)).await
+    }
+
+    /// Forgets what a change may have changed.
+    pub(super) async fn forget(&self) {
+        self.dead_letters.forget().await;
+        self.status.forget().await;
+        self.settings.forget().await;
+        self.pauses.forget().await;
     }
 }
 

@@ -2,9 +2,10 @@
 //! confirmation named, as only its number is in the form.
 
 use super::guard::random;
+use crate::audit::Tally;
 use anyhow::Result;
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The newest changes that are known; an older one that waits is asked for again.
 const KNOWN: usize = 50;
@@ -18,6 +19,8 @@ pub(super) struct Proposal<W> {
     pub(super) effects: Vec<String>,
     /// What the operator may consent to beside it.
     pub(super) consents: Vec<Choice>,
+    /// What the operator may write beside it.
+    pub(super) text: Option<&'static str>,
     /// The command that does the same.
     pub(super) command: String,
     /// The page that asked.
@@ -49,8 +52,8 @@ pub(super) struct Ended {
 pub(super) enum State<W> {
     /// It waits for its confirmation.
     Proposed(Proposal<W>),
-    /// It is being made: its title, and the page that asked.
-    Running { title: String, back: String },
+    /// It is being made: its title, the page that asked, and what was done so far.
+    Running { title: String, back: String, tally: Arc<Tally> },
     /// It was made, or failed.
     Ended(Ended),
 }
@@ -85,13 +88,14 @@ impl<W: Clone> Changes<W> {
     }
 
     /// The change, if it waits: from now on it runs, and it is not given out again.
-    pub(super) fn start(&self, id: &str) -> Option<Proposal<W>> {
+    pub(super) fn start(&self, id: &str) -> Option<(Proposal<W>, Arc<Tally>)> {
         let mut all = self.all();
         let (_, state) = all.iter_mut().find(|(known, _)| known == id)?;
         let State::Proposed(proposal) = &*state else { return None };
         let proposal = proposal.clone();
-        *state = State::Running { title: proposal.title.clone(), back: proposal.back.clone() };
-        Some(proposal)
+        let (title, back, tally) = (proposal.title.clone(), proposal.back.clone(), Arc::default());
+        *state = State::Running { title, back, tally: Arc::clone(&tally) };
+        Some((proposal, tally))
     }
 
     /// Notes how it ended.
@@ -112,7 +116,7 @@ mod tests {
 
     fn proposal(work: usize) -> Proposal<usize> {
         let (title, command, back) = ("Drop 1".to_owned(), "dlq drop".to_owned(), "/".to_owned());
-        Proposal { title, effects: vec![], consents: vec![], command, back, work }
+        Proposal { title, effects: vec![], consents: vec![], text: None, command, back, work }
     }
 
     #[test]
@@ -120,7 +124,7 @@ mod tests {
         let changes = Changes::default();
         let id = changes.propose(proposal(7)).unwrap();
         assert!(matches!(changes.state(&id), Some(State::Proposed(Proposal { work: 7, .. }))));
-        assert_eq!(changes.start(&id).map(|proposal| proposal.work), Some(7));
+        assert_eq!(changes.start(&id).map(|(proposal, _)| proposal.work), Some(7));
         assert!(changes.start(&id).is_none(), "a second click");
         assert!(matches!(changes.state(&id), Some(State::Running { .. })));
         let outcome = Ok(vec!["1 permanently deleted".to_owned()]);
@@ -134,7 +138,7 @@ mod tests {
         let changes = Changes::default();
         let ids: Vec<String> = (0..KNOWN + 5).map(|work| changes.propose(proposal(work)).unwrap()).collect();
         assert!(changes.start(&ids[4]).is_none());
-        assert_eq!(changes.start(&ids[5]).map(|proposal| proposal.work), Some(5));
+        assert_eq!(changes.start(&ids[5]).map(|(proposal, _)| proposal.work), Some(5));
         assert_eq!(changes.all().len(), KNOWN);
     }
 }

@@ -7,6 +7,8 @@ mod changes;
 mod form;
 mod guard;
 mod pages;
+mod paused;
+mod perform;
 mod permission;
 #[cfg(test)]
 mod tests;

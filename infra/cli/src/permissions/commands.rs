@@ -96,7 +96,8 @@ pub const COMMANDS: &[CommandNeeds] = &[
         &[READ_JOURNAL, READ_SUBSCRIPTIONS, READ_ENTRIES, LOOK_AT_DEAD_LETTERS, &["logs:FilterLogEvents"]],
     ),
     reader("audit", &[&["dynamodb:Query"]]),
-    // A reader sees all but what organisations' tokens say; a change needs what its command needs, and so does a handler that is tried.
+    // A reader sees all but what organisations' tokens say; a change needs what its command needs, and so does a handler that is tried. Pages
+    // disable a change if its command's row has an action that the profile lacks, and so ask for some of these (`console/permission.rs`).
     reader(
         "console",
         &[

@@ -57,7 +57,7 @@ impl Selection {
     }
 
     /// Whether it leaves out anything for what it is, and not only for the queue that it is in.
-    pub(super) fn is_limited(&self) -> bool {
+    pub(crate) fn is_limited(&self) -> bool {
         Self { queue: self.queue.clone(), ..Self::default() } != *self
     }
 

@@ -1,14 +1,16 @@
 //! `automations pause` and `automations resume`: a handler, an organisation, or all writing.
 
+mod audited;
 mod held;
 mod pauser;
 
+pub(crate) use audited::{begun_by, pause_lines, resume_lines};
 pub use pauser::{Pauser, Resumed};
 
 use crate::account::Account;
-use crate::audit::{Audit, Change, changed};
+use crate::audit::Audit;
 use crate::exit_code::{Exit, Usage};
-use crate::report::{count, during, print, print_json, say, table};
+use crate::report::{during, print, print_json, say, table};
 use crate::time::age;
 use anyhow::Result;
 use automations::clock::{self, Timestamp};
@@ -94,13 +96,11 @@ pub async fn run_pause(arguments: PauseArguments, account: &Account) -> Result<E
         say(&format!("{} would be paused; nothing was: add --yes to do it", what.words()));
         return Ok(Exit::Done);
     }
-    let change = audited("pause", &what);
-    let work = async { switch.pause(&what, reason, clock::now()).await.map(|()| ((), changed(1))) };
-    during("pausing", Audit::of(&target).record(&change, work)).await?;
+    during("pausing", switch.pause_audited(&what, reason, &Audit::of(&target))).await?;
     if account.json {
         print_json(&json!({ "paused": what }))?;
     } else {
-        print(&format!("{} is paused; it takes effect within a minute", what.words()))?;
+        print(&pause_lines(&what))?;
     }
     Ok(Exit::Done)
 }
@@ -119,35 +119,13 @@ pub async fn run_resume(arguments: ResumeArguments, account: &Account) -> Result
         say(&format!("{} would be resumed; nothing was: add --yes to do it", what.words()));
         return Ok(Exit::Done);
     }
-    let change = audited("resume", &what);
-    let work = async {
-        let resumed = switch.resume(&what).await?;
-        Ok((resumed, changed(1)))
-    };
-    let resumed = during("resuming", Audit::of(&target).record(&change, Box::pin(work))).await?;
+    let resumed = during("resuming", switch.resume_audited(&what, &Audit::of(&target))).await?;
     if account.json {
         print_json(&json!({ "resumed": what, "result": resumed }))?;
         return Ok(Exit::Done);
     }
-    print(&format!("{} is resumed", what.words()))?;
-    if matches!(what, Paused::Organisation(_)) {
-        let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
-        let messages = count(number(resumed.sent_again), "message was", "messages were");
-        let tickets = count(number(resumed.due), "ticket is", "tickets are");
-        print(&format!(
-            "{messages} sent again, in their order; {tickets} fetched again, in the next minutes"
-        ))?;
-    }
+    print(&resume_lines(&what, resumed).join("\n"))?;
     Ok(Exit::Done)
-}
-
-fn audited(command: &'static str, paused: &Paused) -> Change {
-    let change = Change::by(command);
-    match paused {
-        Paused::Handler(name) => change.limited("handler", Some(name)),
-        Paused::Organisation(organisation) => change.of(organisation),
-        Paused::Writing => change.with("writing", true),
-    }
 }
 
 fn list(pauses: &[Pause], now: Timestamp, as_json: bool) -> Result<()> {
@@ -176,16 +154,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pause_is_a_row_and_its_change_has_no_reason() {
+    fn a_pause_is_a_row_with_its_reason() {
         let since = Timestamp::from_seconds(1_790_000_000);
         let north = OrganisationId::parse("north").unwrap();
-        let pause = Pause::new(Paused::Organisation(north.clone()), since, Some("moves offices".to_owned()));
+        let pause = Pause::new(Paused::Organisation(north), since, Some("moves offices".to_owned()));
         let [what, _, lasts, reason] = row(&pause, since.later(std::time::Duration::from_hours(2)));
         assert_eq!(
             (what.as_str(), lasts.as_str(), reason.as_str()),
             ("the organisation north", "2 h", "moves offices")
         );
-        assert_eq!(audited("pause", &pause.paused), Change::by("pause").of(&north));
-        assert_eq!(audited("pause", &Paused::Writing), Change::by("pause").with("writing", true));
     }
 }

@@ -7,14 +7,20 @@ use crate::handler_entries;
 use anyhow::{Context as _, Result};
 use automations::aws;
 use automations::clock::{self, Timestamp};
-use automations::store::{PAUSES_CACHED_FOR, Pause, PauseState, Paused, Store};
+#[cfg(not(test))]
+use automations::store::PAUSES_CACHED_FOR;
+use automations::store::{Pause, PauseState, Paused, Store};
 use aws_sdk_sqs::error::ProvideErrorMetadata as _;
 use aws_sdk_sqs::types::QueueAttributeName;
 use serde::Serialize;
 use std::time::Duration;
 
 /// As long as functions remember a pause, and a little longer.
+#[cfg(not(test))]
 const FORGOTTEN_AFTER: Duration = PAUSES_CACHED_FOR.saturating_add(Duration::from_secs(5));
+/// A model of AWS remembers nothing.
+#[cfg(test)]
+const FORGOTTEN_AFTER: Duration = Duration::ZERO;
 
 /// A stack in which something is paused.
 #[derive(Debug)]

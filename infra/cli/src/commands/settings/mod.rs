@@ -1,11 +1,13 @@
 //! `automations settings`: what an organisation has in place of a handler's entry.
 
+mod prepared;
 mod stored;
 
+pub(crate) use prepared::{Kind, PreparedChange};
 pub use stored::{Found, HandlerSettings, SettingsChange};
 
 use crate::account::Account;
-use crate::audit::{Audit, Change};
+use crate::audit::Audit;
 use crate::exit_code::{Exit, Usage};
 use crate::report::{during, print, print_json, table};
 use anyhow::{Context as _, Result};
@@ -15,6 +17,9 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Map, Value, json};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+
+/// When a change takes effect.
+pub(crate) const IN_FORCE: &str = "it takes effect within a minute";
 
 /// Show and change an organisation's settings of a handler: values in place of those of its entry, whether it is enabled, whether it is
 /// in its dry run
@@ -123,50 +128,27 @@ pub async fn run(arguments: Arguments, account: &Account) -> Result<Exit> {
                 return Err(Usage("say what to set: JSON, --file, --enabled or --dry-run".to_owned()).into());
             }
             let change = SettingsChange { values, enabled, dry_run, ..SettingsChange::default() };
-            apply("settings set", &which, &change, account).await?;
+            apply(Kind::Set, &which, change, account).await?;
         }
         Command::Unset { which, key } => {
             let unset_all = key.is_empty();
             let change = SettingsChange { unset: key, unset_all, ..SettingsChange::default() };
-            apply("settings unset", &which, &change, account).await?;
+            apply(Kind::Unset, &which, change, account).await?;
         }
     }
     Ok(Exit::Done)
 }
 
-async fn apply(
-    command: &'static str,
-    which: &Which,
-    change: &SettingsChange,
-    account: &Account,
-) -> Result<()> {
+async fn apply(kind: Kind, which: &Which, change: SettingsChange, account: &Account) -> Result<()> {
     let target = account.target().await?;
     let settings = HandlerSettings::of(&target)?;
-    let Which { organisation, handler } = which;
-    let prepared = settings.prepare(organisation, handler, change);
-    let own = during("asking the handler whether the settings fit", Box::pin(prepared)).await?;
-    let work = async { settings.store(organisation, handler, &own).await.map(|()| ((), Some(1))) };
-    Audit::of(&target).record(&audited(command, which, change), work).await?;
-    show(which, &settings.find(organisation, handler).await?, account.json)?;
+    let prepared = settings.prepared(kind, (&which.organisation, &which.handler), change);
+    let prepared = during("asking the handler whether the settings fit", Box::pin(prepared)).await?;
+    show(which, &settings.store_audited(&prepared, &Audit::of(&target)).await?, account.json)?;
     if !account.json {
-        print("it takes effect within a minute")?;
+        print(IN_FORCE)?;
     }
     Ok(())
-}
-
-/// What is recorded: the names of keys and never their values.
-fn audited(
-    command: &'static str,
-    Which { organisation, handler }: &Which,
-    change: &SettingsChange,
-) -> Change {
-    let keys = change.values.keys().chain(&change.unset).cloned().collect::<Vec<_>>().join(",");
-    Change::by(command)
-        .of(organisation)
-        .limited("handler", Some(handler))
-        .limited("key", (!keys.is_empty()).then_some(keys))
-        .limited("enabled", change.enabled)
-        .limited("dry-run", change.dry_run)
 }
 
 fn values_of(argument: Option<String>, file: Option<&Path>) -> Result<Map<String, Value>> {
@@ -181,8 +163,26 @@ fn values_of(argument: Option<String>, file: Option<&Path>) -> Result<Map<String
         (None, Some(file)) => std::fs::read_to_string(file)
             .with_context(|| format!("{} cannot be read as text", file.display()))?,
     };
-    let values = serde_json::from_str(&text);
+    values_of_json(&text)
+}
+
+/// The values of a text.
+///
+/// # Errors
+/// [`Usage`] if it is not a JSON object.
+pub(crate) fn values_of_json(text: &str) -> Result<Map<String, Value>> {
+    let values = serde_json::from_str(text);
     values.map_err(|error| Usage(format!("the settings are not a JSON object: {error}")).into())
+}
+
+/// Whether a handler is enabled for an organisation, and in its dry run.
+pub(crate) fn state(organisation: &str, handler: &str, found: &Found) -> String {
+    let state = match found.flags() {
+        (false, _) => "disabled: it decides nothing",
+        (true, true) => "enabled, in its dry run: its actions are only logged",
+        (true, false) => "enabled",
+    };
+    format!("{handler} for {organisation}: {state}")
 }
 
 fn list(all: &[(OrganisationId, String, OwnSettings)], as_json: bool) -> Result<()> {
@@ -212,7 +212,8 @@ fn keys(own: &OwnSettings) -> String {
     own.values.keys().cloned().collect::<Vec<_>>().join(", ")
 }
 
-fn show(Which { organisation, handler }: &Which, found: &Found, as_json: bool) -> Result<()> {
+fn show(which: &Which, found: &Found, as_json: bool) -> Result<()> {
+    let Which { organisation, handler } = which;
     let ((enabled, dry_run), effective) = (found.flags(), found.effective());
     if as_json {
         let settings: Map<String, Value> =
@@ -222,12 +223,7 @@ fn show(Which { organisation, handler }: &Which, found: &Found, as_json: bool) -
             "settings": settings, "own": found.own,
         }));
     }
-    let state = match (enabled, dry_run) {
-        (false, _) => "disabled: it decides nothing",
-        (true, true) => "enabled, in its dry run: its actions are only logged",
-        (true, false) => "enabled",
-    };
-    print(&format!("{handler} for {organisation}: {state}"))?;
+    print(&state(which.organisation.as_str(), handler, found))?;
     let rows = effective.iter().map(|(key, value, is_own)| {
         let of = if *is_own { "the organisation" } else { "the entry" };
         [key.clone(), value.to_string(), of.to_owned()]
@@ -238,17 +234,6 @@ fn show(Which { organisation, handler }: &Which, found: &Found, as_json: bool) -
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_audit_has_the_names_of_keys_and_no_value() {
-        let which = Which { organisation: OrganisationId::parse("north").unwrap(), handler: "h".to_owned() };
-        let values = values_of(Some(r#"{"text": "Hello Jane"}"#.to_owned()), None).unwrap();
-        let change = SettingsChange { values, enabled: Some(false), ..SettingsChange::default() };
-        let audited = audited("settings set", &which, &change);
-        let wanted = Change::by("settings set").of(&which.organisation).limited("handler", Some("h"));
-        assert_eq!(audited, wanted.limited("key", Some("text")).limited("enabled", Some(false)));
-        assert!(!format!("{audited:?}").contains("Jane"));
-    }
 
     #[test]
     fn settings_that_are_not_an_object_are_refused() {

@@ -9,7 +9,11 @@ use automations::handler::SettingsCheck;
 use automations::id::OrganisationId;
 use automations::store::{OwnSettings, Store};
 use aws_sdk_lambda::primitives::Blob;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::{Map, Value, json};
+
+/// Organisations that are read at the same time.
+const AT_ONCE: usize = 8;
 
 /// A stack whose handlers' settings are read and changed.
 #[derive(Debug)]
@@ -95,6 +99,19 @@ impl HandlerSettings {
             }
         }
         Ok(all)
+    }
+
+    /// Every organisation with what it has in place of the handlers' entries.
+    ///
+    /// # Errors
+    /// If a request fails.
+    pub(crate) async fn by_organisation(&self) -> Result<Vec<(OrganisationId, Vec<(String, OwnSettings)>)>> {
+        let organisations = self.organisations.list().await?.into_iter();
+        let read = organisations.map(async |organisation| {
+            let own = self.store.handler_settings(&organisation).await?;
+            anyhow::Ok((organisation, own))
+        });
+        stream::iter(read).buffered(AT_ONCE).try_collect().await
     }
 
     /// The settings of a handler for an organisation.

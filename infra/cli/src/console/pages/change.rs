@@ -1,45 +1,21 @@
 //! A change: its confirmation, which names the count and the effect, and how it ended.
 
-use super::layout::{Layout, address, go_to, shown, shown_as};
-use crate::audit::Audit;
-use crate::bulk::Bulk;
-use crate::commands::dead_letters::{Consent, dropped_lines, redriven_lines};
+use super::layout::{Layout, address, go_to, shown_as};
 use crate::console::app::{App, apart};
 use crate::console::changes::{Ended, Proposal, State as ChangeState};
 use crate::console::form::Form;
-use crate::console::work::Work;
-use anyhow::Result;
+use crate::console::perform::perform;
+use crate::console::work::{TEXT, Work};
 use askama::Template;
-use automations::clock::Timestamp;
 use axum::extract::{Extension, Query, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use serde::Deserialize;
 use std::sync::Arc;
+use std::time::Duration;
 
-/// The field of a consent to send back actions that may have taken effect.
-pub(super) const RETRY_UNKNOWN: &str = "retry-unknown";
-/// The field of a consent to send back superseded actions.
-pub(super) const OUT_OF_ORDER: &str = "out-of-order";
-
-async fn run(work: &Work, app: &App, form: &Form, now: Timestamp) -> Result<Vec<String>> {
-    let (queues, audit) = (app.dead_letter_queues(now), Audit::of(&app.target));
-    let has = |name| form.all("consent").any(|consent| consent == name);
-    let done = match work {
-        Work::Redrive(selection) => {
-            let consent = Consent { retry_unknown: has(RETRY_UNKNOWN), out_of_order: has(OUT_OF_ORDER) };
-            let redriven = queues.redrive_audited(selection, consent, &Bulk::default(), &audit).await;
-            redriven.map(|redriven| redriven_lines(&redriven, None))
-        }
-        Work::Drop(selection) => {
-            let dropped = queues.drop_audited(selection, &Bulk::default(), &audit).await;
-            dropped.map(|dropped| dropped_lines(&dropped))
-        }
-    };
-    // After a failure too: a part may be changed.
-    app.dead_letters.forget().await;
-    done
-}
+/// A change that takes longer goes on while its page says how far it is.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -59,7 +35,8 @@ struct Page {
 pub(super) async fn page(State(app): State<Arc<App>>, Query(Asked { id }): Query<Asked>) -> Response {
     let state = app.changes.state(&id);
     let status = if state.is_none() { StatusCode::GONE } else { StatusCode::OK };
-    let live = if matches!(state, Some(ChangeState::Running { .. })) { 2 } else { 0 };
+    let is_running = matches!(state, Some(ChangeState::Running { .. }));
+    let live = if is_running { 2 } else { 0 };
     let layout = Layout { live, ..Layout::of("") };
     shown_as(status, &Page { layout, id, token: app.token.clone(), state })
 }
@@ -68,27 +45,53 @@ pub(super) async fn page(State(app): State<Arc<App>>, Query(Asked { id }): Query
 pub(super) async fn confirmed(State(app): State<Arc<App>>, Extension(form): Extension<Form>) -> Response {
     let id = form.one("id").to_owned();
     let there = address("/change", &[("id", &id)]);
-    let Some(Proposal { title, back, work, .. }) = app.changes.start(&id) else { return go_to(there) };
-    // A browser that goes away in between changes nothing of this.
-    let made = apart(&app, async move |app, now| {
-        let outcome = run(&work, &app, &form, now).await.map_err(|error| format!("{error:#}"));
+    let Some((Proposal { title, back, work, .. }, tally)) = app.changes.start(&id) else {
+        return go_to(there);
+    };
+    // A task of its own: a browser that goes away in between changes nothing of this.
+    let making = tokio::spawn(async move {
+        let run = apart(&app, async move |app, now| {
+            let done = perform(&work, &app, &form, tally, now).await;
+            // After a failure too: a part may be changed.
+            app.forget().await;
+            done
+        });
+        let outcome = run.await.map_err(|error| format!("{error:#}"));
         app.changes.end(&id, Ended { title, back, outcome });
-        Ok(())
     });
-    match made.await {
-        Ok(()) => go_to(there),
-        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}")).into_response(),
-    }
+    // What does not end in this time, its page shows as running. That it panicked, the page shows as running too.
+    let _ = tokio::time::timeout(PATIENCE, making).await;
+    go_to(there)
 }
 
 /// Asks for the confirmation of a change.
 pub(super) fn ask(app: &App, proposal: Proposal<Work>) -> Response {
+    let back = proposal.back.clone();
     match app.changes.propose(proposal) {
         Ok(id) => go_to(address("/change", &[("id", &id)])),
-        Err(error) => {
-            let mut layout = Layout::of("");
-            layout.problems.push(format!("{error:#}"));
-            shown(&Page { layout, id: String::new(), token: app.token.clone(), state: None })
-        }
+        Err(error) => refuse(StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}"), back),
     }
+}
+
+#[derive(Template)]
+#[template(path = "refused.html")]
+struct Refused {
+    layout: Layout,
+    back: String,
+}
+
+/// Says why nothing is asked for.
+pub(super) fn refuse(status: StatusCode, problem: String, back: String) -> Response {
+    let mut layout = Layout::of("");
+    layout.problems.push(problem);
+    shown_as(status, &Refused { layout, back })
+}
+
+/// That the profile may not make a change, if it lacks something.
+pub(super) fn refuse_lacking(lacked: &[&'static str], back: &str) -> Option<Response> {
+    if lacked.is_empty() {
+        return None;
+    }
+    let problem = format!("nothing was changed: the profile lacks {}", lacked.join(" and "));
+    Some(refuse(StatusCode::BAD_REQUEST, problem, back.to_owned()))
 }

@@ -1,15 +1,17 @@
 //! Dead letters, by queue, handler and reason: as `automations dlq`. Nothing of a person is shown, and a change asks for confirmation.
 
+mod matching;
 mod proposals;
 mod view;
 
+pub(super) use self::matching::asked as matching;
 use self::proposals::Kind;
 use self::view::{Asked, Group, Row};
 use super::layout::{Layout, Moment, go_to, shown, shown_as};
 use crate::commands::dead_letters::{DeadLetter, Front, masked};
 use crate::console::app::{App, apart};
 use crate::console::form::Form;
-use crate::console::permission;
+use crate::console::work::MOST_MATCHING;
 use crate::report::count;
 use anyhow::Result;
 use askama::Template;
@@ -190,7 +192,7 @@ fn read<'a>(
         let front = app.dead_letters.get(now, queues.front()).await?;
         let mut shown = wanted(&front);
         queues.mark_side_by_side(&mut shown).await?;
-        let denied = app.denied.get(now, Box::pin(permission::denied(app, now))).await?;
-        Ok(Read { front, found: shown.len(), shown, denied: denied.to_vec() })
+        let denied = app.lacked(&["dlq redrive", "dlq drop"], now).await;
+        Ok(Read { front, found: shown.len(), shown, denied })
     })
 }

@@ -65,11 +65,7 @@ pub(super) async fn page(State(app): State<Arc<App>>, Query(asked): Query<Asked>
     let mut layout = Layout { live, ..Layout::of("/events") };
     let wanted = asked.clone();
     let found = apart(&app, async move |app, now| {
-        let entries = if wanted.handler.is_empty() {
-            None
-        } else {
-            Some(app.entries.get(now, super::handlers::entries(&app)).await?)
-        };
+        let entries = if wanted.handler.is_empty() { None } else { Some(app.entries(now).await?) };
         let filter = Filter::of(&wanted, entries.as_deref().map(Vec::as_slice), now)?;
         find(&app, &filter).await
     });

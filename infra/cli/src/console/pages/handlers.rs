@@ -2,13 +2,15 @@
 
 use super::chart::Chart;
 use super::layout::{Layout, Moment, address, shown};
+use super::pauses::{Pausable, Pauses};
 use crate::commands::status::{HandlerDay, Series, Source};
-use crate::console::app::{App, apart};
-use crate::handler_entries::{self, Clients, Entry};
+use crate::console::app::{App, OwnByOrganisation, apart};
+use crate::handler_entries::Entry;
 use crate::schedules::ScheduleState;
 use anyhow::Result;
 use askama::Template;
 use automations::clock::Timestamp;
+use automations::store::{OwnSettings, Paused};
 use axum::extract::State;
 use axum::response::Response;
 use serde_json::Value;
@@ -20,13 +22,19 @@ use std::sync::Arc;
 struct Page {
     layout: Layout,
     handlers: Vec<Handler>,
+    denied: Vec<&'static str>,
+    token: String,
 }
 
 struct Handler {
     name: String,
     is_dry_run: bool,
+    pausable: Pausable,
     policies: Vec<String>,
     settings: String,
+    /// How many organisations have their own; none if it was not read.
+    own_settings: Option<u64>,
+    settings_page: String,
     schedule: Option<Schedule>,
     dead_letters: u64,
     dead_letters_page: String,
@@ -51,21 +59,31 @@ pub(super) async fn page(State(app): State<Arc<App>>) -> Response {
     let mut layout = Layout::of("/handlers");
     let stack = app.target.stack.clone();
     let read = apart(&app, async move |app, now| {
-        let entries = app.entries.get(now, entries(&app)).await?;
+        let entries = app.entries(now).await?;
         // They are named as not read on the overview.
         let counts = app.dead_letter_queues(now).counts().await.unwrap_or_default();
         let schedules = app.schedules.get(now, Box::pin(schedules(&app, now))).await;
         let names: Vec<String> = entries.iter().map(|entry| entry.name.clone()).collect();
         let days = app.handler_days.get(now, Box::pin(days(&app, &names, now))).await;
-        Ok((entries, counts, days, schedules))
+        let (pauses, own) = (Pauses::read(&app, now).await, app.settings(now).await);
+        Ok((entries, counts, days, schedules, pauses, own))
     });
-    let mut handlers = Vec::new();
-    if let Some((entries, counts, days, schedules)) = layout.take(read.await) {
+    let (mut handlers, mut denied) = (Vec::new(), Vec::new());
+    if let Some((entries, counts, days, schedules, pauses, own)) = layout.take(read.await) {
         let (days, schedules) = (layout.take(days), layout.take(schedules).unwrap_or_default());
+        let (pauses, own) = (layout.take(pauses).unwrap_or_default(), layout.take(own));
         let day = |entry: &Entry| days.as_ref().and_then(|days| days.get(&entry.name));
-        handlers.extend(entries.iter().map(|entry| handler(entry, &counts, day(entry), &stack, &schedules)));
+        let known = Known {
+            counts: &counts,
+            stack: &stack,
+            schedules: &schedules,
+            pauses: &pauses,
+            own: own.as_deref(),
+        };
+        handlers.extend(entries.iter().map(|entry| handler(entry, day(entry), &known)));
+        denied = pauses.denied;
     }
-    shown(&Page { layout, handlers })
+    shown(&Page { layout, handlers, denied, token: app.token.clone() })
 }
 
 async fn days(app: &App, handlers: &[String], now: Timestamp) -> Result<BTreeMap<String, HandlerDay>> {
@@ -76,31 +94,29 @@ async fn schedules(app: &App, now: Timestamp) -> Result<Vec<ScheduleState>> {
     Source::of(&app.target)?.schedules(now).await
 }
 
-/// The entries that are deployed.
-pub(super) async fn entries(app: &App) -> Result<Vec<Entry>> {
-    let config = &app.target.config;
-    let clients = Clients {
-        cloudformation: &aws_sdk_cloudformation::Client::new(config),
-        lambda: &aws_sdk_lambda::Client::new(config),
-        sns: &automations::aws::sns(config),
-    };
-    handler_entries::deployed(&clients, &app.target.stack).await
+/// What is known of all handlers.
+struct Known<'a> {
+    counts: &'a BTreeMap<String, u64>,
+    stack: &'a str,
+    schedules: &'a [ScheduleState],
+    pauses: &'a Pauses,
+    own: Option<&'a OwnByOrganisation>,
 }
 
-fn handler(
-    entry: &Entry,
-    counts: &BTreeMap<String, u64>,
-    day: Option<&HandlerDay>,
-    stack: &str,
-    schedules: &[ScheduleState],
-) -> Handler {
+fn handler(entry: &Entry, day: Option<&HandlerDay>, known: &Known<'_>) -> Handler {
+    let Known { counts, stack, schedules, pauses, own } = known;
+    let has_own = |all: &Vec<(String, OwnSettings)>| all.iter().any(|(handler, _)| handler == &entry.name);
+    let own = own.map(|all| all.iter().filter(|(_, own)| has_own(own)).count());
     let Entry { name, settings, policies, dry_run } = entry;
     let queue = format!("{stack}-{name}-dead-letters.fifo");
     Handler {
         name: name.clone(),
         is_dry_run: *dry_run,
+        pausable: pauses.of(&Paused::Handler(name.clone())),
         policies: policies.iter().map(|policy| indented(policy)).collect(),
         settings: indented(settings),
+        own_settings: own.and_then(|number| u64::try_from(number).ok()),
+        settings_page: address("/settings", &[("handler", name)]),
         schedule: schedules.iter().find(|state| state.handler == *name).map(schedule),
         dead_letters: counts.get(&queue).copied().unwrap_or_default(),
         dead_letters_page: address("/dead-letters", &[("queue", &queue)]),
@@ -122,7 +138,7 @@ fn sum(series: &Series) -> u64 {
 }
 
 /// JSON with a field on each line; as it is, if it is not JSON.
-fn indented(json: &str) -> String {
+pub(super) fn indented(json: &str) -> String {
     let value: Option<Value> = serde_json::from_str(json).ok();
     value.and_then(|value| serde_json::to_string_pretty(&value).ok()).unwrap_or_else(|| json.to_owned())
 }
@@ -152,12 +168,17 @@ mod tests {
             overdue: None,
         };
         let off = ScheduleState { is_enabled: false, next: None, ..schedule.clone() };
+        let pauses = Pauses::default();
+        let own = vec![("north".parse().unwrap(), vec![("<b>h".to_owned(), OwnSettings::default())])];
+        let known =
+            |schedules| Known { counts: &counts, stack: "a", schedules, pauses: &pauses, own: Some(&own) };
         let handlers = vec![
-            handler(&entry, &counts, Some(&day), "a", &[schedule]),
-            handler(&bare, &counts, None, "a", &[off]),
-            handler(&bare, &counts, None, "a", &[]),
+            handler(&entry, Some(&day), &known(&[schedule])),
+            handler(&bare, None, &known(&[off])),
+            handler(&bare, None, &known(&[])),
         ];
-        let text = Page { layout: Layout::of("/handlers"), handlers }.render().unwrap();
+        let (layout, denied) = (Layout::of("/handlers"), Vec::new());
+        let text = Page { layout, handlers, denied, token: String::new() }.render().unwrap();
         for part in [
             "&#60;b&#62;h",
             "dry run",
@@ -165,6 +186,7 @@ mod tests {
             "ticket.created",
             "not JSON",
             "has no subscription",
+            "<a href=\"/settings?handler=%3Cb%3Eh\">Settings by organisation</a>: 1 has its own",
             "MON *), Australia/Sydney. Next <time datetime=\"1970-01-01T00:00:00.000Z\">",
             "It was never due yet.",
             "It is switched off.",

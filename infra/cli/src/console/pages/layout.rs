@@ -41,9 +41,19 @@ impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // RFC 3339 with milliseconds: `2026-09-21T14:13:20.000Z`.
         let iso = self.0.to_string();
-        let text = iso.split('.').next().unwrap_or_default().replacen('T', " ", 1);
+        let text = to_second(&iso);
         write!(f, "<time datetime=\"{iso}\">{text} UTC</time>")
     }
+}
+
+/// A time in a sentence, to the minute.
+pub(super) fn utc(at: Timestamp) -> String {
+    let text = to_second(&at.to_string());
+    format!("{} UTC", text.rsplit_once(':').map_or(text.as_str(), |(minute, _)| minute))
+}
+
+fn to_second(iso: &str) -> String {
+    iso.split('.').next().unwrap_or_default().replacen('T', " ", 1)
 }
 
 /// A page, or why it cannot be shown.
@@ -80,6 +90,7 @@ mod tests {
     fn a_time_is_utc_for_people_and_exact_for_the_script() {
         let moment = Moment(Timestamp::from_millis(1_790_000_000_123)).to_string();
         assert_eq!(moment, "<time datetime=\"2026-09-21T14:13:20.123Z\">2026-09-21 14:13:20 UTC</time>");
+        assert_eq!(utc(Timestamp::from_millis(1_790_000_000_123)), "2026-09-21 14:13 UTC");
     }
 
     #[test]

@@ -9,8 +9,12 @@ mod handlers;
 mod layout;
 mod organisations;
 mod overview;
+mod pauses;
+mod reminders;
+mod settings;
 mod timeline;
 mod trial;
+mod undo;
 
 use super::app::App;
 use axum::Router;
@@ -20,13 +24,15 @@ use axum::routing::{get, post};
 use std::sync::Arc;
 
 /// The pages' paths and titles, in the order of the navigation.
-pub(super) const NAVIGATION: [(&str, &str); 7] = [
+pub(super) const NAVIGATION: [(&str, &str); 9] = [
     ("/", "Overview"),
     ("/timeline", "Timeline"),
     ("/events", "Events"),
     ("/dead-letters", "Dead letters"),
     ("/handlers", "Handlers"),
     ("/organisations", "Organisations"),
+    ("/reminders", "Reminders"),
+    ("/undo", "Undo"),
     ("/audit", "Audit"),
 ];
 
@@ -38,9 +44,17 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/dead-letters", get(dead_letters::page))
         .route("/dead-letters/one", get(dead_letters::one))
         .route("/dead-letters/selected", post(dead_letters::selected))
+        .route("/dead-letters/matching", post(dead_letters::matching))
         .route("/handlers", get(handlers::page))
         .route("/handlers/try", get(trial::page).post(trial::tried))
         .route("/organisations", get(organisations::page))
+        .route("/pauses", post(pauses::asked))
+        .route("/reminders", get(reminders::page))
+        .route("/reminders/cancel", post(reminders::cancel))
+        .route("/undo", get(undo::page).post(undo::asked))
+        .route("/settings", get(settings::page))
+        .route("/settings/set", post(settings::set))
+        .route("/settings/unset", post(settings::unset))
         .route("/audit", get(audit::page))
         .route("/change", get(change::page).post(change::confirmed))
         .route("/style.css", get(async || own("text/css", include_str!("../../../templates/style.css"))))

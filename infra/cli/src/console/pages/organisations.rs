@@ -1,6 +1,7 @@
 //! The organisations: as `automations organisation list`, and `check` for one of them on demand, as that asks the API.
 
 use super::layout::{Layout, Moment, address, shown};
+use super::pauses::{Pausable, Pauses};
 use crate::commands::organisation::{Organisations, Rotation, Stored};
 use crate::console::app::{App, apart};
 use crate::report::count;
@@ -9,6 +10,7 @@ use askama::Template;
 use automations::aws::secret::{Access, Rehearsal};
 use automations::clock::Timestamp;
 use automations::id::OrganisationId;
+use automations::store::Paused;
 use axum::extract::{Query, State};
 use axum::response::Response;
 use serde::Deserialize;
@@ -20,6 +22,8 @@ struct Page {
     layout: Layout,
     rows: Vec<Row>,
     checked: Option<(String, String)>,
+    denied: Vec<&'static str>,
+    token: String,
 }
 
 struct Row {
@@ -34,6 +38,7 @@ struct Row {
     rotation: String,
     urls: Vec<String>,
     check: String,
+    pausable: Pausable,
 }
 
 /// What is asked for.
@@ -50,7 +55,7 @@ pub(super) async fn page(State(app): State<Arc<App>>, Query(Asked { check }): Qu
         let organisations = Organisations::of(&app.target)?;
         let base = organisations.webhook_base().await;
         let stored = organisations.stored(now).await?;
-        Ok((stored, base))
+        Ok((stored, base, Pauses::read(&app, now).await))
     });
     let listed = listed.await;
     let mut checked = None;
@@ -59,12 +64,13 @@ pub(super) async fn page(State(app): State<Arc<App>>, Query(Asked { check }): Qu
         let report = apart(&app, async move |app, now| checked_now(&app, &name, now).await).await;
         checked = layout.take(report).map(|report| (check, report));
     }
-    let mut rows = Vec::new();
-    if let Some((stored, base)) = layout.take(listed) {
-        let base = layout.take(base).unwrap_or_default();
-        rows.extend(stored.into_iter().map(|one| row(one, &base)));
+    let (mut rows, mut denied) = (Vec::new(), Vec::new());
+    if let Some((stored, base, pauses)) = layout.take(listed) {
+        let (base, pauses) = (layout.take(base).unwrap_or_default(), layout.take(pauses).unwrap_or_default());
+        rows.extend(stored.into_iter().map(|one| row(one, &base, &pauses)));
+        denied = pauses.denied;
     }
-    shown(&Page { layout, rows, checked })
+    shown(&Page { layout, rows, checked, denied, token: app.token.clone() })
 }
 
 /// `automations organisation check`.
@@ -80,7 +86,7 @@ async fn checked_now(app: &App, name: &str, now: Timestamp) -> Result<String> {
     Ok(report.to_string())
 }
 
-fn row(stored: Stored, base: &str) -> Row {
+fn row(stored: Stored, base: &str, pauses: &Pauses) -> Row {
     let urls = stored.masked_urls(base);
     let Stored { organisation, listing, last_webhook_at, rotation, token } = stored;
     let name = organisation.to_string();
@@ -89,6 +95,7 @@ fn row(stored: Stored, base: &str) -> Row {
         Err(problem) => (Some(problem), None),
     };
     Row {
+        pausable: pauses.of(&Paused::Organisation(organisation)),
         check: address("/organisations", &[("check", &name)]),
         host: token.as_ref().and_then(|token| token.host.clone()).unwrap_or_else(|| "–".to_owned()),
         access: token.as_ref().map_or("–", |token| match token.access {
@@ -150,14 +157,17 @@ mod tests {
             rehearsal: Rehearsal::Missing,
             days_left: Some(1),
         };
+        let pauses = Pauses::default();
         let rows = vec![
-            row(stored(Ok(token), Ok(Rotation::Started)), "https://h/"),
+            row(stored(Ok(token), Ok(Rotation::Started)), "https://h/", &pauses),
             row(
                 stored(Err("needs secretsmanager:GetSecretValue".to_owned()), Err("no secret".to_owned())),
                 "",
+                &pauses,
             ),
         ];
-        let page = Page { layout: Layout::of("/organisations"), rows, checked: None };
+        let layout = Layout::of("/organisations");
+        let page = Page { layout, rows, checked: None, denied: Vec::new(), token: String::new() };
         let text = page.render().unwrap();
         for part in [
             "&#60;script&#62;.example.com",

@@ -2,8 +2,8 @@
 
 use super::chart::Chart;
 use super::layout::{Layout, Moment, address, shown};
+use super::pauses::{Pausable, Pauses};
 use crate::commands::dead_letters::Summary;
-use crate::commands::pause;
 use crate::commands::status::{
     Attention, Counted, History, OrganisationState, Part, QueueState, Series, Source, Status, last_hour,
 };
@@ -13,6 +13,7 @@ use crate::time::age;
 use anyhow::Result;
 use askama::Template;
 use automations::clock::Timestamp;
+use automations::store::Paused;
 use axum::extract::State;
 use axum::response::Response;
 use std::collections::BTreeMap;
@@ -26,8 +27,11 @@ struct Page {
     read_at: Option<Moment>,
     stages: Vec<Stage>,
     attention: Vec<Attention>,
-    /// What is paused, since when, for how long, and why.
-    pauses: Vec<[String; 4]>,
+    pauses: Pauses,
+    /// What can be paused here.
+    pausable: Pausable,
+    denied: Vec<&'static str>,
+    token: String,
     queues: Vec<QueueRow>,
     organisations: Vec<OrganisationRow>,
 }
@@ -72,46 +76,52 @@ impl QueueRow {
 pub(super) async fn page(State(app): State<Arc<App>>) -> Response {
     let mut layout = Layout { live: 10, ..Layout::of("/") };
     let read = apart(&app, async move |app, now| {
-        let status = app.status.get(now, Box::pin(glance(&app, now))).await?;
+        let status = app.status(now).await?;
         let history = app.history.get(now, Box::pin(history(&app, &status, now))).await;
-        Ok((status, history))
+        Ok((status, history, Pauses::read(&app, now).await))
     });
-    let Some((status, history)) = layout.take(read.await) else {
-        let (state, stages) = ("not read".to_owned(), Vec::new());
-        let (attention, pauses, queues, organisations) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        return shown(&Page {
-            layout,
-            state,
-            read_at: None,
-            stages,
-            attention,
-            pauses,
-            queues,
-            organisations,
-        });
+    let token = app.token.clone();
+    let Some((status, history, pauses)) = layout.take(read.await) else {
+        return shown(&Page::unread(layout, token));
     };
-    let history = layout.take(history);
-    shown(&Page::of(layout, &status, history.as_deref()))
+    let (history, pauses) = (layout.take(history), layout.take(pauses).unwrap_or_default());
+    shown(&Page::of(layout, &status, history.as_deref(), pauses, token))
 }
 
 impl Page {
-    fn of(layout: Layout, status: &Status, history: Option<&History>) -> Self {
+    fn unread(layout: Layout, token: String) -> Self {
+        let pauses = Pauses::default();
+        Self {
+            layout,
+            state: "not read".to_owned(),
+            read_at: None,
+            stages: Vec::new(),
+            attention: Vec::new(),
+            pausable: pauses.of(&Paused::Writing),
+            pauses,
+            denied: Vec::new(),
+            token,
+            queues: Vec::new(),
+            organisations: Vec::new(),
+        }
+    }
+
+    fn of(layout: Layout, status: &Status, history: Option<&History>, pauses: Pauses, token: String) -> Self {
         let queues = queues(status, history);
         Self {
             state: format!("{} is {}", status.stack, status.state),
             read_at: Some(Moment(status.at)),
             stages: stages(status, &queues, history),
             attention: status.attention(),
-            pauses: read_part(&status.pauses).iter().map(|pause| pause::row(pause, status.at)).collect(),
+            pausable: pauses.of(&Paused::Writing),
+            denied: pauses.denied.clone(),
+            pauses,
+            token,
             organisations: read_part(&status.organisations).iter().map(organisation).collect(),
             queues,
             layout,
         }
     }
-}
-
-async fn glance(app: &App, now: Timestamp) -> Result<Status> {
-    Source::of(&app.target)?.glance(now).await
 }
 
 async fn history(app: &App, status: &Status, now: Timestamp) -> Result<History> {
@@ -224,8 +234,10 @@ fn organisation(state: &OrganisationState) -> OrganisationRow {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::console::pages::pauses::PauseRow;
+    use crate::console::paused::KnownPause;
     use automations::id::OrganisationId;
-    use automations::store::{Pause, Paused};
+    use automations::store::Pause;
 
     const HOSTILE: &str = "a-<script>.fifo";
 
@@ -275,16 +287,23 @@ mod tests {
             alarms: Part::NotRead("AccessDenied".to_owned()),
             left_behind: Part::Read(Vec::new()),
             read_while_paused: Part::Read(Vec::new()),
-            pauses: Part::Read(vec![Pause::new(
-                Paused::Handler(HOSTILE.to_owned()),
-                at.earlier(std::time::Duration::from_hours(3)),
-                Some("<b>a trial".to_owned()),
-            )]),
+            pauses: Part::Read(Vec::new()),
         }
     }
 
+    /// What is paused, in a page of this status.
+    fn pauses(status: &Status) -> Pauses {
+        let since = status.at.earlier(std::time::Duration::from_hours(3));
+        let paused = Paused::Handler(HOSTILE.to_owned());
+        let pause = Pause::new(paused, since, Some("<b>a trial".to_owned()));
+        let known = KnownPause { pause, by: Some("arn:<i>".to_owned()) };
+        Pauses { rows: vec![PauseRow::of(&known, status.at)], denied: vec!["dynamodb:PutItem"] }
+    }
+
     fn rendered(history: Option<&History>) -> String {
-        Page::of(Layout::of("/"), &status(), history).render().unwrap()
+        let status = status();
+        let pauses = pauses(&status);
+        Page::of(Layout::of("/"), &status, history, pauses, "t".to_owned()).render().unwrap()
     }
 
     #[test]
@@ -317,8 +336,10 @@ mod tests {
         for part in [
             "not read: alarms: AccessDenied",
             "the token of east has 3 days left",
-            "<strong>the handler a-&#60;script&#62;.fifo</strong> since",
-            "(3 h): &#60;b&#62;a trial",
+            "<th scope=\"row\">the handler a-&#60;script&#62;.fifo</th>",
+            "(3 h)</td><td>arn:&#60;i&#62;</td><td class=\"said\">&#60;b&#62;a trial</td>",
+            "Pause and resume are disabled: the profile lacks <code>dynamodb:PutItem</code>",
+            "aria-label=\"Pause all writing …\" disabled aria-describedby=\"denied\"",
             "<td>arriving</td>",
             "<td>none for a day</td>",
             "<td>rejected: not on the list</td>",

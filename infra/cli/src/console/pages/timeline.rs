@@ -1,8 +1,8 @@
 //! What happened to a ticket, an event or an action: as `automations timeline`.
 
-use super::layout::{Layout, Moment, shown};
+use super::layout::{Layout, Moment, address, shown};
 use crate::console::app::{App, apart};
-use crate::timeline::{Reader, Timeline, Wanted, assemble, label, words};
+use crate::timeline::{ActionState, Reader, Step, Timeline, Wanted, assemble, label, words};
 use anyhow::{Context as _, Result};
 use askama::Template;
 use automations::clock::Timestamp;
@@ -31,8 +31,23 @@ pub(super) struct Asked {
 struct Page {
     layout: Layout,
     asked: Asked,
-    rows: Vec<(Option<Moment>, &'static str, String)>,
+    rows: Vec<Row>,
     notes: Vec<String>,
+}
+
+struct Row {
+    at: Option<Moment>,
+    step: &'static str,
+    what: String,
+    /// The page that undoes it.
+    undo: Option<String>,
+}
+
+/// The page that undoes an action, if it was performed and is none itself.
+fn undo(step: &Step, organisation: &str) -> Option<String> {
+    let Step::Action { action, state: ActionState::Done { .. }, .. } = step else { return None };
+    let pairs = [("organisation", organisation), ("action", action.as_str())];
+    action.undoes().is_none().then(|| address("/undo", &pairs))
 }
 
 pub(super) async fn page(State(app): State<Arc<App>>, Query(asked): Query<Asked>) -> Response {
@@ -44,7 +59,12 @@ pub(super) async fn page(State(app): State<Arc<App>>, Query(asked): Query<Asked>
         timeline = layout.take(found);
     }
     let entries = timeline.iter().flat_map(|timeline| &timeline.entries);
-    let rows = entries.map(|entry| (entry.at.map(Moment), label(&entry.step), words(&entry.step)));
+    let rows = entries.map(|entry| Row {
+        at: entry.at.map(Moment),
+        step: label(&entry.step),
+        what: words(&entry.step),
+        undo: undo(&entry.step, &asked.organisation),
+    });
     let rows = rows.collect();
     let notes = timeline.map(|timeline| timeline.notes).unwrap_or_default();
     shown(&Page { layout, asked, rows, notes })

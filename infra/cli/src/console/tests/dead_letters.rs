@@ -46,8 +46,17 @@ impl Account {
     }
 
     fn denying(self, operations: &[&'static str]) -> Self {
-        self.state().denied = operations.to_vec();
+        self.deny(operations);
         self
+    }
+
+    /// From now on these operations are denied.
+    pub(super) fn deny(&self, operations: &[&'static str]) {
+        self.state().denied = operations.to_vec();
+    }
+
+    pub(super) fn denies(&self, operation: &str) -> bool {
+        self.state().denied.contains(&operation)
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
@@ -114,7 +123,16 @@ impl State {
                 self.sent.push(request.clone());
                 json!({ "MessageId": "new" })
             }
-            "PutItem" if request.get("ConditionExpression").is_some() => {
+            "SendMessageBatch" => {
+                let entries = request["Entries"].as_array().cloned().unwrap_or_default();
+                let sent = entries
+                    .iter()
+                    .map(|entry| json!({ "Id": entry["Id"], "MessageId": "new", "MD5OfMessageBody": "" }));
+                let sent = json!({ "Successful": sent.collect::<Vec<_>>(), "Failed": [] });
+                self.sent.extend(entries);
+                sent
+            }
+            "PutItem" | "UpdateItem" if request.get("ConditionExpression").is_some() => {
                 return refused("ConditionalCheckFailedException");
             }
             "PutItem" => {
@@ -304,7 +322,7 @@ async fn a_change_that_the_profile_may_not_make_is_disabled_and_names_the_action
         let browser = account.browser().await;
         let (page, token) = opened(&browser).await;
         assert!(page.has(&format!("the profile lacks <code>{action}</code>")), "{}", page.text);
-        assert_eq!(page.text.matches(" disabled aria-describedby=\"denied\"").count(), 4);
+        assert_eq!(page.text.matches(" disabled aria-describedby=\"denied\"").count(), 5);
         let fields = [("token", token.as_str()), ("do", "drop"), ("id", "m-0")];
         let refused = browser.post("/dead-letters/selected", &fields).await;
         assert!(refused.has(&format!("the profile lacks {action}")), "{}", refused.text);

@@ -44,6 +44,47 @@ async fn another_host_name_is_refused_even_with_the_cookie() {
     }
 }
 
+/// Every path that takes a form.
+const FORMS: &[&str] = &[
+    "/change",
+    "/dead-letters/matching",
+    "/dead-letters/selected",
+    "/handlers/try",
+    "/pauses",
+    "/reminders/cancel",
+    "/settings/set",
+    "/settings/unset",
+    "/undo",
+];
+
+#[test]
+fn every_path_that_takes_a_form_is_checked_here() {
+    let router = include_str!("../pages/mod.rs");
+    let posts = router.lines().filter(|line| line.contains("post("));
+    let posts: Vec<&str> = posts.filter_map(|line| line.split('"').nth(1)).collect();
+    assert_eq!(posts.len(), FORMS.len(), "{posts:?}");
+    assert!(posts.iter().all(|path| FORMS.contains(path)), "{posts:?}");
+}
+
+#[tokio::test]
+async fn no_form_is_taken_without_the_token_the_cookie_and_our_host() {
+    let mut browser = Browser::inside(nothing).await;
+    let fields = [("token", "x"), ("id", "x"), ("do", "pause"), ("what", "writing")];
+    for path in FORMS {
+        for fields in [&fields[..], &fields[1..]] {
+            let refused = browser.post(path, fields).await;
+            assert_eq!(refused.status, StatusCode::FORBIDDEN, "{path}");
+            assert!(refused.has("nothing was changed"), "{path}");
+        }
+        let rebound = browser.posting(path, &fields).header(HOST, "evil.example.com").send().await.unwrap();
+        assert_eq!(rebound.status(), StatusCode::MISDIRECTED_REQUEST, "{path}");
+    }
+    browser.cookie = String::new();
+    for path in FORMS {
+        assert_eq!(browser.post(path, &fields).await.status, StatusCode::FORBIDDEN, "{path}");
+    }
+}
+
 /// CSRF: a page of another site posts to the console's address. A strict cookie would not be sent; the token is the second wall.
 #[tokio::test]
 async fn a_form_without_this_runs_token_changes_nothing() {

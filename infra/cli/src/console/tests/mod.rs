@@ -5,8 +5,17 @@ mod browser;
 mod dead_letters;
 mod events;
 mod guard;
+mod matching;
 mod pages;
+mod pauses;
+mod reminders;
+mod settings;
+mod stack;
+mod table;
+mod triggers;
+mod undo;
 
+use self::stack::Stack;
 use super::Console;
 use crate::account::Target;
 use crate::stub;
@@ -41,6 +50,12 @@ impl Browser {
         let base = url.split("/enter").next().unwrap().to_owned();
         let client = Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
         Self { client, base, url, cookie: String::new() }
+    }
+
+    /// A browser that has exchanged the secret, at this stack.
+    async fn at(stack: &Stack) -> Self {
+        let stack = stack.clone();
+        Self::inside(move |operation, request| stack.respond(operation, request)).await
     }
 
     /// A browser that has exchanged the secret.

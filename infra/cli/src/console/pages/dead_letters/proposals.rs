@@ -3,8 +3,7 @@
 use crate::commands::dead_letters::{DeadLetter, Selection};
 use crate::console::changes::{Choice, Proposal};
 use crate::console::form::Form;
-use crate::console::pages::change::{OUT_OF_ORDER, RETRY_UNKNOWN};
-use crate::console::work::Work;
+use crate::console::work::{OUT_OF_ORDER, RETRY_UNKNOWN, Work};
 use crate::report::count;
 use automations::reason::Reason;
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +24,14 @@ impl Kind {
             _ => None,
         }
     }
+
+    /// The command that does it.
+    pub(super) fn command(self) -> &'static str {
+        match self {
+            Self::Redrive => "dlq redrive",
+            Self::Drop => "dlq drop",
+        }
+    }
 }
 
 /// The ids that a form names: those that are ticked, or all that its page shows.
@@ -43,30 +50,39 @@ pub(super) fn proposal(kind: Kind, dead_letters: &[DeadLetter], back: String) ->
     let from = from(dead_letters);
     let (verb, name, effects, consents, work) = match kind {
         Kind::Redrive => {
-            let (effects, consents) = of_redrive(dead_letters, &from);
+            let is_unknown = |dead: &&DeadLetter| dead.reason == Reason::OutcomeUnknown.as_str();
+            let unknown = dead_letters.iter().filter(is_unknown).count();
+            let superseded = dead_letters.iter().filter(|dead| dead.superseded_by.is_some()).count();
+            let (effects, consents) = of_redrive((dead_letters.len(), unknown, superseded), &from);
             ("Redrive", "redrive", effects, consents, Work::Redrive(selection))
         }
         Kind::Drop => {
-            let effect = format!(
-                "{} permanently deleted: {from}. What they ask for is not done, and nothing brings them back.",
-                if number == 1 { "1 message is".to_owned() } else { format!("{number} messages are") },
-            );
-            ("Drop", "drop", vec![effect], Vec::new(), Work::Drop(selection))
+            ("Drop", "drop", vec![dropped_effect(number, &from)], Vec::new(), Work::Drop(selection))
         }
     };
     let command = format!("automations dlq {name} {}", options.join(" "));
-    Proposal { title: format!("{verb} {what}"), effects, consents, command, back, work }
+    Proposal { title: format!("{verb} {what}"), effects, consents, text: None, command, back, work }
 }
 
-fn of_redrive(dead_letters: &[DeadLetter], from: &str) -> (Vec<String>, Vec<Choice>) {
-    let is_unknown = |dead: &&DeadLetter| dead.reason == Reason::OutcomeUnknown.as_str();
+/// What a deletion means.
+pub(super) fn dropped_effect(number: u64, from: &str) -> String {
+    format!(
+        "{} permanently deleted: {from}. What they ask for is not done, and nothing brings them back.",
+        count(number, "message is", "messages are"),
+    )
+}
+
+/// What a redrive means of this number of dead letters, of those with an unknown outcome, and of those that are superseded; and what may
+/// be consented to.
+pub(super) fn of_redrive(
+    (all, unknown, superseded): (usize, usize, usize),
+    from: &str,
+) -> (Vec<String>, Vec<Choice>) {
     let number = |number: usize, one: &str, several: &str| {
         count(u64::try_from(number).unwrap_or(u64::MAX), one, several)
     };
-    let unknown = dead_letters.iter().filter(is_unknown).count();
-    let superseded = dead_letters.iter().filter(|dead| dead.superseded_by.is_some()).count();
     let goes = number(
-        dead_letters.len(),
+        all,
         "message goes back to the queue that it came from",
         "messages go back to where they came from",
     );

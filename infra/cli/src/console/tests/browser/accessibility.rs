@@ -16,7 +16,7 @@ async fn axe_finds_no_fault_on_any_page_in_light_and_dark() {
         return;
     };
     let script = std::fs::read_to_string(script).unwrap() + "; 1";
-    with_browser(&Stack::new(), async |tab| {
+    with_browser(&busy(), async |tab| {
         tab.enter().await;
         for path in PAGES {
             tab.open(path).await;

@@ -2,9 +2,6 @@
 
 use super::*;
 
-const CONFIRM: &str = "form[action='/change'] button";
-const CONFIRMATION: &str = "location.pathname === '/change' && document.readyState === 'complete' && document.querySelector(\"form[action='/change'] button\") !== null";
-
 fn audit(command: &str, scope: &str, number: &str) -> [[String; 4]; 2] {
     [[command, scope, "started", ""], [command, scope, "done", number]].map(|row| row.map(str::to_owned))
 }
@@ -118,6 +115,24 @@ async fn without_scripts_a_redrive_goes_through_its_confirmation() {
         tab.click(CONFIRM).await;
         tab.shows("2 sent back").await;
         assert_eq!(stack.dead_letters.audit(), audit("dlq redrive", "--id m-0 --id m-1", "2"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn all_that_fit_the_filter_are_redriven_by_one_click_and_its_confirmation() {
+    let stack = Stack::new();
+    with_browser(&stack, async |tab| {
+        tab.enter().await;
+        tab.open("/dead-letters?reason=not_found").await;
+        tab.click("form[action='/dead-letters/matching'] button[value=redrive]").await;
+        tab.until(CONFIRMATION).await;
+        tab.shows("Redrive 2 dead letters?").await;
+        tab.shows("2 of follow-up with not_found in a-actions-dead-letters.fifo").await;
+        tab.click(CONFIRM).await;
+        tab.shows("2 sent back").await;
+        assert_eq!(stack.dead_letters.state().messages.len(), 1, "the one of another reason stays");
+        tab.is_content().await;
     })
     .await;
 }

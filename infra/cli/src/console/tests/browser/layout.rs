@@ -16,7 +16,7 @@ const VIEWERS: [(u32, &str, bool); 6] = [
 #[tokio::test]
 async fn no_page_scrolls_sideways_from_a_telephone_to_a_large_screen() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/console-screenshots");
-    let stack = Stack::new();
+    let stack = busy();
     with_browser(&stack, async |tab| {
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).unwrap();

@@ -22,7 +22,7 @@ async fn the_printed_address_leads_to_the_overview_and_the_secret_is_gone_from_i
 
 #[tokio::test]
 async fn every_page_loads_without_an_error_or_a_violation_of_the_policy() {
-    with_browser(&Stack::new(), async |tab| {
+    with_browser(&busy(), async |tab| {
         tab.enter().await;
         for path in PAGES {
             tab.open(path).await;

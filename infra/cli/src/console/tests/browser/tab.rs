@@ -1,8 +1,8 @@
 //! A tab of headless Chromium, with a profile of its own that is removed afterwards.
 
-use super::stack::Stack;
 use crate::account::Target;
 use crate::console::Console;
+use crate::console::tests::stack::Stack;
 use crate::stub;
 use chromiumoxide::cdp::browser_protocol::dom::ScrollIntoViewIfNeededParams;
 use chromiumoxide::cdp::browser_protocol::emulation::SetDeviceMetricsOverrideParams;

@@ -1,7 +1,9 @@
 //! A model of a stack that every page can read: two organisations, a handler, a journal, dead letters, and a day of charts.
 
-use crate::console::tests::dead_letters::Account;
-use crate::console::tests::events::Entries;
+use super::dead_letters::Account;
+use super::events::Entries;
+use super::table::Table;
+use super::triggers::{Triggers, operation_of};
 use crate::stub::xml;
 use automations::clock;
 use serde_json::{Value, json};
@@ -25,6 +27,8 @@ const TOPIC: &str = "arn:aws:sns:ap-southeast-2:1:a-events.fifo";
 pub(super) struct Stack {
     /// Its dead letters of actions, and its audit.
     pub(super) dead_letters: Account,
+    pub(super) table: Table,
+    pub(super) triggers: Triggers,
     journal: Arc<Entries>,
     hints: Arc<AtomicU64>,
 }
@@ -33,7 +37,14 @@ impl Stack {
     /// With three dead letters, and 120 entries of the journal.
     pub(super) fn new() -> Self {
         let dead_letters = Account::with("follow-up", &["not_found", "not_found", "outcome_unknown"]);
-        Self { dead_letters, journal: Arc::new(Entries::of(120)), hints: Arc::new(AtomicU64::new(12)) }
+        let (journal, hints) = (Arc::new(Entries::of(120)), Arc::new(AtomicU64::new(12)));
+        Self { dead_letters, table: Table::default(), triggers: Triggers::default(), journal, hints }
+    }
+
+    /// The same, of which these operations are denied.
+    pub(super) fn denying(self, operations: &[&'static str]) -> Self {
+        self.dead_letters.deny(operations);
+        self
     }
 
     /// From now on this number of hints waits.
@@ -42,10 +53,20 @@ impl Stack {
     }
 
     pub(super) fn respond(&self, operation: &str, request: &Value) -> (u16, String) {
+        if self.dead_letters.denies(operation_of(operation, request)) {
+            return (400, json!({ "__type": "AccessDeniedException" }).to_string());
+        }
+        if let Some((status, response)) = self.table.respond(operation, request) {
+            return (status, response.to_string());
+        }
+        if let Some(response) = self.triggers.respond(operation, request) {
+            return (200, response.to_string());
+        }
         let response = match operation {
             "ListStackResources" => return (200, xml(operation, &resources())),
             "DescribeStacks" => return (200, xml(operation, &described())),
             "DescribeAlarms" => json!({}),
+            "Scan" => json!({ "Items": [] }),
             "GetMetricData" => json!({ "MetricDataResults": (0..20).map(series).collect::<Vec<_>>() }),
             "ListSubscriptionsByTopic" => {
                 let subscription = format!(

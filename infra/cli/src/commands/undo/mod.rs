@@ -1,14 +1,18 @@
 //! `automations undo`: the opposite of what handlers did, where nothing has changed the same since.
 
+mod asked;
+
+pub(crate) use asked::Asked;
+
 use crate::account::{Account, Target};
 use crate::audit::{Audit, Change, Tally};
-use crate::exit_code::{Exit, Usage};
+use crate::exit_code::Exit;
 use crate::report::{count, during, print, print_json, say, table};
 use crate::time;
-use crate::undo::{Reader, Undo, Verdict, Wanted, name, words};
+use crate::undo::{Reader, Undo, Verdict, name, words};
 use anyhow::{Context as _, Result};
 use automations::aws::queue::{OutgoingMessage, Place, Queue};
-use automations::clock::{self, Timestamp};
+use automations::clock;
 use automations::id::{ActionId, OrganisationId};
 use automations::model::action::PlannedAction;
 use automations::{aws, json as as_json};
@@ -57,26 +61,23 @@ pub struct Arguments {
 /// If a request fails, or the one action has no record.
 pub async fn run(arguments: Arguments, account: &Account) -> Result<Exit> {
     let now = clock::now();
-    let (wanted, change) = wanted(&arguments, now)?;
+    let yes = arguments.yes;
+    let (wanted, change) = arguments.asked().wanted(now)?;
     let target = account.target().await?;
     let reader = Reader::new(target.store(), now);
     let (undos, unreadable) = during("reading the journal", Box::pin(reader.read(&wanted))).await?;
     for key in &unreadable {
         say(&format!("cannot read {key}: nothing of its ticket is undone"));
     }
-    let sent = if arguments.yes {
-        let tally = Tally::default();
-        let work = send(&target, &undos, &tally);
-        during("sending", Audit::of(&target).record_tally(&change, &tally, work)).await?
+    let sent = if yes {
+        during("sending", send_audited(&target, &undos, &change, &Tally::default())).await?
     } else {
         0
     };
     if account.json {
-        print_json(
-            &json!({ "performed": arguments.yes, "sent": sent, "actions": undos, "unreadable": unreadable }),
-        )?;
+        print_json(&json!({ "performed": yes, "sent": sent, "actions": undos, "unreadable": unreadable }))?;
     } else {
-        print(&shown(&undos, arguments.yes))?;
+        print(&shown(&undos, yes))?;
     }
     let is_left = |undo: &Undo| match undo.verdict {
         Verdict::ChangedSince { .. }
@@ -88,29 +89,40 @@ pub async fn run(arguments: Arguments, account: &Account) -> Result<Exit> {
     Ok(Exit::problem_if(!unreadable.is_empty() || undos.iter().any(is_left)))
 }
 
-fn wanted(arguments: &Arguments, now: Timestamp) -> Result<(Wanted, Change)> {
-    let Arguments { organisation, action, handler, since, until, .. } = arguments;
-    let change = Change::by("undo");
-    match (organisation, action, handler, since) {
-        (Some(organisation), Some(action), None, None) => {
-            let change = change.of(organisation).limited("action", Some(action));
-            let (organisation, action) = (organisation.clone(), action.clone());
-            Ok((Wanted::Action { organisation, action }, change))
-        }
-        (organisation, None, Some(handler), Some(since)) => {
-            let since = time::parse(since, now)?;
-            let until = until.as_deref().map_or(Ok(now), |until| time::parse(until, now))?;
-            if until <= since {
-                return Err(Usage(format!("--until {until} is not after --since {since}")).into());
-            }
-            let change = change.limited("organisation", organisation.as_ref());
-            let change = change.limited("handler", Some(handler)).limited("since", Some(since));
-            let change = change.limited("until", Some(until));
-            let (handler, organisation) = (handler.clone(), organisation.clone());
-            Ok((Wanted::Handler { handler, since, until, organisation }, change))
-        }
-        _ => Err(Usage("name --action with --organisation, or --handler with --since".to_owned()).into()),
+impl Arguments {
+    fn asked(self) -> Asked {
+        let Self { organisation, action, handler, since, until, .. } = self;
+        Asked { organisation, action, handler, since, until }
     }
+}
+
+/// [`send`], recorded.
+///
+/// # Errors
+/// If it cannot be recorded, or one is not accepted.
+pub(crate) async fn send_audited(
+    target: &Target,
+    undos: &[Undo],
+    change: &Change,
+    tally: &Tally,
+) -> Result<u64> {
+    Audit::of(target).record_tally(change, tally, send(target, undos, tally)).await
+}
+
+/// That this number was sent.
+pub(crate) fn sent_line(sent: u64) -> String {
+    format!("{} sent; `automations timeline` shows what became of them", count(sent, "undo", "undos"))
+}
+
+/// How many of these there are of each verdict but those that can be undone, and the number of these.
+pub(crate) fn numbers(undos: &[Undo]) -> (u64, Vec<String>) {
+    let mut numbers: BTreeMap<&str, u64> = BTreeMap::new();
+    for undo in undos {
+        let number = numbers.entry(name(&undo.verdict)).or_default();
+        *number = number.saturating_add(1);
+    }
+    let undoable = numbers.remove("undoable").unwrap_or_default();
+    (undoable, numbers.iter().map(|(name, number)| format!("{number} {name}")).collect())
 }
 
 /// Sends the opposite actions to action-worker, those of a ticket in its message group; returns their number.
@@ -164,60 +176,13 @@ fn shown(undos: &[Undo], is_sent: bool) -> String {
         ]
     };
     let rows: Vec<_> = undos.iter().map(row).collect();
-    let mut numbers: BTreeMap<&str, u64> = BTreeMap::new();
-    for undo in undos {
-        let number = numbers.entry(name(&undo.verdict)).or_default();
-        *number = number.saturating_add(1);
-    }
-    let undoable = numbers.remove("undoable").unwrap_or_default();
-    let rest: Vec<String> = numbers.iter().map(|(name, number)| format!("{number} {name}")).collect();
+    let (undoable, rest) = numbers(undos);
     let end = if is_sent {
-        format!("{} sent; `automations timeline` shows what became of them", count(undoable, "undo", "undos"))
+        sent_line(undoable)
     } else {
         format!("{} would be undone; nothing was: add --yes to do it", count(undoable, "action", "actions"))
     };
     let ends = [end].into_iter().chain(rest).collect::<Vec<_>>().join("; ");
     let heads = ["performed at", "organisation", "ticket", "action", "undo", "id"];
     format!("{}\n{ends}", table(heads, &rows))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use clap::Parser;
-
-    #[derive(Parser)]
-    struct Line {
-        #[command(flatten)]
-        arguments: Arguments,
-    }
-
-    fn of(line: &str) -> Result<(Wanted, Change)> {
-        let line = Line::try_parse_from(std::iter::once("x").chain(line.split(' ')))?;
-        wanted(&line.arguments, Timestamp::from_seconds(10_000_000))
-    }
-
-    #[test]
-    fn one_action_is_named_with_its_organisation_and_a_handler_with_a_time() {
-        let (one, change) = of("--organisation north --action e.h.0").unwrap();
-        let [organisation, action] = ["north", "e.h.0"];
-        assert_eq!(
-            one,
-            Wanted::Action { organisation: organisation.parse().unwrap(), action: action.parse().unwrap() }
-        );
-        assert!(format!("{change:?}").contains("--action e.h.0"));
-        let (all, change) = of("--handler h --since 2h").unwrap();
-        assert!(matches!(all, Wanted::Handler { organisation: None, .. }));
-        assert!(format!("{change:?}").contains("--since 1970-04-26T15:46:40.000Z"), "{change:?}");
-        for line in [
-            "--action e.h.0",
-            "--handler h",
-            "--organisation north --handler h --action e.h.0 --since 2h",
-            "--organisation north --action e.h.0 --since 2h",
-            "--organisation north",
-            "--handler h --since 2h --until 3h",
-        ] {
-            assert!(of(line).is_err(), "{line}");
-        }
-    }
 }
