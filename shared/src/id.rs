@@ -277,6 +277,11 @@ impl EventId {
         Self(name_based(&[organisation.as_str(), clock.as_str(), &at.as_millis().to_string()]))
     }
 
+    /// The id of the event that a handler gets when its quiet period ends after this event: however often it ends, it is the same.
+    pub fn of_quiet_period(newest: &Self, handler: &str) -> Self {
+        Self(name_based(&[newest.as_str(), handler, "quiet_period"]))
+    }
+
     /// The id of an event that comes from a hint without a ticket.
     pub fn of_hint(organisation: &OrganisationId, hint: &HintId, kind: &str) -> Self {
         Self(name_based(&[organisation.as_str(), hint.as_str(), kind]))

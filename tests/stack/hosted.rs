@@ -64,6 +64,7 @@ impl Organisation<'_> {
             ),
             actions: Queue::new(stack.sqs.clone(), stack.queue_url(&stack.addresses.actions_queue).await?),
             max_chain: 5,
+            quiet_period: None,
         };
         Ok(Hosted { stack, handler, queue, dead_letters: format!("{dead_letters}.fifo") })
     }

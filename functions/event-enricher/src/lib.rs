@@ -14,6 +14,7 @@ mod list;
 mod paused;
 mod plan;
 mod publish;
+mod quiet_periods;
 mod reminders;
 mod salvage;
 mod side_by_side;

@@ -13,6 +13,7 @@ use crate::clock::{self, Timestamp};
 use crate::config::Reader;
 use crate::model::action::Action;
 use crate::model::event::Event;
+use crate::model::quiet_period::{OfEntry, QuietPeriod};
 use crate::salestrekker::{Client, Limits};
 use crate::store::Store;
 use crate::telemetry::metric::SourceKind;
@@ -96,6 +97,7 @@ struct Config {
     dead_letters: String,
     actions: String,
     max_chain: usize,
+    quiet_period: Option<QuietPeriod>,
     dry_run: bool,
     secrets: String,
     limits: Limits,
@@ -149,6 +151,7 @@ async fn serve<Settings: DeserializeOwned, D: Decides<Settings>>(
         ),
         actions: Queue::new(client, config.actions),
         max_chain: config.max_chain,
+        quiet_period: config.quiet_period,
     };
     let entry = &config.settings;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Invocation>| async move {
@@ -174,6 +177,7 @@ fn read<Settings: DeserializeOwned>(env: &mut Reader) -> Option<Config> {
     let dead_letters = env.required("DEAD_LETTER_QUEUE_URL");
     let actions = env.required("ACTIONS_QUEUE_URL");
     let max_chain = env.or("MAX_CHAIN_LENGTH", 5);
+    let quiet_period = env.explained::<OfEntry>("QUIET_PERIOD");
     let dry_run = env.or("DRY_RUN", false);
     let secrets = env.required("SECRETS_PREFIX");
     let limits = env.json("API_LIMITS");
@@ -185,6 +189,7 @@ fn read<Settings: DeserializeOwned>(env: &mut Reader) -> Option<Config> {
         dead_letters: dead_letters?,
         actions: actions?,
         max_chain,
+        quiet_period: quiet_period?.0,
         dry_run,
         secrets: secrets?,
         limits: limits?,

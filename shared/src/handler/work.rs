@@ -11,6 +11,7 @@ use crate::id::ActionId;
 use crate::json;
 use crate::model::action::PlannedAction;
 use crate::model::event::Event;
+use crate::model::quiet_period::QuietPeriod;
 use crate::reason::Reason;
 use crate::telemetry::EventName;
 use crate::telemetry::metric::Metrics;
@@ -32,6 +33,8 @@ pub struct Handler<Settings, D = Decide<Settings>> {
     pub actions: Queue,
     /// The maximum length of a chain of automated actions; see [`Event::chain`].
     pub max_chain: usize,
+    /// For how long a ticket is left alone before the handler decides; none if it decides on each event.
+    pub quiet_period: Option<QuietPeriod>,
 }
 
 impl<Settings, D: Decides<Settings>> Handler<Settings, D> {
@@ -50,6 +53,10 @@ impl<Settings, D: Decides<Settings>> Handler<Settings, D> {
 
     async fn process(&self, message: &Message<Event>, until: Timestamp) -> Result<(), MessageError> {
         let event = &message.body;
+        if event.collapsed().is_some_and(|collapsed| collapsed.handler != self.name) {
+            // That of another handler's quiet period. Their subscriptions accept the same.
+            return Ok(());
+        }
         if is_own_undo(&self.name, event) {
             tracing::info!(
                 event_name = EventName::EventOfUndo.as_str(),
@@ -70,6 +77,11 @@ impl<Settings, D: Decides<Settings>> Handler<Settings, D> {
                 "the handler is disabled for the organisation; it decided nothing"
             );
             return Ok(());
+        }
+        if let Some(deferral) = plan::deferral(self.quiet_period, event) {
+            // In a dry run too: nothing is done but to wait, and what is decided then is logged.
+            let planned = plan::planned(&self.name, event, vec![deferral], message.receives)?;
+            return self.send(event, planned).await;
         }
         let decision = self.decide.decide(event, &effective.settings, until);
         let actions = plan::decide(&self.name, decision).await?;
@@ -173,7 +185,15 @@ mod tests {
         let source =
             SourceQueue::new(client.clone(), SourceKind::Events, "h".to_owned(), url("q"), url("dead"));
         let actions = Queue::new(client, url("actions"));
-        let handler = Handler { name: "h".to_owned(), decide, settings, source, actions, max_chain: 5 };
+        let handler = Handler {
+            name: "h".to_owned(),
+            decide,
+            settings,
+            source,
+            actions,
+            max_chain: 5,
+            quiet_period: None,
+        };
         let mut record = SqsMessage::default();
         (record.message_id, record.receipt_handle) = (Some("m".to_owned()), Some("r".to_owned()));
         record.body = Some(json::to_json(&testing::stage_changed("Approved", "Settled")));

@@ -1,4 +1,4 @@
-//! The index of what has a time of its own: reminders, and tickets with a check beside their regular ones. An item's `due_shard`, one of a
+//! The index of what has a time of its own: reminders, quiet periods, and tickets with a check beside their regular ones. An item's `due_shard`, one of a
 //! few, and `next_check`. Every ticket that an earlier version of the program stored is in it, until it is checked once.
 
 use super::keys::{ItemKey, ItemKind};
@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 pub const SHARDS: u32 = 16;
 pub(super) const INDEX: &str = "due";
 
-/// A ticket whose check is due, or one of whose reminders is.
+/// A ticket whose check is due, or one of whose reminders or quiet periods is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Due {
     /// The brokerage.
@@ -21,12 +21,12 @@ pub struct Due {
     pub ticket: TicketId,
     /// Since when it is due.
     pub since: Timestamp,
-    /// Whether a reminder is due.
+    /// Whether a reminder is due, or a quiet period has ended.
     pub has_reminder: bool,
 }
 
 impl Store {
-    /// At most `most` tickets of a shard of which a check or a reminder is due, the most overdue first; one for each of them. The index is eventually consistent. An item
+    /// At most `most` tickets of a shard of which a check, a reminder or a quiet period is due, the most overdue first; one for each of them. The index is eventually consistent. An item
     /// that cannot be read is logged; if it is a ticket's, it is due, as its check repairs it.
     ///
     /// # Errors
@@ -66,11 +66,13 @@ pub(super) fn due(item: &Item) -> Option<Due> {
     Some(Due { organisation, ticket, since, has_reminder })
 }
 
-/// The ticket of an item of the index, and whether the item is a reminder.
+/// The ticket of an item of the index, and whether the item is a reminder or a quiet period.
 fn ticket_of(key: ItemKey) -> Option<(OrganisationId, TicketId, bool)> {
     match key.kind {
         ItemKind::Snapshot(ticket) => Some((key.organisation, ticket, false)),
-        ItemKind::Reminder(ticket, _) => Some((key.organisation, ticket, true)),
+        ItemKind::Reminder(ticket, _) | ItemKind::Deferred(ticket, _) => {
+            Some((key.organisation, ticket, true))
+        }
         ItemKind::Journal(..)
         | ItemKind::ChangeMarks(_)
         | ItemKind::Action(_)

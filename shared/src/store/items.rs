@@ -51,6 +51,7 @@ impl Store {
             ItemKind::Journal(..)
             | ItemKind::ChangeMarks(_)
             | ItemKind::Reminder(..)
+            | ItemKind::Deferred(..)
             | ItemKind::InboundReceipt(..)
             | ItemKind::LeadContact(_)
             | ItemKind::TokenUse(_)

@@ -9,6 +9,7 @@
 //! | the same | `JOURNAL#{version}` | the events of that version, for ever (`journal_day` and `at` are the keys of the index `journal_by_day`) |
 //! | the same | `CHANGE_MARKS` | what our actions changed at the ticket; see `own_changes.rs` |
 //! | the same | `REMINDER#{key}` | a reminder of the ticket, what became of it, and the keys of the index `due` while it waits; see `reminders.rs` |
+//! | the same | `DEFERRED#{handler}` | what a handler with a quiet period has to decide, and the keys of the index `due` while it waits; see `deferrals.rs` |
 //! | `ACTION#{organisation}#{action}` | `RESULT` | an action that is being performed, is done or is parked; see `actions.rs` |
 //! | `INBOUND#{organisation}#{kind}#{digest}` | `RECEIVED` | a request to an inbound webhook, so that it becomes one event; see `inbound_receipts.rs` |
 //! | | | (DynamoDB deletes it after `expires`) |
@@ -37,6 +38,7 @@ mod actions;
 mod change_marks;
 mod check_rounds;
 mod clocks;
+mod deferrals;
 mod due_index;
 mod due_unpaused;
 mod handler_settings;
@@ -73,6 +75,7 @@ mod transaction;
 pub use action_records::ActionRecord;
 pub use actions::{Claim, Claimant, Done};
 pub use check_rounds::Candidate;
+pub use deferrals::{NewDeferral, StoredDeferral};
 pub use due_index::{Due, SHARDS};
 pub use handler_settings::{HandlerState, OwnSettings};
 pub use inbound_receipts::InboundReceipt;

@@ -1,8 +1,8 @@
 //! Whether a newer action of the same handler was performed, so that an action that is sent again late would break the order.
 
 use super::actions::{action_key, state};
-use super::{Done, Error, Item, KEYS_PER_REQUEST, Store, decode, report_unreadable};
-use crate::id::{ActionId, OrganisationId};
+use super::{Done, Error, Item, KEYS_PER_REQUEST, Outcome, Store, decode, report_unreadable};
+use crate::id::{ActionId, EventId, OrganisationId};
 use crate::model::action::PlannedAction;
 
 /// Of a decision, this many actions are looked for: positions 0 to 31. A handler that decides more has performed some of these
@@ -12,7 +12,7 @@ const MAX_POSITIONS: usize = 32;
 impl Store {
     /// A performed action of the same handler, ticket and message group that was decided on a newer version of the ticket; none
     /// if there is none, or if the action has no ticket or no version. An action of `replay --reprocess` is not found. For an
-    /// action that was sent again: it costs a query, and a batch read for each three newer events. The record of an action
+    /// action that was sent again: it costs a query, and a batch read for each three newer events, twice if its handler has a quiet period. The record of an action
     /// that cannot be read is logged and passed over.
     ///
     /// # Errors
@@ -28,17 +28,28 @@ impl Store {
         let ids = newer.events.iter().rev().flat_map(|event| {
             (0..MAX_POSITIONS).filter_map(|position| ActionId::of(&event.id, handler, position).ok())
         });
-        let keys: Vec<Item> = ids.map(|id| action_key(organisation, &id)).collect();
-        for keys in keys.chunks(KEYS_PER_REQUEST) {
-            for record in self.get_all(keys.to_vec()).await? {
-                if state(&record) != Some("done") {
-                    continue;
-                }
-                let Some(done) = readable(&record) else { continue };
-                if done.outcome.is_performed() && done.planned.message_group() == group {
-                    return Ok(Some(done.planned.id));
+        let mut keys: Vec<Item> = ids.map(|id| action_key(organisation, &id)).collect();
+        while !keys.is_empty() {
+            let mut ended = Vec::new();
+            for keys in keys.chunks(KEYS_PER_REQUEST) {
+                for record in self.get_all(keys.to_vec()).await? {
+                    if state(&record) != Some("done") {
+                        continue;
+                    }
+                    let Some(done) = readable(&record) else { continue };
+                    if done.outcome.is_performed() && done.planned.message_group() == group {
+                        return Ok(Some(done.planned.id));
+                    }
+                    if let Outcome::Deferred { .. } = done.outcome {
+                        ended.push(EventId::of_quiet_period(&done.planned.event, handler));
+                    }
                 }
             }
+            // What was decided when a quiet period ended.
+            let ids = ended.iter().flat_map(|event| {
+                (0..MAX_POSITIONS).filter_map(move |position| ActionId::of(event, handler, position).ok())
+            });
+            keys = ids.map(|id| action_key(organisation, &id)).collect();
         }
         match newer.unreadable.into_iter().next() {
             None => Ok(None),
@@ -77,7 +88,6 @@ mod tests {
     use crate::model::event::Event;
     use crate::model::ticket::Ticket;
     use crate::model::ticket_part::TicketPart;
-    use crate::store::Outcome;
     use crate::testing;
     use serde_json::{Value, json};
     use std::collections::BTreeMap;

@@ -5,10 +5,13 @@ use super::fixtures::{event, id, stage, ticket};
 use crate::clock::Timestamp;
 use crate::id::{ContactId, OwnerId};
 use crate::model::action::Action;
+use crate::model::deferral::Deferral;
 use crate::model::event::{Event, EventKind, UnrecognisedReason};
 use crate::model::firing::Fired;
 use crate::model::lead::{Lead, LeadTarget};
+use crate::model::quiet_period::QuietPeriod;
 use crate::model::reminder::{When, Zone};
+use crate::model::speed::Speed;
 use crate::model::ticket::{Named, Ticket};
 use crate::salestrekker::Contact;
 use serde_json::json;
@@ -75,6 +78,11 @@ pub fn action_of_each_kind() -> Vec<Action> {
         Action::notify_json(&stage_changed("Approved", "Settled"), &id("crm"), &["to.stage.name"]),
         Action::remind(&ticket, &id("review"), When::after_days(90)).only_in_stage("Settled"),
         Action::forget(&ticket, &id("review")),
+        Action::Defer {
+            ticket: ticket.id.clone(),
+            quiet_period: QuietPeriod::SHORTEST,
+            event: Box::new(stage_changed("Approved", "Settled")),
+        },
         Action::mutate(&ticket, "mutation { x }", json!({})),
     ]
 }
@@ -92,6 +100,21 @@ pub fn fired(handler: &str, missed: u32) -> Event {
     let at = Timestamp::from_millis(1_790_000_000_000);
     let fired = Fired { clock: id(&format!("clock.{handler}")), at, missed, zone: Zone::Sydney };
     Event::of_firing(&id("north"), at, &fired)
+}
+
+/// The event that this handler gets after its quiet period if these events of a ticket, of which there is one at least, waited.
+///
+/// # Panics
+/// If there is none.
+#[expect(clippy::expect_used, reason = "for tests, which should fail here")]
+pub fn after_quiet_period(handler: &str, events: &[Event]) -> Event {
+    let period = (QuietPeriod::SHORTEST, Speed::default());
+    let (mut deferral, now) = (Deferral::default(), Timestamp::from_millis(1_790_000_000_000));
+    for event in events {
+        deferral.add(handler, event, period, now);
+    }
+    deferral.end(now.later(QuietPeriod::SHORTEST.time()));
+    deferral.unpublished(now).expect("there is an event")
 }
 
 /// A person, as Salestrekker's API returns one.

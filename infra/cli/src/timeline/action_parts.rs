@@ -2,6 +2,7 @@
 //! `undo` at the end if it undoes that action.
 
 use automations::id::{ActionId, EventId};
+use automations::store::{ActionRecord, Outcome};
 
 /// The parts of an action's id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,6 +41,15 @@ impl ActionParts {
         let again = reprocessed.map(|at| format!(".{at}")).unwrap_or_default();
         ActionId::parse(format!("{event}.{handler}.{position}{again}")).ok()
     }
+}
+
+/// Of an action that put a decision off, the first action that is decided if its event was the last one before the quiet period ended.
+pub(super) fn after_quiet_period(id: &ActionId, record: &ActionRecord) -> Option<ActionParts> {
+    let ActionRecord::Done(done) = record else { return None };
+    let Outcome::Deferred { .. } = done.outcome else { return None };
+    let parts = ActionParts::of(id)?;
+    let event = EventId::of_quiet_period(&parts.event, &parts.handler);
+    Some(ActionParts { event, position: 0, ..parts })
 }
 
 #[cfg(test)]

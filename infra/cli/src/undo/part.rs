@@ -32,6 +32,7 @@ impl Part {
             | Action::NotifyJson { .. }
             | Action::Remind { .. }
             | Action::Forget { .. }
+            | Action::Defer { .. }
             | Action::Mutate { .. } => None,
         }
     }

@@ -91,6 +91,7 @@ impl New {
         let access = [
             ("ApiAccess", reads.to_owned()),
             ("Snapshots", "none".to_owned()),
+            ("QuietPeriod", "none".to_owned()),
             ("DryRun", r#""true""#.to_owned()),
             ("Settings", "'{\"label\": \"Refinance\"}'".to_owned()),
         ];

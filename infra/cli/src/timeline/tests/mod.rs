@@ -60,6 +60,7 @@ fn kept(events: Vec<Event>, handlers: Vec<Subscriber>) -> Kept {
         records: BTreeMap::new(),
         dead_letters: Vec::new(),
         reminders: Vec::new(),
+        deferrals: Vec::new(),
         log_lines: Vec::new(),
         notes: Vec::new(),
     }
