@@ -163,15 +163,27 @@ mod tests {
     /// The number of actions that a handler sends for one event, and of messages that are not acknowledged, if its organisation's
     /// item is this.
     async fn worked(item: Value, dry_run: bool) -> (usize, usize) {
-        let sent: Arc<Mutex<usize>> = Arc::default();
+        let event = testing::stage_changed("Approved", "Settled");
+        let (sent, kept) = worked_on(&event, item, (dry_run, None)).await;
+        (sent.len(), kept)
+    }
+
+    /// The actions that a handler sends for this event, in a dry run or not, and with this quiet period; and the number of messages that
+    /// are not acknowledged.
+    async fn worked_on(
+        event: &Event,
+        item: Value,
+        (dry_run, quiet_period): (bool, Option<QuietPeriod>),
+    ) -> (Vec<PlannedAction>, usize) {
+        let sent: Arc<Mutex<Vec<PlannedAction>>> = Arc::default();
         let seen = Arc::clone(&sent);
         let config = aws::stub::config_with_responses(move |request| {
             if request.get("RequestItems").is_some() {
                 return (200, json!({ "Responses": { "t": [item] } }));
             }
             let entries = request["Entries"].as_array().map(Vec::as_slice).unwrap_or_default();
-            let mut sent = seen.lock().unwrap();
-            *sent = sent.saturating_add(entries.len());
+            let bodies = entries.iter().filter_map(|entry| entry["MessageBody"].as_str());
+            seen.lock().unwrap().extend(bodies.map(|body| json::from_json(body.as_bytes()).unwrap()));
             let done = entries
                 .iter()
                 .map(|entry| json!({ "Id": entry["Id"], "MessageId": "m", "MD5OfMessageBody": "d" }));
@@ -185,23 +197,16 @@ mod tests {
         let source =
             SourceQueue::new(client.clone(), SourceKind::Events, "h".to_owned(), url("q"), url("dead"));
         let actions = Queue::new(client, url("actions"));
-        let handler = Handler {
-            name: "h".to_owned(),
-            decide,
-            settings,
-            source,
-            actions,
-            max_chain: 5,
-            quiet_period: None,
-        };
+        let handler =
+            Handler { name: "h".to_owned(), decide, settings, source, actions, max_chain: 5, quiet_period };
         let mut record = SqsMessage::default();
         (record.message_id, record.receipt_handle) = (Some("m".to_owned()), Some("r".to_owned()));
-        record.body = Some(json::to_json(&testing::stage_changed("Approved", "Settled")));
+        record.body = Some(json::to_json(event));
         let mut batch = SqsEvent::default();
         batch.records = vec![record];
         let until = clock::now().later(Duration::from_secs(9));
         let kept = handler.work(batch, until).await.unwrap().batch_item_failures.len();
-        let sent = *sent.lock().unwrap();
+        let sent = sent.lock().unwrap().clone();
         (sent, kept)
     }
 
@@ -229,6 +234,31 @@ mod tests {
     async fn while_the_handler_is_paused_its_event_waits() {
         let pause = json!({ "pk": { "S": "PAUSES" }, "sk": { "S": "HANDLER#h" }, "since": { "N": "7" } });
         assert_eq!(worked(pause, false).await, (0, 1));
+    }
+
+    #[tokio::test]
+    async fn with_a_quiet_period_a_change_waits_and_its_end_is_decided_on_by_its_own_handler_alone() {
+        let quiet = |dry_run| (dry_run, "5m".parse().ok());
+        let kinds = |sent: &[PlannedAction]| sent.iter().map(|it| it.action.kind()).collect::<Vec<_>>();
+        let change = testing::stage_changed("Approved", "Settled");
+        for dry_run in [false, true] {
+            let (sent, kept) = worked_on(&change, own(&[]), quiet(dry_run)).await;
+            assert_eq!((kinds(&sent), kept), (vec!["defer"], 0), "a dry run is one of the decision");
+            assert_eq!(sent[0].message_group(), change.message_group());
+            assert_eq!(sent[0].id, change.action_id("h", 0).unwrap());
+        }
+        let (disabled, kept) = worked_on(&change, own(&[("enabled", false)]), quiet(false)).await;
+        assert_eq!((disabled, kept), (vec![], 0));
+        let end = testing::after_quiet_period("h", std::slice::from_ref(&change));
+        let (sent, _) = worked_on(&end, own(&[]), quiet(false)).await;
+        assert_eq!((kinds(&sent), &sent[0].event), (vec!["add_label"], &end.id));
+        let (dry, _) = worked_on(&end, own(&[]), quiet(true)).await;
+        assert_eq!(dry, []);
+        let of_another = testing::after_quiet_period("g", &[change]);
+        assert_eq!(worked_on(&of_another, own(&[]), quiet(false)).await, (vec![], 0));
+        assert_eq!(worked_on(&of_another, own(&[]), (false, None)).await, (vec![], 0));
+        let form = testing::fired("h", 0);
+        assert!(plan::deferral("5m".parse().ok(), &form).is_none(), "it has no ticket");
     }
 
     #[test]

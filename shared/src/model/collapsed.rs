@@ -18,7 +18,9 @@ pub struct Collapsed {
     pub count: u32,
     /// When the first one was found.
     pub first_at: Timestamp,
-    /// What changed, by the last change: of each kind, and of each label, client or field, one from its first value to its last one.
+    /// What changed, by the last change: of each kind, and of each label, client or field, one from its first value to its last one. In JSON,
+    /// each has `event`, `count` and `observed_at` of the newest event, and its `type` with the fields of that kind.
+    #[schemars(with = "Vec<serde_json::Value>")]
     pub changes: Vec<CollapsedChange>,
     /// The number of further changes, older ones, of which nothing but the number is kept.
     #[serde(default)]
@@ -26,7 +28,7 @@ pub struct Collapsed {
 }
 
 /// The events of one kind, or about one label, client or field.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CollapsedChange {
     /// The id of the newest one.
     pub event: EventId,

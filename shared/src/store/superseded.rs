@@ -168,6 +168,20 @@ mod tests {
 
     /// F3 of the field faults.
     #[tokio::test]
+    async fn what_was_decided_when_a_quiet_period_ended_supersedes_and_putting_it_off_does_not() {
+        let late = planned(2, "h", 0, label());
+        let deferred = planned(4, "h", 0, label());
+        let until = Outcome::Deferred { until: Timestamp::from_millis(9) };
+        let record_of_deferral = || record(deferred.clone(), until.clone());
+        assert_eq!(superseded_by(&late, [record_of_deferral()]).await.0, None);
+        let event = EventId::of_quiet_period(&deferred.event, "h");
+        let decided = PlannedAction { id: ActionId::of(&event, "h", 1).unwrap(), event, ..deferred.clone() };
+        let expected = Some(decided.id.clone());
+        let records = [record_of_deferral(), record(decided, Outcome::Changed)];
+        assert_eq!(superseded_by(&late, records).await.0, expected);
+    }
+
+    #[tokio::test]
     async fn an_unreadable_record_of_another_action_is_passed_over() {
         let late = planned(2, "h", 0, label());
         let damaged = || unreadable(record(planned(5, "h", 0, label()), Outcome::Changed));

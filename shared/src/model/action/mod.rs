@@ -183,7 +183,8 @@ pub enum Action {
         ticket: TicketId,
         /// The handler's quiet period.
         quiet_period: QuietPeriod,
-        /// The event that is to be decided on.
+        /// The event that is to be decided on; see event.json.
+        #[schemars(with = "Value")]
         event: Box<Event>,
     },
     /// Sends a mutation of the handler's own, for which there is no other action.
