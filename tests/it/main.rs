@@ -48,6 +48,7 @@ mod permissions;
 mod preflight;
 mod privacy;
 mod profiles;
+mod quiet;
 mod reading;
 mod reconciled;
 mod rehearsed;

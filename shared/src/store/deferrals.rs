@@ -88,12 +88,8 @@ impl Store {
                 });
             }
             let stored = self.deferral(organisation, (new.ticket, &of)).await?;
-            let mut stored = stored.unwrap_or_else(|| StoredDeferral {
-                ticket: new.ticket.clone(),
-                of: of.clone(),
-                revision: 0,
-                deferral: Deferral::default(),
-            });
+            let mut stored = stored
+                .unwrap_or_else(|| StoredDeferral::new(new.ticket.clone(), of.clone(), Deferral::default()));
             let until = stored.deferral.add(new.handler, new.event, new.period, claimant.now);
             let outcome = Outcome::Deferred { until };
             let unit = WriteUnit::default()
@@ -206,6 +202,11 @@ impl Store {
 }
 
 impl StoredDeferral {
+    /// One that is not in the table yet: of this handler, and for a replay also its time.
+    pub fn new(ticket: TicketId, of: String, deferral: Deferral) -> Self {
+        Self { ticket, of, revision: 0, deferral }
+    }
+
     fn of(item: &Item) -> Result<Self, Error> {
         let Some(ItemKind::Deferred(ticket, of)) = ItemKey::of(item).map(|key| key.kind) else {
             return Err(unusable(item, "sk", None));

@@ -2,6 +2,7 @@
 
 mod order;
 mod pace;
+mod quiet_period;
 mod reasons;
 mod undo;
 
