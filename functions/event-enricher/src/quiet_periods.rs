@@ -27,7 +27,8 @@ impl Enricher {
     ) -> HashMap<TicketId, MessageError> {
         let wanted = tickets.iter().filter(|(_, requested)| requested.reminder);
         let ended = wanted.map(async |(id, _)| {
-            let ended = before(until, self.end_quiet_periods_of(organisation, id, now, metrics)).await;
+            let work = Box::pin(self.end_quiet_periods_of(organisation, id, now, metrics));
+            let ended = before(until, work).await;
             ended.err().map(|error| (id.clone(), error))
         });
         let failed: Vec<Option<_>> = stream::iter(ended).buffered(TICKETS_AT_ONCE).collect().await;

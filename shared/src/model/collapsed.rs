@@ -151,7 +151,9 @@ mod tests {
     fn collapsed(events: &[Event]) -> Collapsed {
         let (first, rest) = events.split_first().unwrap();
         let mut collapsed = Collapsed::of("h", first);
-        rest.iter().for_each(|event| collapsed.add(event));
+        for event in rest {
+            collapsed.add(event);
+        }
         collapsed
     }
 

@@ -12,12 +12,11 @@ pub fn label(step: &Step) -> &'static str {
         Step::OwnChange { .. } => "own change",
         Step::Fetched { .. } => "fetch",
         Step::Event { .. } => "event",
-        Step::Decided { .. } | Step::Nothing { .. } => "handler",
+        Step::Decided { .. } | Step::Nothing { .. } | Step::Waits { .. } => "handler",
         Step::Retried { .. } => "retry",
         Step::Action { .. } => "action",
         Step::DeadLetter { .. } => "dead letter",
         Step::Reminder { .. } => "reminder",
-        Step::Waits { .. } => "handler",
         Step::NextCheck { .. } => "check",
     }
 }
