@@ -282,6 +282,11 @@ impl EventId {
         Self(name_based(&[newest.as_str(), handler, "quiet_period"]))
     }
 
+    /// The id of the event that a handler gets when a list ends of which this event is the newest one.
+    pub fn of_collection(newest: &Self, handler: &str) -> Self {
+        Self(name_based(&[newest.as_str(), handler, "collection"]))
+    }
+
     /// The id of an event that comes from a hint without a ticket.
     pub fn of_hint(organisation: &OrganisationId, hint: &HintId, kind: &str) -> Self {
         Self(name_based(&[organisation.as_str(), hint.as_str(), kind]))

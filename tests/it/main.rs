@@ -15,6 +15,7 @@ mod catalogue;
 mod chains;
 mod circles;
 mod client_fixture;
+mod collected;
 mod conformance;
 mod console;
 mod credential;

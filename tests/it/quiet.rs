@@ -28,7 +28,7 @@ async fn waiting(organisation: &Organisation<'_>, ticket: &str, count: u32) -> R
     eventually("events that wait", SOON, async || {
         let stored = deferrals(organisation, ticket).await?;
         let counts: Vec<_> =
-            stored.iter().filter_map(|stored| Some(stored.deferral.waiting()?.collapsed.count)).collect();
+            stored.iter().filter_map(|stored| Some(stored.deferral.waiting()?.count())).collect();
         ensure!(counts == [count], "{counts:?}");
         Ok(())
     })

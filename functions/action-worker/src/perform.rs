@@ -43,7 +43,7 @@ pub(crate) async fn perform(context: &mut Context<'_>) -> Result<Outcome, Action
             remind(context, ticket, Wanted { key, when, only_while, if_set, event_at }).await
         }
         Action::Forget { ticket, key } => forget(context, ticket, key).await,
-        Action::Defer { ticket, quiet_period, event } => defer(context, ticket, *quiet_period, event).await,
+        Action::Defer { ticket, until, event } => defer(context, ticket, *until, event).await,
         Action::Mutate { ticket: _, document, variables, on_unknown_outcome } => {
             context.progress.record_send_started().await?;
             let may_retry = *on_unknown_outcome == OnUnknownOutcome::Retry;

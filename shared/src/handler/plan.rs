@@ -5,7 +5,7 @@ use crate::clock;
 use crate::failure::Remedy;
 use crate::model::action::{Action, PlannedAction};
 use crate::model::event::Event;
-use crate::model::quiet_period::QuietPeriod;
+use crate::model::until::Until;
 use crate::reason::Reason;
 use futures::FutureExt as _;
 use std::panic::AssertUnwindSafe;
@@ -24,16 +24,12 @@ pub(super) async fn decide(
     AssertUnwindSafe(decision).catch_unwind().await.map_err(panicked)?
 }
 
-/// The action that puts the decision on an event off, if the handler has a quiet period; none if the event is the end of one, or has no
-/// ticket that could be left alone.
-pub(super) fn deferral(quiet_period: Option<QuietPeriod>, event: &Event) -> Option<Action> {
-    let (quiet_period, ticket) = (quiet_period?, event.ticket()?);
-    let is_end = event.collapsed().is_some();
-    (!is_end).then(|| Action::Defer {
-        ticket: ticket.id.clone(),
-        quiet_period,
-        event: Box::new(event.clone()),
-    })
+/// The action that puts the decision on an event off, if the handler decides later; none if the event is what it waited for, or has no
+/// ticket.
+pub(super) fn deferral(until: Option<Until>, event: &Event) -> Option<Action> {
+    let (until, ticket) = (until?, event.ticket()?);
+    let is_end = event.deferred_by().is_some();
+    (!is_end).then(|| Action::Defer { ticket: ticket.id.clone(), until, event: Box::new(event.clone()) })
 }
 
 /// The actions with their ids, which are derived from the event, the handler and the position.

@@ -12,8 +12,10 @@ use crate::aws::secret::Secrets;
 use crate::clock::{self, Timestamp};
 use crate::config::Reader;
 use crate::model::action::Action;
+use crate::model::collect::Collect;
 use crate::model::event::Event;
-use crate::model::quiet_period::{OfEntry, QuietPeriod};
+use crate::model::quiet_period::QuietPeriod;
+use crate::model::until::{OfEntry, Until};
 use crate::salestrekker::{Client, Limits};
 use crate::store::Store;
 use crate::telemetry::metric::SourceKind;
@@ -97,7 +99,7 @@ struct Config {
     dead_letters: String,
     actions: String,
     max_chain: usize,
-    quiet_period: Option<QuietPeriod>,
+    until: Option<Until>,
     dry_run: bool,
     secrets: String,
     limits: Limits,
@@ -151,7 +153,7 @@ async fn serve<Settings: DeserializeOwned, D: Decides<Settings>>(
         ),
         actions: Queue::new(client, config.actions),
         max_chain: config.max_chain,
-        quiet_period: config.quiet_period,
+        until: config.until,
     };
     let entry = &config.settings;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Invocation>| async move {
@@ -177,7 +179,8 @@ fn read<Settings: DeserializeOwned>(env: &mut Reader) -> Option<Config> {
     let dead_letters = env.required("DEAD_LETTER_QUEUE_URL");
     let actions = env.required("ACTIONS_QUEUE_URL");
     let max_chain = env.or("MAX_CHAIN_LENGTH", 5);
-    let quiet_period = env.explained::<OfEntry>("QUIET_PERIOD");
+    let quiet_period = env.explained::<OfEntry<QuietPeriod>>("QUIET_PERIOD");
+    let collect = env.explained::<OfEntry<Collect>>("COLLECT");
     let dry_run = env.or("DRY_RUN", false);
     let secrets = env.required("SECRETS_PREFIX");
     let limits = env.json("API_LIMITS");
@@ -189,7 +192,7 @@ fn read<Settings: DeserializeOwned>(env: &mut Reader) -> Option<Config> {
         dead_letters: dead_letters?,
         actions: actions?,
         max_chain,
-        quiet_period: quiet_period?.0,
+        until: collect?.0.map(Until::Collect).or(quiet_period?.0.map(Until::QuietPeriod)),
         dry_run,
         secrets: secrets?,
         limits: limits?,

@@ -11,7 +11,7 @@ use crate::id::ActionId;
 use crate::json;
 use crate::model::action::PlannedAction;
 use crate::model::event::Event;
-use crate::model::quiet_period::QuietPeriod;
+use crate::model::until::Until;
 use crate::reason::Reason;
 use crate::telemetry::EventName;
 use crate::telemetry::metric::Metrics;
@@ -33,8 +33,8 @@ pub struct Handler<Settings, D = Decide<Settings>> {
     pub actions: Queue,
     /// The maximum length of a chain of automated actions; see [`Event::chain`].
     pub max_chain: usize,
-    /// For how long a ticket is left alone before the handler decides; none if it decides on each event.
-    pub quiet_period: Option<QuietPeriod>,
+    /// Until when decisions are put off; none if it decides on each event.
+    pub until: Option<Until>,
 }
 
 impl<Settings, D: Decides<Settings>> Handler<Settings, D> {
@@ -53,8 +53,8 @@ impl<Settings, D: Decides<Settings>> Handler<Settings, D> {
 
     async fn process(&self, message: &Message<Event>, until: Timestamp) -> Result<(), MessageError> {
         let event = &message.body;
-        if event.collapsed().is_some_and(|collapsed| collapsed.handler != self.name) {
-            // That of another handler's quiet period. Their subscriptions accept the same.
+        if event.deferred_by().is_some_and(|handler| handler != self.name) {
+            // What another handler waited for. Their subscriptions accept the same.
             return Ok(());
         }
         if is_own_undo(&self.name, event) {
@@ -78,7 +78,7 @@ impl<Settings, D: Decides<Settings>> Handler<Settings, D> {
             );
             return Ok(());
         }
-        if let Some(deferral) = plan::deferral(self.quiet_period, event) {
+        if let Some(deferral) = plan::deferral(self.until, event) {
             // In a dry run too: nothing is done but to wait, and what is decided then is logged.
             let planned = plan::planned(&self.name, event, vec![deferral], message.receives)?;
             return self.send(event, planned).await;
@@ -173,7 +173,7 @@ mod tests {
     async fn worked_on(
         event: &Event,
         item: Value,
-        (dry_run, quiet_period): (bool, Option<QuietPeriod>),
+        (dry_run, until): (bool, Option<Until>),
     ) -> (Vec<PlannedAction>, usize) {
         let sent: Arc<Mutex<Vec<PlannedAction>>> = Arc::default();
         let seen = Arc::clone(&sent);
@@ -198,7 +198,7 @@ mod tests {
             SourceQueue::new(client.clone(), SourceKind::Events, "h".to_owned(), url("q"), url("dead"));
         let actions = Queue::new(client, url("actions"));
         let handler =
-            Handler { name: "h".to_owned(), decide, settings, source, actions, max_chain: 5, quiet_period };
+            Handler { name: "h".to_owned(), decide, settings, source, actions, max_chain: 5, until };
         let mut record = SqsMessage::default();
         (record.message_id, record.receipt_handle) = (Some("m".to_owned()), Some("r".to_owned()));
         record.body = Some(json::to_json(event));
@@ -238,7 +238,8 @@ mod tests {
 
     #[tokio::test]
     async fn with_a_quiet_period_a_change_waits_and_its_end_is_decided_on_by_its_own_handler_alone() {
-        let quiet = |dry_run| (dry_run, "5m".parse().ok());
+        let five_minutes = Until::QuietPeriod("5m".parse().unwrap());
+        let quiet = |dry_run| (dry_run, Some(five_minutes));
         let kinds = |sent: &[PlannedAction]| sent.iter().map(|it| it.action.kind()).collect::<Vec<_>>();
         let change = testing::stage_changed("Approved", "Settled");
         for dry_run in [false, true] {
@@ -258,7 +259,7 @@ mod tests {
         assert_eq!(worked_on(&of_another, own(&[]), quiet(false)).await, (vec![], 0));
         assert_eq!(worked_on(&of_another, own(&[]), (false, None)).await, (vec![], 0));
         let form = testing::fired("h", 0);
-        assert!(plan::deferral("5m".parse().ok(), &form).is_none(), "it has no ticket");
+        assert!(plan::deferral(Some(five_minutes), &form).is_none(), "it has no ticket");
     }
 
     #[test]

@@ -42,17 +42,9 @@ pub struct CollapsedChange {
 }
 
 impl Collapsed {
-    /// Of one event.
-    pub(crate) fn of(handler: &str, event: &Event) -> Self {
-        let mut collapsed = Self {
-            handler: handler.to_owned(),
-            count: 0,
-            first_at: event.observed_at,
-            changes: Vec::new(),
-            left_out: 0,
-        };
-        collapsed.add(event);
-        collapsed
+    /// Of no event yet; the first one was found then.
+    pub(crate) fn new(handler: &str, first_at: Timestamp) -> Self {
+        Self { handler: handler.to_owned(), count: 0, first_at, changes: Vec::new(), left_out: 0 }
     }
 
     /// Adds an event, which may be an older one that comes late.
@@ -149,9 +141,8 @@ mod tests {
     }
 
     fn collapsed(events: &[Event]) -> Collapsed {
-        let (first, rest) = events.split_first().unwrap();
-        let mut collapsed = Collapsed::of("h", first);
-        for event in rest {
+        let mut collapsed = Collapsed::new("h", events[0].observed_at);
+        for event in events {
             collapsed.add(event);
         }
         collapsed

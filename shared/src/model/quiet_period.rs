@@ -27,17 +27,6 @@ const MOST: u32 = 4;
 #[serde(try_from = "String", into = "String")]
 pub struct QuietPeriod(Duration);
 
-/// The value of an entry's key `QuietPeriod`: none, if its text is `none`.
-///
-/// ```
-/// use automations::model::quiet_period::OfEntry;
-///
-/// assert_eq!("none".parse(), Ok(OfEntry(None)));
-/// assert_eq!("5m".parse(), Ok(OfEntry("5m".parse().ok())));
-/// ```
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct OfEntry(pub Option<QuietPeriod>);
-
 /// A text is not a quiet period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected a number of minutes or hours, from 1m to 24h, such as 5m")]
@@ -71,14 +60,6 @@ impl FromStr for QuietPeriod {
         let number: u16 = number.parse().map_err(|_not_a_number| InvalidQuietPeriod)?;
         let time = Duration::from_secs(u64::from(number).saturating_mul(seconds));
         if (SHORTEST..=LONGEST).contains(&time) { Ok(Self(time)) } else { Err(InvalidQuietPeriod) }
-    }
-}
-
-impl FromStr for OfEntry {
-    type Err = InvalidQuietPeriod;
-
-    fn from_str(text: &str) -> Result<Self, InvalidQuietPeriod> {
-        if text == "none" { Ok(Self(None)) } else { text.parse().map(Some).map(Self) }
     }
 }
 

@@ -1,11 +1,11 @@
-//! Decisions that wait for the end of a handler's quiet period: an item for each handler and ticket, beside the ticket's snapshot. While
-//! something waits, it is in the index `due` with its time as `next_check`. Each write is on condition that no other came before.
+//! Decisions that wait for the end of a handler's quiet period: an item for each handler and ticket, beside the ticket's snapshot; and what
+//! handlers collect: an item for each handler and owner, or organisation, among the organisation's own. While something waits, it is in the index `due` with its time as `next_check`. Each write is on condition that no other came before.
 //!
 //! Of a replay with consent, such as `--reprocess`, they wait in an item of its own: old events and new ones are not one.
 
 use super::actions::{Claimant, STILL_CLAIMED, action_key};
-use super::due_index::{integer, shard};
-use super::keys::{ItemKey, ItemKind, deferrals_of, key};
+use super::due_index::{integer, shard, shard_of};
+use super::keys::{ItemKey, ItemKind, collections_of, deferrals_of, key};
 use super::outcome::Outcome;
 use super::packed::pack;
 use super::transaction::WriteUnit;
@@ -14,13 +14,13 @@ use super::{
     unusable,
 };
 use crate::clock::Timestamp;
-use crate::id::{ActionId, OrganisationId, TicketId};
+use crate::id::{ActionId, OrganisationId, OwnerId, TicketId};
 use crate::json;
 use crate::model::deferral::Deferral;
 use crate::model::event::Event;
-use crate::model::quiet_period::QuietPeriod;
 use crate::model::resent::Resent;
 use crate::model::speed::Speed;
+use crate::model::until::Until;
 use aws_sdk_dynamodb::types::Update;
 use aws_sdk_dynamodb::types::builders::{PutBuilder, UpdateBuilder};
 
@@ -33,9 +33,9 @@ const NEW: &str = "attribute_not_exists(pk)";
 /// What a handler has to decide about a ticket, as it is in the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredDeferral {
-    /// The ticket.
-    pub ticket: TicketId,
-    /// The handler's name, and of a replay also its time.
+    /// The ticket; none if it is of several.
+    pub ticket: Option<TicketId>,
+    /// The handler's name, of what it collected with the owner, and of a replay also with its time.
     of: String,
     /// The number of writes.
     revision: u64,
@@ -52,8 +52,8 @@ pub struct NewDeferral<'a> {
     pub handler: &'a str,
     /// On this event.
     pub event: &'a Event,
-    /// For how long the ticket is left alone, and how fast that passes.
-    pub period: (QuietPeriod, Speed),
+    /// Until when, and how fast that passes.
+    pub until: (Until, Speed),
     /// The action.
     pub action: &'a ActionId,
     /// That the action was sent again.
@@ -72,10 +72,18 @@ impl Store {
         new: NewDeferral<'_>,
         claimant: Claimant<'_>,
     ) -> Result<Outcome, Error> {
+        let (until, _) = new.until;
+        let (ticket, of) = match until {
+            Until::QuietPeriod(_) => (Some(new.ticket), new.handler.to_owned()),
+            Until::Collect(collect) => {
+                let owner = collect.owner_of(new.event);
+                (None, format!("{}#{}", new.handler, owner.as_ref().map_or("", OwnerId::as_str)))
+            }
+        };
         let replayed_at = new.resent.filter(is_with_consent).map(|resent| resent.at.as_millis());
         let (of, step) = match replayed_at {
-            None => (new.handler.to_owned(), "deferred".to_owned()),
-            Some(at) => (format!("{}#{at}", new.handler), format!("deferred_{at}")),
+            None => (of, "deferred".to_owned()),
+            Some(at) => (format!("{of}#{at}"), format!("deferred_{at}")),
         };
         let mut tries = 0_u32;
         loop {
@@ -87,10 +95,10 @@ impl Store {
                     decode_error: Some(error),
                 });
             }
-            let stored = self.deferral(organisation, (new.ticket, &of)).await?;
+            let stored = self.deferral(organisation, (ticket, &of)).await?;
             let mut stored = stored
-                .unwrap_or_else(|| StoredDeferral::new(new.ticket.clone(), of.clone(), Deferral::default()));
-            let until = stored.deferral.add(new.handler, new.event, new.period, claimant.now);
+                .unwrap_or_else(|| StoredDeferral::new(ticket.cloned(), of.clone(), Deferral::default()));
+            let until = stored.deferral.add(new.handler, new.event, new.until, claimant.now);
             let outcome = Outcome::Deferred { until };
             let unit = WriteUnit::default()
                 .update(self.deferred_step(organisation, new.action, (&step, &outcome), claimant))
@@ -113,7 +121,21 @@ impl Store {
         organisation: &OrganisationId,
         ticket: &TicketId,
     ) -> Result<Vec<StoredDeferral>, Error> {
-        let (partition, prefix) = deferrals_of(organisation, ticket);
+        self.all_deferrals(deferrals_of(organisation, ticket)).await
+    }
+
+    /// What handlers have collected in an organisation, read as [`Store::deferrals`].
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn collections(&self, organisation: &OrganisationId) -> Result<Vec<StoredDeferral>, Error> {
+        self.all_deferrals(collections_of(organisation)).await
+    }
+
+    async fn all_deferrals(
+        &self,
+        (partition, prefix): (String, &'static str),
+    ) -> Result<Vec<StoredDeferral>, Error> {
         let request = self.client.query().table_name(&self.table).consistent_read(true);
         let request = request
             .key_condition_expression("pk = :pk AND begins_with(sk, :deferrals)")
@@ -155,10 +177,10 @@ impl Store {
     async fn deferral(
         &self,
         organisation: &OrganisationId,
-        (ticket, of): (&TicketId, &str),
+        (ticket, of): (Option<&TicketId>, &str),
     ) -> Result<Option<StoredDeferral>, Error> {
         let request = self.client.get_item().table_name(&self.table).consistent_read(true);
-        let key = key(organisation, ItemKind::Deferred(ticket.clone(), of.to_owned()));
+        let key = key(organisation, kind(ticket, of));
         let response = request.set_key(Some(key)).send().await.map_err(|error| unavailable(&error))?;
         response.item.as_ref().map(StoredDeferral::of).transpose()
     }
@@ -166,11 +188,12 @@ impl Store {
     /// The next write of an item.
     fn put_deferral(&self, organisation: &OrganisationId, stored: &StoredDeferral) -> PutBuilder {
         let StoredDeferral { ticket, of, revision, deferral } = stored;
-        let mut item = key(organisation, ItemKind::Deferred(ticket.clone(), of.clone()));
+        let mut item = key(organisation, kind(ticket.as_ref(), of));
         item.insert("deferral".to_owned(), pack(json::to_json(deferral)));
         item.insert("revision".to_owned(), number(revision.saturating_add(1)));
         if let Some(due_at) = deferral.due_at() {
-            item.insert("due_shard".to_owned(), text(shard(ticket)));
+            let shard = ticket.as_ref().map_or_else(|| shard_of(of), shard);
+            item.insert("due_shard".to_owned(), text(shard));
             item.insert("next_check".to_owned(), number(due_at.as_millis()));
         }
         let put = self.put(item);
@@ -203,12 +226,21 @@ impl Store {
 
 impl StoredDeferral {
     /// One that is not in the table yet: of this handler, and for a replay also its time.
-    pub fn new(ticket: TicketId, of: String, deferral: Deferral) -> Self {
+    pub fn new(ticket: Option<TicketId>, of: String, deferral: Deferral) -> Self {
         Self { ticket, of, revision: 0, deferral }
     }
 
-    fn of(item: &Item) -> Result<Self, Error> {
-        let Some(ItemKind::Deferred(ticket, of)) = ItemKey::of(item).map(|key| key.kind) else {
+    /// What is in an item.
+    ///
+    /// # Errors
+    /// [`Error::Unusable`].
+    pub fn of(item: &Item) -> Result<Self, Error> {
+        let kind = ItemKey::of(item).map(|key| key.kind);
+        let (ticket, of) = if let Some(ItemKind::Deferred(ticket, of)) = kind {
+            (Some(ticket), of)
+        } else if let Some(ItemKind::Collected(of)) = kind {
+            (None, of)
+        } else {
             return Err(unusable(item, "sk", None));
         };
         let (revision, deferral) = (integer(item, "revision")?, decode(item, "deferral")?);
@@ -223,6 +255,13 @@ impl StoredDeferral {
     /// When there is something to do; none if nothing waits.
     pub fn due_at(&self) -> Option<Timestamp> {
         self.deferral.due_at()
+    }
+}
+
+fn kind(ticket: Option<&TicketId>, of: &str) -> ItemKind {
+    match ticket {
+        Some(ticket) => ItemKind::Deferred(ticket.clone(), of.to_owned()),
+        None => ItemKind::Collected(of.to_owned()),
     }
 }
 

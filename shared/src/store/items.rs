@@ -58,7 +58,8 @@ impl Store {
             | ItemKind::ObservedWebhook(_)
             | ItemKind::WebhookFailure
             | ItemKind::Listing
-            | ItemKind::HandlerSettings(_) => 1,
+            | ItemKind::HandlerSettings(_)
+            | ItemKind::Collected(_) => 1,
             ItemKind::Snapshot(_) => 2,
         };
         let mut keys: Vec<&ItemKey> = keys.iter().collect();

@@ -18,6 +18,7 @@ const MAX_VERSION: u64 = 9_999_999_999;
 const CHANGE_MARKS: &str = "CHANGE_MARKS";
 pub(super) const REMINDER: &str = "REMINDER#";
 const DEFERRED: &str = "DEFERRED#";
+const COLLECTED: &str = "COLLECTED#";
 const RESULT: &str = "RESULT";
 const RECEIVED: &str = "RECEIVED";
 const CONTACT: &str = "CONTACT";
@@ -81,6 +82,8 @@ pub enum ItemKind {
     Listing,
     /// The organisation's settings of the handler of this name.
     HandlerSettings(String),
+    /// What a handler has collected: the handler's name, and the owner's id or nothing; of a replay also its time.
+    Collected(String),
 }
 
 impl ItemKind {
@@ -99,7 +102,8 @@ impl ItemKind {
             | Self::ObservedWebhook(_)
             | Self::WebhookFailure
             | Self::Listing
-            | Self::HandlerSettings(_) => None,
+            | Self::HandlerSettings(_)
+            | Self::Collected(_) => None,
         }
     }
 }
@@ -166,6 +170,7 @@ impl ItemKey {
             ItemKind::HandlerSettings(handler) => {
                 (own_partition(organisation), format!("{HANDLER}{handler}"))
             }
+            ItemKind::Collected(of) => (own_partition(organisation), format!("{COLLECTED}{of}")),
         };
         HashMap::from([("pk".to_owned(), AttributeValue::S(pk)), ("sk".to_owned(), AttributeValue::S(sk))])
     }
@@ -224,6 +229,9 @@ fn organisation_item(sk: &str) -> Option<ItemKind> {
     if let Some(handler) = sk.strip_prefix(HANDLER) {
         return Some(ItemKind::HandlerSettings(handler.to_owned()));
     }
+    if let Some(of) = sk.strip_prefix(COLLECTED) {
+        return Some(ItemKind::Collected(of.to_owned()));
+    }
     if let Some(id) = sk.strip_prefix(OBSERVED) {
         return Some(ItemKind::ObservedWebhook(id.to_owned()));
     }
@@ -262,6 +270,11 @@ pub(super) fn reminders_of(organisation: &OrganisationId, ticket: &TicketId) -> 
 /// The partition key of a ticket's items, and the prefix of the sort keys of what handlers have to decide about it.
 pub(super) fn deferrals_of(organisation: &OrganisationId, ticket: &TicketId) -> (String, &'static str) {
     (ticket_partition(organisation, ticket), DEFERRED)
+}
+
+/// The partition key of an organisation's own items, and the prefix of the sort keys of what its handlers have collected.
+pub(super) fn collections_of(organisation: &OrganisationId) -> (String, &'static str) {
+    (own_partition(organisation), COLLECTED)
 }
 
 /// With leading zeros, so that versions are in order.
@@ -319,6 +332,7 @@ mod tests {
             ItemKind::ChangeMarks(ticket.clone()),
             ItemKind::Reminder(ticket.clone(), ReminderKey::parse("review").unwrap()),
             ItemKind::Deferred(ticket, "h#7".to_owned()),
+            ItemKind::Collected("h#owner-1".to_owned()),
             ItemKind::Action(action),
             ItemKind::InboundReceipt(InboundKind::parse("inbound.survey").unwrap(), "d1".to_owned()),
             ItemKind::LeadContact("d1".to_owned()),

@@ -21,6 +21,7 @@
 //! | the same | `WEBHOOK_FAILURE` | that a rehearsal wants one webhook answered with 500 |
 //! | | | (`expires` too; nothing else is deleted by itself, see docs/privacy.md) |
 //! | the same | `HANDLER#{handler}` | the organisation's settings of a handler: values in place of those of its entry, whether it is enabled, whether it is in its dry run; see `handler_settings.rs` |
+//! | the same | `COLLECTED#{handler}#{owner}` | what a handler has collected for an owner or the organisation, and the keys of the index `due` while it waits; see `deferrals.rs` |
 //! | `PAUSES` | `HANDLER#{handler}`, `ORGANISATION#{organisation}` or `WRITING` | what an operator paused, since when and why; see `pauses.rs` |
 //! | `CLOCKS` | `{clock}` | the last firing of a handler's schedule that was published; see `clocks.rs` |
 //! | `ALARMS` | `{problem}` | an alarm that sounds, or sounded within an hour, and what people were sent about it; see `problems.rs` |

@@ -1,8 +1,8 @@
 //! Whether a newer action of the same handler was performed, so that an action that is sent again late would break the order.
 
 use super::actions::{action_key, state};
-use super::{Done, Error, Item, KEYS_PER_REQUEST, Outcome, Store, decode, report_unreadable};
-use crate::id::{ActionId, EventId, OrganisationId};
+use super::{Done, Error, Item, KEYS_PER_REQUEST, Store, decode, report_unreadable};
+use crate::id::{ActionId, OrganisationId};
 use crate::model::action::PlannedAction;
 
 /// Of a decision, this many actions are looked for: positions 0 to 31. A handler that decides more has performed some of these
@@ -40,12 +40,10 @@ impl Store {
                     if done.outcome.is_performed() && done.planned.message_group() == group {
                         return Ok(Some(done.planned.id));
                     }
-                    if let Outcome::Deferred { .. } = done.outcome {
-                        ended.push(EventId::of_quiet_period(&done.planned.event, handler));
-                    }
+                    ended.extend(done.decided_later());
                 }
             }
-            // What was decided when a quiet period ended.
+            // What was decided when a wait ended.
             let ids = ended.iter().flat_map(|event| {
                 (0..MAX_POSITIONS).filter_map(move |position| ActionId::of(event, handler, position).ok())
             });
@@ -82,12 +80,13 @@ mod tests {
     use super::*;
     use crate::aws;
     use crate::clock::Timestamp;
-    use crate::id::{DestinationName, TicketId};
+    use crate::id::{DestinationName, EventId, TicketId};
     use crate::json::to_json;
     use crate::model::action::Action;
     use crate::model::event::Event;
     use crate::model::ticket::Ticket;
     use crate::model::ticket_part::TicketPart;
+    use crate::store::Outcome;
     use crate::testing;
     use serde_json::{Value, json};
     use std::collections::BTreeMap;

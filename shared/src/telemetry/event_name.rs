@@ -128,6 +128,9 @@ pub enum EventName {
     /// A handler's quiet period ended: one event was published for all that waited.
     #[strum(serialize = "quiet_period.ended")]
     QuietPeriodEnded,
+    /// What a handler collected was due: one event was published for all.
+    #[strum(serialize = "collection.ended")]
+    CollectionEnded,
     /// A message will be received again, after `retry_ms`.
     #[strum(serialize = "message.retried")]
     MessageRetried,

@@ -9,7 +9,8 @@ pub use decided::assert_decides;
 pub use draft::{Draft, a_ticket};
 pub use fixtures::{event, ticket};
 pub use samples::{
-    action_of_each_kind, after_quiet_period, contact, fired, one_of_each, posted, stage_changed,
+    action_of_each_kind, after_collection, after_quiet_period, contact, fired, one_of_each, posted,
+    stage_changed,
 };
 
 use futures::FutureExt as _;

@@ -13,6 +13,7 @@ use crate::model::quiet_period::QuietPeriod;
 use crate::model::reminder::{When, Zone};
 use crate::model::speed::Speed;
 use crate::model::ticket::{Named, Ticket};
+use crate::model::until::Until;
 use crate::salestrekker::Contact;
 use serde_json::json;
 
@@ -80,7 +81,7 @@ pub fn action_of_each_kind() -> Vec<Action> {
         Action::forget(&ticket, &id("review")),
         Action::Defer {
             ticket: ticket.id.clone(),
-            quiet_period: QuietPeriod::SHORTEST,
+            until: Until::QuietPeriod(QuietPeriod::SHORTEST),
             event: Box::new(stage_changed("Approved", "Settled")),
         },
         Action::mutate(&ticket, "mutation { x }", json!({})),
@@ -106,14 +107,26 @@ pub fn fired(handler: &str, missed: u32) -> Event {
 ///
 /// # Panics
 /// If there is none.
-#[expect(clippy::expect_used, reason = "for tests, which should fail here")]
 pub fn after_quiet_period(handler: &str, events: &[Event]) -> Event {
-    let period = (QuietPeriod::SHORTEST, Speed::default());
-    let (mut deferral, now) = (Deferral::default(), Timestamp::from_millis(1_790_000_000_000));
+    after(handler, events, Until::QuietPeriod(QuietPeriod::SHORTEST))
+}
+
+/// The event that this handler gets if it collected these events, of which there is one at least, for their owner.
+///
+/// # Panics
+/// If there is none.
+pub fn after_collection(handler: &str, events: &[Event]) -> Event {
+    after(handler, events, Until::Collect(id("owner 17:00 Australia/Sydney")))
+}
+
+#[expect(clippy::expect_used, reason = "for tests, which should fail here")]
+fn after(handler: &str, events: &[Event], until: Until) -> Event {
+    let (mut deferral, begin) = (Deferral::default(), Timestamp::from_millis(1_790_000_000_000));
     for event in events {
-        deferral.add(handler, event, period, now);
+        deferral.add(handler, event, (until, Speed::default()), begin);
     }
-    deferral.end(now.later(QuietPeriod::SHORTEST.time()));
+    let now = deferral.due_at().unwrap_or(begin);
+    deferral.end(now);
     deferral.unpublished(now).expect("there is an event")
 }
 

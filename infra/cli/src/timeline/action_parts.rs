@@ -2,7 +2,7 @@
 //! `undo` at the end if it undoes that action.
 
 use automations::id::{ActionId, EventId};
-use automations::store::{ActionRecord, Outcome};
+use automations::store::ActionRecord;
 
 /// The parts of an action's id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,13 +43,10 @@ impl ActionParts {
     }
 }
 
-/// Of an action that put a decision off, the first action that is decided if its event was the last one before the quiet period ended.
+/// Of an action that put a decision off, the first action that is decided if its event was the newest one when the wait ended.
 pub(super) fn after_quiet_period(id: &ActionId, record: &ActionRecord) -> Option<ActionParts> {
     let ActionRecord::Done(done) = record else { return None };
-    let Outcome::Deferred { .. } = done.outcome else { return None };
-    let parts = ActionParts::of(id)?;
-    let event = EventId::of_quiet_period(&parts.event, &parts.handler);
-    Some(ActionParts { event, position: 0, ..parts })
+    Some(ActionParts { event: done.decided_later()?, position: 0, ..ActionParts::of(id)? })
 }
 
 #[cfg(test)]

@@ -12,9 +12,9 @@ use crate::clock::Timestamp;
 use crate::id::{DestinationName, OwnerId, ReminderKey, TicketId, WorkflowId};
 use crate::model::event::Event;
 use crate::model::lead::{Lead, LeadTarget};
-use crate::model::quiet_period::QuietPeriod;
 use crate::model::reminder::{IfSet, OnlyWhile, When};
 use crate::model::ticket_part::TicketPart;
+use crate::model::until::Until;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value};
@@ -176,13 +176,12 @@ pub enum Action {
         /// The reminder's name.
         key: ReminderKey,
     },
-    /// Puts a decision off until the ticket was left alone for the handler's quiet period. The handler's loop makes it; nothing is sent to
-    /// Salestrekker.
+    /// Puts a decision off, as the handler's entry says. The handler's loop makes it; nothing is sent to Salestrekker.
     Defer {
         /// The ticket.
         ticket: TicketId,
-        /// The handler's quiet period.
-        quiet_period: QuietPeriod,
+        /// Until when.
+        until: Until,
         /// The event that is to be decided on; see event.json.
         #[schemars(with = "Value")]
         event: Box<Event>,

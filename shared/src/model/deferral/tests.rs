@@ -1,5 +1,5 @@
 use super::*;
-use crate::id::HintId;
+use crate::id::{HintId, OwnerId};
 use crate::json::{from_json, to_json};
 use crate::model::event::EventKind;
 use crate::testing::a_ticket;
@@ -20,8 +20,8 @@ fn labelled(version: u64, at: Timestamp) -> Event {
     event
 }
 
-fn five_minutes() -> (QuietPeriod, Speed) {
-    ("5m".parse().unwrap(), Speed::default())
+fn five_minutes() -> (Until, Speed) {
+    (Until::QuietPeriod("5m".parse().unwrap()), Speed::default())
 }
 
 fn add(deferral: &mut Deferral, version: u64, at: u64) -> Timestamp {
@@ -113,7 +113,7 @@ fn the_longest_chain_of_what_waited_is_that_of_the_event() {
 
 #[test]
 fn a_faster_clock_shortens_the_wait() {
-    let period = ("5m".parse().unwrap(), "1m/s".parse().unwrap());
+    let period = (five_minutes().0, "1m/s".parse().unwrap());
     let until = Deferral::default().add("h", &labelled(2, second(0)), period, second(0));
     assert_eq!(until, second(5));
 }
@@ -226,5 +226,93 @@ proptest! {
         // One more for each four periods without a rest.
         let most = rests.saturating_add(usize::try_from(time / (20 * 60)).unwrap());
         prop_assert!((1..=most).contains(&published.len()), "{} of {most}", published.len());
+    }
+}
+
+fn of_owner() -> (Until, Speed) {
+    (Until::Collect("owner 17:00 Australia/Brisbane".parse().unwrap()), Speed::default())
+}
+
+fn time(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn of_ticket(ticket: &str) -> Event {
+    let mut event = a_ticket().with_id(ticket).owned_by("owner-7").moves_to("Settled");
+    event.id = EventId::parse(format!("of-{ticket}")).unwrap();
+    event
+}
+
+#[test]
+fn what_is_collected_is_one_event_at_its_time_and_after_an_outage_once_with_how_late() {
+    for (ends, late_by) in [("2026-11-25T07:00:00Z", 0), ("2026-11-27T07:00:30Z", 2 * 86_400 + 30)] {
+        let mut deferral = Deferral::default();
+        for (ticket, at) in [
+            ("t-1", "2026-11-24T08:00:00Z"),
+            ("t-2", "2026-11-25T01:00:00Z"),
+            ("t-1", "2026-11-25T06:59:59Z"),
+        ] {
+            let due_at = deferral.add("h", &of_ticket(ticket), of_owner(), time(at));
+            assert_eq!(due_at, time("2026-11-25T07:00:00Z"), "17:00 in Brisbane");
+        }
+        assert!(!deferral.end(time("2026-11-25T06:59:59.999Z")) && deferral.end(time(ends)));
+        let event = deferral.unpublished(time(ends)).unwrap();
+        let list = event.collected().unwrap();
+        assert_eq!((event.cause.by(), event.deferred_by(), list.count), ("collection", Some("h"), 3));
+        assert_eq!((list.owner.as_ref().map(OwnerId::as_str), list.late_by), (Some("owner-7"), late_by));
+        let tickets: Vec<_> = list.tickets.iter().map(|known| known.ticket().unwrap().id.as_str()).collect();
+        assert_eq!((tickets, event.ticket().unwrap().id.as_str()), (vec!["t-2", "t-1"], "t-1"));
+        assert_eq!(event.changes().count(), 1, "its own");
+        assert_eq!(from_json::<Event>(to_json(&event).as_bytes()), Ok(event.clone()));
+        deferral.published(&event.id);
+        assert_eq!(deferral.due_at(), None, "nothing when there is nothing");
+        assert_eq!(
+            deferral.add("h", &of_ticket("t-3"), of_owner(), time(ends)),
+            time(ends).later(Duration::from_secs(86_400 - late_by % 86_400))
+        );
+    }
+}
+
+#[test]
+fn an_erased_ticket_leaves_the_list_unless_its_event_is_being_published() {
+    let mut deferral = Deferral::default();
+    for ticket in ["t-1", "t-2"] {
+        deferral.add("h", &of_ticket(ticket), of_owner(), second(0));
+    }
+    assert!(deferral.forget(&"t-2".parse().unwrap()));
+    assert!(!to_json(&deferral).contains("t-2") && deferral.waiting().map(Waiting::count) == Some(1));
+    assert!(deferral.end(second(100_000)) && !deferral.forget(&"t-1".parse().unwrap()));
+    let mut alone = Deferral::default();
+    alone.add("h", &of_ticket("t-1"), of_owner(), second(0));
+    assert!(alone.forget(&"t-1".parse().unwrap()) && alone.due_at().is_none());
+}
+
+proptest! {
+    /// Any tickets at any times, and sweeps at any times: each event is in one list, and a list ends at its time of day.
+    #[test]
+    fn each_event_is_in_one_list_and_no_list_is_empty(steps in prop::collection::vec((0_u64..40_000, prop::option::of(0_u8..5)), 1..60)) {
+        let (mut deferral, mut now) = (Deferral::default(), second(0));
+        let (mut added, mut listed) = (0_u32, 0_u32);
+        let last = [(200_000, None)];
+        for (later, ticket) in steps.into_iter().chain(last) {
+            now = now.later(Duration::from_secs(later));
+            match ticket {
+                Some(ticket) => {
+                    deferral.add("h", &of_ticket(&format!("t-{ticket}")), of_owner(), now);
+                    added = added.saturating_add(1);
+                }
+                None if deferral.end(now) => {
+                    let event = deferral.unpublished(now).unwrap();
+                    let list = event.collected().unwrap();
+                    prop_assert!(list.count > 0 && list.due_at <= now && list.due_at.as_seconds() % 86_400 == 7 * 3_600);
+                    prop_assert_eq!(list.late_by, now.since(list.due_at).as_secs());
+                    prop_assert_eq!(list.tickets.iter().map(|known| known.count).sum::<u32>().saturating_add(list.left_out), list.count);
+                    listed = listed.saturating_add(list.count);
+                    deferral.published(&event.id);
+                }
+                None => {}
+            }
+        }
+        prop_assert_eq!((listed, deferral.due_at()), (added, None));
     }
 }

@@ -3,6 +3,7 @@
 use crate::clock::Timestamp;
 use crate::id::{ActionId, HintId, WebhookAction};
 use crate::model::collapsed::Collapsed;
+use crate::model::collected::Collected;
 use crate::telemetry::xray::TraceHeader;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -46,6 +47,16 @@ pub enum Cause {
         /// What the event stands for.
         collapsed: Box<Collapsed>,
     },
+    /// A handler collected events until a time of day. The event is the newest one of them.
+    Collection {
+        /// The hint that led to the newest event.
+        hint: HintId,
+        /// The longest chain of actions that led to one of the events, oldest first.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        chain: Vec<ActionId>,
+        /// What the event stands for.
+        collected: Box<Collected>,
+    },
     /// An action of ours made the change. The hint led to the check that found it.
     Action {
         /// The hint.
@@ -63,6 +74,7 @@ impl Cause {
             Self::Reconciler { .. } => "reconciler",
             Self::Schedule { .. } => "schedule",
             Self::QuietPeriod { .. } => "quiet_period",
+            Self::Collection { .. } => "collection",
             Self::Action { .. } => "action",
         }
     }
@@ -74,6 +86,7 @@ impl Cause {
             | Self::Reconciler { hint, .. }
             | Self::Schedule { hint }
             | Self::QuietPeriod { hint, .. }
+            | Self::Collection { hint, .. }
             | Self::Action { hint, .. } => hint,
         }
     }
@@ -85,7 +98,8 @@ impl Cause {
             Self::Reconciler { .. }
             | Self::Action { .. }
             | Self::Schedule { .. }
-            | Self::QuietPeriod { .. } => None,
+            | Self::QuietPeriod { .. }
+            | Self::Collection { .. } => None,
         }
     }
 
@@ -96,6 +110,7 @@ impl Cause {
             Self::Reconciler { .. }
             | Self::Schedule { .. }
             | Self::QuietPeriod { .. }
+            | Self::Collection { .. }
             | Self::Action { .. } => None,
         }
     }

@@ -12,6 +12,7 @@ pub(crate) use kind::KindName;
 use crate::clock::Timestamp;
 use crate::id::{ActionId, EventId, HintId, InvalidId, OrganisationId, TicketId};
 use crate::model::collapsed::Collapsed;
+use crate::model::collected::Collected;
 use crate::model::firing::Fired;
 use crate::model::inbound::Fields;
 use crate::model::message_group::MessageGroup;
@@ -64,20 +65,27 @@ impl Event {
     /// of automated actions in a row.
     pub fn chain(&self) -> &[ActionId] {
         match &self.cause {
-            Cause::Action { chain, .. } | Cause::QuietPeriod { chain, .. } => chain,
+            Cause::Action { chain, .. }
+            | Cause::QuietPeriod { chain, .. }
+            | Cause::Collection { chain, .. } => chain,
             Cause::Webhook { .. } | Cause::Reconciler { .. } | Cause::Schedule { .. } => &[],
         }
     }
 
     /// What a handler's quiet period made one event of; none of an event that stands for itself.
     pub fn collapsed(&self) -> Option<&Collapsed> {
-        match &self.cause {
-            Cause::QuietPeriod { collapsed, .. } => Some(collapsed),
-            Cause::Webhook { .. }
-            | Cause::Reconciler { .. }
-            | Cause::Schedule { .. }
-            | Cause::Action { .. } => None,
-        }
+        if let Cause::QuietPeriod { collapsed, .. } = &self.cause { Some(collapsed) } else { None }
+    }
+
+    /// The list of what a handler collected until a time of day; none of an event that stands for itself.
+    pub fn collected(&self) -> Option<&Collected> {
+        if let Cause::Collection { collected, .. } = &self.cause { Some(collected) } else { None }
+    }
+
+    /// The handler for which it stands for several events.
+    pub fn deferred_by(&self) -> Option<&str> {
+        let of_period = self.collapsed().map(|collapsed| &collapsed.handler);
+        of_period.or(self.collected().map(|collected| &collected.handler)).map(String::as_str)
     }
 
     /// What happened: of an event that stands for several, each of their changes, from its first value to its last one.

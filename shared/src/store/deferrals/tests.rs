@@ -10,8 +10,8 @@ fn claimant() -> Claimant<'static> {
     Claimant { owner: "i", now: Timestamp::from_seconds(1_000), until: Timestamp::from_seconds(1_060) }
 }
 
-fn five_minutes() -> (QuietPeriod, Speed) {
-    ("5m".parse().unwrap(), Speed::default())
+fn five_minutes() -> (Until, Speed) {
+    (Until::QuietPeriod("5m".parse().unwrap()), Speed::default())
 }
 
 /// An item with one event that waits.
@@ -60,17 +60,19 @@ impl Table {
     }
 
     async fn defer(self, resent: Option<Resent>) -> (Result<Outcome, Error>, Vec<Value>) {
+        self.defer_until(resent, five_minutes()).await
+    }
+
+    async fn defer_until(
+        self,
+        resent: Option<Resent>,
+        until: (Until, Speed),
+    ) -> (Result<Outcome, Error>, Vec<Value>) {
         let (store, writes) = self.store();
         let (event, action) = (stage_changed("Approved", "Settled"), "e.h.0".parse().unwrap());
         let (north, ticket) = ("north".parse().unwrap(), "ticket-1".parse().unwrap());
-        let new = NewDeferral {
-            ticket: &ticket,
-            handler: "h",
-            event: &event,
-            period: five_minutes(),
-            action: &action,
-            resent,
-        };
+        let new =
+            NewDeferral { ticket: &ticket, handler: "h", event: &event, until, action: &action, resent };
         let outcome = store.defer(&north, new, claimant()).await;
         let writes = writes.lock().unwrap().clone();
         (outcome, writes)
@@ -198,4 +200,29 @@ async fn a_write_after_another_one_is_refused_and_one_of_which_nothing_waits_lea
     assert_eq!(store.replace_deferral(&north, &mut stored).await, Err(Error::VersionConflict));
     let writes = writes.lock().unwrap();
     assert!(writes[0]["Item"].get("next_check").is_none() && writes[0]["Item"].get("due_shard").is_none());
+}
+
+#[tokio::test]
+async fn what_is_collected_is_the_owners_or_the_organisations_and_is_due_at_a_time_of_day() {
+    for (text, sort_key) in [
+        ("owner 17:00 Australia/Sydney", "COLLECTED#h#owner-1"),
+        ("organisation 17:00 Australia/Sydney", "COLLECTED#h#"),
+    ] {
+        let until = (Until::Collect(text.parse().unwrap()), Speed::default());
+        let (outcome, writes) = empty().defer_until(None, until).await;
+        let due_at = Timestamp::from_seconds(7 * 3_600);
+        assert_eq!(outcome, Ok(Outcome::Deferred { until: due_at }), "17:00 at +10:00 in January 1970");
+        let item = &writes[0][1]["Put"]["Item"];
+        assert_eq!((&item["pk"]["S"], &item["sk"]["S"]), (&json!("ORGANISATION#north"), &json!(sort_key)));
+        assert_eq!(item["next_check"]["N"], due_at.as_millis().to_string());
+        let parsed: Item = [("pk", "ORGANISATION#north"), ("sk", sort_key)]
+            .map(|(name, value)| (name.to_owned(), text_of(value)))
+            .into();
+        let due = due(&parsed).unwrap();
+        assert_eq!((due.ticket, due.has_reminder), (None, true));
+    }
+}
+
+fn text_of(value: &str) -> crate::store::AttributeValue {
+    crate::store::AttributeValue::S(value.to_owned())
 }

@@ -25,10 +25,16 @@ impl Assembly<'_> {
         if !self.decisions.contains_key(&of) && !has_dead_letter {
             return;
         }
+        let of_action = ActionParts::of(id).map(|parts| parts.event);
+        let is_list = of_action.is_some_and(|own| event == EventId::of_collection(&own, &of.handler));
         let step = Step::Event {
             event: event.clone(),
             kind: None,
-            text: format!("the ticket was left alone for the quiet period of {}", of.handler),
+            text: if is_list {
+                format!("the list of {} ended, with this event as the newest one", of.handler)
+            } else {
+                format!("the ticket was left alone for the quiet period of {}", of.handler)
+            },
             publication: Publication::Unknown,
         };
         let ended = self.draft.after(after, None, step);
@@ -41,7 +47,7 @@ impl Assembly<'_> {
             let Some(waiting) = stored.deferral.waiting() else { continue };
             let step = Step::Waits {
                 handler: stored.handler().to_owned(),
-                events: usize::try_from(waiting.collapsed.count).unwrap_or(usize::MAX),
+                events: usize::try_from(waiting.count()).unwrap_or(usize::MAX),
                 until: waiting.due_at,
             };
             self.draft.first(self.kept.now, None, step);

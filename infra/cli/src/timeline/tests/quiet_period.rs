@@ -3,6 +3,7 @@
 use super::*;
 use automations::id::EventId;
 use automations::model::deferral::Deferral;
+use automations::model::until::Until;
 use automations::store::StoredDeferral;
 
 #[test]
@@ -34,10 +35,10 @@ fn what_was_decided_when_a_quiet_period_ended_is_behind_its_last_event() {
 fn what_waits_is_last_with_the_time_at_which_it_ends() {
     let mut kept = kept(vec![settled()], vec![]);
     let mut deferral = Deferral::default();
-    let period = ("5m".parse().unwrap(), Speed::default());
+    let period = (Until::QuietPeriod("5m".parse().unwrap()), Speed::default());
     let until = deferral.add("h", &settled(), period, at(50));
     deferral.add("h", &settled(), period, at(50));
-    kept.deferrals = vec![StoredDeferral::new(ticket().id, "h".to_owned(), deferral)];
+    kept.deferrals = vec![StoredDeferral::new(Some(ticket().id), "h".to_owned(), deferral)];
     let all = lines(&assemble(&kept));
     let expected =
         format!("handler: h decides on 2 events once the ticket was left alone; it waits until {until}");
