@@ -3,6 +3,7 @@
 //! Salestrekker's ids are opaque text: most are UUIDs, lender ids are 32 or 64 hexadecimal characters
 //! (salestrekker-facts.md, section 5). So only what a queue or a key cannot hold is rejected.
 
+mod deferred;
 mod undo;
 
 use crate::clock::Timestamp;
@@ -275,16 +276,6 @@ impl EventId {
     /// The id of the event of a clock's firing at this time in an organisation: however often the firing is delivered, it is the same.
     pub fn of_firing(organisation: &OrganisationId, clock: &ClockKind, at: Timestamp) -> Self {
         Self(name_based(&[organisation.as_str(), clock.as_str(), &at.as_millis().to_string()]))
-    }
-
-    /// The id of the event that a handler gets when its quiet period ends after this event: however often it ends, it is the same.
-    pub fn of_quiet_period(newest: &Self, handler: &str) -> Self {
-        Self(name_based(&[newest.as_str(), handler, "quiet_period"]))
-    }
-
-    /// The id of the event that a handler gets when a list ends of which this event is the newest one.
-    pub fn of_collection(newest: &Self, handler: &str) -> Self {
-        Self(name_based(&[newest.as_str(), handler, "collection"]))
     }
 
     /// The id of an event that comes from a hint without a ticket.
