@@ -3,6 +3,7 @@
 //! Salestrekker's ids are opaque text: most are UUIDs, lender ids are 32 or 64 hexadecimal characters
 //! (salestrekker-facts.md, section 5). So only what a queue or a key cannot hold is rejected.
 
+mod deferred;
 mod undo;
 
 use crate::clock::Timestamp;

@@ -119,7 +119,7 @@ async fn every_subscription_is_raw_filters_on_the_body_and_has_a_dead_letter_que
     let is_queues = |subscription: &serde_json::Value| subscription["Properties"]["Protocol"] == "sqs";
     let subscriptions: Vec<_> =
         of("AWS::SNS::Subscription").filter(|(_, subscription)| is_queues(subscription)).collect();
-    assert_eq!(subscriptions.len(), 9);
+    assert_eq!(subscriptions.len(), 10);
     for (id, subscription) in subscriptions {
         let properties = &subscription["Properties"];
         ensure!(properties["RawMessageDelivery"] == true, "{id} is not raw");
@@ -132,7 +132,7 @@ async fn every_subscription_is_raw_filters_on_the_body_and_has_a_dead_letter_que
     }
     let in_order: Vec<_> =
         of("AWS::SQS::Queue").filter(|(_, queue)| queue["Properties"]["FifoQueue"] == true).collect();
-    assert_eq!(in_order.len(), 20, "two for each handler, and two of actions");
+    assert_eq!(in_order.len(), 22, "two for each handler, and two of actions");
     for (id, queue) in in_order {
         ensure!(queue["Properties"]["DeduplicationScope"] == "messageGroup", "{id}");
         ensure!(queue["Properties"]["FifoThroughputLimit"] == "perMessageGroupId", "{id}");

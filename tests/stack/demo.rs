@@ -131,6 +131,7 @@ fn lines(
             Outcome::Unrehearsed => "not performed: no rehearsal of the organisation has passed",
             Outcome::Created { .. } => "done: created a ticket",
             Outcome::ReminderSet { .. } => "done: set a reminder",
+            Outcome::Deferred { .. } => "done: waits until the ticket was left alone",
             Outcome::ReminderCancelled => "done: cancelled a reminder",
             Outcome::LeadCreated { .. } => "done: created a contact and a ticket",
         };

@@ -7,6 +7,7 @@ use automations::aws::queue::Queue;
 use automations::aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use automations::clock;
 use automations::handler::{Decide, Decides, Handler, SettingsByOrganisation};
+use automations::model::until::Until;
 use automations::telemetry::metric::SourceKind;
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName as System};
 use serde_json::json;
@@ -64,12 +65,20 @@ impl Organisation<'_> {
             ),
             actions: Queue::new(stack.sqs.clone(), stack.queue_url(&stack.addresses.actions_queue).await?),
             max_chain: 5,
+            until: None,
         };
         Ok(Hosted { stack, handler, queue, dead_letters: format!("{dead_letters}.fifo") })
     }
 }
 
 impl<Settings, D: Decides<Settings>> Hosted<'_, Settings, D> {
+    /// The same, whose decisions are put off until then.
+    #[must_use]
+    pub fn deciding(mut self, until: Until) -> Self {
+        self.handler.until = Some(until);
+        self
+    }
+
     /// Its settings, in which a test's handler may record its calls.
     pub fn settings(&self) -> &Settings {
         self.handler.settings.of_entry()

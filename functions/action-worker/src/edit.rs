@@ -70,6 +70,7 @@ pub(crate) fn edited_ticket(action: &Action) -> Option<&TicketId> {
         | Action::NotifyJson { .. }
         | Action::Remind { .. }
         | Action::Forget { .. }
+        | Action::Defer { .. }
         | Action::Mutate { .. } => None,
     }
 }
@@ -101,6 +102,7 @@ impl<'a> Edit<'a> {
             | Action::NotifyJson { .. }
             | Action::Remind { .. }
             | Action::Forget { .. }
+            | Action::Defer { .. }
             | Action::Mutate { .. } => return Ok(None),
         };
         Ok(Some((ticket.clone(), Self { planned, change, seen: seen.clone() })))

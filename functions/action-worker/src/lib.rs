@@ -9,6 +9,7 @@ mod alone;
 mod claims;
 mod context;
 mod create_ticket;
+mod defer;
 mod edit;
 mod edit_tickets;
 mod error;

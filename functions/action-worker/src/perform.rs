@@ -2,6 +2,7 @@
 
 use crate::context::Context;
 use crate::create_ticket::create_ticket;
+use crate::defer::defer;
 use crate::edit::Edit;
 use crate::edit_tickets::edit_alone;
 use crate::error::ActionError;
@@ -42,6 +43,7 @@ pub(crate) async fn perform(context: &mut Context<'_>) -> Result<Outcome, Action
             remind(context, ticket, Wanted { key, when, only_while, if_set, event_at }).await
         }
         Action::Forget { ticket, key } => forget(context, ticket, key).await,
+        Action::Defer { ticket, until, event } => defer(context, ticket, *until, event).await,
         Action::Mutate { ticket: _, document, variables, on_unknown_outcome } => {
             context.progress.record_send_started().await?;
             let may_retry = *on_unknown_outcome == OnUnknownOutcome::Retry;

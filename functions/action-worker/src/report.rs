@@ -38,6 +38,7 @@ fn metric_of(outcome: Option<&Outcome>) -> metric::Outcome {
             Outcome::Changed
             | Outcome::Sent
             | Outcome::ReminderSet { .. }
+            | Outcome::Deferred { .. }
             | Outcome::ReminderCancelled
             | Outcome::LeadCreated { .. }
             | Outcome::Created { .. },

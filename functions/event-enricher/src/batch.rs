@@ -138,6 +138,9 @@ impl Enricher {
             return before(until, self.publish_inbound(hint, (kind, inbound), now, metrics)).await;
         }
         let unrecognised = async |reason| before(until, self.unrecognised(hint, reason, now, metrics)).await;
+        if hint.ticket.is_none() && hint.reminder {
+            return before(until, Box::pin(self.end_collections(&hint.organisation, now, metrics))).await;
+        }
         let Some(ticket) = &hint.ticket else {
             return unrecognised(UnrecognisedReason::NoTicketId).await;
         };

@@ -36,7 +36,7 @@ pub(crate) struct RequestedTicket {
     pub(crate) cause: Cause,
     /// Whether a hint says that it is new.
     pub(crate) is_new: bool,
-    /// Whether a hint says that a reminder of it is due.
+    /// Whether a hint says that a reminder of it is due, or a quiet period.
     pub(crate) reminder: bool,
 }
 

@@ -15,6 +15,7 @@ mod paused;
 mod plan;
 mod postponed;
 mod publish;
+mod quiet_periods;
 mod reminders;
 mod salvage;
 mod side_by_side;

@@ -17,7 +17,7 @@ fn requested(hint: &Hint) -> RequestedTicket {
 
 /// Whether a hint asks for the list query, rather than for a ticket.
 pub(crate) fn asks_for_list(hint: &Hint) -> bool {
-    hint.ticket.is_none() && hint.action.is_none()
+    hint.ticket.is_none() && hint.action.is_none() && !hint.reminder
 }
 
 impl Enricher {

@@ -34,6 +34,7 @@ impl Enricher {
         metrics: &Metrics,
     ) -> Result<HashMap<TicketId, Result<FetchOutcome>>> {
         let ids: Vec<TicketId> = tickets.keys().cloned().collect();
+        let mut late = self.end_quiet_periods(organisation, tickets, (now, until), metrics).await;
         let session = self.client.session(organisation, until);
         if session.access().await?.0 == Access::WriteOnly {
             return Ok(ids.into_iter().map(|id| (id, Ok(FetchOutcome::Hidden))).collect());
@@ -82,10 +83,9 @@ impl Enricher {
         self.publish(organisation, &mut visits, entries, metrics).await;
         self.record_silence(organisation, by_reconciler, now, metrics).await;
         let results = visits.into_iter().map(|(id, visit)| {
-            (
-                id.clone(),
-                visit.map(|plan| if plan.is_some() { FetchOutcome::Ticket } else { FetchOutcome::Nothing }),
-            )
+            let outcome =
+                visit.map(|plan| if plan.is_some() { FetchOutcome::Ticket } else { FetchOutcome::Nothing });
+            (id.clone(), late.remove(id).map_or(outcome, Err))
         });
         Ok(results.collect())
     }

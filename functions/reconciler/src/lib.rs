@@ -1,4 +1,4 @@
-//! Sends a hint for each ticket of which a reminder or a check is due, the most overdue first, and then for the tickets whose turn it is,
+//! Sends a hint for each ticket of which a reminder, a quiet period or a check is due, for each organisation of which a list is due, the most overdue first, and then for the tickets whose turn it is,
 //! within a budget. So a change is found even if its webhook was lost, and events whose publisher crashed and lost its hint are published.
 //! Once an hour, it also asks for each organisation's list query.
 
@@ -95,11 +95,12 @@ impl Reconciler {
         let due = by_ticket(due.into_iter().chain(chosen).collect());
         let claimed = self.claim_lists(&due, &paused, now).await;
         // Lists come first, so that the positions of their results are known.
-        let lists = claimed.iter().map(|organisation| (organisation.clone(), None));
-        let tickets = due.into_iter().map(|due| (due.organisation, Some((due.ticket, due.has_reminder))));
-        let messages = lists.chain(tickets).enumerate().filter_map(|(position, (organisation, ticket))| {
-            message(organisation, ticket, request_id, position, now)
-        });
+        let lists = claimed.iter().map(|organisation| (organisation.clone(), None, false));
+        let tickets = due.into_iter().map(|due| (due.organisation, due.ticket, due.has_reminder));
+        let messages =
+            lists.chain(tickets).enumerate().filter_map(|(position, (organisation, ticket, reminder))| {
+                message(organisation, (ticket, reminder), request_id, position, now)
+            });
         let messages: Vec<OutgoingMessage> = messages.collect();
         let hints = messages.len();
         let sent = self.hints.send(messages).await;
@@ -176,7 +177,7 @@ fn by_ticket(mut due: Vec<Due>) -> Vec<Due> {
 
 /// A ticket whose turn it is.
 fn of_round(Candidate { organisation, ticket, .. }: Candidate, now: Timestamp) -> Due {
-    Due { organisation, ticket, since: now, has_reminder: false }
+    Due { organisation, ticket: Some(ticket), since: now, has_reminder: false }
 }
 
 /// Each organisation's list query is asked for once between one full hour and the next.
@@ -195,12 +196,11 @@ fn log_list_failure(error: &store::Error) {
 
 fn message(
     organisation: OrganisationId,
-    ticket: Option<(TicketId, bool)>,
+    (ticket, reminder): (Option<TicketId>, bool),
     request_id: &str,
     position: usize,
     now: Timestamp,
 ) -> Option<OutgoingMessage> {
-    let (ticket, reminder) = ticket.map_or((None, false), |(ticket, reminder)| (Some(ticket), reminder));
     let place = Place::FairShare { of: organisation.clone() };
     let hint = Hint {
         // Lambda's request ids are UUIDs, so that the id is never too long.

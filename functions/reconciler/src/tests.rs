@@ -23,7 +23,7 @@ fn each_organisation_is_listed_once_an_hour_also_a_new_one_and_one_without_due_t
     };
     let due = |name| Due {
         organisation: organisation(name),
-        ticket: TicketId::parse("t-1").unwrap(),
+        ticket: Some(TicketId::parse("t-1").unwrap()),
         since: at("2026-11-25T10:00:00Z"),
         has_reminder: false,
     };
@@ -43,7 +43,7 @@ fn each_organisation_is_listed_once_an_hour_also_a_new_one_and_one_without_due_t
 fn a_ticket_has_one_hint_and_those_with_a_reminder_are_first_the_oldest_of_them_at_the_front() {
     let due = |ticket: &str, has_reminder, minute: u64| Due {
         organisation: OrganisationId::parse("north").unwrap(),
-        ticket: TicketId::parse(ticket).unwrap(),
+        ticket: Some(TicketId::parse(ticket).unwrap()),
         since: Timestamp::from_seconds(60 * minute),
         has_reminder,
     };
@@ -55,7 +55,7 @@ fn a_ticket_has_one_hint_and_those_with_a_reminder_are_first_the_oldest_of_them_
         due("t-3", true, 8),
         due("t-4", false, 2),
     ];
-    let hints = by_ticket(all).into_iter().map(|due| (due.ticket.to_string(), due.has_reminder));
+    let hints = by_ticket(all).into_iter().map(|due| (due.ticket.unwrap().to_string(), due.has_reminder));
     let expected = [("t-3", true), ("t-2", true), ("t-1", false), ("t-4", false)];
     assert!(hints.eq(expected.map(|(ticket, has_reminder)| (ticket.to_owned(), has_reminder))));
 }
@@ -63,7 +63,7 @@ fn a_ticket_has_one_hint_and_those_with_a_reminder_are_first_the_oldest_of_them_
 #[test]
 fn a_hint_says_whether_a_reminder_is_due() {
     let hint = |has_reminder| {
-        let ticket = Some((TicketId::parse("t-1").unwrap(), has_reminder));
+        let ticket = (Some(TicketId::parse("t-1").unwrap()), has_reminder);
         let organisation = OrganisationId::parse("north").unwrap();
         let message = message(organisation, ticket, "r", 0, at("2026-11-25T09:00:00Z")).unwrap();
         json::from_json::<Hint>(message.body.as_bytes()).unwrap().reminder
@@ -76,7 +76,7 @@ fn the_lag_is_that_of_the_most_overdue_ticket_or_turn() {
     let now = at("2026-11-25T10:00:00Z");
     let due = Due {
         organisation: OrganisationId::parse("north").unwrap(),
-        ticket: TicketId::parse("t-1").unwrap(),
+        ticket: Some(TicketId::parse("t-1").unwrap()),
         since: at("2026-11-25T09:59:00Z"),
         has_reminder: false,
     };
@@ -85,4 +85,22 @@ fn the_lag_is_that_of_the_most_overdue_ticket_or_turn() {
         (lag(&[], 0), lag(&[], 7), lag(std::slice::from_ref(&due), 7), lag(&[due], 70)),
         (0, 7, 60, 70)
     );
+}
+
+/// However many owners have one: one hint for all.
+#[test]
+fn lists_that_are_due_are_one_hint_of_their_organisation_without_a_ticket() {
+    let due = |minute: u64| Due {
+        organisation: OrganisationId::parse("north").unwrap(),
+        ticket: None,
+        since: Timestamp::from_seconds(minute.saturating_mul(60)),
+        has_reminder: true,
+    };
+    let [one] = &by_ticket(vec![due(2), due(1)])[..] else { panic!() };
+    assert_eq!(one.since, Timestamp::from_seconds(60));
+    let now = Timestamp::from_seconds(180);
+    let message =
+        message(one.organisation.clone(), (one.ticket.clone(), one.has_reminder), "r", 0, now).unwrap();
+    let hint: Hint = json::from_json(message.body.as_bytes()).unwrap();
+    assert!(hint.ticket.is_none() && hint.action.is_none() && hint.reminder);
 }

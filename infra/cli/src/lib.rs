@@ -20,6 +20,7 @@ pub mod schedules;
 mod stack_resources;
 #[cfg(test)]
 mod stub;
+pub mod template_quiet_periods;
 pub mod template_schedules;
 pub mod template_table;
 mod time;

@@ -35,6 +35,7 @@ pub fn check(root: &Path, binaries: &Path, only: &[String]) -> Result<Vec<Proble
         }
         problems.extend(shape(&row).map(|problem| format!("{name}: {problem}")));
         problems.extend(schedule(&row, &template).map(|problem| format!("{name}: {problem}")));
+        problems.extend(row.until().err().map(|problem| format!("{name}: {problem}")));
         problems.extend(settings(&row, &binaries.join(&folder))?.map(|problem| format!("{name}: {problem}")));
     }
     Ok(problems)

@@ -5,6 +5,7 @@ use crate::clock;
 use crate::failure::Remedy;
 use crate::model::action::{Action, PlannedAction};
 use crate::model::event::Event;
+use crate::model::until::Until;
 use crate::reason::Reason;
 use crate::telemetry;
 use futures::FutureExt as _;
@@ -25,6 +26,14 @@ pub(super) async fn decide(
         ),
     };
     AssertUnwindSafe(decision).catch_unwind().await.map_err(panicked)?
+}
+
+/// The action that puts the decision on an event off, if the handler decides later; none if the event is what it waited for, or has no
+/// ticket.
+pub(super) fn deferral(until: Option<Until>, event: &Event) -> Option<Action> {
+    let (until, ticket) = (until?, event.ticket()?);
+    let is_end = event.deferred_by().is_some();
+    (!is_end).then(|| Action::Defer { ticket: ticket.id.clone(), until, event: Box::new(event.clone()) })
 }
 
 /// The actions with their ids, which are derived from the event, the handler and the position.

@@ -12,7 +12,10 @@ use crate::aws::secret::Secrets;
 use crate::clock::{self, Timestamp};
 use crate::config::Reader;
 use crate::model::action::Action;
+use crate::model::collect::Collect;
 use crate::model::event::Event;
+use crate::model::quiet_period::QuietPeriod;
+use crate::model::until::{OfEntry, Until};
 use crate::salestrekker::{Client, Limits};
 use crate::store::Store;
 use crate::telemetry::metric::SourceKind;
@@ -96,6 +99,7 @@ struct Config {
     dead_letters: String,
     actions: String,
     max_chain: usize,
+    until: Option<Until>,
     dry_run: bool,
     secrets: String,
     limits: Limits,
@@ -149,6 +153,7 @@ async fn serve<Settings: DeserializeOwned, D: Decides<Settings>>(
         ),
         actions: Queue::new(client, config.actions),
         max_chain: config.max_chain,
+        until: config.until,
     };
     let entry = &config.settings;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Invocation>| async move {
@@ -174,6 +179,8 @@ fn read<Settings: DeserializeOwned>(env: &mut Reader) -> Option<Config> {
     let dead_letters = env.required("DEAD_LETTER_QUEUE_URL");
     let actions = env.required("ACTIONS_QUEUE_URL");
     let max_chain = env.or("MAX_CHAIN_LENGTH", 5);
+    let quiet_period = env.explained::<OfEntry<QuietPeriod>>("QUIET_PERIOD");
+    let collect = env.explained::<OfEntry<Collect>>("COLLECT");
     let dry_run = env.or("DRY_RUN", false);
     let secrets = env.required("SECRETS_PREFIX");
     let limits = env.json("API_LIMITS");
@@ -185,6 +192,7 @@ fn read<Settings: DeserializeOwned>(env: &mut Reader) -> Option<Config> {
         dead_letters: dead_letters?,
         actions: actions?,
         max_chain,
+        until: collect?.0.map(Until::Collect).or(quiet_period?.0.map(Until::QuietPeriod)),
         dry_run,
         secrets: secrets?,
         limits: limits?,

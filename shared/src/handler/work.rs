@@ -11,6 +11,7 @@ use crate::id::ActionId;
 use crate::json;
 use crate::model::action::PlannedAction;
 use crate::model::event::Event;
+use crate::model::until::Until;
 use crate::reason::Reason;
 use crate::telemetry::EventName;
 use crate::telemetry::metric::Metrics;
@@ -32,6 +33,8 @@ pub struct Handler<Settings, D = Decide<Settings>> {
     pub actions: Queue,
     /// The maximum length of a chain of automated actions; see [`Event::chain`].
     pub max_chain: usize,
+    /// Until when decisions are put off; none if it decides on each event.
+    pub until: Option<Until>,
 }
 
 impl<Settings, D: Decides<Settings>> Handler<Settings, D> {
@@ -50,6 +53,10 @@ impl<Settings, D: Decides<Settings>> Handler<Settings, D> {
 
     async fn process(&self, message: &Message<Event>, until: Timestamp) -> Result<(), MessageError> {
         let event = &message.body;
+        if event.deferred_by().is_some_and(|handler| handler != self.name) {
+            // What another handler waited for. Their subscriptions accept the same.
+            return Ok(());
+        }
         if is_own_undo(&self.name, event) {
             tracing::info!(
                 event_name = EventName::EventOfUndo.as_str(),
@@ -70,6 +77,11 @@ impl<Settings, D: Decides<Settings>> Handler<Settings, D> {
                 "the handler is disabled for the organisation; it decided nothing"
             );
             return Ok(());
+        }
+        if let Some(deferral) = plan::deferral(self.until, event) {
+            // In a dry run too: nothing is done but to wait, and what is decided then is logged.
+            let planned = plan::planned(&self.name, event, vec![deferral], message.receives)?;
+            return self.send(event, planned).await;
         }
         let decision = self.decide.decide(event, &effective.settings, until);
         let actions = plan::decide(&self.name, decision).await?;
@@ -151,15 +163,27 @@ mod tests {
     /// The number of actions that a handler sends for one event, and of messages that are not acknowledged, if its organisation's
     /// item is this.
     async fn worked(item: Value, dry_run: bool) -> (usize, usize) {
-        let sent: Arc<Mutex<usize>> = Arc::default();
+        let event = testing::stage_changed("Approved", "Settled");
+        let (sent, kept) = worked_on(&event, item, (dry_run, None)).await;
+        (sent.len(), kept)
+    }
+
+    /// The actions that a handler sends for this event, in a dry run or not, and with this quiet period; and the number of messages that
+    /// are not acknowledged.
+    async fn worked_on(
+        event: &Event,
+        item: Value,
+        (dry_run, until): (bool, Option<Until>),
+    ) -> (Vec<PlannedAction>, usize) {
+        let sent: Arc<Mutex<Vec<PlannedAction>>> = Arc::default();
         let seen = Arc::clone(&sent);
         let config = aws::stub::config_with_responses(move |request| {
             if request.get("RequestItems").is_some() {
                 return (200, json!({ "Responses": { "t": [item] } }));
             }
             let entries = request["Entries"].as_array().map(Vec::as_slice).unwrap_or_default();
-            let mut sent = seen.lock().unwrap();
-            *sent = sent.saturating_add(entries.len());
+            let bodies = entries.iter().filter_map(|entry| entry["MessageBody"].as_str());
+            seen.lock().unwrap().extend(bodies.map(|body| json::from_json(body.as_bytes()).unwrap()));
             let done = entries
                 .iter()
                 .map(|entry| json!({ "Id": entry["Id"], "MessageId": "m", "MD5OfMessageBody": "d" }));
@@ -173,15 +197,16 @@ mod tests {
         let source =
             SourceQueue::new(client.clone(), SourceKind::Events, "h".to_owned(), url("q"), url("dead"));
         let actions = Queue::new(client, url("actions"));
-        let handler = Handler { name: "h".to_owned(), decide, settings, source, actions, max_chain: 5 };
+        let handler =
+            Handler { name: "h".to_owned(), decide, settings, source, actions, max_chain: 5, until };
         let mut record = SqsMessage::default();
         (record.message_id, record.receipt_handle) = (Some("m".to_owned()), Some("r".to_owned()));
-        record.body = Some(json::to_json(&testing::stage_changed("Approved", "Settled")));
+        record.body = Some(json::to_json(event));
         let mut batch = SqsEvent::default();
         batch.records = vec![record];
         let until = clock::now().later(Duration::from_secs(9));
         let kept = handler.work(batch, until).await.unwrap().batch_item_failures.len();
-        let sent = *sent.lock().unwrap();
+        let sent = sent.lock().unwrap().clone();
         (sent, kept)
     }
 
@@ -209,6 +234,32 @@ mod tests {
     async fn while_the_handler_is_paused_its_event_waits() {
         let pause = json!({ "pk": { "S": "PAUSES" }, "sk": { "S": "HANDLER#h" }, "since": { "N": "7" } });
         assert_eq!(worked(pause, false).await, (0, 1));
+    }
+
+    #[tokio::test]
+    async fn with_a_quiet_period_a_change_waits_and_its_end_is_decided_on_by_its_own_handler_alone() {
+        let five_minutes = Until::QuietPeriod("5m".parse().unwrap());
+        let quiet = |dry_run| (dry_run, Some(five_minutes));
+        let kinds = |sent: &[PlannedAction]| sent.iter().map(|it| it.action.kind()).collect::<Vec<_>>();
+        let change = testing::stage_changed("Approved", "Settled");
+        for dry_run in [false, true] {
+            let (sent, kept) = worked_on(&change, own(&[]), quiet(dry_run)).await;
+            assert_eq!((kinds(&sent), kept), (vec!["defer"], 0), "a dry run is one of the decision");
+            assert_eq!(sent[0].message_group(), change.message_group());
+            assert_eq!(sent[0].id, change.action_id("h", 0).unwrap());
+        }
+        let (disabled, kept) = worked_on(&change, own(&[("enabled", false)]), quiet(false)).await;
+        assert_eq!((disabled, kept), (vec![], 0));
+        let end = testing::after_quiet_period("h", std::slice::from_ref(&change));
+        let (sent, _) = worked_on(&end, own(&[]), quiet(false)).await;
+        assert_eq!((kinds(&sent), &sent[0].event), (vec!["add_label"], &end.id));
+        let (dry, _) = worked_on(&end, own(&[]), quiet(true)).await;
+        assert_eq!(dry, []);
+        let of_another = testing::after_quiet_period("g", &[change]);
+        assert_eq!(worked_on(&of_another, own(&[]), quiet(false)).await, (vec![], 0));
+        assert_eq!(worked_on(&of_another, own(&[]), (false, None)).await, (vec![], 0));
+        let form = testing::fired("h", 0);
+        assert!(plan::deferral(Some(five_minutes), &form).is_none(), "it has no ticket");
     }
 
     #[test]

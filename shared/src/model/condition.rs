@@ -42,6 +42,7 @@ impl Action {
             | Self::NotifyJson { .. }
             | Self::Remind { .. }
             | Self::Forget { .. }
+            | Self::Defer { .. }
             | Self::Mutate { .. } => None,
         }
     }
@@ -63,7 +64,8 @@ impl Action {
             | Self::Notify { .. }
             | Self::NotifyJson { .. }
             | Self::Remind { .. }
-            | Self::Forget { .. } => false,
+            | Self::Forget { .. }
+            | Self::Defer { .. } => false,
         };
         hides && self.ticket() == other.ticket()
     }

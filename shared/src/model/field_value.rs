@@ -11,7 +11,7 @@ use std::fmt;
 
 /// A value. In JSON it is what it looks like: a number, `true`, or a text; a text of the form `YYYY-MM-DD` is a date. It does
 /// not print its text, which may be personal data.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Value", into = "Value")]
 pub enum FieldValue {
     /// A date.

@@ -26,7 +26,7 @@ pub struct Hint {
     /// Further tickets that the same webhook names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub more: Vec<TicketId>,
-    /// Whether a reminder of the ticket is due.
+    /// Whether a reminder of the ticket is due, or a handler's quiet period; without a ticket, that a list is due that a handler collected.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub reminder: bool,
     /// The webhook's body, if a message can hold it; only the first hint of a webhook has it.

@@ -12,8 +12,9 @@ use super::keys::{ItemKind, key};
 use super::outcome::Outcome;
 use super::{Error, Item, Store, decode, number, text, unavailable, unless_condition_failed, unusable};
 use crate::clock::Timestamp;
-use crate::id::{ActionId, OrganisationId};
-use crate::model::action::PlannedAction;
+use crate::id::{ActionId, EventId, OrganisationId};
+use crate::model::action::{Action, PlannedAction};
+use crate::model::until::Until;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,20 @@ pub struct Done {
     pub outcome: Outcome,
     /// When it was performed.
     pub done_at: Timestamp,
+}
+
+impl Done {
+    /// If it put a decision off: the event that is decided on if its own was the newest one when the wait ended.
+    pub fn decided_later(&self) -> Option<EventId> {
+        let Outcome::Deferred { .. } = self.outcome else { return None };
+        let PlannedAction { event, handler, action, .. } = &self.planned;
+        let is_list = matches!(action, Action::Defer { until: Until::Collect(_), .. });
+        Some(if is_list {
+            EventId::of_collection(event, handler)
+        } else {
+            EventId::of_quiet_period(event, handler)
+        })
+    }
 }
 
 /// The invocation that performs an action, and the end of its lease.

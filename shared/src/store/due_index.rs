@@ -1,4 +1,4 @@
-//! The index of what has a time of its own: reminders, and tickets with a check beside their regular ones. An item's `due_shard`, one of a
+//! The index of what has a time of its own: reminders, quiet periods, and tickets with a check beside their regular ones. An item's `due_shard`, one of a
 //! few, and `next_check`. Every ticket that an earlier version of the program stored is in it, until it is checked once.
 
 use super::keys::{ItemKey, ItemKind};
@@ -12,21 +12,21 @@ use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 pub const SHARDS: u32 = 16;
 pub(super) const INDEX: &str = "due";
 
-/// A ticket whose check is due, or one of whose reminders is.
+/// A ticket whose check is due, or one of whose reminders or quiet periods is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Due {
     /// The brokerage.
     pub organisation: OrganisationId,
-    /// The ticket.
-    pub ticket: TicketId,
+    /// The ticket; none if something is due that a handler has collected.
+    pub ticket: Option<TicketId>,
     /// Since when it is due.
     pub since: Timestamp,
-    /// Whether a reminder is due.
+    /// Whether a reminder is due, a quiet period has ended, or what was collected is due.
     pub has_reminder: bool,
 }
 
 impl Store {
-    /// At most `most` tickets of a shard of which a check or a reminder is due, the most overdue first; one for each of them. The index is eventually consistent. An item
+    /// At most `most` tickets of a shard of which a check, a reminder or a quiet period is due, the most overdue first; one for each of them. The index is eventually consistent. An item
     /// that cannot be read is logged; if it is a ticket's, it is due, as its check repairs it.
     ///
     /// # Errors
@@ -51,7 +51,12 @@ impl Store {
 
 /// The shard of a ticket.
 pub(super) fn shard(ticket: &TicketId) -> String {
-    let sum = ticket.as_str().bytes().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+    shard_of(ticket.as_str())
+}
+
+/// The shard of an item that is about this.
+pub(super) fn shard_of(text: &str) -> String {
+    let sum = text.bytes().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
     (sum % SHARDS).to_string()
 }
 
@@ -66,11 +71,14 @@ pub(super) fn due(item: &Item) -> Option<Due> {
     Some(Due { organisation, ticket, since, has_reminder })
 }
 
-/// The ticket of an item of the index, and whether the item is a reminder.
-fn ticket_of(key: ItemKey) -> Option<(OrganisationId, TicketId, bool)> {
+/// The ticket of an item of the index, and whether the item is a reminder, a quiet period or a collection.
+fn ticket_of(key: ItemKey) -> Option<(OrganisationId, Option<TicketId>, bool)> {
     match key.kind {
-        ItemKind::Snapshot(ticket) => Some((key.organisation, ticket, false)),
-        ItemKind::Reminder(ticket, _) => Some((key.organisation, ticket, true)),
+        ItemKind::Snapshot(ticket) => Some((key.organisation, Some(ticket), false)),
+        ItemKind::Collected(_) => Some((key.organisation, None, true)),
+        ItemKind::Reminder(ticket, _) | ItemKind::Deferred(ticket, _) => {
+            Some((key.organisation, Some(ticket), true))
+        }
         ItemKind::Journal(..)
         | ItemKind::ChangeMarks(_)
         | ItemKind::Action(_)
@@ -101,7 +109,7 @@ mod tests {
         let config = aws::stub::config_with_responses(move |_| (200, json!({ "Items": [row] })));
         let store = Store::new(aws::dynamodb(&config), "t".to_owned());
         let [due] = &store.due(0, Timestamp::from_millis(9), 10).await.unwrap()[..] else { panic!() };
-        assert_eq!((due.ticket.as_str(), due.since), ("t-1", Timestamp::from_millis(7)));
+        assert_eq!((due.ticket.as_ref().unwrap().as_str(), due.since), ("t-1", Timestamp::from_millis(7)));
         assert!(due.has_reminder);
     }
 
@@ -117,7 +125,8 @@ mod tests {
         let config = aws::stub::config_with_responses(move |_| (200, json!({ "Items": rows })));
         let store = Store::new(aws::dynamodb(&config), "t".to_owned());
         let due = store.due(0, Timestamp::from_millis(9), 10).await.unwrap();
-        let found: Vec<_> = due.iter().map(|due| (due.ticket.as_str(), due.since.as_millis())).collect();
+        let found: Vec<_> =
+            due.iter().map(|due| (due.ticket.as_ref().unwrap().as_str(), due.since.as_millis())).collect();
         assert_eq!(found, [("t-1", 0), ("t-2", 5)]);
     }
 }

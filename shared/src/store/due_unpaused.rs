@@ -1,7 +1,7 @@
 //! What is due, without paused organisations; and the tickets that become due when a pause ends.
 
 use super::due_index::{Due, due, shard};
-use super::keys::{ItemKey, ItemKind, key, tickets_of};
+use super::keys::{ItemKey, ItemKind, collections_of, key, tickets_of};
 use super::{Error, Store, number, text, unavailable, unless_condition_failed};
 use crate::clock::Timestamp;
 use crate::id::{OrganisationId, TicketId};
@@ -25,8 +25,11 @@ impl Store {
         let mut conditions = Vec::new();
         for (position, organisation) in paused.iter().enumerate() {
             let (tickets, _) = tickets_of(organisation);
-            conditions.push(format!("NOT begins_with(pk, :paused{position})"));
-            request = request.expression_attribute_values(format!(":paused{position}"), text(tickets));
+            conditions.push(format!("NOT begins_with(pk, :paused{position}) AND pk <> :own{position}"));
+            let (own, _) = collections_of(organisation);
+            request = request
+                .expression_attribute_values(format!(":paused{position}"), text(tickets))
+                .expression_attribute_values(format!(":own{position}"), text(own));
         }
         let mut items = request.filter_expression(conditions.join(" AND ")).into_paginator().items().send();
         let mut found = Vec::new();
@@ -110,8 +113,9 @@ mod tests {
         let due = store.due_unless_paused(0, (Timestamp::from_millis(9), 2), &paused).await.unwrap();
         assert_eq!(due.len(), 2);
         let requests = requests.lock().unwrap();
-        assert_eq!(requests[0]["FilterExpression"], "NOT begins_with(pk, :paused0)");
+        assert_eq!(requests[0]["FilterExpression"], "NOT begins_with(pk, :paused0) AND pk <> :own0");
         assert_eq!(requests[0]["ExpressionAttributeValues"][":paused0"]["S"], "TICKET#north#");
+        assert_eq!(requests[0]["ExpressionAttributeValues"][":own0"]["S"], "ORGANISATION#north");
         assert!(requests[0].get("Limit").is_none(), "it would be applied before the filter");
     }
 

@@ -51,13 +51,15 @@ impl Store {
             ItemKind::Journal(..)
             | ItemKind::ChangeMarks(_)
             | ItemKind::Reminder(..)
+            | ItemKind::Deferred(..)
             | ItemKind::InboundReceipt(..)
             | ItemKind::LeadContact(_)
             | ItemKind::TokenUse(_)
             | ItemKind::ObservedWebhook(_)
             | ItemKind::WebhookFailure
             | ItemKind::Listing
-            | ItemKind::HandlerSettings(_) => 1,
+            | ItemKind::HandlerSettings(_)
+            | ItemKind::Collected(_) => 1,
             ItemKind::Snapshot(_) => 2,
         };
         let mut keys: Vec<&ItemKey> = keys.iter().collect();

@@ -17,6 +17,8 @@ const JOURNAL: &str = "JOURNAL#";
 const MAX_VERSION: u64 = 9_999_999_999;
 const CHANGE_MARKS: &str = "CHANGE_MARKS";
 pub(super) const REMINDER: &str = "REMINDER#";
+const DEFERRED: &str = "DEFERRED#";
+const COLLECTED: &str = "COLLECTED#";
 const RESULT: &str = "RESULT";
 const RECEIVED: &str = "RECEIVED";
 const CONTACT: &str = "CONTACT";
@@ -62,6 +64,8 @@ pub enum ItemKind {
     ChangeMarks(TicketId),
     /// A reminder of a ticket.
     Reminder(TicketId, ReminderKey),
+    /// What a handler has to decide about a ticket once it was left alone: the handler's name, and of a replay also its time.
+    Deferred(TicketId, String),
     /// The claim or the record of an action.
     Action(ActionId),
     /// A request to an inbound webhook: its kind, and the digest of its id or its body.
@@ -78,6 +82,8 @@ pub enum ItemKind {
     Listing,
     /// The organisation's settings of the handler of this name.
     HandlerSettings(String),
+    /// What a handler has collected: the handler's name, and the owner's id or nothing; of a replay also its time.
+    Collected(String),
 }
 
 impl ItemKind {
@@ -87,7 +93,8 @@ impl ItemKind {
             Self::Snapshot(ticket)
             | Self::Journal(ticket, _)
             | Self::ChangeMarks(ticket)
-            | Self::Reminder(ticket, _) => Some(ticket),
+            | Self::Reminder(ticket, _)
+            | Self::Deferred(ticket, _) => Some(ticket),
             Self::Action(_)
             | Self::InboundReceipt(..)
             | Self::LeadContact(_)
@@ -95,7 +102,8 @@ impl ItemKind {
             | Self::ObservedWebhook(_)
             | Self::WebhookFailure
             | Self::Listing
-            | Self::HandlerSettings(_) => None,
+            | Self::HandlerSettings(_)
+            | Self::Collected(_) => None,
         }
     }
 }
@@ -147,6 +155,9 @@ impl ItemKey {
             ItemKind::Reminder(ticket, key) => {
                 (ticket_partition(organisation, ticket), format!("{REMINDER}{key}"))
             }
+            ItemKind::Deferred(ticket, of) => {
+                (ticket_partition(organisation, ticket), format!("{DEFERRED}{of}"))
+            }
             ItemKind::Action(action) => (format!("{ACTION}{organisation}#{action}"), RESULT.to_owned()),
             ItemKind::InboundReceipt(kind, digest) => {
                 (format!("{INBOUND}{organisation}#{kind}#{digest}"), RECEIVED.to_owned())
@@ -159,6 +170,7 @@ impl ItemKey {
             ItemKind::HandlerSettings(handler) => {
                 (own_partition(organisation), format!("{HANDLER}{handler}"))
             }
+            ItemKind::Collected(of) => (own_partition(organisation), format!("{COLLECTED}{of}")),
         };
         HashMap::from([("pk".to_owned(), AttributeValue::S(pk)), ("sk".to_owned(), AttributeValue::S(sk))])
     }
@@ -198,10 +210,15 @@ fn ticket_item(ticket: TicketId, sk: &str) -> Option<ItemKind> {
     match sk {
         SNAPSHOT => Some(ItemKind::Snapshot(ticket)),
         CHANGE_MARKS => Some(ItemKind::ChangeMarks(ticket)),
-        _ => match sk.strip_prefix(REMINDER) {
-            Some(key) => Some(ItemKind::Reminder(ticket, key.parse().ok()?)),
-            None => Some(ItemKind::Journal(ticket, sk.strip_prefix(JOURNAL)?.parse().ok()?)),
-        },
+        _ => {
+            if let Some(key) = sk.strip_prefix(REMINDER) {
+                return Some(ItemKind::Reminder(ticket, key.parse().ok()?));
+            }
+            if let Some(of) = sk.strip_prefix(DEFERRED) {
+                return Some(ItemKind::Deferred(ticket, of.to_owned()));
+            }
+            Some(ItemKind::Journal(ticket, sk.strip_prefix(JOURNAL)?.parse().ok()?))
+        }
     }
 }
 
@@ -211,6 +228,9 @@ fn organisation_item(sk: &str) -> Option<ItemKind> {
     }
     if let Some(handler) = sk.strip_prefix(HANDLER) {
         return Some(ItemKind::HandlerSettings(handler.to_owned()));
+    }
+    if let Some(of) = sk.strip_prefix(COLLECTED) {
+        return Some(ItemKind::Collected(of.to_owned()));
     }
     if let Some(id) = sk.strip_prefix(OBSERVED) {
         return Some(ItemKind::ObservedWebhook(id.to_owned()));
@@ -245,6 +265,16 @@ pub(super) fn tickets_of(organisation: &OrganisationId) -> (String, &'static str
 /// The partition key of a ticket's items, and the prefix of the sort keys of its reminders.
 pub(super) fn reminders_of(organisation: &OrganisationId, ticket: &TicketId) -> (String, &'static str) {
     (ticket_partition(organisation, ticket), REMINDER)
+}
+
+/// The partition key of a ticket's items, and the prefix of the sort keys of what handlers have to decide about it.
+pub(super) fn deferrals_of(organisation: &OrganisationId, ticket: &TicketId) -> (String, &'static str) {
+    (ticket_partition(organisation, ticket), DEFERRED)
+}
+
+/// The partition key of an organisation's own items, and the prefix of the sort keys of what its handlers have collected.
+pub(super) fn collections_of(organisation: &OrganisationId) -> (String, &'static str) {
+    (own_partition(organisation), COLLECTED)
 }
 
 /// With leading zeros, so that versions are in order.
@@ -300,7 +330,9 @@ mod tests {
             ItemKind::Snapshot(ticket.clone()),
             ItemKind::Journal(ticket.clone(), 12),
             ItemKind::ChangeMarks(ticket.clone()),
-            ItemKind::Reminder(ticket, ReminderKey::parse("review").unwrap()),
+            ItemKind::Reminder(ticket.clone(), ReminderKey::parse("review").unwrap()),
+            ItemKind::Deferred(ticket, "h#7".to_owned()),
+            ItemKind::Collected("h#owner-1".to_owned()),
             ItemKind::Action(action),
             ItemKind::InboundReceipt(InboundKind::parse("inbound.survey").unwrap(), "d1".to_owned()),
             ItemKind::LeadContact("d1".to_owned()),

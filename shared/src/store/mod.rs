@@ -9,6 +9,7 @@
 //! | the same | `JOURNAL#{version}` | the events of that version, for ever (`journal_day` and `at` are the keys of the index `journal_by_day`) |
 //! | the same | `CHANGE_MARKS` | what our actions changed at the ticket; see `own_changes.rs` |
 //! | the same | `REMINDER#{key}` | a reminder of the ticket, what became of it, and the keys of the index `due` while it waits; see `reminders.rs` |
+//! | the same | `DEFERRED#{handler}` | what a handler with a quiet period has to decide, and the keys of the index `due` while it waits; see `deferrals.rs` |
 //! | `ACTION#{organisation}#{action}` | `RESULT` | an action that is being performed, is done or is parked; see `actions.rs` |
 //! | `INBOUND#{organisation}#{kind}#{digest}` | `RECEIVED` | a request to an inbound webhook, so that it becomes one event; see `inbound_receipts.rs` |
 //! | | | (DynamoDB deletes it after `expires`) |
@@ -20,6 +21,7 @@
 //! | the same | `WEBHOOK_FAILURE` | that a rehearsal wants one webhook answered with 500 |
 //! | | | (`expires` too; nothing else is deleted by itself, see docs/privacy.md) |
 //! | the same | `HANDLER#{handler}` | the organisation's settings of a handler: values in place of those of its entry, whether it is enabled, whether it is in its dry run; see `handler_settings.rs` |
+//! | the same | `COLLECTED#{handler}#{owner}` | what a handler has collected for an owner or the organisation, and the keys of the index `due` while it waits; see `deferrals.rs` |
 //! | `PAUSES` | `HANDLER#{handler}`, `ORGANISATION#{organisation}` or `WRITING` | what an operator paused, since when and why; see `pauses.rs` |
 //! | `CLOCKS` | `{clock}` | the last firing of a handler's schedule that was published; see `clocks.rs` |
 //! | `ALARMS` | `{problem}` | an alarm that sounds, or sounded within an hour, and what people were sent about it; see `problems.rs` |
@@ -37,6 +39,7 @@ mod actions;
 mod change_marks;
 mod check_rounds;
 mod clocks;
+mod deferrals;
 mod due_index;
 mod due_unpaused;
 mod entries;
@@ -80,6 +83,7 @@ mod versions;
 pub use action_records::ActionRecord;
 pub use actions::{Claim, Claimant, Done};
 pub use check_rounds::Candidate;
+pub use deferrals::{NewDeferral, StoredDeferral};
 pub use due_index::{Due, SHARDS};
 pub use entries::JournalEntry;
 pub use handler_settings::{HandlerState, OwnSettings};

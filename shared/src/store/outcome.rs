@@ -36,6 +36,11 @@ pub enum Outcome {
     },
     /// A reminder was cancelled.
     ReminderCancelled,
+    /// The decision is put off, with what the ticket has of others.
+    Deferred {
+        /// When the quiet period ends, unless another change comes before.
+        until: Timestamp,
+    },
     /// A contact and a ticket for it were created.
     LeadCreated {
         /// The contact's id.
@@ -51,10 +56,11 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Whether the action was only recorded, so that it can be performed later.
+    /// Whether the action was only recorded, so that it can be performed later. A decision that was put off is put off again then: what it
+    /// decided may have been only recorded.
     pub fn is_only_recorded(&self) -> bool {
         match self {
-            Self::DryRun | Self::Unrehearsed => true,
+            Self::DryRun | Self::Unrehearsed | Self::Deferred { .. } => true,
             Self::Changed
             | Self::NoOp
             | Self::Superseded { .. }
@@ -76,7 +82,7 @@ impl Outcome {
             | Self::ReminderCancelled
             | Self::LeadCreated { .. }
             | Self::Created { .. } => true,
-            Self::Superseded { .. } | Self::DryRun | Self::Unrehearsed => false,
+            Self::Superseded { .. } | Self::DryRun | Self::Unrehearsed | Self::Deferred { .. } => false,
         }
     }
 }

@@ -27,6 +27,7 @@ impl Store {
             | Outcome::Superseded { .. }
             | Outcome::DryRun
             | Outcome::Unrehearsed
+            | Outcome::Deferred { .. }
             | Outcome::ReminderSet { .. }
             | Outcome::ReminderCancelled
             | Outcome::Sent => {}

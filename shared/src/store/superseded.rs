@@ -12,7 +12,7 @@ const MAX_POSITIONS: usize = 32;
 impl Store {
     /// A performed action of the same handler, ticket and message group that was decided on a newer version of the ticket; none
     /// if there is none, or if the action has no ticket or no version. An action of `replay --reprocess` is not found. For an
-    /// action that was sent again: it costs a read, a query, and a batch read for each three newer events. The record of an action
+    /// action that was sent again: it costs a read, a query, and a batch read for each three newer events, twice if its handler has a quiet period. The record of an action
     /// that cannot be read is logged and passed over.
     ///
     /// # Errors
@@ -28,17 +28,26 @@ impl Store {
         let ids = newer.events.iter().rev().flat_map(|event| {
             (0..MAX_POSITIONS).filter_map(|position| ActionId::of(&event.id, handler, position).ok())
         });
-        let keys: Vec<Item> = ids.map(|id| action_key(organisation, &id)).collect();
-        for keys in keys.chunks(KEYS_PER_REQUEST) {
-            for record in self.get_all(keys.to_vec()).await? {
-                if state(&record) != Some("done") {
-                    continue;
-                }
-                let Some(done) = readable(&record) else { continue };
-                if done.outcome.is_performed() && done.planned.message_group() == group {
-                    return Ok(Some(done.planned.id));
+        let mut keys: Vec<Item> = ids.map(|id| action_key(organisation, &id)).collect();
+        while !keys.is_empty() {
+            let mut ended = Vec::new();
+            for keys in keys.chunks(KEYS_PER_REQUEST) {
+                for record in self.get_all(keys.to_vec()).await? {
+                    if state(&record) != Some("done") {
+                        continue;
+                    }
+                    let Some(done) = readable(&record) else { continue };
+                    if done.outcome.is_performed() && done.planned.message_group() == group {
+                        return Ok(Some(done.planned.id));
+                    }
+                    ended.extend(done.decided_later());
                 }
             }
+            // What was decided when a wait ended.
+            let ids = ended.iter().flat_map(|event| {
+                (0..MAX_POSITIONS).filter_map(move |position| ActionId::of(event, handler, position).ok())
+            });
+            keys = ids.map(|id| action_key(organisation, &id)).collect();
         }
         match newer.unreadable.into_iter().next() {
             None => Ok(None),
@@ -71,7 +80,7 @@ mod tests {
     use super::*;
     use crate::aws;
     use crate::clock::Timestamp;
-    use crate::id::{DestinationName, TicketId};
+    use crate::id::{DestinationName, EventId, TicketId};
     use crate::json::to_json;
     use crate::model::action::Action;
     use crate::model::event::Event;
@@ -157,6 +166,20 @@ mod tests {
     }
 
     /// F3 of the field faults.
+    #[tokio::test]
+    async fn what_was_decided_when_a_quiet_period_ended_supersedes_and_putting_it_off_does_not() {
+        let late = planned(2, "h", 0, label());
+        let deferred = planned(4, "h", 0, label());
+        let until = Outcome::Deferred { until: Timestamp::from_millis(9) };
+        let record_of_deferral = || record(deferred.clone(), until.clone());
+        assert_eq!(superseded_by(&late, [record_of_deferral()]).await.0, None);
+        let event = EventId::of_quiet_period(&deferred.event, "h");
+        let decided = PlannedAction { id: ActionId::of(&event, "h", 1).unwrap(), event, ..deferred.clone() };
+        let expected = Some(decided.id.clone());
+        let records = [record_of_deferral(), record(decided, Outcome::Changed)];
+        assert_eq!(superseded_by(&late, records).await.0, expected);
+    }
+
     #[tokio::test]
     async fn an_unreadable_record_of_another_action_is_passed_over() {
         let late = planned(2, "h", 0, label());

@@ -131,6 +131,12 @@ pub enum EventName {
     /// A reminder counts business days until a day around which public holidays are not known, or will soon not be.
     #[strum(serialize = "reminder.holidays_unknown")]
     ReminderHolidaysUnknown,
+    /// A handler's quiet period ended: one event was published for all that waited.
+    #[strum(serialize = "quiet_period.ended")]
+    QuietPeriodEnded,
+    /// What a handler collected was due: one event was published for all.
+    #[strum(serialize = "collection.ended")]
+    CollectionEnded,
     /// A message will be received again, after `retry_ms`.
     #[strum(serialize = "message.retried")]
     MessageRetried,

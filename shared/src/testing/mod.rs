@@ -8,7 +8,10 @@ mod samples;
 pub use decided::assert_decides;
 pub use draft::{Draft, a_ticket};
 pub use fixtures::{event, ticket};
-pub use samples::{action_of_each_kind, contact, fired, one_of_each, posted, stage_changed};
+pub use samples::{
+    action_of_each_kind, after_collection, after_quiet_period, contact, fired, one_of_each, posted,
+    stage_changed,
+};
 
 use futures::FutureExt as _;
 

@@ -5,11 +5,15 @@ use super::fixtures::{event, id, stage, ticket};
 use crate::clock::Timestamp;
 use crate::id::{ContactId, OwnerId};
 use crate::model::action::Action;
+use crate::model::deferral::Deferral;
 use crate::model::event::{Event, EventKind, UnrecognisedReason};
 use crate::model::firing::Fired;
 use crate::model::lead::{Lead, LeadTarget};
+use crate::model::quiet_period::QuietPeriod;
 use crate::model::reminder::{When, Zone};
+use crate::model::speed::Speed;
 use crate::model::ticket::{Named, Ticket};
+use crate::model::until::Until;
 use crate::salestrekker::Contact;
 use serde_json::json;
 
@@ -75,6 +79,11 @@ pub fn action_of_each_kind() -> Vec<Action> {
         Action::notify_json(&stage_changed("Approved", "Settled"), &id("crm"), &["to.stage.name"]),
         Action::remind(&ticket, &id("review"), When::after_days(90)).only_in_stage("Settled"),
         Action::forget(&ticket, &id("review")),
+        Action::Defer {
+            ticket: ticket.id.clone(),
+            until: Until::QuietPeriod(QuietPeriod::SHORTEST),
+            event: Box::new(stage_changed("Approved", "Settled")),
+        },
         Action::mutate(&ticket, "mutation { x }", json!({})),
     ]
 }
@@ -92,6 +101,33 @@ pub fn fired(handler: &str, missed: u32) -> Event {
     let at = Timestamp::from_millis(1_790_000_000_000);
     let fired = Fired { clock: id(&format!("clock.{handler}")), at, missed, zone: Zone::Sydney };
     Event::of_firing(&id("north"), at, &fired)
+}
+
+/// The event that this handler gets after its quiet period if these events of a ticket, of which there is one at least, waited.
+///
+/// # Panics
+/// If there is none.
+pub fn after_quiet_period(handler: &str, events: &[Event]) -> Event {
+    after(handler, events, Until::QuietPeriod(QuietPeriod::SHORTEST))
+}
+
+/// The event that this handler gets if it collected these events, of which there is one at least, for their owner.
+///
+/// # Panics
+/// If there is none.
+pub fn after_collection(handler: &str, events: &[Event]) -> Event {
+    after(handler, events, Until::Collect(id("owner 17:00 Australia/Sydney")))
+}
+
+#[expect(clippy::expect_used, reason = "for tests, which should fail here")]
+fn after(handler: &str, events: &[Event], until: Until) -> Event {
+    let (mut deferral, begin) = (Deferral::default(), Timestamp::from_millis(1_790_000_000_000));
+    for event in events {
+        deferral.add(handler, event, (until, Speed::default()), begin);
+    }
+    let now = deferral.due_at().unwrap_or(begin);
+    deferral.end(now);
+    deferral.unpublished(now).expect("there is an event")
 }
 
 /// A person, as Salestrekker's API returns one.

@@ -82,6 +82,11 @@ async fn work_of(case: &Case<'_>, function: &str, reason: &str, other: Option<(&
             let organisation = case.organisation_whose_name_begins("twice-").await?;
             moved(case, organisation, ("Approved", "Settled"), other).await?
         }
+        "follow-up-when-left-alone" => {
+            // The same. What it sends is that it decides later.
+            let organisation = case.organisation_named("left-alone").await?;
+            moved(case, organisation, ("Approved", "Settled"), other).await?
+        }
         "notice-on-stage-change" => {
             let organisation = case.organisation().await?;
             let (url, _) = receiver().await?;

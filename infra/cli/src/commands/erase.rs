@@ -9,11 +9,11 @@ use crate::commands::dead_letters::{DeadLetterQueues, Selection};
 use crate::commands::organisation::Organisations;
 use crate::exit_code::Exit;
 use crate::report::{count, during, print, print_json};
-use anyhow::{Context as _, Result, bail};
-use automations::id::OrganisationId;
+use anyhow::{Context as _, Result, bail, ensure};
+use automations::id::{OrganisationId, TicketId};
 use automations::json;
 use automations::model::hint::Hint;
-use automations::store::{ItemKey, ItemKind, Store, StoredItem, events_in, unpack};
+use automations::store::{ItemKey, ItemKind, Store, StoredDeferral, StoredItem, events_in, unpack};
 use automations::{aws, clock};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -135,6 +135,9 @@ pub struct StoredData {
     pub dead_letters: usize,
     #[serde(skip)]
     keys: Vec<ItemKey>,
+    /// Lists that handlers collect, which have one of the tickets: they stay, without it.
+    #[serde(skip)]
+    collections: Vec<StoredItem>,
     /// The ids by which dead letters name it.
     #[serde(skip)]
     named_by: BTreeSet<String>,
@@ -190,7 +193,12 @@ impl Eraser {
             |item: &StoredItem| matches!(item.key.kind, ItemKind::LeadContact(_)) && names(item, id);
         let erased = items.iter().filter(|item| is_of_ticket(item) || is_record(item) || is_lead(item));
         found.keys = erased.map(|item| item.key.clone()).collect();
-        found.items = found.keys.len();
+        let is_list = |item: &&StoredItem| {
+            matches!(item.key.kind, ItemKind::Collected(_))
+                && found.tickets.iter().any(|ticket| names(item, ticket))
+        };
+        found.collections = items.iter().filter(is_list).cloned().collect();
+        found.items = found.keys.len().saturating_add(found.collections.len());
         found.named_by.clone_from(&found.tickets);
         found.named_by.insert(id.clone());
         let dead_letters = self.dead_letters.thorough().show(&Selection::default()).await?;
@@ -231,9 +239,23 @@ impl Eraser {
     /// If a request fails; run it again to delete the rest.
     pub async fn erase(&self, found: &StoredData) -> Result<usize> {
         let dead_letters = self.dead_letters.thorough().drop_where(|body| found.is_named_in(body)).await?;
+        for item in &found.collections {
+            self.forget(item, &found.tickets).await?;
+        }
         let deleted = self.store().delete(&found.keys).await;
         deleted.context("an item cannot be deleted; run the command again")?;
         Ok(dead_letters)
+    }
+
+    /// Takes tickets out of a list that a handler collects.
+    async fn forget(&self, item: &StoredItem, tickets: &BTreeSet<String>) -> Result<()> {
+        let again = "a list of a handler that has the ticket is being written; run the command again";
+        let mut stored = StoredDeferral::of(&item.attributes)?;
+        for ticket in tickets {
+            let ticket = TicketId::parse(ticket.as_str())?;
+            ensure!(stored.deferral.forget(&ticket), again);
+        }
+        self.store().replace_deferral(&item.key.organisation, &mut stored).await.context(again)
     }
 
     fn store(&self) -> Store {

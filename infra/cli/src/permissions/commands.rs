@@ -260,7 +260,7 @@ pub const COMMANDS: &[CommandNeeds] = &[
         &[
             LOOK_AT_DEAD_LETTERS,
             LIST_ORGANISATIONS,
-            &["dynamodb:Scan", "dynamodb:DeleteItem", "sqs:DeleteMessage"],
+            &["dynamodb:Scan", "dynamodb:DeleteItem", "dynamodb:PutItem", "sqs:DeleteMessage"],
         ],
     ),
     // A reader sees all but the organisations' tokens.

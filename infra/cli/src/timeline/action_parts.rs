@@ -2,6 +2,7 @@
 //! `undo` at the end if it undoes that action.
 
 use automations::id::{ActionId, EventId};
+use automations::store::ActionRecord;
 
 /// The parts of an action's id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,6 +41,12 @@ impl ActionParts {
         let again = reprocessed.map(|at| format!(".{at}")).unwrap_or_default();
         ActionId::parse(format!("{event}.{handler}.{position}{again}")).ok()
     }
+}
+
+/// Of an action that put a decision off, the first action that is decided if its event was the newest one when the wait ended.
+pub(super) fn after_quiet_period(id: &ActionId, record: &ActionRecord) -> Option<ActionParts> {
+    let ActionRecord::Done(done) = record else { return None };
+    Some(ActionParts { event: done.decided_later()?, position: 0, ..ActionParts::of(id)? })
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! From what is kept to a timeline: pure.
 
 mod lead;
+mod quiet_period;
 mod state;
 
 use super::action_parts::ActionParts;
@@ -26,7 +27,8 @@ pub fn assemble(kept: &Kept) -> Timeline {
     let missing =
         assembly.decisions.keys().map(|of| &of.event).chain(kept.lead.iter().map(|lead| &lead.event));
     let missing: BTreeSet<EventId> = missing.cloned().collect();
-    let known: BTreeSet<&EventId> = kept.events.iter().map(|event| &event.id).collect();
+    let ended = assembly.ends_of_quiet_periods();
+    let known: BTreeSet<&EventId> = kept.events.iter().map(|event| &event.id).chain(&ended).collect();
     for event in missing.iter().filter(|event| !known.contains(event)) {
         assembly.event_without_journal(event);
     }
@@ -37,6 +39,7 @@ pub fn assemble(kept: &Kept) -> Timeline {
     }
     assembly.last_check();
     assembly.reminders();
+    assembly.waiting();
     Timeline {
         organisation: kept.organisation.clone(),
         ticket: kept.ticket.clone(),
@@ -237,6 +240,7 @@ impl<'a> Assembly<'a> {
             self.caused.insert(id.clone(), decision);
             let performed = self.action(&id, decision);
             self.undo(&id, performed);
+            self.after_quiet_period(&id, performed);
         }
     }
 

@@ -5,7 +5,7 @@ use automations::Event;
 use automations::clock::Timestamp;
 use automations::id::{ActionId, EventId, HintId, InboundKind, OrganisationId, TicketId, WebhookAction};
 use automations::model::action::PlannedAction;
-use automations::store::{ActionRecord, StoredReminder};
+use automations::store::{ActionRecord, StoredDeferral, StoredReminder};
 use automations::telemetry::EventName;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +33,8 @@ pub struct Kept {
     pub dead_letters: Vec<DeadMessage>,
     /// The ticket's reminders that wait, lapsed or were cancelled; the journal has the event of one that was due.
     pub reminders: Vec<StoredReminder>,
+    /// What handlers have to decide once the ticket was left alone.
+    pub deferrals: Vec<StoredDeferral>,
     /// Lines of the functions' logs.
     pub log_lines: Vec<LogLine>,
     /// What could not be read, for [`super::Timeline::notes`].

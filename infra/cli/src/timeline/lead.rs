@@ -134,6 +134,7 @@ fn created(record: &ActionRecord) -> Option<TicketId> {
         | Outcome::Unrehearsed
         | Outcome::Sent
         | Outcome::ReminderSet { .. }
+        | Outcome::Deferred { .. }
         | Outcome::ReminderCancelled => None,
     }
 }

@@ -142,6 +142,15 @@ pub enum Step {
         /// What became of it, in words.
         text: String,
     },
+    /// A handler waits until the ticket was left alone for its quiet period.
+    Waits {
+        /// The handler.
+        handler: String,
+        /// The number of events that it will decide on at once.
+        events: usize,
+        /// When that is, unless another change comes before.
+        until: Timestamp,
+    },
     /// No check found anything since.
     NextCheck {
         /// The version that the ticket still has.

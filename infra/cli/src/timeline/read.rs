@@ -1,7 +1,7 @@
 //! Reads what is kept of a ticket, an event or an action: the journal, the snapshot, the records of actions, the dead letters, the
 //! handlers' subscriptions and, for one event, the functions' logs.
 
-use super::action_parts::ActionParts;
+use super::action_parts::{ActionParts, after_quiet_period};
 use super::dead::{self, is_about, message, subject};
 use super::kept::{Kept, LastCheck, LogLine, Subject, Subscriber};
 use super::logs::{self, Logged};
@@ -99,15 +99,16 @@ impl Reader {
 
     async fn of_ticket(&self, organisation: &OrganisationId, ticket: &TicketId, most: usize) -> Result<Kept> {
         let mut kept = self.empty(organisation);
-        let (handlers, dead_letters, reminders, ticket) = future::join4(
+        let (handlers, dead_letters, reminders, deferrals, ticket) = future::join5(
             self.handlers(organisation),
             self.dead_letters.show(&Selection::default()),
             self.store.reminders(organisation, ticket),
+            self.store.deferrals(organisation, ticket),
             self.ticket(organisation, ticket, &mut kept),
         )
         .await;
         ticket?;
-        kept.reminders = reminders?;
+        (kept.reminders, kept.deferrals) = (reminders?, deferrals?);
         take_handlers(&mut kept, handlers);
         let more = kept.events.len().saturating_sub(most);
         if more > 0 {
@@ -176,6 +177,7 @@ impl Reader {
             records: BTreeMap::new(),
             dead_letters: Vec::new(),
             reminders: Vec::new(),
+            deferrals: Vec::new(),
             log_lines: Vec::new(),
             notes: Vec::new(),
         }
@@ -275,12 +277,20 @@ impl Reader {
                 next.filter(|position| *position < MAX_POSITIONS)
                     .filter_map(move |position| parts.id_at(position))
             });
+            let ended = found.iter().filter_map(|(id, record)| after_quiet_period(id, record));
+            let ended =
+                ended.flat_map(|parts| (0..POSITIONS).filter_map(move |position| parts.id_at(position)));
             read.append(&mut wanted);
-            wanted = more.chain(undos).filter(|id| !read.contains(id)).collect();
+            wanted = more.chain(undos).chain(ended).filter(|id| !read.contains(id)).collect();
             kept.records.extend(found);
         }
         // A chain has actions on other tickets' events, which are theirs to say.
-        let own: BTreeSet<&EventId> = kept.events.iter().map(|event| &event.id).collect();
+        let mut own: BTreeSet<EventId> = kept.events.iter().map(|event| event.id.clone()).collect();
+        let is_own = |id: &ActionId| ActionParts::of(id).is_some_and(|parts| own.contains(&parts.event));
+        let ended = kept.records.iter().filter(|(id, _)| is_own(id));
+        let ended: Vec<EventId> =
+            ended.filter_map(|(id, record)| Some(after_quiet_period(id, record)?.event)).collect();
+        own.extend(ended);
         let has_journal = kept.ticket.is_some();
         kept.records.retain(|id, _| {
             !has_journal || ActionParts::of(id).is_some_and(|parts| own.contains(&parts.event))

@@ -13,7 +13,7 @@ pub fn label(step: &Step) -> &'static str {
         Step::OwnChange { .. } => "own change",
         Step::Fetched { .. } => "fetch",
         Step::Event { .. } => "event",
-        Step::Decided { .. } | Step::Nothing { .. } => "handler",
+        Step::Decided { .. } | Step::Nothing { .. } | Step::Waits { .. } => "handler",
         Step::Retried { .. } => "retry",
         Step::Action { .. } => "action",
         Step::DeadLetter { .. } => "dead letter",
@@ -68,6 +68,12 @@ pub fn words(step: &Step) -> String {
             let due_at = due_at.map(|due_at| format!(" until {due_at}")).unwrap_or_default();
             format!("{key} of {set_by} {text}{due_at}")
         }
+        Step::Waits { handler, events, until } => {
+            format!(
+                "{handler} decides on {} once the ticket was left alone; it waits until {until}",
+                number(*events, "event")
+            )
+        }
         Step::NextCheck { version, next_check, is_gone } => {
             let gone = if *is_gone { "Salestrekker no longer returns the ticket; " } else { "" };
             format!(
@@ -118,6 +124,9 @@ fn outcome(state: &ActionState) -> String {
             Outcome::Sent => "done: sent and accepted".to_owned(),
             Outcome::ReminderSet { due_at: Some(due_at) } => format!("done: a reminder for {due_at}"),
             Outcome::ReminderSet { due_at: None } => "done: a reminder that waits for a date".to_owned(),
+            Outcome::Deferred { until } => {
+                format!("waits until {until}, or longer if the ticket changes again")
+            }
             Outcome::ReminderCancelled => "done: the reminder is cancelled".to_owned(),
             Outcome::LeadCreated { contact, ticket } => {
                 format!("done: created the contact {contact} and the ticket {ticket}")

@@ -220,6 +220,7 @@ fn without_opposite(done: &Done) -> Option<Verdict> {
                      Salestrekker"
                 .to_owned(),
         }),
+        Outcome::Deferred { .. } => nothing("it put a decision off; what was decided later is actions of its own"),
         Outcome::ReminderSet { .. } => person(format!(
             "it set a reminder: `automations reminders cancel --organisation {}{}`",
             planned.organisation,

@@ -72,6 +72,7 @@ pub(super) fn opposite(action: &Action, own: Option<&EventKind>) -> Result<Actio
         | Action::NotifyJson { .. }
         | Action::Remind { .. }
         | Action::Forget { .. }
+        | Action::Defer { .. }
         | Action::Mutate { .. } => Err(NoOpposite::NoPart),
     }
 }

@@ -33,6 +33,7 @@ impl Part {
             | Action::NotifyJson { .. }
             | Action::Remind { .. }
             | Action::Forget { .. }
+            | Action::Defer { .. }
             | Action::Mutate { .. } => None,
         }
     }

@@ -52,6 +52,7 @@ fn opposite(action: &Action) -> String {
         | Action::NotifyJson { .. }
         | Action::Remind { .. }
         | Action::Forget { .. }
+        | Action::Defer { .. }
         | Action::Mutate { .. } => action.kind().to_owned(),
     }
 }

@@ -10,9 +10,11 @@ pub use reaction::Reaction;
 
 use crate::clock::Timestamp;
 use crate::id::{DestinationName, OwnerId, ReminderKey, TicketId, WorkflowId};
+use crate::model::event::Event;
 use crate::model::lead::{Lead, LeadTarget};
 use crate::model::reminder::{IfSet, OnlyWhile, When};
 use crate::model::ticket_part::TicketPart;
+use crate::model::until::Until;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value};
@@ -174,6 +176,16 @@ pub enum Action {
         /// The reminder's name.
         key: ReminderKey,
     },
+    /// Puts a decision off, as the handler's entry says. The handler's loop makes it; nothing is sent to Salestrekker.
+    Defer {
+        /// The ticket.
+        ticket: TicketId,
+        /// Until when.
+        until: Until,
+        /// The event that is to be decided on; see event.json.
+        #[schemars(with = "Value")]
+        event: Box<Event>,
+    },
     /// Sends a mutation of the handler's own, for which there is no other action.
     Mutate {
         /// The ticket that it is about. Actions of one ticket are performed one at a time.
@@ -214,7 +226,8 @@ impl Action {
             | Self::Notify { .. }
             | Self::NotifyJson { .. }
             | Self::Remind { .. }
-            | Self::Forget { .. } => OnUnknownOutcome::Retry,
+            | Self::Forget { .. }
+            | Self::Defer { .. } => OnUnknownOutcome::Retry,
             Self::CreateTicket { on_unknown_outcome, .. }
             | Self::CreateLead { on_unknown_outcome, .. }
             | Self::Mutate { on_unknown_outcome, .. } => *on_unknown_outcome,
@@ -233,9 +246,11 @@ impl Action {
             | Self::CreateTicket { .. }
             | Self::CreateLead { .. }
             | Self::Mutate { .. } => true,
-            Self::Notify { .. } | Self::NotifyJson { .. } | Self::Remind { .. } | Self::Forget { .. } => {
-                false
-            }
+            Self::Notify { .. }
+            | Self::NotifyJson { .. }
+            | Self::Remind { .. }
+            | Self::Forget { .. }
+            | Self::Defer { .. } => false,
         }
     }
 
@@ -250,6 +265,7 @@ impl Action {
             | Self::SetValue { ticket, .. }
             | Self::Remind { ticket, .. }
             | Self::Forget { ticket, .. }
+            | Self::Defer { ticket, .. }
             | Self::Mutate { ticket, .. } => Some(ticket),
             Self::CreateTicket { beside, .. } => Some(beside),
             Self::Notify { about, .. } | Self::NotifyJson { about, .. } => about.as_ref(),
@@ -278,6 +294,7 @@ impl Action {
             | Self::NotifyJson { .. }
             | Self::Remind { .. }
             | Self::Forget { .. }
+            | Self::Defer { .. }
             | Self::Mutate { .. } => self.clone(),
         }
     }
@@ -290,6 +307,9 @@ impl Action {
             if let Some(Value::Object(fields)) = own.get_mut("fields") {
                 fields.values_mut().for_each(|value| *value = "…".into());
             }
+        }
+        if let (Self::Defer { event, .. }, Some(own)) = (self, action.as_object_mut()) {
+            own.insert("event".to_owned(), event.id.as_str().into());
         }
         action.to_string()
     }

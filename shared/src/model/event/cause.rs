@@ -2,6 +2,8 @@
 
 use crate::clock::Timestamp;
 use crate::id::{ActionId, HintId, WebhookAction};
+use crate::model::collapsed::Collapsed;
+use crate::model::collected::Collected;
 use crate::telemetry::xray::TraceHeader;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -35,6 +37,26 @@ pub enum Cause {
         /// The hint, the same for all organisations.
         hint: HintId,
     },
+    /// A handler's quiet period ended: its ticket was left alone, or never is. The event is the newest one of those that waited.
+    QuietPeriod {
+        /// The hint that led to the newest event.
+        hint: HintId,
+        /// The longest chain of actions that led to one of the events, oldest first.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        chain: Vec<ActionId>,
+        /// What the event stands for.
+        collapsed: Box<Collapsed>,
+    },
+    /// A handler collected events until a time of day. The event is the newest one of them.
+    Collection {
+        /// The hint that led to the newest event.
+        hint: HintId,
+        /// The longest chain of actions that led to one of the events, oldest first.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        chain: Vec<ActionId>,
+        /// What the event stands for.
+        collected: Box<Collected>,
+    },
     /// An action of ours made the change. The hint led to the check that found it.
     Action {
         /// The hint.
@@ -51,6 +73,8 @@ impl Cause {
             Self::Webhook { .. } => "webhook",
             Self::Reconciler { .. } => "reconciler",
             Self::Schedule { .. } => "schedule",
+            Self::QuietPeriod { .. } => "quiet_period",
+            Self::Collection { .. } => "collection",
             Self::Action { .. } => "action",
         }
     }
@@ -61,6 +85,8 @@ impl Cause {
             Self::Webhook { hint, .. }
             | Self::Reconciler { hint, .. }
             | Self::Schedule { hint }
+            | Self::QuietPeriod { hint, .. }
+            | Self::Collection { hint, .. }
             | Self::Action { hint, .. } => hint,
         }
     }
@@ -69,7 +95,11 @@ impl Cause {
     pub fn received_at(&self) -> Option<Timestamp> {
         match self {
             Self::Webhook { received_at, .. } => Some(*received_at),
-            Self::Reconciler { .. } | Self::Action { .. } | Self::Schedule { .. } => None,
+            Self::Reconciler { .. }
+            | Self::Action { .. }
+            | Self::Schedule { .. }
+            | Self::QuietPeriod { .. }
+            | Self::Collection { .. } => None,
         }
     }
 
@@ -77,7 +107,11 @@ impl Cause {
     pub fn trace(&self) -> Option<&TraceHeader> {
         match self {
             Self::Webhook { trace, .. } => trace.as_ref(),
-            Self::Reconciler { .. } | Self::Schedule { .. } | Self::Action { .. } => None,
+            Self::Reconciler { .. }
+            | Self::Schedule { .. }
+            | Self::QuietPeriod { .. }
+            | Self::Collection { .. }
+            | Self::Action { .. } => None,
         }
     }
 }

@@ -15,7 +15,7 @@ use std::borrow::Cow;
 use strum::{IntoStaticStr, VariantNames};
 
 /// What happened. The name of a kind is in the past tense and is its `type` in JSON.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, IntoStaticStr, VariantNames)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, IntoStaticStr, VariantNames)]
 #[cfg_attr(test, derive(strum::EnumDiscriminants))]
 #[cfg_attr(
     test,

@@ -11,6 +11,8 @@ pub(crate) use kind::KindName;
 
 use crate::clock::Timestamp;
 use crate::id::{ActionId, EventId, HintId, InvalidId, OrganisationId, TicketId};
+use crate::model::collapsed::Collapsed;
+use crate::model::collected::Collected;
 use crate::model::firing::Fired;
 use crate::model::inbound::Fields;
 use crate::model::message_group::MessageGroup;
@@ -21,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// One change in one organisation, as it is in a handler's queue.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Event {
     /// Deterministic: the same change has the same id however often it is found.
     pub id: EventId,
@@ -63,9 +65,51 @@ impl Event {
     /// of automated actions in a row.
     pub fn chain(&self) -> &[ActionId] {
         match &self.cause {
-            Cause::Action { chain, .. } => chain,
+            Cause::Action { chain, .. }
+            | Cause::QuietPeriod { chain, .. }
+            | Cause::Collection { chain, .. } => chain,
             Cause::Webhook { .. } | Cause::Reconciler { .. } | Cause::Schedule { .. } => &[],
         }
+    }
+
+    /// What a handler's quiet period made one event of; none of an event that stands for itself.
+    pub fn collapsed(&self) -> Option<&Collapsed> {
+        if let Cause::QuietPeriod { collapsed, .. } = &self.cause { Some(collapsed) } else { None }
+    }
+
+    /// The list of what a handler collected until a time of day; none of an event that stands for itself.
+    pub fn collected(&self) -> Option<&Collected> {
+        if let Cause::Collection { collected, .. } = &self.cause { Some(collected) } else { None }
+    }
+
+    /// The handler for which it stands for several events.
+    pub fn deferred_by(&self) -> Option<&str> {
+        let of_period = self.collapsed().map(|collapsed| &collapsed.handler);
+        of_period.or(self.collected().map(|collected| &collected.handler)).map(String::as_str)
+    }
+
+    /// What happened: of an event that stands for several, each of their changes, from its first value to its last one.
+    ///
+    /// ```
+    /// use automations::testing::{a_ticket, after_quiet_period};
+    ///
+    /// let events = [a_ticket().in_stage("Lead").moves_to("Approved"), a_ticket().gets_label("VIP")];
+    /// let event = after_quiet_period("notice-on-edits", &events);
+    /// assert_eq!(event.changes().count(), 2);
+    /// assert_eq!(event.kind.name(), "ticket.label_added");
+    /// ```
+    pub fn changes(&self) -> impl Iterator<Item = &EventKind> {
+        let collapsed = self.collapsed();
+        let own = collapsed.is_none().then_some(&self.kind);
+        collapsed
+            .into_iter()
+            .flat_map(|collapsed| collapsed.changes.iter().map(|change| &change.kind))
+            .chain(own)
+    }
+
+    /// The ticket, if one of the changes is like this.
+    fn ticket_if(&self, is_like: impl Fn(&EventKind) -> bool) -> Option<&Ticket> {
+        self.ticket().filter(|_| self.changes().any(is_like))
     }
 
     /// The ticket, if this event says that it entered the stage of this name.
@@ -76,10 +120,7 @@ impl Event {
     /// assert!(event.entered_stage("Approved").is_none());
     /// ```
     pub fn entered_stage(&self, name: &str) -> Option<&Ticket> {
-        match &self.kind {
-            EventKind::StageChanged { ticket, to, .. } if to.stage.is_named(name) => Some(ticket),
-            _ => None,
-        }
+        self.ticket_if(|kind| matches!(kind, EventKind::StageChanged { from, to, .. } if to.stage.is_named(name) && from != to))
     }
 
     /// The ticket, if it is new or was never read before.
@@ -91,10 +132,9 @@ impl Event {
     /// assert!(a_ticket().moves_to("Settled").appeared().is_none());
     /// ```
     pub fn appeared(&self) -> Option<&Ticket> {
-        match &self.kind {
-            EventKind::TicketCreated { ticket } | EventKind::TicketFirstSeen { ticket } => Some(ticket),
-            _ => None,
-        }
+        self.ticket_if(|kind| {
+            matches!(kind, EventKind::TicketCreated { .. } | EventKind::TicketFirstSeen { .. })
+        })
     }
 
     /// The ticket, if it passes this threshold of days in its stage.
@@ -104,10 +144,7 @@ impl Event {
     /// assert!(event.aged(14).is_some() && event.aged(7).is_none());
     /// ```
     pub fn aged(&self, threshold: u16) -> Option<&Ticket> {
-        match &self.kind {
-            EventKind::StageAged { ticket, days, .. } if *days == threshold => Some(ticket),
-            _ => None,
-        }
+        self.ticket_if(|kind| matches!(kind, EventKind::StageAged { days, .. } if *days == threshold))
     }
 
     /// The ticket, if it left a stage in which it had passed a threshold of days.
@@ -117,10 +154,7 @@ impl Event {
     /// assert!(event.resumed().is_some());
     /// ```
     pub fn resumed(&self) -> Option<&Ticket> {
-        match &self.kind {
-            EventKind::StageResumed { ticket, .. } => Some(ticket),
-            _ => None,
-        }
+        self.ticket_if(|kind| matches!(kind, EventKind::StageResumed { .. }))
     }
 
     /// The ticket, if this event says that it left the stage of this name.
@@ -130,14 +164,9 @@ impl Event {
     /// assert!(event.left_stage("Settled").is_some() && event.left_stage("Archived").is_none());
     /// ```
     pub fn left_stage(&self, name: &str) -> Option<&Ticket> {
-        match &self.kind {
-            EventKind::StageChanged { ticket, from, to }
-                if from.stage.is_named(name) && !to.stage.is_named(name) =>
-            {
-                Some(ticket)
-            }
-            _ => None,
-        }
+        self.ticket_if(|kind| {
+            matches!(kind, EventKind::StageChanged { from, to, .. } if from.stage.is_named(name) && !to.stage.is_named(name))
+        })
     }
 
     /// The ticket, if this event says that it was switched off.
@@ -147,10 +176,7 @@ impl Event {
     /// assert!(event.switched_off().is_some());
     /// ```
     pub fn switched_off(&self) -> Option<&Ticket> {
-        match &self.kind {
-            EventKind::ActiveChanged { ticket, to: Some(false), .. } => Some(ticket),
-            _ => None,
-        }
+        self.ticket_if(|kind| matches!(kind, EventKind::ActiveChanged { to: Some(false), .. }))
     }
 
     /// The ticket, if the reminder of this key is due.
@@ -160,10 +186,7 @@ impl Event {
     /// assert!(event.reminder("review").is_some() && event.reminder("other").is_none());
     /// ```
     pub fn reminder(&self, key: &str) -> Option<&Ticket> {
-        match &self.kind {
-            EventKind::ReminderDue { ticket, key: own, .. } if own.as_str() == key => Some(ticket),
-            _ => None,
-        }
+        self.ticket_if(|kind| matches!(kind, EventKind::ReminderDue { key: own, .. } if own.as_str() == key))
     }
 
     /// The ticket, if its amount was not above this limit and now is. The unit is that of [`Ticket::value`].
@@ -176,10 +199,9 @@ impl Event {
         let is_above = |value: &Option<serde_json::Number>| {
             value.as_ref().and_then(serde_json::Number::as_f64).is_some_and(|value| value > limit)
         };
-        match &self.kind {
-            EventKind::ValueChanged { ticket, from, to } if is_above(to) && !is_above(from) => Some(ticket),
-            _ => None,
-        }
+        self.ticket_if(
+            |kind| matches!(kind, EventKind::ValueChanged { from, to, .. } if is_above(to) && !is_above(from)),
+        )
     }
 
     /// The ticket, if this field has another value.
@@ -189,10 +211,7 @@ impl Event {
     /// assert!(event.changed_field("settlement").is_some() && event.changed_field("lender").is_none());
     /// ```
     pub fn changed_field(&self, name: &str) -> Option<&Ticket> {
-        match &self.kind {
-            EventKind::FieldChanged { ticket, field, .. } if field.as_str() == name => Some(ticket),
-            _ => None,
-        }
+        self.ticket_if(|kind| matches!(kind, EventKind::FieldChanged { field, .. } if field.as_str() == name))
     }
 
     /// The event of a change of a ticket; none if `kind` has no ticket.

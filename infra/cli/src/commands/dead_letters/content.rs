@@ -60,6 +60,7 @@ pub(super) fn names_label(body: &str, label: &str) -> bool {
         | Action::NotifyJson { .. }
         | Action::Remind { .. }
         | Action::Forget { .. }
+        | Action::Defer { .. }
         | Action::Mutate { .. } => false,
     }
 }

@@ -91,6 +91,8 @@ impl New {
         let access = [
             ("ApiAccess", reads.to_owned()),
             ("Snapshots", "none".to_owned()),
+            ("QuietPeriod", "none".to_owned()),
+            ("Collect", "none".to_owned()),
             ("DryRun", r#""true""#.to_owned()),
             ("Settings", "'{\"label\": \"Refinance\"}'".to_owned()),
         ];

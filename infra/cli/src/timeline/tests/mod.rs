@@ -2,6 +2,7 @@
 
 mod order;
 mod pace;
+mod quiet_period;
 mod reasons;
 mod undo;
 
@@ -60,6 +61,7 @@ fn kept(events: Vec<Event>, handlers: Vec<Subscriber>) -> Kept {
         records: BTreeMap::new(),
         dead_letters: Vec::new(),
         reminders: Vec::new(),
+        deferrals: Vec::new(),
         log_lines: Vec::new(),
         notes: Vec::new(),
     }

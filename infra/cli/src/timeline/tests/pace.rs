@@ -65,7 +65,11 @@ fn respond(operation: &str, request: &Value, events: &[Event]) -> String {
             xml("GetSubscriptionAttributes", &format!("<Attributes>{entry}</Attributes>"))
         }
         "GetQueueAttributes" => json!({ "Attributes": {} }).to_string(),
-        "Query" if request["ExpressionAttributeValues"].get(":reminders").is_some() => {
+        "Query"
+            if [":reminders", ":deferrals"]
+                .iter()
+                .any(|name| request["ExpressionAttributeValues"].get(name).is_some()) =>
+        {
             json!({ "Items": [] }).to_string()
         }
         // The organisation's settings of handlers, and what is paused.
@@ -135,7 +139,7 @@ async fn a_ticket_with_a_thousand_events_takes_a_few_rounds_of_requests() {
     let all = start.elapsed();
     let requests = running.lock().unwrap().clone();
     let of = |name: &str| requests.iter().filter(|request| *request == name).count();
-    assert_eq!(of("Query"), 3 + 3, "a page each, the reminders, the settings and the pauses");
+    assert_eq!(of("Query"), 3 + 4, "a page each, the reminders, what waits, the settings and the pauses");
     // 3 handlers × 4 positions + 2 × 1, in batches of 100; then the positions after the one that was found,
     // and whether it was undone; and the snapshot.
     assert_eq!(of("BatchGetItem"), 140 + 20 + 1, "{requests:?}");
