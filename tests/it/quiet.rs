@@ -54,8 +54,8 @@ fn end_after(event: &Event) -> Event {
 async fn changes_of_a_minute_are_decided_on_once_however_often_they_are_delivered() -> Result<()> {
     let _turn = among_others().await;
     let stack = Stack::found().await?;
-    let organisation = stack.organisation("left-alone").await?;
-    let listener = stack.listen("left-alone").await?;
+    let organisation = stack.organisation("alone-at-rest").await?;
+    let listener = stack.listen("alone-at-rest").await?;
     let ticket = known_ticket(&organisation, "Approved").await?;
     let mut moved = Vec::new();
     for (number, stage) in ["Application", "Archived", "Settled"].into_iter().enumerate() {
@@ -95,14 +95,14 @@ async fn what_waits_is_erased_with_its_ticket() -> Result<()> {
     let _turn = alone().await;
     let stack = Stack::found().await?;
     // The entry's filter accepts two organisations.
-    let organisation = stack.organisation("left-alone-erased").await?;
+    let organisation = stack.organisation("alone-erased").await?;
     let ticket = known_ticket(&organisation, "Approved").await?;
     move_to(&organisation, &ticket, "Settled", 1).await?;
     waiting(&organisation, &ticket, 1).await?;
     rest(&stack).await?;
     let (dynamodb, table) = (stack.dynamodb.clone(), stack.addresses.table.clone());
     let eraser = Eraser { dynamodb, table, dead_letters: dead_letters(&stack)? };
-    let name = OrganisationId::parse("left-alone-erased")?;
+    let name = OrganisationId::parse("alone-erased")?;
     let found = eraser.find(&name, &Subject::Ticket(ticket.clone())).await?;
     eraser.erase(&found).await?;
     ensure!(deferrals(&organisation, &ticket).await?.is_empty());

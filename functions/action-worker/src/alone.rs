@@ -178,7 +178,8 @@ fn is_claimed_when_sent(planned: &PlannedAction) -> bool {
         | Action::Notify { .. }
         | Action::NotifyJson { .. }
         | Action::Remind { .. }
-        | Action::Forget { .. } => false,
+        | Action::Forget { .. }
+        | Action::Defer { .. } => false,
     };
     sends_first && planned.resent.is_none()
 }

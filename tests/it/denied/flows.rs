@@ -84,7 +84,7 @@ async fn work_of(case: &Case<'_>, function: &str, reason: &str, other: Option<(&
         }
         "follow-up-when-left-alone" => {
             // The same. What it sends is that it decides later.
-            let organisation = case.organisation_named("left-alone").await?;
+            let organisation = case.organisation_whose_name_begins("alone-").await?;
             moved(case, organisation, ("Approved", "Settled"), other).await?
         }
         "notice-on-stage-change" => {

@@ -71,8 +71,9 @@ impl Pauses {
 
 impl PauseRow {
     pub(super) fn of(KnownPause { pause, by }: &KnownPause, now: Timestamp) -> Self {
-        let Pause { paused, since, reason, resuming, .. } = pause.clone();
-        let reason = if resuming {
+        let is_resuming = pause.is_resuming();
+        let Pause { paused, since, reason, .. } = pause.clone();
+        let reason = if is_resuming {
             "it is being resumed: resume it again if this stays".to_owned()
         } else {
             reason.unwrap_or_else(|| "–".to_owned())
@@ -235,6 +236,7 @@ fn resumed_effect(paused: &Paused) -> &'static str {
 mod tests {
     use super::*;
     use automations::id::OrganisationId;
+    use automations::store::PauseState;
 
     #[test]
     fn a_confirmation_names_the_count_the_effect_and_the_command() {
@@ -255,7 +257,10 @@ mod tests {
     #[test]
     fn a_pause_has_its_end_and_an_unknown_operator_is_said() {
         let since = Timestamp::from_seconds(1_790_000_000);
-        let pause = Pause { resuming: true, ..Pause::new(Paused::Writing, since, Some("why".to_owned())) };
+        let pause = Pause {
+            state: PauseState::Resuming,
+            ..Pause::new(Paused::Writing, since, Some("why".to_owned()))
+        };
         let row =
             PauseRow::of(&KnownPause { pause, by: None }, since.later(std::time::Duration::from_hours(3)));
         assert_eq!((row.lasts.as_str(), row.by.as_str()), ("3 h", "an operator who is not in the audit"));
