@@ -20,7 +20,8 @@ fn topic(queues: &[String], subscribed: &[String], refused: &'static str) -> (To
         if operation == refused {
             let xml = "<ErrorResponse><Error><Code>AuthorizationError</Code><Message>no</Message></Error></ErrorResponse>";
             let json = json!({ "__type": "com.amazonaws.sqs#AccessDeniedException", "message": "no" });
-            return (403, if operation == "Subscribe" { xml.to_owned() } else { json.to_string() });
+            let is_of_sns = ["Subscribe", "Unsubscribe"].contains(&operation);
+            return (403, if is_of_sns { xml.to_owned() } else { json.to_string() });
         }
         let body = match operation {
             "ListQueues" => {
@@ -85,6 +86,16 @@ async fn a_queue_that_gets_no_subscription_is_deleted_and_the_permission_is_name
     let error = topic.subscribe("{}", Timestamp::from_seconds(NOW), "0a").await.unwrap_err().to_string();
     assert!(error.starts_with(&format!("the profile lacks sns:Subscribe on {TOPIC}")), "{error}");
     assert!(error.contains("operators-of-s"), "{error}");
+    assert_eq!(asked(&calls, "DeleteQueue").len(), 1);
+}
+
+/// It would go on receiving.
+#[tokio::test]
+async fn the_queue_is_deleted_also_if_its_subscription_cannot_be() {
+    let (topic, calls) = topic(&[], &[], "Unsubscribe");
+    let temporary = topic.subscribe("{}", Timestamp::from_seconds(NOW), "0a").await.unwrap();
+    let error = topic.remove(&temporary).await.unwrap_err().to_string();
+    assert!(error.contains("sns:Unsubscribe"), "{error}");
     assert_eq!(asked(&calls, "DeleteQueue").len(), 1);
 }
 
