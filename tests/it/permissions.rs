@@ -51,7 +51,7 @@ fn table() -> BTreeMap<&'static str, BTreeSet<String>> {
                 .into_iter()
                 .chain(logs_of("event-enricher"))
                 .chain(
-                    ["BatchGetItem", "PutItem", "Query", "UpdateItem"]
+                    ["BatchGetItem", "PartiQLInsert", "PartiQLUpdate", "PutItem", "Query", "UpdateItem"]
                         .map(|it| format!("dynamodb:{it} {store}")),
                 )
                 .chain([

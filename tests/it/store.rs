@@ -7,7 +7,7 @@ use automations::id::{ActionId, EventId, OrganisationId, TicketId};
 use automations::model::check_schedule::{Rhythm, Slot};
 use automations::model::diff::change;
 use automations::model::snapshot::{Seen, Snapshot};
-use automations::store::{Claim, Claimant, Done, Error, Known, Outcome, Version};
+use automations::store::{Claim, Claimant, Done, EntryState, Error, JournalEntry, Known, Outcome, Version};
 use automations::testing;
 use automations::{Action, Event, model::action::PlannedAction};
 use end_to_end::stack::{Stack, eventually};
@@ -105,7 +105,7 @@ async fn of_a_group_of_50_those_that_were_overtaken_do_not_keep_the_others_out()
     let written = store.write_each(&id, &all, now).await;
     for (index, written) in written.iter().enumerate() {
         match written {
-            Ok(()) => assert!(!conflicting.contains(&index), "{index} has a conflict"),
+            Ok(_) => assert!(!conflicting.contains(&index), "{index} has a conflict"),
             Err(Error::VersionConflict) => assert!(conflicting.contains(&index), "{index} has no conflict"),
             Err(error) => anyhow::bail!("{index}: {error}"),
         }
@@ -114,6 +114,52 @@ async fn of_a_group_of_50_those_that_were_overtaken_do_not_keep_the_others_out()
     let tickets: Vec<TicketId> = snapshots.iter().map(|snapshot| snapshot.ticket.id.clone()).collect();
     let known = known(&stack, &id, &tickets).await?;
     assert!(known.values().all(|known| !known.snapshot.gone), "the faster write is kept");
+    Ok(())
+}
+
+/// The statements of a batch, which the engine has its own reading of.
+#[tokio::test]
+async fn a_few_versions_are_stored_journalled_and_emptied_without_a_transaction() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let (store, id) = (stack.store(), OrganisationId::parse("few")?);
+    let now = far_away();
+    let mut snapshots = first_seen("few", 20)?;
+    let tickets: Vec<TicketId> = snapshots.iter().map(|snapshot| snapshot.ticket.id.clone()).collect();
+    // Long enough to be deflated, and so a value of bytes.
+    let events = [testing::stage_changed("Approved", "Settled"), testing::stage_changed("Settled", "Lead")];
+    let all: Vec<_> = snapshots.iter().map(|snapshot| full(snapshot, &events)).collect();
+    let written = store.write_each(&id, &all, now).await;
+    assert_eq!(written, vec![Ok(EntryState::Missing); 20]);
+    let known_now = known(&stack, &id, &tickets).await?;
+    assert!(known_now.values().all(|known| known.outbox == events), "{known_now:?}");
+    for snapshot in &mut snapshots {
+        snapshot.ticket.version = 2;
+    }
+    store.write(&id, bare(&snapshots[7]), now).await?;
+    snapshots[7].gone = true;
+    let all: Vec<_> = snapshots.iter().map(|snapshot| full(snapshot, &events)).collect();
+    let written = store.write_each(&id, &all, now).await;
+    let mut expected = vec![Ok(EntryState::Missing); 20];
+    expected[7] = Err(Error::VersionConflict);
+    assert_eq!(written, expected);
+    let entry = |ticket: &TicketId, version| JournalEntry {
+        ticket: ticket.clone(),
+        version,
+        events: events.to_vec(),
+        at: now,
+    };
+    let entries: Vec<_> = tickets.iter().flat_map(|ticket| [entry(ticket, 1), entry(ticket, 2)]).collect();
+    for _ in 0..2 {
+        assert!(store.journal_each(&id, &entries).await.iter().all(Result::is_ok), "also if they exist");
+    }
+    let emptied: Vec<_> = tickets.iter().map(|ticket| (ticket, 2)).collect();
+    assert!(store.clear_outboxes(&id, &emptied).await.iter().all(Result::is_ok));
+    let known = known(&stack, &id, &tickets).await?;
+    assert!(known.values().all(|known| known.outbox.is_empty() && known.snapshot.ticket.version == 2));
+    assert!(!known[&tickets[7]].snapshot.gone, "the faster write is kept");
+    let journal = store.journal_of(&id, &tickets[0]).await?.events;
+    assert_eq!(journal, [&events[..], &events[..]].concat());
     Ok(())
 }
 
@@ -163,7 +209,7 @@ async fn outboxes_are_emptied_together_and_a_newer_versions_is_left_as_it_is() -
     let unpublished: Vec<_> = tickets.iter().filter(|ticket| !known[*ticket].outbox.is_empty()).collect();
     assert_eq!(unpublished, [&tickets[3]]);
     assert_eq!(known[&tickets[3]].outbox.len(), 2);
-    // A single ticket is written without a transaction.
+    // A single ticket's is emptied without a transaction.
     let one = [(&tickets[3], 2)];
     assert!(store.clear_outboxes(&id, &one).await.iter().all(Result::is_ok));
     assert!(self::known(&stack, &id, &tickets[3..4]).await?[&tickets[3]].outbox.is_empty());

@@ -1,8 +1,8 @@
 //! Hints in, events out: read the tickets, compare them with what is stored, publish the differences.
 //!
 //! The order of the steps is a guarantee. The snapshot is read before the ticket, so that whatever is written under the
-//! snapshot's version is newer than it. Events are stored with the snapshot, in one transaction, before they are published;
-//! what a crash leaves unpublished is in the snapshot's outbox and is published at the next check.
+//! snapshot's version is newer than it. Events are stored with the snapshot, in one item, before they are published and written to
+//! the journal; what a crash leaves undone of the two is in the snapshot's outbox and is done at the next check.
 
 mod batch;
 mod clocks;

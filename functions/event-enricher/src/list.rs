@@ -21,7 +21,7 @@ pub(crate) fn asks_for_list(hint: &Hint) -> bool {
 }
 
 impl Enricher {
-    /// Adds to `tickets` those that the API lists and the table does not know.
+    /// Adds to `tickets` those that the API lists and the table does not know, or knows with events that may be unpublished.
     pub(crate) async fn list(
         &self,
         organisation: &OrganisationId,
@@ -33,7 +33,12 @@ impl Enricher {
         let listed = self.client.session(organisation, until).listed_tickets(query).await?;
         let known = self.store.known(organisation, &listed).await?;
         let (count, mut unknown) = (listed.len(), listed);
-        unknown.retain(|ticket| !known.contains_key(ticket));
+        // A crash may have left a ticket that it listed in an earlier attempt with events in its outbox: no other hint is sure to name it.
+        unknown.retain(|ticket| match known.get(ticket) {
+            Some(Ok(known)) => !known.outbox.is_empty(),
+            Some(Err(_)) => false,
+            None => true,
+        });
         tracing::info!(
             event_name = EventName::TicketsListed.as_str(),
             organisation = organisation.as_str(),

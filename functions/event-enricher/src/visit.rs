@@ -9,15 +9,15 @@ use crate::salvage::Stored;
 use automations::aws::batch::MessageError;
 use automations::aws::secret::Access;
 use automations::clock::{self, Timestamp};
-use automations::futures::{StreamExt as _, stream};
+use automations::futures::{StreamExt as _, future, stream};
 use automations::id::{OrganisationId, TicketId};
 use automations::model::check_schedule::CheckSchedule;
 use automations::model::diff::{Change, change};
-use automations::store::Version;
+use automations::store::{EntryState, JournalEntry, Version};
 use automations::telemetry::EventName;
 use automations::telemetry::metric::Metrics;
 use automations::{Event, tracing};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// This many tickets are rescheduled at once.
 const RESCHEDULED_AT_ONCE: usize = 8;
@@ -70,7 +70,8 @@ impl Enricher {
         }
         self.reschedule(organisation, &mut visits).await;
         self.rebuild(organisation, &mut visits, now).await;
-        let by_reconciler = self.store(organisation, &mut visits, &reminders, now).await;
+        let (by_reconciler, unjournalled) = self.store(organisation, &mut visits, &reminders, now).await;
+        let entries = missing_entries(&visits, &unjournalled, now);
         for (id, visit) in &mut visits {
             if visit.is_ok()
                 && let Err(error) = self.settle_reminders(organisation, id, &reminders, now).await
@@ -78,7 +79,7 @@ impl Enricher {
                 *visit = Err(error);
             }
         }
-        self.publish(organisation, &mut visits, metrics).await;
+        self.publish(organisation, &mut visits, entries, metrics).await;
         self.record_silence(organisation, by_reconciler, now, metrics).await;
         let results = visits.into_iter().map(|(id, visit)| {
             (
@@ -122,14 +123,15 @@ impl Enricher {
         }
     }
 
-    /// Stores the new versions; returns the number of their changes that the reconciler found.
+    /// Stores the new versions; returns the number of their changes that the reconciler found, and the positions of those without
+    /// their journal entries.
     async fn store(
         &self,
         organisation: &OrganisationId,
         visits: &mut [Visit<'_>],
         reminders: &Reminders,
         now: Timestamp,
-    ) -> u64 {
+    ) -> (u64, BTreeSet<usize>) {
         let mut found: u64 = 0;
         let mut positions = Vec::new();
         let mut versions = Vec::new();
@@ -157,28 +159,81 @@ impl Enricher {
                 );
             }
         }
-        fail(visits, positions.into_iter().zip(stored));
-        found
+        let mut unjournalled = BTreeSet::new();
+        let stored = positions.into_iter().zip(stored).map(|(position, stored)| {
+            let stored = stored.map(|entry| match entry {
+                EntryState::Stored => {}
+                EntryState::Missing => {
+                    unjournalled.insert(position);
+                }
+            });
+            (position, stored)
+        });
+        fail(visits, stored.collect::<Vec<_>>());
+        (found, unjournalled)
     }
 
-    /// Publishes the outboxes of what is stored, and empties those whose events were all accepted.
-    async fn publish(&self, organisation: &OrganisationId, visits: &mut [Visit<'_>], metrics: &Metrics) {
+    /// Publishes the outboxes of what is stored, writes the journal entries that are missing, also of a ticket that failed since it was
+    /// stored, and empties the outboxes whose events were all accepted and are in the journal.
+    async fn publish(
+        &self,
+        organisation: &OrganisationId,
+        visits: &mut [Visit<'_>],
+        entries: Vec<(usize, JournalEntry)>,
+        metrics: &Metrics,
+    ) {
         let full = visits.iter().enumerate().filter_map(|(position, (id, visit))| {
             let plan = visit.as_ref().ok()?.as_ref()?;
             (!plan.outbox.is_empty()).then_some((position, *id, plan))
         });
         let full: Vec<(usize, &TicketId, &Plan)> = full.collect();
         let outboxes: Vec<&[Event]> = full.iter().map(|(_, _, plan)| plan.outbox.as_slice()).collect();
-        let published = self.publish_all(&outboxes, metrics).await;
-        let accepted = full.iter().zip(&published).filter(|(_, published)| published.is_ok());
+        let (entry_positions, entries): (Vec<usize>, Vec<JournalEntry>) = entries.into_iter().unzip();
+        let (published, journalled) = future::join(
+            self.publish_all(&outboxes, metrics),
+            self.store.journal_each(organisation, &entries),
+        )
+        .await;
+        let journalled: Vec<_> = entry_positions.into_iter().zip(journalled).collect();
+        let is_journalled =
+            |position: usize| !journalled.iter().any(|(of, entry)| *of == position && entry.is_err());
+        let accepted = full
+            .iter()
+            .zip(&published)
+            .filter(|((position, ..), published)| published.is_ok() && is_journalled(*position));
         let accepted: Vec<(usize, (&TicketId, u64))> =
             accepted.map(|((position, id, plan), _)| (*position, (*id, plan.version))).collect();
         let (positions, versions): (Vec<usize>, Vec<_>) = accepted.into_iter().unzip();
         let emptied = self.store.clear_outboxes(organisation, &versions).await;
         let published: Vec<_> = full.iter().map(|(position, ..)| *position).zip(published).collect();
         fail(visits, published);
+        fail(visits, journalled);
         fail(visits, positions.into_iter().zip(emptied));
     }
+}
+
+/// The journal entries that the tickets lack, each with its visit's position: of the new versions at these positions, and of what an
+/// earlier check left in the outbox, as its entry may be missing too.
+fn missing_entries(
+    visits: &[Visit<'_>],
+    unjournalled: &BTreeSet<usize>,
+    now: Timestamp,
+) -> Vec<(usize, JournalEntry)> {
+    let entries = visits.iter().enumerate().filter_map(|(position, (id, visit))| {
+        let plan = visit.as_ref().ok()?.as_ref()?;
+        let own = plan.change.as_ref().map(|_| plan.version);
+        let mut entries = JournalEntry::of_outbox(id, &plan.outbox);
+        let has_own = entries.iter().any(|entry| Some(entry.version) == own);
+        match (own, unjournalled.contains(&position)) {
+            (Some(version), true) if !has_own => {
+                entries.push(JournalEntry { ticket: (*id).clone(), version, events: Vec::new(), at: now });
+            }
+            (_, true) => {}
+            (own, false) => entries.retain(|entry| Some(entry.version) != own),
+        }
+        Some(entries.into_iter().map(move |entry| (position, entry)))
+    });
+    entries.flatten().collect()
 }
 
 /// Puts the errors among these results into the visits at their positions.
@@ -190,5 +245,56 @@ where
         if let (Some((_, visit)), Err(error)) = (visits.get_mut(position), result) {
             *visit = Err(error.into());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use automations::model::diff::change;
+    use automations::model::snapshot::Seen;
+    use automations::store::Rebuild;
+    use automations::{EventKind, testing};
+
+    fn visits<'a>(id: &'a TicketId, plans: &[&Plan]) -> Vec<Visit<'a>> {
+        plans.iter().map(|plan| (id, Ok(Some((*plan).clone())))).collect()
+    }
+
+    /// Which entries are written if the versions at these positions were stored without theirs: position, version, number of events.
+    fn missing(visits: &[Visit<'_>], unjournalled: &[usize]) -> Vec<(usize, u64, usize)> {
+        let unjournalled = unjournalled.iter().copied().collect();
+        let entries = missing_entries(visits, &unjournalled, Timestamp::from_millis(5)).into_iter();
+        entries.map(|(position, entry)| (position, entry.version, entry.events.len())).collect()
+    }
+
+    #[test]
+    fn each_stored_version_and_each_of_a_full_outbox_gets_its_journal_entry_and_no_other() {
+        let event = testing::stage_changed("Approved", "Settled");
+        let (id, own) = (event.ticket().unwrap().id.clone(), event.ticket().unwrap().version);
+        let seen = Seen::without_fields(event.ticket().unwrap().clone(), "d");
+        let mut snapshot = change(None, Some(seen), false).unwrap().snapshot;
+        snapshot.ticket.version = own;
+        let new = Plan {
+            change: Some((snapshot, vec![event.clone()])),
+            outbox: vec![event.clone()],
+            version: own,
+            rescheduled: None,
+            rebuild: None,
+        };
+        let mut before = event;
+        let EventKind::StageChanged { ticket, .. } = &mut before.kind else { panic!("{before:?}") };
+        ticket.version = own.saturating_add(7);
+        let earlier = ticket.version;
+        let after_crash = Plan { outbox: vec![before.clone(), new.outbox[0].clone()], ..new.clone() };
+        let of_crash = Plan { change: None, outbox: vec![before.clone()], version: earlier, ..new.clone() };
+        let silent = Plan { outbox: vec![], ..new.clone() };
+        let nothing = Plan { change: None, ..silent.clone() };
+        let rebuilt = Plan { outbox: vec![before], rebuild: Some(Rebuild::of(own, vec![])), ..new.clone() };
+        let all = visits(&id, &[&new, &after_crash, &of_crash, &silent, &nothing, &rebuilt]);
+        let of_outboxes = [(1, earlier, 1), (2, earlier, 1), (5, earlier, 1)];
+        assert_eq!(missing(&all, &[]), of_outboxes, "in a transaction with their entries");
+        let alone =
+            [(0, own, 1), (1, earlier, 1), (1, own, 1), (2, earlier, 1), (3, own, 0), (5, earlier, 1)];
+        assert_eq!(missing(&all, &[0, 1, 3]), alone);
     }
 }

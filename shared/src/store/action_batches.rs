@@ -1,26 +1,12 @@
-//! Claims and records of several actions in one request: statements that are independent of each other, each with its own
-//! condition, at the price of single writes (Amazon DynamoDB Developer Guide, "Running batch operations with `PartiQL`
-//! for DynamoDB"). What a statement cannot do, for whatever reason, is done by a write of its own.
+//! Claims and records of several actions in one request; see `statements.rs`.
 
 use super::actions::{Claim, Claimant, Done, action_key};
-use super::{Error, Store, number, text, unavailable};
-use crate::aws::ErrorCode;
-use crate::failure::{Failure as _, chain};
+use super::statements::{SINGLES_AT_ONCE, Statement};
+use super::{Error, Store, number, text};
 use crate::json;
 use crate::model::action::PlannedAction;
-use crate::telemetry::EventName;
-use aws_sdk_dynamodb::types::{
-    AttributeValue, BatchStatementErrorCodeEnum, BatchStatementRequest, BatchStatementResponse,
-};
+use aws_sdk_dynamodb::types::AttributeValue;
 use futures::{StreamExt as _, stream};
-
-/// `BatchExecuteStatement` takes this many statements (Amazon DynamoDB API Reference).
-const STATEMENTS_PER_REQUEST: usize = 25;
-/// The codes of statements whose conditions do not hold (Amazon DynamoDB API Reference, `BatchStatementError`).
-const OF_A_CONDITION: [&str; 2] = ["DuplicateItem", "ConditionalCheckFailed"];
-const SERVER_ERROR: &str = "InternalServerError";
-/// Writes of their own that are sent at the same time.
-const SINGLES_AT_ONCE: usize = 10;
 
 /// Whether an action was claimed for the first time, as [`Claim::Granted`] says.
 type IsFirst = bool;
@@ -80,7 +66,7 @@ impl Store {
         stream::iter(records).buffered(SINGLES_AT_ONCE).collect().await
     }
 
-    fn record_statement(&self, done: &Done, claimant: Claimant<'_>) -> (String, Vec<AttributeValue>) {
+    fn record_statement(&self, done: &Done, claimant: Claimant<'_>) -> Statement {
         let PlannedAction { id, organisation, .. } = &done.planned;
         let mut key = action_key(organisation, id);
         let mut set = "SET \"state\" = ? SET \"result\" = ? SET \"at\" = ?".to_owned();
@@ -95,66 +81,6 @@ impl Store {
         let of = "WHERE \"pk\" = ? AND \"sk\" = ? AND \"state\" = ? AND \"owner\" = ?";
         (format!("UPDATE {table} {set} REMOVE \"owner\" REMOVE \"lease\" {of}"), parameters)
     }
-
-    /// Executes statements, and says of each whether it is known to have had its effect. One alone is not sent: a write of its own
-    /// costs the same, and says why it failed.
-    async fn execute_each(&self, statements: Vec<(String, Vec<AttributeValue>)>) -> Vec<bool> {
-        if statements.len() < 2 {
-            return vec![false; statements.len()];
-        }
-        let mut effects = Vec::with_capacity(statements.len());
-        for statements in statements.chunks(STATEMENTS_PER_REQUEST) {
-            let requests = statements.iter().map(|(statement, parameters)| {
-                let request = BatchStatementRequest::builder().statement(statement);
-                request.set_parameters(Some(parameters.clone())).build()
-            });
-            let Ok(requests) = requests.collect::<Result<Vec<_>, _>>() else {
-                effects.resize(effects.len().saturating_add(statements.len()), false);
-                continue;
-            };
-            let response = self.client.batch_execute_statement().set_statements(Some(requests)).send().await;
-            let responses = response.map(|response| response.responses.unwrap_or_default());
-            let responses = responses.unwrap_or_else(|error| {
-                report_refused(&unavailable(&error), 0);
-                Vec::new()
-            });
-            if let Some((error, count)) = refused(&responses) {
-                report_refused(&error, count);
-            }
-            let has_effect =
-                |position: usize| responses.get(position).is_some_and(|response| response.error.is_none());
-            effects.extend((0..statements.len()).map(has_effect));
-        }
-        effects
-    }
-
-    /// The table's name in a statement; it may hold hyphens.
-    fn quoted(&self) -> String {
-        format!("\"{}\"", self.table)
-    }
-}
-
-/// The statements of a request that failed for another reason than their conditions, such as a missing permission: their number, and
-/// an error with the code of one of them.
-fn refused(responses: &[BatchStatementResponse]) -> Option<(Error, usize)> {
-    let failed = responses.iter().filter_map(|response| response.error.as_ref()?.code.as_ref());
-    let codes = failed.map(BatchStatementErrorCodeEnum::as_str);
-    let codes: Vec<&str> = codes.filter(|code| !OF_A_CONDITION.contains(code)).collect();
-    let code = ErrorCode::parse(codes.first()?);
-    let may_succeed_later =
-        code.as_ref().is_some_and(|code| code.asks_to_wait() || code.as_str() == SERVER_ERROR);
-    let error = if may_succeed_later { Error::Unavailable { code } } else { Error::Refused { code } };
-    Some((error, codes.len()))
-}
-
-fn report_refused(error: &Error, statements: usize) {
-    tracing::warn!(
-        event_name = EventName::TableBatchRefused.as_str(),
-        reason = error.reason().as_str(),
-        error = chain(error),
-        statements,
-        "the table does not take several writes in one request; they are sent one by one"
-    );
 }
 
 #[cfg(test)]

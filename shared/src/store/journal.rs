@@ -2,15 +2,17 @@
 
 use super::due_index::{SHARDS, shard};
 use super::keys::{ItemKey, ItemKind, journal_after};
+use super::known::events_in;
 use super::{
     Error, Item, Store, decode, key_text, number, part as key_part, report_unreadable, text, unavailable,
 };
 use crate::clock::Timestamp;
-use crate::id::{OrganisationId, TicketId};
+use crate::id::{EventId, OrganisationId, TicketId};
 use crate::model::event::Event;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
+use std::collections::BTreeSet;
 
 const INDEX: &str = "journal_by_day";
 /// Seconds.
@@ -92,8 +94,8 @@ impl Store {
         self.journal_after(organisation, ticket, 0).await
     }
 
-    /// The events of a ticket's versions after this one, oldest first, read consistently. An entry that cannot be read is logged
-    /// and left out.
+    /// The events of a ticket's versions after this one, oldest first, read consistently; also those that are still in the outbox
+    /// alone, as after a crash. An entry that cannot be read is logged and left out.
     ///
     /// # Errors
     /// [`Error`].
@@ -103,11 +105,21 @@ impl Store {
         ticket: &TicketId,
         version: u64,
     ) -> Result<Journal, Error> {
+        // Before the journal: events that leave the outbox meanwhile are in the journal by then.
+        let items = self.items(organisation, std::slice::from_ref(ticket), ItemKind::Snapshot).await?;
         let mut pages = self.journal_query(organisation, ticket, version).into_paginator().items().send();
         let mut journal = Journal::default();
         while let Some(entry) = pages.next().await {
             let events = journal.read(&entry.map_err(|error| unavailable(&error))?);
             journal.events.extend(events);
+        }
+        let known: BTreeSet<EventId> = journal.events.iter().map(|event| event.id.clone()).collect();
+        let waiting = items.iter().flat_map(events_in);
+        let waiting = waiting.filter(|event| version_of(event) > Some(version) && !known.contains(&event.id));
+        let waiting: Vec<Event> = waiting.map(|event| Event { resent: None, ..event }).collect();
+        if !waiting.is_empty() {
+            journal.events.extend(waiting);
+            journal.events.sort_by_key(version_of);
         }
         Ok(journal)
     }
@@ -180,6 +192,10 @@ impl Store {
         }
         Ok(keys)
     }
+}
+
+fn version_of(event: &Event) -> Option<u64> {
+    event.ticket().map(|ticket| ticket.version)
 }
 
 /// Entries by time, and those of one ticket by version: the time is when the invocation that stored an entry began, so that a later

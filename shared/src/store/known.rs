@@ -3,11 +3,13 @@
 use super::schedule::schedule;
 use super::{Error, Item, decode, key_text, unpack, unusable};
 use crate::id::TicketId;
+use crate::json;
 use crate::model::check_schedule::CheckSchedule;
 use crate::model::event::Event;
 use crate::model::kinds::has_unknown_kind;
 use crate::model::snapshot::Snapshot;
 use aws_sdk_dynamodb::types::AttributeValue;
+use serde::Deserialize;
 
 /// What the table knows of a ticket.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,9 +35,36 @@ pub struct Damaged {
     pub(super) unpublished: usize,
 }
 
-/// The version whose journal entry is the outbox of this item; none if the item has its outbox itself.
+/// The part of a snapshot's JSON that is its outbox, if it has that part.
+#[derive(Deserialize)]
+struct Beside {
+    outbox: Option<serde_json::Value>,
+}
+
+/// The events that are to be published of an item without an attribute `outbox`, as the JSON that is beside the snapshot's fields. An
+/// emptied outbox is such an attribute, so that what is beside the fields no longer counts.
+fn beside(item: &Item) -> Option<String> {
+    if item.contains_key("outbox") || !item.contains_key("unpublished") {
+        return None;
+    }
+    let snapshot = item.get("snapshot").and_then(unpack)?;
+    let beside: Beside = json::from_json(snapshot.as_bytes()).ok()?;
+    beside.outbox.map(|outbox| outbox.to_string())
+}
+
+/// The events of a journal entry or in a snapshot's item; none if they cannot be read.
+pub fn events_in(item: &Item) -> Vec<Event> {
+    let attribute = |name: &str| item.get(name).and_then(unpack).map(std::borrow::Cow::into_owned);
+    let texts = [attribute("events"), attribute("outbox"), beside(item)];
+    let events = texts.into_iter().flatten().map(|text| json::from_json::<Vec<Event>>(text.as_bytes()));
+    events.filter_map(Result::ok).flatten().collect()
+}
+
+/// The version whose journal entry is the outbox of this item, as an earlier version of the program stored it; none if the item has its
+/// outbox itself.
 pub(super) fn version_in_journal(item: &Item) -> Option<u64> {
-    (!item.contains_key("outbox") && item.contains_key("unpublished")).then(|| item_version(item)).flatten()
+    let has_none = !item.contains_key("outbox") && item.contains_key("unpublished");
+    (has_none && beside(item).is_none()).then(|| item_version(item)).flatten()
 }
 
 /// The item of a ticket, and the journal entry of [`version_in_journal`].
@@ -62,6 +91,12 @@ pub(super) fn known(item: &Item, ticket: &TicketId, entry: Option<&Item>) -> Res
 }
 
 fn outbox(item: &Item, entry: Option<&Item>) -> Result<Vec<Event>, Error> {
+    if let Some(events) = beside(item) {
+        if has_unknown_kind(events.as_bytes()) {
+            return Err(Error::UnknownKind { key: key_text(item) });
+        }
+        return json::from_json(events.as_bytes()).map_err(|error| unusable(item, "snapshot", Some(error)));
+    }
     let (holder, attribute) = match entry.filter(|_| version_in_journal(item).is_some()) {
         Some(entry) => (entry, "events"),
         None => (item, "outbox"),
@@ -149,6 +184,31 @@ mod tests {
         let entry = Item::from([("events".to_owned(), packed(newer.to_string()))]);
         let unknown = known(&item, &ticket, Some(&entry)).unwrap_err();
         assert!(matches!(unknown.error, Error::UnknownKind { .. }), "{:?}", unknown.error);
+    }
+
+    /// F13 of the field faults, in the snapshot's JSON.
+    #[test]
+    fn events_beside_the_snapshot_count_until_the_outbox_is_emptied_and_are_judged_like_others() {
+        let of = |outbox: &str, more: &[(&str, AttributeValue)]| {
+            let (mut item, ticket) = item(more);
+            let snapshot = unpack(&item["snapshot"]).unwrap().into_owned();
+            let with = format!("{},\"outbox\":{outbox}}}", snapshot.trim_end_matches('}'));
+            // The last brace is the snapshot's own.
+            assert!(json::from_json::<Snapshot>(with.as_bytes()).is_ok(), "{with}");
+            item.insert("snapshot".to_owned(), text(with));
+            let read = known(&item, &ticket, None).map(|known| known.outbox).map_err(|damaged| damaged.error);
+            (read, events_in(&item))
+        };
+        let event = stage_changed("a", "b");
+        let (own, one) = (to_json(&[&event]), number(1));
+        let all = || vec![event.clone()];
+        assert_eq!(of(&own, &[("unpublished", one.clone())]), (Ok(all()), all()));
+        assert_eq!(of(&own, &[("outbox", text("[]"))]), (Ok(vec![]), vec![]));
+        let newer = json!([{ "id": "e", "organisation": "north", "type": "ticket.archived" }]).to_string();
+        let (read, events) = of(&newer, &[("unpublished", one.clone())]);
+        assert!(matches!(read, Err(Error::UnknownKind { .. })) && events.is_empty(), "{read:?}");
+        let (read, _) = of("[7]", &[("unpublished", one)]);
+        assert!(matches!(read, Err(Error::Unusable { attribute: "snapshot", .. })), "{read:?}");
     }
 
     /// F13 of the field faults, in the journal entry.

@@ -3,7 +3,7 @@
 //! | `pk` | `sk` | content |
 //! |---|---|---|
 //! | `TICKET#{organisation}#{ticket}` | `SNAPSHOT` | the ticket as it was last read, its version, its check schedule, and the outbox: events not yet published |
-//! | | | (without `outbox`, but with `unpublished`, the outbox is the journal entry of this version) |
+//! | | | (without `outbox`, but with `unpublished`, the outbox is beside the snapshot's fields in its JSON; an earlier version of the program has it in the journal entry of this version) |
 //! | | | (`unpublished`, the number of events in the outbox, exists if there are any) |
 //! | | | (`check_slot` is the key of the index `checks`; `due_shard` and `next_check` are the keys of the index `due`, and exist if a check has a time of its own; see `schedule.rs`) |
 //! | the same | `JOURNAL#{version}` | the events of that version, for ever (`journal_day` and `at` are the keys of the index `journal_by_day`) |
@@ -39,6 +39,9 @@ mod check_rounds;
 mod clocks;
 mod due_index;
 mod due_unpaused;
+mod entries;
+#[cfg(test)]
+mod fake_table;
 mod handler_settings;
 mod inbound_receipts;
 mod items;
@@ -63,24 +66,27 @@ mod reminders;
 mod salvage;
 mod schedule;
 mod snapshots;
+mod statements;
 mod steps;
 mod superseded;
 #[cfg(test)]
 mod sweep_cost;
 mod token_usage;
 mod transaction;
+mod versions;
 
 pub use action_records::ActionRecord;
 pub use actions::{Claim, Claimant, Done};
 pub use check_rounds::Candidate;
 pub use due_index::{Due, SHARDS};
+pub use entries::JournalEntry;
 pub use handler_settings::{HandlerState, OwnSettings};
 pub use inbound_receipts::InboundReceipt;
 pub use items::StoredItem;
 pub use journal::Journal;
 pub use journal_page::JournalPage;
 pub use keys::{ItemKey, ItemKind};
-pub use known::{Damaged, Known};
+pub use known::{Damaged, Known, events_in};
 pub use listed_names::{ListedNames, REFRESH_INTERVAL};
 pub use listed_tickets::{TicketPage, TicketPosition};
 pub use listings::Listing;
@@ -92,8 +98,8 @@ pub use pauses::{CACHE_TIME as PAUSES_CACHED_FOR, Pause, Paused, Pauses, RETENTI
 pub use problems::{NoticeKind, Problem, StoredProblem, UnsentNotice};
 pub use reminders::{ReminderEnd, ReminderState, StoredReminder};
 pub use salvage::{Rebuild, Salvaged};
-pub use snapshots::Version;
 pub use token_usage::TokenUse;
+pub use versions::{EntryState, Version};
 
 use crate::aws::ErrorCode;
 use crate::clock;

@@ -2,7 +2,7 @@
 //! the journal instead; and only if the ticket itself is unreadable, its snapshot is rebuilt from the API.
 
 use super::known::{Damaged, Known};
-use super::snapshots::Version;
+use super::versions::Version;
 use super::{Error, Store};
 use crate::clock::Timestamp;
 use crate::id::{OrganisationId, TicketId};

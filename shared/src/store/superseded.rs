@@ -12,7 +12,7 @@ const MAX_POSITIONS: usize = 32;
 impl Store {
     /// A performed action of the same handler, ticket and message group that was decided on a newer version of the ticket; none
     /// if there is none, or if the action has no ticket or no version. An action of `replay --reprocess` is not found. For an
-    /// action that was sent again: it costs a query, and a batch read for each three newer events. The record of an action
+    /// action that was sent again: it costs a read, a query, and a batch read for each three newer events. The record of an action
     /// that cannot be read is logged and passed over.
     ///
     /// # Errors
@@ -230,7 +230,7 @@ mod tests {
         ];
         let (found, asked) = superseded_by(&late, others).await;
         assert_eq!(found, None);
-        assert_eq!(asked.len(), 3 * MAX_POSITIONS, "of the three newer versions only");
+        assert_eq!(asked.len(), 1 + 3 * MAX_POSITIONS, "the snapshot, and of the three newer versions only");
     }
 
     #[tokio::test]

@@ -28,7 +28,7 @@ const HANDLER: &str = "Role";
 const ANY: &str = "";
 
 /// The beginning of a role's id, the action, the end of the resource, and the check. The first row that fits is the one.
-const ROWS: [(&str, &str, &str, Check); 73] = [
+const ROWS: [(&str, &str, &str, Check); 75] = [
     (ANY, "logs:CreateLogStream", ANY, Check::None(LOG)),
     (ANY, "logs:PutLogEvents", ANY, Check::None(LOG)),
     (ANY, "xray:PutTraceSegments", ANY, Check::None(TRACE)),
@@ -92,6 +92,8 @@ const ROWS: [(&str, &str, &str, Check); 73] = [
     (ENRICHER, "sqs:SendMessage", "-hints-dead-letters", Check::DeadLetter),
     (ENRICHER, "dynamodb:BatchGetItem", "-store", Check::Work("table_rejected")),
     (ENRICHER, "dynamodb:PutItem", "-store", Check::Work("table_rejected")),
+    (ENRICHER, "dynamodb:PartiQLInsert", "-store", Check::None(STATEMENT)),
+    (ENRICHER, "dynamodb:PartiQLUpdate", "-store", Check::None(STATEMENT)),
     (ENRICHER, "dynamodb:Query", "-store", Check::Rebuild),
     (ENRICHER, "dynamodb:UpdateItem", "-store", Check::Work("table_rejected")),
     (ENRICHER, "sns:Publish", "-events.fifo", Check::Work("publish_failed")),

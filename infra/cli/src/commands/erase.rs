@@ -13,8 +13,8 @@ use anyhow::{Context as _, Result};
 use automations::id::OrganisationId;
 use automations::json;
 use automations::model::hint::Hint;
-use automations::store::{ItemKey, ItemKind, Store, StoredItem, unpack};
-use automations::{Event, aws, clock};
+use automations::store::{ItemKey, ItemKind, Store, StoredItem, events_in, unpack};
+use automations::{aws, clock};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use clap::{ArgGroup, Args};
@@ -199,9 +199,7 @@ impl StoredData {
 
 /// The ids of the events in a journal entry or an outbox.
 fn event_ids(item: &StoredItem) -> Vec<String> {
-    let texts = ["events", "outbox"].iter().filter_map(|name| unpack(item.attributes.get(*name)?));
-    let events = texts.filter_map(|text| json::from_json::<Vec<Event>>(text.as_bytes()).ok()).flatten();
-    events.map(|event| event.id.to_string()).collect()
+    events_in(&item.attributes).into_iter().map(|event| event.id.to_string()).collect()
 }
 
 /// Whether an item contains this id, in a value or in an attribute's name.

@@ -140,6 +140,7 @@ impl State {
                 Ok(json!({ "MessageId": "new" }))
             }
             "Query" => Ok(json!({ "Items": [], "Count": 0 })),
+            "BatchGetItem" => Ok(json!({ "Responses": {} })),
             _ => Err("UnsupportedOperation"),
         }
     }

@@ -137,8 +137,8 @@ async fn a_ticket_with_a_thousand_events_takes_a_few_rounds_of_requests() {
     let of = |name: &str| requests.iter().filter(|request| *request == name).count();
     assert_eq!(of("Query"), 3 + 3, "a page each, the reminders, the settings and the pauses");
     // 3 handlers × 4 positions + 2 × 1, in batches of 100; then the positions after the one that was found,
-    // and whether it was undone; and the snapshot.
-    assert_eq!(of("BatchGetItem"), 140 + 20 + 1, "{requests:?}");
+    // and whether it was undone; and the snapshot, and its outbox before the journal.
+    assert_eq!(of("BatchGetItem"), 140 + 20 + 2, "{requests:?}");
     assert_eq!(text.lines().filter(|line| line.contains(" h0 decided 1 action")).count(), 1_000);
     assert!(text.contains("accept the event's type"), "{}", &text[..2_000]);
     assert!(all < Duration::from_secs(10), "{all:?}");
