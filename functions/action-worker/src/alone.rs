@@ -4,13 +4,13 @@ use crate::claims::Granted;
 use crate::context::Context;
 use crate::error::ActionError;
 use crate::perform::perform;
-use crate::progress::Progress;
+use crate::progress::{Hold, Progress};
 use crate::report::{parked, report};
 use crate::{Invocation, Worker};
 use automations::aws::batch::MessageError;
 use automations::clock;
-use automations::model::action::{OnUnknownOutcome, PlannedAction};
-use automations::salestrekker::FullTicket;
+use automations::model::action::{Action, OnUnknownOutcome, PlannedAction};
+use automations::salestrekker::{FullTicket, Session};
 use automations::store::{Claimant, Done, Error as StoreError, Outcome};
 
 impl Worker {
@@ -26,6 +26,11 @@ impl Worker {
         invocation: Invocation<'_>,
     ) -> Result<(), MessageError> {
         let claimant = invocation.claimant();
+        if is_claimed_when_sent(planned)
+            && let Some(result) = Box::pin(self.perform_open(planned, read_back, claimant)).await
+        {
+            return result;
+        }
         let claim = self.store.claim_each(&[planned], claimant).await.pop();
         let claim = claim.unwrap_or(Err(StoreError::VersionConflict));
         if self.granted(planned, claim, claimant).await? == Granted::DoneBefore {
@@ -33,6 +38,58 @@ impl Worker {
             return Ok(());
         }
         let outcome = self.perform_claimed(planned, read_back, claimant).await?;
+        self.record(planned, outcome, claimant).await
+    }
+
+    /// Prepares an action, and claims it when it is sent, which is one write instead of two; `None` if it is to be claimed first.
+    /// Of what exists, or may exist, the claim of [`Worker::granted`] decides, as ever.
+    async fn perform_open(
+        &self,
+        planned: &PlannedAction,
+        read_back: Option<&FullTicket>,
+        claimant: Claimant<'_>,
+    ) -> Option<Result<(), MessageError>> {
+        let session = self.client.session(&planned.organisation, claimant.until);
+        if !matches!(self.only_recorded(session).await, Ok(None)) {
+            return None;
+        }
+        let progress = Progress::new(&self.store, planned, claimant, Hold::Open);
+        let mut context = self.context(session, planned, progress, read_back);
+        let performed = Box::pin(perform(&mut context)).await;
+        match (context.progress.hold(), performed) {
+            (Hold::Claimed, Ok(outcome)) => Some(self.record(planned, outcome, claimant).await),
+            (Hold::Claimed, Err(failed)) => Some(Err(self.failed(planned, failed, claimant).await)),
+            (Hold::Failed, Err(failed)) => Some(Err(failed.error)),
+            // It could not be prepared. It may be done all the same, by an earlier delivery.
+            (Hold::Open, Err(failed)) => Some(self.unprepared(planned, failed, claimant).await),
+            (Hold::Exists | Hold::Open | Hold::Failed, Ok(_)) | (Hold::Exists, Err(_)) => None,
+        }
+    }
+
+    /// What becomes of an action that could not be prepared, and was not claimed.
+    async fn unprepared(
+        &self,
+        planned: &PlannedAction,
+        failed: ActionError,
+        claimant: Claimant<'_>,
+    ) -> Result<(), MessageError> {
+        let claim = self.store.claim(&planned.organisation, &planned.id, claimant).await;
+        match self.granted(planned, claim, claimant).await? {
+            Granted::DoneBefore => {
+                report(planned, None);
+                Ok(())
+            }
+            Granted::Now { is_first: _ } => Err(self.failed(planned, failed, claimant).await),
+        }
+    }
+
+    /// Records an action that was performed.
+    async fn record(
+        &self,
+        planned: &PlannedAction,
+        outcome: Outcome,
+        claimant: Claimant<'_>,
+    ) -> Result<(), MessageError> {
         let done = done(planned, outcome);
         match self.store.record(&done, claimant).await {
             // A version conflict: our lease has ended, and another invocation was allowed to perform the action again.
@@ -65,23 +122,65 @@ impl Worker {
                 }
             }
         }
-        let progress = Progress::new(&self.store, planned, claimant);
-        let (secrets, notices, looks, deadline) = (&self.secrets, &self.notices, &self.looks, claimant.until);
-        let speed = self.speed;
-        let mut context =
-            Context { session, planned, progress, secrets, notices, looks, read_back, speed, deadline };
-        let ActionError { error, outcome_unknown } = match perform(&mut context).await {
-            Ok(outcome) => return Ok(outcome),
-            Err(failed) => failed,
-        };
+        let progress = Progress::new(&self.store, planned, claimant, Hold::Claimed);
+        let mut context = self.context(session, planned, progress, read_back);
+        match perform(&mut context).await {
+            Ok(outcome) => Ok(outcome),
+            Err(failed) => Err(self.failed(planned, failed, claimant).await),
+        }
+    }
+
+    fn context<'a>(
+        &'a self,
+        session: Session<'a>,
+        planned: &'a PlannedAction,
+        progress: Progress<'a>,
+        read_back: Option<&'a FullTicket>,
+    ) -> Context<'a> {
+        let (secrets, notices, looks) = (&self.secrets, &self.notices, &self.looks);
+        let (speed, deadline) = (self.speed, progress.claimant.until);
+        Context { session, planned, progress, secrets, notices, looks, read_back, speed, deadline }
+    }
+
+    /// The error of a claimed action that failed: its claim is released, or it is parked if its outcome is unknown.
+    async fn failed(
+        &self,
+        planned: &PlannedAction,
+        failed: ActionError,
+        claimant: Claimant<'_>,
+    ) -> MessageError {
+        let PlannedAction { id, organisation, action, .. } = planned;
+        let ActionError { error, outcome_unknown } = failed;
         if outcome_unknown && action.on_unknown_outcome() == OnUnknownOutcome::DeadLetter {
-            self.store.park(organisation, id, claimant).await?;
-            return Err(parked());
+            return match self.store.park(organisation, id, claimant).await {
+                Ok(()) => parked(),
+                Err(error) => error.into(),
+            };
         }
         // If this fails, the lease ends by itself, and the next delivery waits for that.
         let _ = self.store.release(organisation, id, claimant).await;
-        Err(error)
+        error
     }
+}
+
+/// Whether an action is claimed when it is sent: its first step is what must not happen twice, and it was not sent again by an operator,
+/// whose consent the claim looks at.
+fn is_claimed_when_sent(planned: &PlannedAction) -> bool {
+    let sends_first = match &planned.action {
+        Action::CreateTicket { .. } | Action::Mutate { .. } => true,
+        Action::AddLabel { .. }
+        | Action::RemoveLabel { .. }
+        | Action::SetOwner { .. }
+        | Action::MoveStage { .. }
+        | Action::MoveWorkflow { .. }
+        | Action::SetValue { .. }
+        | Action::CreateLead { .. }
+        | Action::Notify { .. }
+        | Action::NotifyJson { .. }
+        | Action::Remind { .. }
+        | Action::Forget { .. } => false,
+    };
+    sends_first && planned.resent.is_none()
 }
 
 /// The record of an action that was performed.

@@ -8,27 +8,79 @@ use automations::model::amount::is_same;
 use automations::model::own_changes::{Attribution, ChangeMark};
 use automations::salestrekker::FullTicket;
 use automations::store::{Claimant, Error, Store};
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::str::FromStr;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The progress of one claimed action.
+/// The number of attempts of this instance at a claim that begins with the sending, so that each has a name of its own.
+static ATTEMPTS: AtomicU64 = AtomicU64::new(0);
+
+/// The progress of one action.
 #[derive(Debug)]
 pub(crate) struct Progress<'a> {
     pub(crate) store: &'a Store,
     pub(crate) planned: &'a PlannedAction,
     pub(crate) claimant: Claimant<'a>,
+    hold: Cell<Hold>,
+}
+
+/// Whether an action is ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hold {
+    /// It is claimed.
+    Claimed,
+    /// It is claimed when it is sent. Nothing was sent yet.
+    Open,
+    /// It was to be claimed, and an earlier claim or record of it exists. Nothing was sent.
+    Exists,
+    /// It was to be claimed, and the table did not accept that. Nothing was sent.
+    Failed,
 }
 
 impl<'a> Progress<'a> {
     /// The progress of an action of which nothing is sent yet.
-    pub(crate) fn new(store: &'a Store, planned: &'a PlannedAction, claimant: Claimant<'a>) -> Self {
-        Self { store, planned, claimant }
+    pub(crate) fn new(
+        store: &'a Store,
+        planned: &'a PlannedAction,
+        claimant: Claimant<'a>,
+        hold: Hold,
+    ) -> Self {
+        Self { store, planned, claimant, hold: Cell::new(hold) }
     }
 
-    /// Records that something is about to be sent that must not happen twice.
+    /// Whether the action is ours by now.
+    pub(crate) fn hold(&self) -> Hold {
+        self.hold.get()
+    }
+
+    /// Records that something is about to be sent that must not happen twice; claims the action, if that is still open.
+    ///
+    /// # Errors
+    /// [`Error`]; nothing may be sent.
     pub(crate) async fn record_send_started(&self) -> Result<(), Error> {
         let PlannedAction { id, organisation, .. } = self.planned;
-        self.store.record_send_started(organisation, id, self.claimant).await
+        if self.hold.get() == Hold::Claimed {
+            return self.store.record_send_started(organisation, id, self.claimant).await;
+        }
+        let attempt = format!("{}#{}", self.claimant.owner, ATTEMPTS.fetch_add(1, Ordering::Relaxed));
+        let attempt = (self.claimant, attempt.as_str());
+        match self.store.claim_to_send(organisation, id, attempt).await {
+            Ok(true) => {
+                self.hold.set(Hold::Claimed);
+                Ok(())
+            }
+            Ok(false) => {
+                self.hold.set(Hold::Exists);
+                Err(Error::VersionConflict)
+            }
+            Err(error) => {
+                self.hold.set(Hold::Failed);
+                // If this fails too, and the claim was written, the outcome counts as unknown when the lease ends.
+                let _ = self.store.withdraw(organisation, id, attempt).await;
+                Err(error)
+            }
+        }
     }
 
     /// The result of a step, if an earlier attempt did it.

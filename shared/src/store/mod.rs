@@ -65,6 +65,7 @@ mod reminder_list;
 mod reminders;
 mod salvage;
 mod schedule;
+mod send_claims;
 mod snapshots;
 mod statements;
 mod steps;

@@ -38,7 +38,7 @@ async fn edits_that_arrive_together_share_requests_to_the_vendor_and_to_the_tabl
 
     let both = [label(40, &tickets[0], "Post-settlement")?, create(41)?];
     assert_eq!(fixture.work("fourth", &both).await?, [""; 0]);
-    assert_eq!(fixture.cost(), (4, 7), "the new ticket takes its owner from the read-back");
+    assert_eq!(fixture.cost(), (4, 6), "the new ticket takes its owner from the read-back");
     assert!(matches!(fixture.outcome(&both[1]), Some(Outcome::Created { .. })));
     Ok(())
 }

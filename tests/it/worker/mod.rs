@@ -1,6 +1,7 @@
 //! What action-worker asks for, and in which order: its library with the Salestrekker stand-in and a table, without a deployed stack.
 
 mod batches;
+mod creates;
 mod fates;
 mod slow;
 mod table;

@@ -149,6 +149,7 @@ fn holds(request: &Value, before: Option<&Item>) -> bool {
     let is_claimed = |item: &Item| item.get("state") == Some(&json!({ "S": "claimed" }));
     match request["ConditionExpression"].as_str() {
         None => true,
+        Some("attribute_not_exists(pk)") => before.is_none(),
         Some(condition) if condition.starts_with("attribute_not_exists(pk)") => before
             .is_none_or(|item| is_claimed(item) && number(item.get("lease")) <= number(Some(value(":now")))),
         Some(_) => before.is_some_and(|item| is_claimed(item) && item.get("owner") == Some(value(":owner"))),
