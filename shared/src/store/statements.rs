@@ -13,7 +13,7 @@ use futures::{StreamExt as _, stream};
 use std::collections::BTreeMap;
 
 /// `BatchExecuteStatement` takes this many statements (Amazon DynamoDB API Reference).
-pub(super) const STATEMENTS_PER_REQUEST: usize = 25;
+const STATEMENTS_PER_REQUEST: usize = 25;
 /// Writes of their own that are sent at the same time.
 pub(super) const SINGLES_AT_ONCE: usize = 10;
 /// Requests that are sent at the same time.

@@ -1,14 +1,15 @@
 //! New versions of tickets, each with its events in the same item, so that a crash loses none.
 //!
-//! A few versions are written without a transaction, which costs half: the snapshot with its outbox first, and its journal entry after
-//! that (`entries.rs`). With more of them, single writes would take more requests than transactions do, which write both.
+//! Versions are written without a transaction, which costs half: the snapshot with its outbox first, and its journal entry after that
+//! (`entries.rs`). With more of them than a batch of hints has messages, single writes would take many more requests than transactions
+//! do, which write both.
 
 use super::entries::entry;
 use super::keys::{ItemKind, key};
 use super::packed::pack;
 use super::reminders::ReminderEnd;
 use super::schedule;
-use super::statements::{SINGLES_AT_ONCE, STATEMENTS_PER_REQUEST, Statement};
+use super::statements::{SINGLES_AT_ONCE, Statement};
 use super::transaction::{MAX_TRIES, WriteUnit};
 use super::{Error, Item, Store, back_off, number, unavailable};
 use crate::clock::Timestamp;
@@ -24,7 +25,7 @@ use futures::{StreamExt as _, future, stream};
 use serde::Serialize;
 
 /// This many versions are written without a transaction.
-pub(super) const MOST_ALONE: usize = STATEMENTS_PER_REQUEST;
+pub(super) const MOST_ALONE: usize = 100;
 /// What a snapshot's item may have, and no longer has if the next version does not set it. The last three are of earlier versions of
 /// the program.
 const OPTIONAL: [&str; 7] = [

@@ -50,7 +50,7 @@ async fn stored(table: &FakeTable, count: usize) -> Vec<Result<EntryState, Error
 }
 
 #[tokio::test]
-async fn a_few_versions_cost_no_transaction_and_many_no_more_requests_than_before() {
+async fn as_many_versions_as_a_batch_has_hints_cost_no_transaction() {
     let count = async |count| {
         let table = FakeTable::default();
         let states = stored(&table, count).await;
@@ -58,7 +58,8 @@ async fn a_few_versions_cost_no_transaction_and_many_no_more_requests_than_befor
     };
     assert_eq!(count(1).await, (vec![EntryState::Missing], vec!["PutItem"]));
     assert_eq!(count(25).await, (vec![EntryState::Missing; 25], vec!["BatchExecuteStatement"]));
-    assert_eq!(count(26).await, (vec![EntryState::Stored; 26], vec!["TransactWriteItems"]));
+    assert_eq!(count(100).await, (vec![EntryState::Missing; 100], vec!["BatchExecuteStatement"; 4]));
+    assert_eq!(count(101).await, (vec![EntryState::Stored; 101], vec!["TransactWriteItems"; 3]));
 }
 
 /// A real ticket's size: UUIDs, two labels, two clients.
@@ -90,7 +91,7 @@ async fn a_snapshot_with_its_events_is_within_a_kib() {
 
 #[tokio::test]
 async fn what_is_stored_is_read_back_with_its_outbox_until_that_is_emptied() {
-    for count in [1, 3, 30] {
+    for count in [1, 3, 30, 101] {
         let table = FakeTable::default();
         let store = table.store();
         stored(&table, count).await;
@@ -109,7 +110,7 @@ async fn what_is_stored_is_read_back_with_its_outbox_until_that_is_emptied() {
 
 #[tokio::test]
 async fn the_next_version_has_nothing_of_the_one_before_however_it_is_written() {
-    for count in [1, 2, 30] {
+    for count in [1, 2, 30, 101] {
         let table = FakeTable::default();
         let store = table.store();
         stored(&table, count).await;
