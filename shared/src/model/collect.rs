@@ -56,17 +56,12 @@ impl Collect {
     /// The first time after `now` at which it is this time of day there. A time that clocks skip is as much later, and one that they show
     /// twice is the first.
     pub fn next(self, now: Timestamp) -> Timestamp {
-        // From the day before on: clocks may have been set back since.
-        let mut from = now.earlier(DAY);
-        for _ in 0..4 {
-            let due_at = self.zone.date_of(from).and_then(|date| self.on(date));
-            if let Some(due_at) = due_at.filter(|due_at| *due_at > now) {
-                return due_at;
-            }
-            from = from.later(DAY);
-        }
-        // After the year 9999.
-        now.later(DAY)
+        // From the day before on: clocks may have been set back since. By dates, as a day in which clocks change has not 24 hours.
+        let first = self.zone.date_of(now.earlier(DAY));
+        let times = (0..4).filter_map(|days| self.on(first?.plus_days(days)?));
+        let next = times.into_iter().find(|due_at| *due_at > now);
+        // None is after the year 9999.
+        next.unwrap_or_else(|| now.later(DAY))
     }
 
     /// The owner in whose list an event is; none if there is one list for all, or if the ticket has no owner.
@@ -157,6 +152,8 @@ mod tests {
     fn a_time_that_clocks_skip_or_show_twice_is_one_time() {
         let at = "owner 02:30 Australia/Sydney";
         assert_eq!(next(at, "2027-10-02T10:00:00Z"), "2027-10-02T16:30:00.000Z", "half past three");
+        // From 23:00 on the day before, 24 hours later is the day after the one in which clocks are set forward.
+        assert_eq!(next("owner 01:01 Australia/Sydney", "2025-10-04T13:00:00Z"), "2025-10-04T15:01:00.000Z");
         assert_eq!(next(at, "2027-10-02T16:30:00Z"), "2027-10-03T15:30:00.000Z");
         assert_eq!(next(at, "2027-04-03T10:00:00Z"), "2027-04-03T15:30:00.000Z", "the first");
         assert_eq!(next(at, "2027-04-03T15:30:00Z"), "2027-04-04T16:30:00.000Z", "not the second");
