@@ -22,9 +22,9 @@ use std::sync::Arc;
 const PAGE: usize = 50;
 /// Entries that a page looks through at most.
 const MOST_READ: usize = 2_000;
-/// Entries that are read at once: few at first, as without a filter they are enough.
-const AT_FIRST: usize = 50;
-const AT_ONCE: usize = 1_000;
+/// Entries that are read at once, about: few as long as most of them are shown, so that a page does not become long.
+const AT_FIRST: usize = 25;
+const AT_ONCE: usize = 250;
 
 #[derive(Template)]
 #[template(path = "events.html")]
@@ -91,7 +91,7 @@ async fn find(app: &App, filter: &Filter) -> Result<Found> {
     let mut until = filter.until;
     while until > filter.since && events.len() < PAGE && read < MOST_READ {
         let is_wanted = |organisation: &_, ticket: &_| filter.of_events.takes_key(organisation, ticket);
-        let most = if read == 0 { AT_FIRST } else { AT_ONCE };
+        let most = if events.len().saturating_mul(2) >= read { AT_FIRST } else { AT_ONCE };
         let page = store.journal_page(filter.since, until, most, is_wanted).await?;
         let JournalPage { events: found, unreadable, since, found: number } = page;
         notes.extend(unreadable.iter().map(|key| format!("cannot read {key}: its events are left out")));
