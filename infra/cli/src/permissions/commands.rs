@@ -231,6 +231,7 @@ pub const COMMANDS: &[CommandNeeds] = &[
     ),
     operator("organisation key", &[LIST_ORGANISATIONS, READ_STACK, READ_SECRET, WRITE_SECRET]),
     operator("organisation renew", &[LIST_ORGANISATIONS, READ_STACK, READ_SECRET, WRITE_SECRET]),
+    operator("organisation recheck", &[LIST_ORGANISATIONS, &["dynamodb:Scan", "dynamodb:UpdateItem"]]),
     operator("organisation access", &[LIST_ORGANISATIONS, READ_STACK, READ_SECRET, WRITE_SECRET]),
     operator(
         "organisation backfill",

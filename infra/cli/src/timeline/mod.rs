@@ -20,4 +20,4 @@ pub use assemble::assemble;
 pub use kept::{DeadMessage, Kept, LastCheck, Lead, LogLine, Subject, Subscriber};
 pub use model::{ActionState, Entry, Nothing, Publication, Step, Timeline};
 pub use read::{Reader, Wanted};
-pub use text::{label, words};
+pub use text::{Line, label, words};

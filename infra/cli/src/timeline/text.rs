@@ -1,7 +1,9 @@
 //! A timeline in words.
 
 use super::model::{ActionState, Entry, Nothing, Publication, Step, Timeline};
+use automations::id::EventId;
 use automations::store::Outcome;
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// Where in the pipeline an entry belongs, in a word.
@@ -153,14 +155,54 @@ fn number(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
+/// An entry as a person reads it.
+#[derive(Debug)]
+pub struct Line<'a> {
+    /// The entry; the first of those that are one line.
+    pub entry: &'a Entry,
+    /// What it says, in a sentence.
+    pub words: String,
+}
+
+impl Timeline {
+    /// The entries as a person reads them: the handlers that do not subscribe to an event's kind are one line.
+    pub fn lines(&self) -> Vec<Line<'_>> {
+        let mut others: BTreeMap<&EventId, Vec<&str>> = BTreeMap::new();
+        for (event, handler) in self.entries.iter().filter_map(of_another_kind) {
+            others.entry(event).or_default().push(handler);
+        }
+        let lines = self.entries.iter().filter_map(|entry| {
+            let words = match of_another_kind(entry) {
+                None => words(&entry.step),
+                Some((event, _)) => {
+                    let handlers = others.remove(event)?;
+                    let (number, verb) =
+                        (number(handlers.len(), "handler"), if handlers.len() == 1 { "is" } else { "are" });
+                    format!("{number} {verb} not subscribed to this kind of event: {}", handlers.join(", "))
+                }
+            };
+            Some(Line { entry, words })
+        });
+        lines.collect()
+    }
+}
+
+/// The event and the handler, if the handler does not subscribe to the event's kind.
+fn of_another_kind(entry: &Entry) -> Option<(&EventId, &str)> {
+    let Step::Nothing { event, handler, why: Nothing::NotSubscribed { keys } } = &entry.step else {
+        return None;
+    };
+    keys.iter().any(|key| key == "type").then_some((event, handler.as_str()))
+}
+
 impl fmt::Display for Timeline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.entries.is_empty() {
             writeln!(f, "nothing is kept of it")?;
         }
-        for Entry { at, step } in &self.entries {
+        for Line { entry: Entry { at, step }, words } in self.lines() {
             let at = at.map(|at| at.to_string()).unwrap_or_default();
-            writeln!(f, "{at:<24}  {:<11}  {}", label(step), words(step))?;
+            writeln!(f, "{at:<24}  {:<11}  {words}", label(step))?;
         }
         for note in &self.notes {
             writeln!(f, "note: {note}")?;

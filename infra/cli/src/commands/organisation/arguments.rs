@@ -142,6 +142,14 @@ pub(super) enum Command {
         /// The organisation
         name: OrganisationId,
     },
+    /// Have every ticket fetched again in the next minutes, such as after a key was refused or webhooks were missing
+    #[command(after_help = "Example: automations organisation recheck north --profile prod
+
+Reads the whole table. What changed since the last check becomes events, as at a regular check.")]
+    Recheck {
+        /// The organisation
+        name: OrganisationId,
+    },
     /// Change what is permitted in an organisation
     #[command(after_help = "Example: automations organisation access north read-only --profile prod")]
     Access {
@@ -207,6 +215,7 @@ impl Command {
             | Self::Destination { name, .. }
             | Self::Key { name, .. }
             | Self::Renew { name }
+            | Self::Recheck { name }
             | Self::Access { name, .. }
             | Self::Backfill { name, .. }
             | Self::Rehearse(rehearse::Arguments { name, .. })
@@ -218,8 +227,11 @@ impl Command {
     /// Whether it says itself how many things it changed; any other changes one.
     pub(super) fn counts_itself(&self) -> bool {
         match self {
-            // Of those that have a snapshot or a key already, none is changed; with an organisation, its settings and its pause go.
-            Self::Backfill { .. } | Self::ReuseContacts { .. } | Self::Remove { .. } => true,
+            // Of those that have a snapshot or a key already, or are due, none is changed; with an organisation, its settings and its pause go.
+            Self::Backfill { .. }
+            | Self::ReuseContacts { .. }
+            | Self::Recheck { .. }
+            | Self::Remove { .. } => true,
             Self::Add { .. }
             | Self::List
             | Self::Check { .. }
@@ -269,6 +281,7 @@ impl Command {
             }
             Self::Key { writer, .. } => Some(by("organisation key")?.with("writer", *writer)),
             Self::Renew { .. } => by("organisation renew"),
+            Self::Recheck { .. } => by("organisation recheck"),
             Self::Access { access, .. } => {
                 Some(by("organisation access")?.limited("access", Some(access.word())))
             }
@@ -309,7 +322,9 @@ mod tests {
             let line = Line::try_parse_from(std::iter::once("x").chain(line.split(' ')));
             line.unwrap().arguments.command.counts_itself()
         };
-        for line in ["backfill north --tickets t.csv", "reuse-contacts north", "remove north"] {
+        for line in
+            ["backfill north --tickets t.csv", "reuse-contacts north", "recheck north", "remove north"]
+        {
             assert!(counts_itself(line), "{line}");
         }
         for line in ["key north", "renew north", "urls north --rotate-start", "access north read-only"] {
@@ -331,6 +346,7 @@ mod tests {
             "rehearse north --accept-unrehearsed",
             "key north",
             "renew north",
+            "recheck north",
             "access north read-only",
             "backfill north --tickets secret.example.com.csv",
             "remove north",

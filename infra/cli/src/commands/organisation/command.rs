@@ -119,6 +119,7 @@ async fn run_command(
                 "a new token is stored; the functions use it within five minutes, or when the old one is refused",
             );
         }
+        Command::Recheck { name } => recheck(organisations, &name, json, tally).await?,
         Command::Access { name, access } => {
             organisations.set_access(&name, access.into()).await?;
             say("the functions use it within five minutes");
@@ -141,6 +142,21 @@ async fn run_command(
         }
     }
     Ok(Exit::Done)
+}
+
+async fn recheck(
+    organisations: &Organisations,
+    name: &OrganisationId,
+    json: bool,
+    tally: &Tally,
+) -> Result<()> {
+    let due = during("reading the table", organisations.recheck(name)).await?;
+    tally.add(due);
+    if json {
+        return print_json(&json!({ "due": due }));
+    }
+    let tickets = count(u64::try_from(due).unwrap_or(u64::MAX), "ticket is", "tickets are");
+    print(&format!("{tickets} fetched in the next minutes, beside those that were due already"))
 }
 
 async fn reuse_contacts(

@@ -2,18 +2,15 @@
 
 use super::pauser::{Pauser, Resumed};
 use crate::commands::dead_letters::{Consent, Selection};
+use crate::commands::organisation::make_all_due;
 use anyhow::{Result, ensure};
-use automations::clock;
 use automations::id::OrganisationId;
 use automations::reason::Reason;
 use automations::store::{Pause, PauseState, Paused};
-use futures::{StreamExt as _, stream};
 
 /// The dead-letter queues of what is held: actions are older than what hints will lead to.
 const ACTIONS: &str = "-actions-dead-letters";
 const HINTS: &str = "-hints-dead-letters";
-/// Tickets that are made due at the same time.
-const AT_ONCE: usize = 16;
 
 impl Pauser {
     /// First the actions that were held are sent again, and only they are performed; then all actions are; then tickets are fetched again. So
@@ -39,23 +36,13 @@ impl Pauser {
         // Those that were decided meanwhile.
         let actions = held.saturating_add(self.send_again(organisation, ACTIONS).await?);
         // Before the pause ends, too: if this command is interrupted, they are due all the same.
-        let before = self.make_all_due(organisation).await?;
+        let before = make_all_due(&self.store, organisation).await?;
         self.store.delete_pause(&paused).await?;
         // A hint that an instance drops now, as it remembers the pause, is of a ticket that becomes due afterwards.
         self.wait().await;
         let hints = self.send_again(organisation, HINTS).await?;
-        let due = before.saturating_add(self.make_all_due(organisation).await?);
+        let due = before.saturating_add(make_all_due(&self.store, organisation).await?);
         Ok(Resumed { sent_again: actions.saturating_add(hints), due })
-    }
-
-    /// Makes the check of each of the organisation's tickets due; returns the number of those that were not.
-    async fn make_all_due(&self, organisation: &OrganisationId) -> Result<usize> {
-        let tickets = self.store.tickets_of(organisation).await?;
-        let now = clock::now();
-        let due = stream::iter(&tickets).map(|ticket| self.store.make_due(organisation, ticket, now));
-        let due: Vec<_> = due.buffer_unordered(AT_ONCE).collect().await;
-        let due = due.into_iter().collect::<Result<Vec<bool>, _>>()?;
-        Ok(due.into_iter().filter(|is_new| *is_new).count())
     }
 
     /// Sends the organisation's held messages of a dead-letter queue again; returns their number. A FIFO queue shows the rest of a

@@ -2,7 +2,7 @@
 
 use super::layout::{Layout, Moment, address, shown};
 use crate::console::app::{App, apart};
-use crate::timeline::{ActionState, Reader, Step, Timeline, Wanted, assemble, label, words};
+use crate::timeline::{ActionState, Entry, Line, Reader, Step, Timeline, Wanted, assemble, label};
 use anyhow::{Context as _, Result};
 use askama::Template;
 use automations::clock::Timestamp;
@@ -58,12 +58,12 @@ pub(super) async fn page(State(app): State<Arc<App>>, Query(asked): Query<Asked>
         let found = apart(&app, async move |app, now| read(&app, &asked, now).await).await;
         timeline = layout.take(found);
     }
-    let entries = timeline.iter().flat_map(|timeline| &timeline.entries);
-    let rows = entries.map(|entry| Row {
-        at: entry.at.map(Moment),
-        step: label(&entry.step),
-        what: words(&entry.step),
-        undo: undo(&entry.step, &asked.organisation),
+    let lines = timeline.iter().flat_map(Timeline::lines);
+    let rows = lines.map(|Line { entry: Entry { at, step }, words }| Row {
+        at: at.map(Moment),
+        step: label(step),
+        what: words,
+        undo: undo(step, &asked.organisation),
     });
     let rows = rows.collect();
     let notes = timeline.map(|timeline| timeline.notes).unwrap_or_default();

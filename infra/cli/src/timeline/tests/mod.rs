@@ -123,6 +123,28 @@ fn of_handlers(kept: &Kept) -> Vec<String> {
 }
 
 #[test]
+fn handlers_of_other_kinds_are_one_line_for_a_person_and_a_wrong_name_is_not_among_them() {
+    let of_another_kind = |name: &str| {
+        let mut other = handler(name, "Settled");
+        other.policies = vec![FilterPolicy::parse(r#"{"type": ["ticket.created"]}"#).unwrap()];
+        other
+    };
+    let handlers = vec![of_another_kind("a"), handler("wrong-name", "Declined"), of_another_kind("b")];
+    let timeline = assemble(&kept(vec![settled()], handlers));
+    let nothing = timeline.entries.iter().filter(|entry| matches!(entry.step, Step::Nothing { .. })).count();
+    assert_eq!(nothing, 3, "a machine gets all");
+    let text = timeline.to_string();
+    assert_eq!(
+        text.matches("2 handlers are not subscribed to this kind of event: a, b").count(),
+        1,
+        "{text}"
+    );
+    assert_eq!(text.matches("does not accept the event's").count(), 1, "{text}");
+    let one = assemble(&kept(vec![settled()], vec![of_another_kind("a")])).to_string();
+    assert!(one.contains("1 handler is not subscribed to this kind of event: a\n"), "{one}");
+}
+
+#[test]
 fn a_webhook_leads_to_its_actions_in_order() {
     let event = settled();
     let mut kept =

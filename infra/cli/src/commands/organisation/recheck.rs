@@ -1,0 +1,31 @@
+//! `organisation recheck`: every ticket is fetched again soon, instead of at its regular check.
+
+use super::Organisations;
+use anyhow::Result;
+use automations::clock;
+use automations::id::OrganisationId;
+use automations::store::Store;
+use futures::{StreamExt as _, stream};
+
+/// Tickets that are made due at the same time.
+const AT_ONCE: usize = 16;
+
+impl Organisations {
+    /// Makes the check of each of the organisation's tickets due; returns the number of those that were not. Reads the whole table.
+    ///
+    /// # Errors
+    /// If a request fails: run it again.
+    pub async fn recheck(&self, organisation: &OrganisationId) -> Result<usize> {
+        make_all_due(&self.store, organisation).await
+    }
+}
+
+/// Makes the check of each of the organisation's tickets due; returns the number of those that were not.
+pub(crate) async fn make_all_due(store: &Store, organisation: &OrganisationId) -> Result<usize> {
+    let tickets = store.tickets_of(organisation).await?;
+    let now = clock::now();
+    let due = stream::iter(&tickets).map(|ticket| store.make_due(organisation, ticket, now));
+    let due: Vec<_> = due.buffer_unordered(AT_ONCE).collect().await;
+    let due = due.into_iter().collect::<Result<Vec<bool>, _>>()?;
+    Ok(due.into_iter().filter(|is_new| *is_new).count())
+}
