@@ -144,6 +144,6 @@ async fn a_ticket_with_a_thousand_events_takes_a_few_rounds_of_requests() {
     // and whether it was undone; and the snapshot, and its outbox before the journal.
     assert_eq!(of("BatchGetItem"), 140 + 20 + 2, "{requests:?}");
     assert_eq!(text.lines().filter(|line| line.contains(" h0 decided 1 action")).count(), 1_000);
-    assert!(text.contains("1 handler is not subscribed to this kind of event"), "{}", &text[..2_000]);
+    assert!(text.contains("not subscribed to this kind of event"), "{}", &text[..2_000]);
     assert!(all < Duration::from_secs(10), "{all:?}");
 }
