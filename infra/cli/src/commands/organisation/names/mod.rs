@@ -1,5 +1,6 @@
 //! Whether what the handlers' entries name is at Salestrekker, before an event or an action depends on it.
 
+mod in_force;
 mod mention;
 mod vendor;
 
@@ -14,6 +15,7 @@ use automations::clock;
 use automations::failure::chain;
 use automations::id::OrganisationId;
 use automations::salestrekker::{Client, Limits};
+use in_force::in_force;
 use mention::Mentions;
 use serde::Serialize;
 use std::fmt;
@@ -162,10 +164,18 @@ impl Organisations {
             Ok(fields) => found.missing_fields = fields,
             Err(error) => found.unchecked.push(format!("inferred fields: {}", chain(&error))),
         }
-        let Entries { all, age_rules, .. } = entries;
+        let Entries { all, age_rules, source } = entries;
+        let own = match source {
+            Source::Deployed => self.store.handler_settings(organisation).await,
+            Source::Template => Ok(Vec::new()),
+        };
+        let own = own.unwrap_or_else(|error| {
+            found.unchecked.push(format!("the organisation's own settings: {}", chain(&error)));
+            Vec::new()
+        });
         match (vendor, all) {
             (Ok(vendor), Ok(entries)) => {
-                for entry in entries {
+                for entry in &in_force(entries, &own.into_iter().collect()) {
                     found.add(mention::of_entry(entry, organisation), &vendor);
                 }
                 found.add_age_rules(age_rules, organisation, &vendor);
