@@ -16,9 +16,9 @@ pub(crate) async fn defer(
     until: Until,
     event: &Event,
 ) -> Result<Outcome, ActionError> {
-    let PlannedAction { id: action, organisation, handler, resent, .. } = context.planned;
+    let PlannedAction { id: action, organisation, handler, .. } = context.planned;
     let until = (until, context.speed);
-    let new = NewDeferral { ticket, handler, event, until, action, resent: *resent };
+    let new = NewDeferral { ticket, handler, event, until, action };
     let (store, claimant) = (context.progress.store, context.progress.claimant);
     Ok(store.defer(organisation, new, claimant).await?)
 }

@@ -39,9 +39,9 @@ impl Enricher {
         let known = self.known_tickets(&of_paused).await;
         let settled = of_paused.into_iter().map(|message| {
             let result = match known.get(&message.body.organisation) {
-                Some(Ok(known)) => result_of(&message.body, known),
+                Some(Ok(known)) => result_of(&message.body, message.receives, known),
                 Some(Err(error)) => Err(error.clone()),
-                None => result_of(&message.body, &BTreeSet::new()),
+                None => result_of(&message.body, message.receives, &BTreeSet::new()),
             };
             (message, result)
         });
@@ -68,11 +68,13 @@ impl Enricher {
     }
 }
 
-fn result_of(message: &Hint, known: &BTreeSet<TicketId>) -> Result<()> {
+fn result_of(message: &Hint, receives: u32, known: &BTreeSet<TicketId>) -> Result<()> {
     // Without an action, it is the reconciler's: of a ticket that is still due, or for the list query, which is asked for each hour.
     let is_repeated =
         |hint: &Hint| hint.action.is_none() || hint.ticket.as_ref().is_some_and(|it| known.contains(it));
-    if message.inbound.is_some() || !message.each().iter().all(is_repeated) {
+    // A reminder that could not be looked at before is due again only hours later, and the end of the pause makes tickets due, no reminders.
+    let is_postponed = message.reminder && receives > 1;
+    if is_postponed || message.inbound.is_some() || !message.each().iter().all(is_repeated) {
         return Err(MessageError::held("the organisation"));
     }
     tracing::info!(
@@ -91,12 +93,16 @@ mod tests {
     use automations::reason::Reason;
 
     fn settled(fields: &str) -> Option<Reason> {
+        settled_at(1, fields)
+    }
+
+    fn settled_at(receives: u32, fields: &str) -> Option<Reason> {
         let hint = format!(
             r#"{{"id": "h-1", "organisation": "north", "received_at": "2026-01-01T00:00:00Z", "raw": null, {fields}}}"#
         );
         let hint: Hint = from_json(hint.as_bytes()).unwrap();
         let known = BTreeSet::from([TicketId::parse("t-1").unwrap()]);
-        result_of(&hint, &known).err().map(|error| error.reason)
+        result_of(&hint, receives, &known).err().map(|error| error.reason)
     }
 
     #[test]
@@ -108,5 +114,8 @@ mod tests {
         assert_eq!(settled(r#""action": "ticket-updated", "ticket": null"#), Some(Reason::Paused));
         let form = r#""action": "inbound-survey", "ticket": null, "inbound": {"digest": "d", "has_id": false, "fields": {}}"#;
         assert_eq!(settled(form), Some(Reason::Paused));
+        let reminder = r#""action": null, "ticket": "t-1", "reminder": true"#;
+        assert_eq!(settled(reminder), None, "it is still due");
+        assert_eq!(settled_at(2, reminder), Some(Reason::Paused), "it was put off when its check failed");
     }
 }

@@ -5,6 +5,7 @@ use crate::clock;
 use crate::failure::Remedy;
 use crate::model::action::{Action, PlannedAction};
 use crate::model::event::Event;
+use crate::model::ticket::Ticket;
 use crate::model::until::Until;
 use crate::reason::Reason;
 use crate::telemetry;
@@ -36,6 +37,18 @@ pub(super) fn deferral(until: Option<Until>, event: &Event) -> Option<Action> {
     (!is_end).then(|| Action::Defer { ticket: ticket.id.clone(), until, event: Box::new(event.clone()) })
 }
 
+/// The version of the action's ticket that the decision saw; none if it saw none, as of a ticket that is not in the list that it decided on.
+fn version_seen(event: &Event, action: &Action) -> Option<u64> {
+    let of_list =
+        event.collected().into_iter().flat_map(|list| &list.tickets).filter_map(|listed| listed.ticket());
+    let mut seen = of_list.chain(event.ticket());
+    let version = |ticket: &Ticket| ticket.version;
+    match action.ticket() {
+        Some(id) if event.collected().is_some() => seen.find(|ticket| ticket.id == *id).map(version),
+        Some(_) | None => event.ticket().map(version),
+    }
+}
+
 /// The actions with their ids, which are derived from the event, the handler and the position.
 pub(super) fn planned(
     name: &str,
@@ -56,7 +69,7 @@ pub(super) fn planned(
             event: event.id.clone(),
             hint: Some(event.cause.hint().clone()),
             chain: event.chain().to_vec(),
-            ticket_version: event.ticket().map(|ticket| ticket.version),
+            ticket_version: version_seen(event, &action),
             handler: name.to_owned(),
             decided_at,
             attempt,
@@ -83,7 +96,9 @@ mod tests {
     use super::*;
     use crate::handler::reading::{HandlerError, Reading};
     use crate::handler::{Decide, Decides, Reads};
+    use crate::model::event::EventKind;
     use crate::testing;
+    use std::collections::BTreeMap;
     use std::panic;
     use std::time::Duration;
 
@@ -131,6 +146,29 @@ mod tests {
             assert_eq!((error.reason, error.remedy), (Reason::HandlerPanicked, Remedy::DeadLetter));
             assert!(!error.text.contains("Approved"));
         }
+    }
+
+    #[tokio::test]
+    async fn an_action_on_a_ticket_of_a_list_has_the_version_of_that_ticket() {
+        let seen = |id: &str, version| {
+            let mut event = testing::a_ticket().with_id(id).moves_to("Settled");
+            let EventKind::StageChanged { ticket, .. } = &mut event.kind else { panic!("{event:?}") };
+            ticket.version = version;
+            event
+        };
+        let list = testing::after_collection("h", &[seen("t-1", 40), seen("t-2", 2)]);
+        let decide: Decide<()> = |event, ()| {
+            let tickets = event.collected().unwrap().tickets.iter().filter_map(|listed| listed.ticket());
+            let other = testing::a_ticket().with_id("t-3").ticket();
+            let labels = tickets.chain([&other]).map(|ticket| Action::add_label(ticket, "a"));
+            labels.collect()
+        };
+        let planned = decided(decide, &list).await.unwrap();
+        let versions: BTreeMap<&str, Option<u64>> = planned
+            .iter()
+            .map(|planned| (planned.action.ticket().unwrap().as_str(), planned.ticket_version))
+            .collect();
+        assert_eq!(versions, BTreeMap::from([("t-1", Some(40)), ("t-2", Some(2)), ("t-3", None)]));
     }
 
     #[tokio::test]

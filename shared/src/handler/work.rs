@@ -79,6 +79,11 @@ impl<Settings, D: Decides<Settings>> Handler<Settings, D> {
             return Ok(());
         }
         if let Some(deferral) = plan::deferral(self.until, event) {
+            // Else it would take a whole list with it, whose chain is the longest one in it.
+            let is_for_a_list = matches!(self.until, Some(Until::Collect(_)));
+            if is_for_a_list && event.chain().len() >= self.max_chain {
+                return Err(chain_too_long(event));
+            }
             // In a dry run too: nothing is done but to wait, and what is decided then is logged.
             let planned = plan::planned(&self.name, event, vec![deferral], message.receives)?;
             return self.send(event, planned).await;
@@ -260,6 +265,22 @@ mod tests {
         assert_eq!(worked_on(&of_another, own(&[]), (false, None)).await, (vec![], 0));
         let form = testing::fired("h", 0);
         assert!(plan::deferral(Some(five_minutes), &form).is_none(), "it has no ticket");
+    }
+
+    #[tokio::test]
+    async fn an_event_of_a_long_chain_comes_in_no_list_and_takes_no_other_ticket_with_it() {
+        let list = Until::Collect("owner 17:00 Australia/Sydney".parse().unwrap());
+        let mut event = testing::stage_changed("Settled", "Approved");
+        let hint = event.cause.hint().clone();
+        let of = |length: usize| Cause::Action {
+            hint: hint.clone(),
+            chain: (0..length).map(|n| ActionId::parse(format!("e{n}.h.0")).unwrap()).collect(),
+        };
+        for (length, sent) in [(4, 1), (5, 0)] {
+            event.cause = of(length);
+            let (planned, _) = worked_on(&event, own(&[]), (false, Some(list))).await;
+            assert_eq!(planned.len(), sent, "{length}");
+        }
     }
 
     #[test]

@@ -56,8 +56,6 @@ pub struct NewDeferral<'a> {
     pub until: (Until, Speed),
     /// The action.
     pub action: &'a ActionId,
-    /// That the action was sent again.
-    pub resent: Option<Resent>,
 }
 
 impl Store {
@@ -80,7 +78,8 @@ impl Store {
                 (None, format!("{}#{}", new.handler, owner.as_ref().map_or("", OwnerId::as_str)))
             }
         };
-        let replayed_at = new.resent.filter(is_with_consent).map(|resent| resent.at.as_millis());
+        // As the event was replayed. What a redrive of this action may do says nothing of the item.
+        let replayed_at = new.event.resent.filter(is_with_consent).map(|resent| resent.at.as_millis());
         let (of, step) = match replayed_at {
             None => (of, "deferred".to_owned()),
             Some(at) => (format!("{of}#{at}"), format!("deferred_{at}")),

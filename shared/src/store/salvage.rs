@@ -58,7 +58,12 @@ impl Store {
         let (snapshot, outbox) = match (snapshot, outbox) {
             (Some(snapshot), Some(outbox)) => (snapshot, outbox),
             (Some(snapshot), None) => {
-                (snapshot, self.journal_end(organisation, ticket, unpublished).await?.events)
+                let end = self.journal_end(organisation, ticket, unpublished).await?;
+                if end.version < snapshot.ticket.version {
+                    // The newest events are nowhere else. Older ones in their place would be sent again, and these be lost.
+                    return Err(error);
+                }
+                (snapshot, end.events)
             }
             (None, outbox) => {
                 let events = if outbox.is_some() { 0 } else { unpublished };
@@ -202,6 +207,21 @@ mod tests {
             let Ok(Salvaged::Known(known)) = salvaged else { panic!("{salvaged:?}") };
             assert_eq!((&known.outbox, &known.snapshot), (&events, &snapshot()));
         }
+    }
+
+    /// As of a form that a later version of the program writes before the journal entry.
+    #[tokio::test]
+    async fn if_the_journal_lacks_the_newest_version_older_events_are_not_sent_in_their_place() {
+        let mut later = snapshot();
+        later.ticket.version = 9;
+        let mut item = healthy(&[]);
+        item.insert("version".to_owned(), number(9));
+        item.insert("snapshot".to_owned(), text(to_json(&later)));
+        item.insert("outbox".to_owned(), text("[{"));
+        item.insert("unpublished".to_owned(), number(1));
+        let (salvaged, requests) = salvaged(&item, &[stage_changed("a", "b")]).await;
+        assert!(matches!(salvaged, Err(Error::Unusable { .. })), "{salvaged:?}");
+        assert!(requests.iter().all(|request| request.get("UpdateExpression").is_none()), "{requests:?}");
     }
 
     #[tokio::test]

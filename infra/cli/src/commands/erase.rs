@@ -227,7 +227,7 @@ impl Eraser {
             }
         }
         bail!(
-            "{} items and {} dead letters were stored while the others were deleted, again and again: something still writes about it. Run              `automations pause --organisation {organisation} --yes`, and a minute later this command again",
+            "{} items and {} dead letters were stored while the others were deleted, again and again: something still writes about it. Run `automations pause --organisation {organisation} --yes`, and a minute later this command again",
             found.items,
             found.dead_letters
         )

@@ -69,10 +69,10 @@ impl Table {
         until: (Until, Speed),
     ) -> (Result<Outcome, Error>, Vec<Value>) {
         let (store, writes) = self.store();
-        let (event, action) = (stage_changed("Approved", "Settled"), "e.h.0".parse().unwrap());
+        let event = Event { resent, ..stage_changed("Approved", "Settled") };
+        let action = "e.h.0".parse().unwrap();
         let (north, ticket) = ("north".parse().unwrap(), "ticket-1".parse().unwrap());
-        let new =
-            NewDeferral { ticket: &ticket, handler: "h", event: &event, until, action: &action, resent };
+        let new = NewDeferral { ticket: &ticket, handler: "h", event: &event, until, action: &action };
         let outcome = store.defer(&north, new, claimant()).await;
         let writes = writes.lock().unwrap().clone();
         (outcome, writes)

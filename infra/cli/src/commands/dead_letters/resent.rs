@@ -17,7 +17,11 @@ pub(super) fn marked(body: &str, owner: &str, resent: Resent) -> String {
         Some(before @ Resent { reprocess: true, .. }) => {
             Resent { out_of_order: resent.out_of_order || before.out_of_order, ..before }
         }
-        Some(Resent { reprocess: false, .. }) | None => resent,
+        // What a replay was to perform although it is recorded as done.
+        Some(Resent { not_performed, .. }) => {
+            Resent { not_performed: not_performed || resent.not_performed, ..resent }
+        }
+        None => resent,
     };
     fields.insert("resent".to_owned(), json!(resent));
     message.to_string()

@@ -2,12 +2,14 @@
 
 use super::arguments::{Arguments, Command};
 use super::prompt::{ask, confirm_removal};
+use super::recheck::lasts;
 use super::rehearse;
 use super::{Destination, New, Organisations, Removed, Urls, check, ticket_ids};
 use crate::account::Account;
 use crate::audit::{Audit, Tally};
 use crate::exit_code::{Exit, Usage};
 use crate::report::{count, during, print, print_json, say};
+use crate::time::age;
 use anyhow::Result;
 use automations::aws::secret::{self, Access, Challenge, Credential, Rehearsal};
 use automations::clock;
@@ -156,7 +158,10 @@ async fn recheck(
         return print_json(&json!({ "due": due }));
     }
     let tickets = count(u64::try_from(due).unwrap_or(u64::MAX), "ticket is", "tickets are");
-    print(&format!("{tickets} fetched in the next minutes, beside those that were due already"))
+    let last = age(lasts(due).as_secs().saturating_add(60));
+    print(&format!(
+        "{tickets} fetched, the last one in about {last}, beside those that were due already; if {name} is paused, when it is resumed"
+    ))
 }
 
 async fn reuse_contacts(

@@ -6,9 +6,13 @@ use automations::clock;
 use automations::id::OrganisationId;
 use automations::store::Store;
 use futures::{StreamExt as _, stream};
+use std::time::Duration;
 
 /// Tickets that are made due at the same time.
 const AT_ONCE: usize = 16;
+/// Between the times at which two tickets are due: somewhat more than the reconciler's pace at the default `TicketsPerRun`, so that reminders and
+/// other checks that become due meanwhile are not behind all of them.
+const APART: Duration = Duration::from_millis(500);
 
 impl Organisations {
     /// Makes the check of each of the organisation's tickets due; returns the number of those that were not. Reads the whole table.
@@ -20,11 +24,18 @@ impl Organisations {
     }
 }
 
-/// Makes the check of each of the organisation's tickets due; returns the number of those that were not.
+/// For how long tickets are due one after the other.
+pub(crate) fn lasts(tickets: usize) -> Duration {
+    APART.saturating_mul(u32::try_from(tickets).unwrap_or(u32::MAX))
+}
+
+/// Makes the check of each of the organisation's tickets due, one after the other; returns the number of those that were not.
 pub(crate) async fn make_all_due(store: &Store, organisation: &OrganisationId) -> Result<usize> {
     let tickets = store.tickets_of(organisation).await?;
     let now = clock::now();
-    let due = stream::iter(&tickets).map(|ticket| store.make_due(organisation, ticket, now));
+    let due = tickets.iter().enumerate();
+    let due = due.map(|(position, ticket)| store.make_due(organisation, ticket, now.later(lasts(position))));
+    let due = stream::iter(due.collect::<Vec<_>>());
     let due: Vec<_> = due.buffer_unordered(AT_ONCE).collect().await;
     let due = due.into_iter().collect::<Result<Vec<bool>, _>>()?;
     Ok(due.into_iter().filter(|is_new| *is_new).count())

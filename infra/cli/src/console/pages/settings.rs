@@ -247,7 +247,7 @@ fn proposal(prepared: PreparedChange, back: String) -> Proposal<Work> {
         if enabled {
             format!("{handler} decides on the events of {organisation}.")
         } else {
-            format!("{handler} decides nothing for {organisation}: its events are acknowledged, and not kept for later.")
+            format!("{handler} decides nothing for {organisation}: its events are acknowledged, and not kept for later; nor is what waits for a quiet period or in a list, if it ends meanwhile.")
         }
     }));
     effects.extend(dry_run.map(|dry_run| {
