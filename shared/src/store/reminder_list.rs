@@ -6,6 +6,7 @@ use super::{Error, Item, Store, StoredReminder, number, report_unreadable, text,
 use crate::clock::Timestamp;
 use crate::id::OrganisationId;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
+use std::collections::BTreeMap;
 
 /// Shards that are read at once.
 const QUERIES_AT_ONCE: usize = 8;
@@ -38,6 +39,25 @@ impl Store {
             of(one).cmp(&of(other))
         });
         Ok(reminders)
+    }
+
+    /// How many reminders wait that are due until this time, by organisation. Those that wait for a date are not among them. The index is eventually
+    /// consistent.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn reminders_by_organisation(
+        &self,
+        until: Timestamp,
+    ) -> Result<BTreeMap<OrganisationId, usize>, Error> {
+        let queries = (0..SHARDS).map(|shard| self.reminder_keys(shard, until));
+        let keys: Vec<Vec<ItemKey>> = stream::iter(queries).buffered(QUERIES_AT_ONCE).try_collect().await?;
+        let mut counts = BTreeMap::new();
+        for key in keys.into_iter().flatten() {
+            let count: &mut usize = counts.entry(key.organisation).or_default();
+            *count = count.saturating_add(1);
+        }
+        Ok(counts)
     }
 
     /// The keys of a shard's reminders. Tickets are in the same index, and DynamoDB leaves them out.

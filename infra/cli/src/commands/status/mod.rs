@@ -3,6 +3,7 @@
 mod alarms;
 mod attention;
 mod history;
+mod kept;
 mod read;
 mod screen;
 #[cfg(test)]
@@ -10,6 +11,7 @@ mod tests;
 
 pub use attention::Attention;
 pub(crate) use history::{Counted, HandlerDay, History, Series, last_hour};
+pub use kept::{OwnState, ReminderState};
 pub use read::Source;
 
 use crate::account::Account;
@@ -94,6 +96,10 @@ pub struct Status {
     pub pauses: Part<Vec<Pause>>,
     /// What is paused although Lambda reads its queue, such as after a deployment that changed the trigger.
     pub read_while_paused: Part<Vec<Paused>>,
+    /// The organisations' own settings of handlers.
+    pub own_settings: Part<Vec<OwnState>>,
+    /// The reminders that are due within a day, by organisation.
+    pub reminders: Part<Vec<ReminderState>>,
 }
 
 /// A part of what is read: what cannot be read hides nothing else.

@@ -1,7 +1,7 @@
 //! Reading what a status shows. Each part is read for itself.
 
 use super::{
-    FunctionState, HandlerDay, History, OrganisationState, Part, QueueState, Status, alarms, history,
+    FunctionState, HandlerDay, History, OrganisationState, Part, QueueState, Status, alarms, history, kept,
 };
 use crate::account::Target;
 use crate::commands::alias_check::{ALIAS, AliasCheck, Deployed};
@@ -65,7 +65,14 @@ impl Source {
         let left_behind = part(left_behind.map(|urls| urls.into_iter().filter_map(named).collect()));
         let read = read?;
         let read_while_paused = part(self.read_while_paused(&read.pauses).await);
-        Ok(Status { left_behind, read_while_paused, ..read })
+        let organisations = match &read.organisations {
+            Part::Read(all) => all.as_slice(),
+            Part::NotRead(_) => &[],
+        };
+        let (own_settings, reminders) =
+            join!(kept::own_settings(&self.store, organisations), kept::reminders(&self.store, now));
+        let (own_settings, reminders) = (part(own_settings), part(reminders));
+        Ok(Status { left_behind, read_while_paused, own_settings, reminders, ..read })
     }
 
     async fn read_while_paused(&self, pauses: &Part<Vec<Pause>>) -> Result<Vec<Paused>> {
@@ -149,6 +156,8 @@ impl Source {
             left_behind: Part::Read(Vec::new()),
             pauses: part(self.store.pauses().await.context("the pauses")),
             read_while_paused: Part::Read(Vec::new()),
+            own_settings: Part::Read(Vec::new()),
+            reminders: Part::Read(Vec::new()),
         })
     }
 

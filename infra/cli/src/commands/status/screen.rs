@@ -1,6 +1,6 @@
 //! A status as one screen of text.
 
-use super::{AlarmState, Attention, FunctionState, OrganisationState, Part, QueueState, Status};
+use super::{AlarmState, Attention, FunctionState, OrganisationState, Part, QueueState, Status, kept};
 use crate::commands::dead_letters::Summary;
 use crate::commands::pause;
 use crate::report::{count, table};
@@ -24,6 +24,8 @@ impl Status {
             Some(block("organisations", &self.organisations, organisations)),
             Some(block("functions", &self.functions, functions)),
             Some(block("schedules", &self.schedules, schedules)),
+            Some(block("own settings", &self.own_settings, kept::own_rows)),
+            Some(block("reminders", &self.reminders, kept::reminder_rows)),
             Some(block("alarms", &self.alarms, |all| alarms(all, self))),
             Some(block("pauses", &self.pauses, |all| pauses(all, self))),
             holidays,

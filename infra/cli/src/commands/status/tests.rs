@@ -40,6 +40,8 @@ fn quiet() -> Status {
         left_behind: Part::Read(Vec::new()),
         pauses: Part::Read(Vec::new()),
         read_while_paused: Part::Read(Vec::new()),
+        own_settings: Part::Read(Vec::new()),
+        reminders: Part::Read(Vec::new()),
     }
 }
 
@@ -88,6 +90,10 @@ a-webhook-ingest  12
 
 handler  schedule                              last   next
 digest   cron(0 8 ? * MON *) Australia/Sydney  never  2026-09-21T14:13:20.000Z
+
+no organisation has settings of its own
+
+no reminder is due within a day
 
 no alarm sounds
 
@@ -147,6 +153,10 @@ a-webhook-ingest  12, 10% of the traffic to 13
 
 handler  schedule                              last   next
 digest   cron(0 8 ? * MON *) Australia/Sydney  never  2026-09-21T14:13:20.000Z
+
+no organisation has settings of its own
+
+no reminder is due within a day
 
 alarm            for     runbook
 a-hints-backlog  10 min  Message waiting too long

@@ -287,6 +287,8 @@ mod tests {
             alarms: Part::NotRead("AccessDenied".to_owned()),
             left_behind: Part::Read(Vec::new()),
             read_while_paused: Part::Read(Vec::new()),
+            own_settings: Part::Read(Vec::new()),
+            reminders: Part::Read(Vec::new()),
             pauses: Part::Read(Vec::new()),
         }
     }

@@ -121,10 +121,10 @@ pub(super) async fn asked(State(app): State<Arc<App>>, Extension(form): Extensio
     let read = apart(&app, async move |app, now| {
         let lacked = app.lacked(&[kind.command()], now).await;
         if lacked.is_empty() {
-            let pauser = Pauser::of(&app.target)?;
+            let switch = Pauser::of(&app.target)?;
             match kind {
-                Kind::Pause => pauser.exists(&of).await?,
-                Kind::Resume => pauser.can_be_resumed(&of).await?,
+                Kind::Pause => switch.exists(&of).await?,
+                Kind::Resume => switch.can_be_resumed(&of).await?,
             }
         }
         let waiting = match queue_of(&of, &app.target.stack) {
