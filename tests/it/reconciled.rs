@@ -251,12 +251,13 @@ async fn events_that_the_topic_does_not_accept_are_told_as_a_backlog_until_they_
 async fn a_due_ticket_that_cannot_be_checked_is_left_to_its_hint_which_is_retried() -> Result<()> {
     let _turn = alone().await;
     let stack = Stack::found().await?;
-    let organisation = stack.organisation("refused").await?;
+    let organisation = stack.organisation("refused-checks").await?;
     let ticket = known_ticket(&organisation, "Approved").await?;
     published(&organisation, &ticket).await?;
     organisation.change(&ticket, json!({ "stage": "Settled" })).await?;
     // Each check sends its request again with a token that was read again.
-    let fault = json!([{ "organisation": "refused", "times": 4, "is": { "reject": { "code": 401 } } }]);
+    let fault =
+        json!([{ "organisation": "refused-checks", "times": 4, "is": { "reject": { "code": 401 } } }]);
     stack.control(reqwest::Method::POST, "faults", &fault).await?;
     reconcile(&organisation, &ticket).await?;
     eventually("that it is postponed", SOON, async || {

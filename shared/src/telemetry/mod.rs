@@ -53,7 +53,7 @@ thread_local! {
     static PANICKED_AT: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Remembers where this thread panics, for whoever catches it.
+/// Remembers where this thread panics, for the code that catches it.
 pub(crate) fn note_panic(info: &PanicHookInfo<'_>) {
     let location = info.location().map(ToString::to_string);
     PANICKED_AT.with(|panicked_at| panicked_at.replace(location));

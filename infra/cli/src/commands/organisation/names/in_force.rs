@@ -17,7 +17,7 @@ pub(super) fn in_force(entries: &[Entry], own: &BTreeMap<String, OwnSettings>) -
     entries.iter().filter(is_enabled).map(with_own).collect()
 }
 
-/// As functions do it: by top-level key. What is no JSON object stays, so that the comparison says that it cannot be read.
+/// As functions do it: by top-level key. What is not a JSON object stays, so that the comparison says that it cannot be read.
 fn merged(settings: &str, own: &Map<String, Value>) -> String {
     match serde_json::from_str::<Map<String, Value>>(settings) {
         Ok(mut all) => {
@@ -42,7 +42,7 @@ mod tests {
             dry_run: false,
         };
         let entries =
-            [entry("a", r#"{"label":"Setled","stage":"Settled"}"#), entry("b", "{}"), entry("c", "no JSON")];
+            [entry("a", r#"{"label":"Setled","stage":"Settled"}"#), entry("b", "{}"), entry("c", "not JSON")];
         let values = |value: Value| value.as_object().cloned().unwrap();
         let label = values(json!({ "label": "Settled" }));
         let own = BTreeMap::from([
@@ -53,7 +53,7 @@ mod tests {
         let found = in_force(&entries, &own);
         let found: Vec<(&str, &str)> =
             found.iter().map(|entry| (entry.name.as_str(), entry.settings.as_str())).collect();
-        assert_eq!(found, [("a", r#"{"label":"Settled","stage":"Settled"}"#), ("c", "no JSON")]);
+        assert_eq!(found, [("a", r#"{"label":"Settled","stage":"Settled"}"#), ("c", "not JSON")]);
         assert_eq!(in_force(&entries, &BTreeMap::new()).len(), 3);
     }
 }
