@@ -2,14 +2,17 @@
 
 use crate::clock::Timestamp;
 use crate::id::{OwnerId, TicketId};
+use crate::json;
 use crate::model::collapsed::version;
 use crate::model::event::Event;
 use crate::model::ticket::Ticket;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// This many tickets are in a list, so that the event is never too large for its queue.
+/// This many tickets are in a list, and no further ones from this size of it on, in bytes of JSON, so that the event is never too large for its topic, which
+/// takes 256 KiB (Amazon SNS API Reference, `Publish`).
 const MOST_TICKETS: usize = 50;
+const MOST_BYTES: usize = 150_000;
 
 /// The events that were collected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -64,7 +67,7 @@ impl Collected {
         let kind = event.kind.name().to_owned();
         let position = self.tickets.iter().position(|known| known.event.ticket_id() == event.ticket_id());
         let Some(mut known) = position.map(|position| self.tickets.remove(position)) else {
-            if self.tickets.len() < MOST_TICKETS {
+            if self.tickets.len() < MOST_TICKETS && self.takes(event) {
                 self.tickets.push(CollectedTicket { event: event.clone(), count: 1, kinds: vec![kind] });
             } else {
                 self.left_out = self.left_out.saturating_add(1);
@@ -75,10 +78,14 @@ impl Collected {
         if !known.kinds.contains(&kind) {
             known.kinds.push(kind);
         }
-        if version(&event.kind) >= version(&known.event.kind) {
+        if version(&event.kind) >= version(&known.event.kind) && self.takes(event) {
             known.event = event.clone();
         }
         self.tickets.push(known);
+    }
+
+    fn takes(&self, event: &Event) -> bool {
+        json::to_json(self).len().saturating_add(json::to_json(event).len()) <= MOST_BYTES
     }
 
     /// Removes a ticket's events, as it is erased.
@@ -134,7 +141,20 @@ mod tests {
         let events = (0..80).map(|number| a_ticket().with_id(&format!("t-{number}")).gets_label("VIP"));
         let list = collected(&events.collect::<Vec<_>>());
         assert_eq!((list.count, list.tickets.len(), list.left_out), (80, MOST_TICKETS, 30));
-        assert!(crate::json::to_json(&list).len() < 100_000);
+        assert!(json::to_json(&list).len() < 100_000);
+    }
+
+    #[test]
+    fn however_large_its_tickets_are_a_list_fits_the_topic() {
+        let large = |number: u32, stage: &str| {
+            let labelled = |ticket: crate::testing::Draft, label| ticket.with_label(&format!("{label:0>50}"));
+            (0..60).fold(a_ticket().with_id(&format!("t-{}", number % 60)), labelled).moves_to(stage)
+        };
+        let list = collected(&(0..120).map(|number| large(number, "Settled")).collect::<Vec<_>>());
+        assert!(json::to_json(&list).len() < 200_000, "{}", json::to_json(&list).len());
+        assert_eq!(list.count, 120);
+        let in_list: u32 = list.tickets.iter().map(|known| known.count).sum();
+        assert!(list.tickets.len() < MOST_TICKETS && in_list + list.left_out == 120, "{in_list}");
     }
 
     #[test]
@@ -142,7 +162,7 @@ mod tests {
         let ticket = |id: &str| a_ticket().with_id(id).gets_label("VIP");
         let mut list = collected(&[ticket("t-1"), ticket("t-2"), ticket("t-2")]);
         list.forget(&"t-2".parse().unwrap());
-        assert!(list.count == 1 && !crate::json::to_json(&list).contains("t-2"), "{list:?}");
+        assert!(list.count == 1 && !json::to_json(&list).contains("t-2"), "{list:?}");
         list.forget(&"t-1".parse().unwrap());
         assert!(list.count == 0 && list.newest().is_none());
     }

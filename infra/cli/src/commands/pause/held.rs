@@ -29,6 +29,7 @@ impl Pauser {
             self.wait().await;
         }
         let held = self.send_again(organisation, ACTIONS).await?;
+        self.was_not_paused_again(&paused).await?;
         if let Some(pause) = pause {
             self.store.put_pause(&Pause { state: PauseState::Ending, ..pause }).await?;
             self.wait().await;
@@ -37,6 +38,7 @@ impl Pauser {
         let actions = held.saturating_add(self.send_again(organisation, ACTIONS).await?);
         // Before the pause ends, too: if this command is interrupted, they are due all the same.
         let before = make_all_due(&self.store, organisation).await?;
+        self.was_not_paused_again(&paused).await?;
         self.store.delete_pause(&paused).await?;
         // A hint that an instance drops now, as it remembers the pause, is of a ticket that becomes due afterwards.
         self.wait().await;

@@ -143,6 +143,7 @@ impl Pauser {
         if was_read || since.is_some_and(|since| clock::now().since(since) < self.patience) {
             self.wait().await;
         }
+        self.was_not_paused_again(paused).await?;
         self.trigger(&queue, true).await?;
         self.alarm(&queue, true).await?;
         self.store.delete_pause(paused).await?;
@@ -158,6 +159,22 @@ impl Pauser {
             Some(queue) if self.has_queue(&queue).await? => self.is_enabled(&queue).await,
             Some(_) | None => Ok(false),
         }
+    }
+
+    /// A pause that is made while this command ends the one before must stay.
+    pub(super) async fn was_not_paused_again(&self, paused: &Paused) -> Result<()> {
+        let again = self
+            .store
+            .pauses()
+            .await?
+            .into_iter()
+            .any(|pause| pause.paused == *paused && !pause.is_resuming());
+        let what = paused.words();
+        anyhow::ensure!(
+            !again,
+            "{what} was paused again meanwhile, and stays so; `automations resume` ends that"
+        );
+        Ok(())
     }
 
     pub(super) async fn wait(&self) {
@@ -249,12 +266,20 @@ mod tests {
 
     /// Resumes what is paused in a stack with one organisation, `north`, and no handler; returns the requests that change something.
     async fn resumed(paused: &Paused) -> Vec<String> {
+        let (result, changes) = resumed_amid(paused, false).await;
+        result.unwrap();
+        changes
+    }
+
+    /// The same, and what became of it; perhaps another operator pauses it again meanwhile.
+    async fn resumed_amid(paused: &Paused, is_paused_again: bool) -> (Result<Resumed>, Vec<String>) {
         let changes: Arc<Mutex<Vec<String>>> = Arc::default();
         let (seen, sk) = (Arc::clone(&changes), paused.to_string());
+        let in_force = json!({ "pk": { "S": "PAUSES" }, "sk": { "S": sk }, "since": { "N": "1" } });
+        let stored = Mutex::new(in_force.clone());
         let config = stub::config(Duration::ZERO, move |operation, request| {
-            let pause = json!({ "pk": { "S": "PAUSES" }, "sk": { "S": sk }, "since": { "N": "1" } });
             let response = match operation {
-                "Query" => json!({ "Items": [pause] }),
+                "Query" => json!({ "Items": [*stored.lock().unwrap()] }),
                 "Scan" => json!({ "Items": [] }),
                 "ListSecrets" => json!({ "SecretList": [{ "Name": "a/north/api-token" }] }),
                 "GetQueueUrl" => {
@@ -271,6 +296,8 @@ mod tests {
                         .into_iter()
                         .filter(|state| request["Item"].get(*state).is_some());
                     seen.lock().unwrap().push(states.collect::<Vec<_>>().join(" "));
+                    let put = if is_paused_again { in_force.clone() } else { request["Item"].clone() };
+                    *stored.lock().unwrap() = put;
                     json!({})
                 }
                 other => {
@@ -285,9 +312,18 @@ mod tests {
         let target = Target { config, local: None, stack: "a".to_owned() };
         let switch = Pauser { patience: Duration::ZERO, ..Pauser::of(&target).unwrap() };
         switch.can_be_resumed(paused).await.unwrap();
-        switch.resume(paused).await.unwrap();
+        let result = switch.resume(paused).await;
         let changes = changes.lock().unwrap();
-        changes.clone()
+        (result, changes.clone())
+    }
+
+    #[tokio::test]
+    async fn a_pause_that_another_operator_makes_meanwhile_stays() {
+        let north = Paused::Organisation(OrganisationId::parse("north").unwrap());
+        let (result, changes) = resumed_amid(&north, true).await;
+        let error = result.unwrap_err().to_string();
+        assert!(error.contains("was paused again meanwhile"), "{error}");
+        assert_eq!(changes, ["resuming"]);
     }
 
     /// What CloudFormation does not know, an update leaves as it is.
