@@ -159,7 +159,13 @@ pub fn difference(bytes: &[u8]) {
         let is_silent = change.kind.is_empty();
         let fields_before = first.as_ref().map(|first| &first.ticket.fields);
         let has_other_fields = Some(&change.snapshot.ticket.fields) != fields_before;
-        assert!(!is_silent || has_other_fields, "a change has a kind, or a field that was not known");
+        let names = |ticket: &Ticket| [ticket.stage.name.clone(), ticket.workflow.name.clone()];
+        let has_other_names =
+            first.as_ref().is_some_and(|first| names(&first.ticket) != names(&change.snapshot.ticket));
+        assert!(
+            !is_silent || has_other_fields || has_other_names,
+            "a change has a kind, or a field or a name that was not known"
+        );
         change.snapshot
     });
     let latest = stored.or(first);
