@@ -9,10 +9,7 @@ use super::keys::{ItemKey, ItemKind, collections_of, deferrals_of, key};
 use super::outcome::Outcome;
 use super::packed::pack;
 use super::transaction::WriteUnit;
-use super::{
-    Error, Item, Store, decode, number, report_unreadable, text, unavailable, unless_condition_failed,
-    unusable,
-};
+use super::{Error, Item, Store, decode, number, text, unavailable, unless_condition_failed, unusable};
 use crate::clock::Timestamp;
 use crate::id::{ActionId, OrganisationId, OwnerId, TicketId};
 use crate::json;
@@ -120,7 +117,7 @@ impl Store {
         organisation: &OrganisationId,
         ticket: &TicketId,
     ) -> Result<Vec<StoredDeferral>, Error> {
-        self.all_deferrals(deferrals_of(organisation, ticket)).await
+        self.readable(deferrals_of(organisation, ticket), StoredDeferral::of).await
     }
 
     /// What handlers have collected in an organisation, read as [`Store::deferrals`].
@@ -128,27 +125,7 @@ impl Store {
     /// # Errors
     /// [`Error`].
     pub async fn collections(&self, organisation: &OrganisationId) -> Result<Vec<StoredDeferral>, Error> {
-        self.all_deferrals(collections_of(organisation)).await
-    }
-
-    async fn all_deferrals(
-        &self,
-        (partition, prefix): (String, &'static str),
-    ) -> Result<Vec<StoredDeferral>, Error> {
-        let request = self.client.query().table_name(&self.table).consistent_read(true);
-        let request = request
-            .key_condition_expression("pk = :pk AND begins_with(sk, :deferrals)")
-            .expression_attribute_values(":pk", text(partition))
-            .expression_attribute_values(":deferrals", text(prefix));
-        let mut pages = request.into_paginator().items().send();
-        let mut deferrals = Vec::new();
-        while let Some(item) = pages.try_next().await.map_err(|error| unavailable(&error))? {
-            match StoredDeferral::of(&item) {
-                Ok(deferral) => deferrals.push(deferral),
-                Err(error) => report_unreadable(&item, &error),
-            }
-        }
-        Ok(deferrals)
+        self.readable(collections_of(organisation), StoredDeferral::of).await
     }
 
     /// Replaces what a handler has to decide, in the table and in the argument.

@@ -1,7 +1,7 @@
-//! All items of one organisation, for erasure and for tests: read by a scan, and deleted by their keys.
+//! Items by a part of their keys: readable ones of a partition, and all of one organisation, for erasure and for tests.
 
 use super::keys::{ItemKey, ItemKind, partitions_of};
-use super::{Error, Item, Store, text, unavailable, unusable};
+use super::{Error, Item, Store, report_unreadable, text, unavailable, unusable};
 use crate::id::OrganisationId;
 
 /// An item as it is in the table.
@@ -14,6 +14,31 @@ pub struct StoredItem {
 }
 
 impl Store {
+    /// What the items of a partition are whose sort keys begin so, read consistently. One that cannot be read is logged and left out.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub(super) async fn readable<T>(
+        &self,
+        (partition, prefix): (String, &'static str),
+        of: impl Fn(&Item) -> Result<T, Error>,
+    ) -> Result<Vec<T>, Error> {
+        let request = self.client.query().table_name(&self.table).consistent_read(true);
+        let request = request
+            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+            .expression_attribute_values(":pk", text(partition))
+            .expression_attribute_values(":prefix", text(prefix));
+        let mut pages = request.into_paginator().items().send();
+        let mut found = Vec::new();
+        while let Some(item) = pages.try_next().await.map_err(|error| unavailable(&error))? {
+            match of(&item) {
+                Ok(one) => found.push(one),
+                Err(error) => report_unreadable(&item, &error),
+            }
+        }
+        Ok(found)
+    }
+
     /// All items of an organisation, read consistently. It scans the whole table.
     ///
     /// # Errors

@@ -8,10 +8,7 @@ use super::keys::{ItemKey, ItemKind, key, reminders_of};
 use super::outcome::Outcome;
 use super::schedule::IS_DUE;
 use super::transaction::WriteUnit;
-use super::{
-    Error, Item, Store, decode, number, report_unreadable, text, unavailable, unless_condition_failed,
-    unusable,
-};
+use super::{Error, Item, Store, decode, number, text, unless_condition_failed, unusable};
 use crate::clock::Timestamp;
 use crate::id::{ActionId, OrganisationId, ReminderKey, TicketId};
 use crate::json;
@@ -89,21 +86,7 @@ impl Store {
         organisation: &OrganisationId,
         ticket: &TicketId,
     ) -> Result<Vec<StoredReminder>, Error> {
-        let (partition, prefix) = reminders_of(organisation, ticket);
-        let request = self.client.query().table_name(&self.table).consistent_read(true);
-        let request = request
-            .key_condition_expression("pk = :pk AND begins_with(sk, :reminders)")
-            .expression_attribute_values(":pk", text(partition))
-            .expression_attribute_values(":reminders", text(prefix));
-        let mut pages = request.into_paginator().items().send();
-        let mut reminders = Vec::new();
-        while let Some(item) = pages.try_next().await.map_err(|error| unavailable(&error))? {
-            match StoredReminder::of(&item) {
-                Ok(reminder) => reminders.push(reminder),
-                Err(error) => report_unreadable(&item, &error),
-            }
-        }
-        Ok(reminders)
+        self.readable(reminders_of(organisation, ticket), StoredReminder::of).await
     }
 
     /// What this action made of a reminder already, if an earlier attempt did.

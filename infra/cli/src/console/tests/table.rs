@@ -64,7 +64,7 @@ impl Table {
     }
 
     fn queried(&self, values: &Value) -> Option<(u16, Value)> {
-        let begins = [":sk", ":reminders", ":reminder"].iter().find_map(|name| values[*name]["S"].as_str());
+        let begins = [":sk", ":prefix", ":reminder"].iter().find_map(|name| values[*name]["S"].as_str());
         let items = self.items();
         let found: Vec<Value> = match (values[":pk"]["S"].as_str(), begins, values[":shard"]["S"].as_str()) {
             (Some("PAUSES"), _, _) => {
