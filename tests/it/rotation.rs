@@ -132,6 +132,27 @@ async fn no_token_of_an_older_key_or_access_is_promoted() -> Result<()> {
     Ok(())
 }
 
+/// The drill's fourth incident: a brokerage replaced its API key at Salestrekker, and says so later.
+#[tokio::test]
+async fn after_a_replaced_api_key_nothing_is_lost_once_the_new_one_is_stored() -> Result<()> {
+    let _turn = among_others().await;
+    let stack = Stack::found().await?;
+    let organisation = stack.organisation("key-replaced").await?;
+    let (all, name) = (organisations(&stack)?, OrganisationId::parse("key-replaced")?);
+    let ticket = known_ticket(&organisation, "Approved").await?;
+    let new = stack.control(Method::POST, "keys/key-replaced", &json!({})).await?;
+    let report = all.check(&name, clock::now()).await?;
+    ensure!(report.responds && !report.accepted, "{report:?}");
+    let refused = all.renew(&name).await.err().context("the old key is accepted")?;
+    let key = new["api_key"].as_str().context("no key")?;
+    ensure!(!format!("{refused:#}").contains(key), "{refused:#}");
+    organisation.change(&ticket, json!({ "stage": "Settled" })).await?;
+    organisation.webhook("ticket-updated", &ticket).await?;
+    all.change_key(&name, false, key.into()).await?;
+    ensure!(all.check(&name, clock::now()).await?.accepted);
+    mutations(&organisation, "ticketCreate", 1).await.map(drop)
+}
+
 /// The version of a rotation that got as far as `testSecret`.
 async fn pending(organisation: &Organisation<'_>) -> Result<String> {
     let version = staged(organisation).await?;

@@ -15,6 +15,7 @@
 //! | `GET /control/webhooks` | returns all webhooks that were due, in order, and whether each was lost |
 //! | `POST /control/users` `{"email", "password", "organisations"}` | creates a user who is a member of these organisations; signing in leads to the first one |
 //! | `POST /control/expire-tokens` `{"organisation"}` | invalidates all tokens that were issued to it until now |
+//! | `POST /control/keys/{organisation}` | replaces its API key, as its administrator would: the old key and all tokens are refused; returns the new one |
 //! | `POST /control/reset` | deletes tickets, contacts, mutations and faults |
 
 use super::fault::Fault;
@@ -49,6 +50,7 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/control/duplicates/{organisation}", post(duplicate))
         .route("/control/users", post(user))
         .route("/control/expire-tokens", post(expire_tokens))
+        .route("/control/keys/{organisation}", post(replace_key))
         .route("/control/reset", post(reset))
 }
 
@@ -257,6 +259,10 @@ async fn user(State(world): State<Shared>, Json(new): Json<NewUser>) -> Json<Val
 async fn expire_tokens(State(world): State<Shared>, Json(filter): Json<Filter>) -> Json<Value> {
     world.lock().expire_tokens(filter.organisation.as_deref().unwrap_or(DEFAULT_ORGANISATION));
     Json(json!({}))
+}
+
+async fn replace_key(State(world): State<Shared>, Path(name): Path<String>) -> Json<Value> {
+    Json(json!({ "api_key": world.lock().replace_key(&name) }))
 }
 
 async fn reset(State(world): State<Shared>) -> Json<Value> {

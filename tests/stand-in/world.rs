@@ -169,6 +169,18 @@ impl World {
         self.oldest_token.insert(id, self.last_token.saturating_add(1));
     }
 
+    /// Gives an organisation another API key, which it returns, and invalidates its tokens.
+    pub(super) fn replace_key(&mut self, organisation: &str) -> String {
+        let key = self.new_key();
+        self.expire_tokens(organisation);
+        self.organisation(organisation).api_key.clone_from(&key);
+        key
+    }
+
+    fn new_key(&mut self) -> String {
+        format!("{}{}", self.new_id(), self.new_id()).replace('-', "").chars().take(40).collect()
+    }
+
     /// The claims of a token, if it is valid.
     pub(super) fn caller(&self, token: &str) -> Option<Claims> {
         let claims = token::verify(token, clock::now())?;
@@ -201,8 +213,7 @@ impl World {
 
     fn new_organisation(&mut self, name: &str) -> Organisation {
         let owner = self.new_id();
-        let api_key =
-            format!("{}{}", self.new_id(), self.new_id()).replace('-', "").chars().take(40).collect();
+        let api_key = self.new_key();
         let workflows = [
             ("Home loans", &["New lead", "Application", "Approved", "Settled", "Archived"][..]),
             ("Annual reviews", &["Due", "Contacted", "Done"][..]),
