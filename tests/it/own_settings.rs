@@ -1,12 +1,13 @@
 //! An organisation's settings of a handler, on the deployed handler.
 
-use crate::support::{SOON, among_others, events, known_ticket, mutations};
+use crate::support::{SOON, alone, among_others, events, known_ticket, mutations};
 use anyhow::{Context as _, Result, ensure};
 use automations::id::OrganisationId;
 use automations::store::PAUSES_CACHED_FOR;
 use automations::{aws, clock};
 use automations_cli::account::Target;
-use automations_cli::commands::settings::{HandlerSettings, SettingsChange};
+use automations_cli::audit::Audit;
+use automations_cli::commands::settings::{HandlerSettings, Kind, SettingsChange};
 use end_to_end::stack::{Organisation, Stack, eventually};
 use serde_json::{Map, Value, json};
 
@@ -101,4 +102,41 @@ async fn a_handler_that_is_disabled_for_an_organisation_decides_nothing_and_its_
     move_to(&organisation, &ticket, "Approved", 2).await?;
     move_to(&organisation, &ticket, "Settled", 3).await?;
     mutations(&organisation, "ticketUpdate", 1).await.map(drop)
+}
+
+/// Issue 21, the drill: a wrong name in an entry is corrected for all at once.
+#[tokio::test]
+async fn settings_for_all_organisations_are_checked_for_all_before_any_is_stored() -> Result<()> {
+    let _turn = alone().await;
+    let stack = Stack::found().await?;
+    let names = ["own-of-all-1", "own-of-all-2"];
+    for name in names {
+        stack.organisation(name).await?;
+    }
+    let (settings, audit) = (settings(&stack)?, Audit::new(&aws::load()?, stack.store()));
+    let set = |change| settings.prepared_for_all(Kind::Set, HANDLER, change);
+    let unfit = set(values(&json!({ "label": 7 }))).await.err().context("it fits")?;
+    ensure!(format!("{unfit:#}").contains("do not fit"), "{unfit:#}");
+    let own = async |name: &str| settings.find(&OrganisationId::parse(name)?, HANDLER).await;
+    let entry = own(names[0]).await?;
+    ensure!(entry.own.values.is_empty(), "something was stored");
+    // What is in force anyway, as all other tests' organisations get it too.
+    let label: Value = serde_json::from_str::<Value>(&entry.entry.settings)?["label"].clone();
+    let prepared = set(values(&json!({ "label": label }))).await?;
+    ensure!(settings.store_all_audited(&prepared, &audit).await? >= 2);
+    for name in names {
+        assert_eq!(own(name).await?.own.values["label"], label);
+    }
+    let again = set(values(&json!({ "label": label }))).await?;
+    assert_eq!(settings.store_all_audited(&again, &audit).await?, 0, "it is so");
+    let unset = SettingsChange { unset: vec!["label".to_owned()], ..SettingsChange::default() };
+    let prepared = settings.prepared_for_all(Kind::Unset, HANDLER, unset.clone()).await?;
+    ensure!(settings.store_all_audited(&prepared, &audit).await? >= 2);
+    for name in names {
+        ensure!(own(name).await?.own.values.is_empty(), "{name}");
+    }
+    let refused =
+        settings.prepared_for_all(Kind::Unset, HANDLER, unset).await.err().context("it is unset")?;
+    ensure!(refused.to_string().contains("no organisation has a setting label"), "{refused:#}");
+    Ok(())
 }

@@ -1,9 +1,12 @@
 //! `automations settings`: what an organisation has in place of a handler's entry.
 
+mod for_all;
 mod prepared;
 mod stored;
 
-pub(crate) use prepared::{Kind, PreparedChange};
+pub use for_all::PreparedForAll;
+pub use prepared::Kind;
+pub(crate) use prepared::PreparedChange;
 pub use stored::{Found, HandlerSettings, SettingsChange};
 
 use crate::account::Account;
@@ -50,11 +53,12 @@ enum Command {
     /// Set values in place of those of the entry, by top-level key; the deployed handler checks them first
     #[command(
         after_help = "Example: automations settings set --organisation north --handler follow-up-on-settlement '{\"stage\":\"Done\"}' --profile prod\n\n\
-                      Keys that are not named stay as they are. It takes effect within a minute, without a deployment."
+                      Keys that are not named stay as they are. It takes effect within a minute, without a deployment.\n\
+                      A wrong name in the entry, until it is deployed: --all-organisations in place of --organisation"
     )]
     Set {
         #[command(flatten)]
-        which: Which,
+        which: OneOrAll,
         /// The values, as a JSON object
         #[arg(value_name = "JSON", conflicts_with = "file")]
         values: Option<String>,
@@ -74,7 +78,7 @@ enum Command {
     )]
     Unset {
         #[command(flatten)]
-        which: Which,
+        which: OneOrAll,
         /// Only the value of this key; may be repeated
         #[arg(long, value_name = "KEY")]
         key: Vec<String>,
@@ -87,6 +91,20 @@ struct Which {
     /// The organisation
     #[arg(long, value_name = "NAME")]
     organisation: OrganisationId,
+    /// The handler, by its `Name` in template.yaml
+    #[arg(long, value_name = "NAME")]
+    handler: String,
+}
+
+/// Of which handler, for one organisation or all.
+#[derive(Debug, Args)]
+struct OneOrAll {
+    /// The organisation
+    #[arg(long, value_name = "NAME", required_unless_present = "all_organisations")]
+    organisation: Option<OrganisationId>,
+    /// Every organisation that there is; one that is added later has the entry's. All are checked before anything is stored
+    #[arg(long, conflicts_with = "organisation")]
+    all_organisations: bool,
     /// The handler, by its `Name` in template.yaml
     #[arg(long, value_name = "NAME")]
     handler: String,
@@ -128,23 +146,33 @@ pub async fn run(arguments: Arguments, account: &Account) -> Result<Exit> {
                 return Err(Usage("say what to set: JSON, --file, --enabled or --dry-run".to_owned()).into());
             }
             let change = SettingsChange { values, enabled, dry_run, ..SettingsChange::default() };
-            apply(Kind::Set, &which, change, account).await?;
+            apply(Kind::Set, which, change, account).await?;
         }
         Command::Unset { which, key } => {
             let unset_all = key.is_empty();
             let change = SettingsChange { unset: key, unset_all, ..SettingsChange::default() };
-            apply(Kind::Unset, &which, change, account).await?;
+            apply(Kind::Unset, which, change, account).await?;
         }
     }
     Ok(Exit::Done)
 }
 
-async fn apply(kind: Kind, which: &Which, change: SettingsChange, account: &Account) -> Result<()> {
+const ASKING: &str = "asking the handler whether the settings fit";
+
+async fn apply(kind: Kind, which: OneOrAll, change: SettingsChange, account: &Account) -> Result<()> {
     let target = account.target().await?;
-    let settings = HandlerSettings::of(&target)?;
+    let (settings, audit) = (HandlerSettings::of(&target)?, Audit::of(&target));
+    let OneOrAll { organisation, all_organisations: _, handler } = which;
+    let Some(organisation) = organisation else {
+        let prepared = settings.prepared_for_all(kind, &handler, change);
+        let prepared = during(ASKING, Box::pin(prepared)).await?;
+        let stored = during("storing the settings", settings.store_all_audited(&prepared, &audit)).await?;
+        return for_all::show(&prepared, stored, account.json);
+    };
+    let which = Which { organisation, handler };
     let prepared = settings.prepared(kind, (&which.organisation, &which.handler), change);
-    let prepared = during("asking the handler whether the settings fit", Box::pin(prepared)).await?;
-    show(which, &settings.store_audited(&prepared, &Audit::of(&target)).await?, account.json)?;
+    let prepared = during(ASKING, Box::pin(prepared)).await?;
+    show(&which, &settings.store_audited(&prepared, &audit).await?, account.json)?;
     if !account.json {
         print(IN_FORCE)?;
     }

@@ -10,7 +10,7 @@ use automations::store::OwnSettings;
 
 /// What `automations settings` does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// Values are set.
     Set,
     /// Values are those of the entry again.
@@ -74,13 +74,7 @@ impl PreparedChange {
     /// What is recorded: the names of keys and never their values.
     fn audited(&self) -> Change {
         let Self { kind, organisation, handler, change, .. } = self;
-        let keys = change.values.keys().chain(&change.unset).cloned().collect::<Vec<_>>().join(",");
-        Change::by(kind.command())
-            .of(organisation)
-            .limited("handler", Some(handler))
-            .limited("key", (!keys.is_empty()).then_some(keys))
-            .limited("enabled", change.enabled)
-            .limited("dry-run", change.dry_run)
+        change.audited(Change::by(kind.command()).of(organisation), handler)
     }
 
     /// The command that does the same.
@@ -94,6 +88,18 @@ impl PreparedChange {
         let words = words.chain(unset.iter().map(|key| option("key", key)));
         let words = words.chain(enabled.map(|enabled| option("enabled", &enabled)));
         words.chain(dry_run.map(|dry_run| option("dry-run", &dry_run))).collect::<Vec<_>>().join(" ")
+    }
+}
+
+impl SettingsChange {
+    /// What is recorded of it, behind the command and whom it is for.
+    pub(super) fn audited(&self, recorded: Change, handler: &str) -> Change {
+        let keys = self.values.keys().chain(&self.unset).cloned().collect::<Vec<_>>().join(",");
+        recorded
+            .limited("handler", Some(handler))
+            .limited("key", (!keys.is_empty()).then_some(keys))
+            .limited("enabled", self.enabled)
+            .limited("dry-run", self.dry_run)
     }
 }
 

@@ -148,6 +148,40 @@ impl HandlerSettings {
         Ok(changed)
     }
 
+    /// What every organisation would have, as [`Self::prepare`] says, and whether that is another one than now. A key to unset that an
+    /// organisation does not have is none to unset there.
+    ///
+    /// # Errors
+    /// If it does not fit in one of them, which is named, no organisation has a key to unset, there is no such handler, or a request fails.
+    pub(crate) async fn prepare_all(
+        &self,
+        handler: &str,
+        change: &SettingsChange,
+    ) -> Result<Vec<(OrganisationId, OwnSettings, bool)>> {
+        handler_entries::of_handler(&self.lambda, &self.stack, handler).await?;
+        let all = self.by_organisation().await?.into_iter().map(|(organisation, all)| {
+            let own = all.into_iter().find(|(name, _)| name == handler).map(|(_, own)| own);
+            (organisation, own.unwrap_or_default())
+        });
+        let all: Vec<(OrganisationId, OwnSettings)> = all.collect();
+        let is_set = |key: &String| all.iter().any(|(_, own)| own.values.contains_key(key));
+        if let Some(missing) = change.unset.iter().find(|key| !is_set(key)) {
+            let text = format!("no organisation has a setting {missing} of its own for {handler}");
+            return Err(Usage(text).into());
+        }
+        let (mut prepared, mut fitting) = (Vec::new(), Vec::<Map<String, Value>>::new());
+        for (organisation, own) in all {
+            let changed = change.apply(&own);
+            if !changed.values.is_empty() && !fitting.contains(&changed.values) {
+                self.check(handler, &changed.values).await.with_context(|| format!("for {organisation}"))?;
+                fitting.push(changed.values.clone());
+            }
+            let is_change = changed != own;
+            prepared.push((organisation, changed, is_change));
+        }
+        Ok(prepared)
+    }
+
     /// Stores what [`Self::prepare`] returned.
     ///
     /// # Errors
