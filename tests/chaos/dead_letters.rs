@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Reasons of a message that was received and not tried.
-const UNTRIED: [&str; 2] = ["blocked_by_earlier_message", "out_of_time"];
+pub(crate) const UNTRIED: [&str; 2] = ["blocked_by_earlier_message", "out_of_time"];
 
 #[derive(Debug, Default)]
 pub(crate) struct DeadLetters {
@@ -20,7 +20,7 @@ pub(crate) struct DeadLetters {
     pub(crate) by_reason: BTreeMap<String, usize>,
     /// Messages that say themselves that they were not tried.
     pub(crate) untried: Vec<String>,
-    /// Actions that the queue moved, organisation and id: only their claims say whether they were tried.
+    /// Actions that the queue moved, organisation and id: only their claims and the log say whether they were tried.
     pub(crate) moved_actions: Vec<(String, String)>,
 }
 

@@ -1,5 +1,6 @@
 //! What the table says of one action.
 
+use crate::dead_letters::UNTRIED;
 use anyhow::{Context as _, Result};
 use automations::id::{ActionId, OrganisationId};
 use automations::store::{ItemKey, ItemKind};
@@ -35,4 +36,13 @@ pub(crate) async fn record(stack: &Stack, organisation: &str, action: &str) -> R
     let text = |pointer: &str| result.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
     let outcome = text("/outcome/outcome").unwrap_or_else(|| "unknown".to_owned());
     Ok(Some(Record::Done { at, outcome, ticket: text("/outcome/ticket") }))
+}
+
+/// Whether a worker tried this action and gave it back to the queue, which is logged. One that only waited behind another was not tried.
+pub(crate) async fn was_retried(stack: &Stack, action: &str) -> Result<bool> {
+    let lines = stack.logged("action-worker", action).await?;
+    let is_try = |line: &String| {
+        line.contains("message.retried") && !UNTRIED.iter().any(|reason| line.contains(reason))
+    };
+    Ok(lines.iter().any(is_try))
 }

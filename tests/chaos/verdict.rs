@@ -10,7 +10,7 @@ use crate::effects::Effects;
 use crate::expected::{Handler, handlers};
 use crate::order::{Performed, across_events, within_events};
 use crate::queues::Queues;
-use crate::records::{Record, record};
+use crate::records::{Record, record, was_retried};
 use crate::reminders::{self, key};
 use anyhow::{Context as _, Result};
 use automations::{Event, EventKind};
@@ -82,9 +82,11 @@ impl Verdict {
             ..Self::default()
         };
         for (organisation, action) in &dead_letters.moved_actions {
-            // An invocation claims an action before it tries it.
-            if record(stack, organisation, action).await?.is_none() {
-                verdict.dead_lettered_untried.push(format!("action {action} was never claimed"));
+            // An invocation claims an action before it tries it; an edit, which it does not claim, is logged when it fails.
+            if record(stack, organisation, action).await?.is_none() && !was_retried(stack, action).await? {
+                verdict
+                    .dead_lettered_untried
+                    .push(format!("action {action} was never claimed, and failed nowhere"));
             }
         }
         let handlers = handlers()?;

@@ -79,7 +79,7 @@ impl Worker {
                 report(planned, None);
                 Ok(())
             }
-            Granted::Now { is_first: _ } => Err(self.failed(planned, failed, claimant).await),
+            Granted::Now(_) => Err(self.failed(planned, failed, claimant).await),
         }
     }
 

@@ -7,18 +7,15 @@ use automations::aws::batch::MessageError;
 use automations::aws::secret::{Access, Rehearsal};
 use automations::model::action::{OnUnknownOutcome, PlannedAction};
 use automations::salestrekker::Session;
-use automations::store::{Claim, Claimant, Error as StoreError, Outcome};
+use automations::store::{Claim, Claimant, Error as StoreError, Hold, Outcome};
 
 /// An action that may be acknowledged, or performed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Granted {
     /// It was performed by an earlier delivery.
     DoneBefore,
-    /// It is ours to perform.
-    Now {
-        /// No invocation had claimed it before.
-        is_first: bool,
-    },
+    /// It is ours to perform, and to record so.
+    Now(Hold),
 }
 
 impl Worker {
@@ -33,7 +30,8 @@ impl Worker {
         claimant: Claimant<'_>,
     ) -> Result<Granted, MessageError> {
         let PlannedAction { id, organisation, action, .. } = planned;
-        let is_first = match claim? {
+        let hold = match claim? {
+            Claim::Unclaimed => Hold::Unclaimed,
             Claim::Done => return Ok(Granted::DoneBefore),
             Claim::Parked => return Err(parked()),
             Claim::Held { until } => return Err(held(until, claimant.now)),
@@ -43,14 +41,14 @@ impl Worker {
                 self.store.park(organisation, id, claimant).await?;
                 return Err(parked());
             }
-            Claim::Granted { outcome_unknown: _, is_first } => is_first,
+            Claim::Granted { outcome_unknown: _, is_first } => Hold::Claimed { is_first },
         };
         if let Err(error) = self.check_order(planned).await {
             // If this fails, the lease ends by itself.
             let _ = self.store.release(organisation, id, claimant).await;
             return Err(error);
         }
-        Ok(Granted::Now { is_first })
+        Ok(Granted::Now(hold))
     }
 
     /// Refuses an action that was sent again if a newer one of the same handler was performed meanwhile: after that one,

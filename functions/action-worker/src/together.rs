@@ -1,5 +1,5 @@
-//! Edits that are performed together: those with which the groups of a batch begin, of one organisation. Each is claimed, judged,
-//! marked and recorded by itself; they share requests.
+//! Edits that are performed together: those with which the groups of a batch begin, of one organisation. Each is judged, marked and
+//! recorded by itself; they share requests.
 
 use crate::alone::done;
 use crate::claims::Granted;
@@ -16,29 +16,27 @@ use automations::aws::batch::{Message, MessageError};
 use automations::clock;
 use automations::futures::future::join_all;
 use automations::futures::{FutureExt as _, join};
-use automations::id::TicketId;
+use automations::id::{ActionId, TicketId};
 use automations::model::action::PlannedAction;
 use automations::salestrekker::{Error, FullTicket};
-use automations::store::{Claim, Claimant, Done, Error as StoreError, Outcome};
+use automations::store::{Claim, Claimant, Done, Error as StoreError, Hold, Outcome};
+use std::collections::BTreeSet;
 
 /// Actions of a group, in their order.
 type Messages = Vec<Message<PlannedAction>>;
-
-/// Whether no invocation had claimed an action before.
-type IsFirst = bool;
 
 /// What is to be done with an action.
 enum Step {
     /// It was performed by an earlier delivery.
     DoneBefore,
     /// Its outcome is known without a request.
-    Known(Outcome, IsFirst),
+    Known(Outcome, Hold),
     /// Its edit is performed.
-    Edit(IsFirst),
+    Edit(Hold),
     Failed(MessageError),
 }
 
-/// A claimed action, and its edit; none if the organisation's actions are only recorded.
+/// An action, its claim, and its edit; none if the organisation's actions are only recorded.
 struct Claimed<'a> {
     planned: &'a PlannedAction,
     claim: Result<Claim, StoreError>,
@@ -46,7 +44,7 @@ struct Claimed<'a> {
 }
 
 /// What became of an action: it was performed by an earlier delivery, or now, or failed; none if it waits for an earlier one.
-type Fate = Option<Result<Option<(Done, IsFirst)>, MessageError>>;
+type Fate = Option<Result<Option<(Done, Hold)>, MessageError>>;
 
 /// Whether a message is acknowledged, or why not.
 type Settled = Result<(), MessageError>;
@@ -65,8 +63,7 @@ impl Worker {
         }
         let performed = self.performed(&all, remote, invocation.claimant()).await;
         let (fates, ends): (Vec<Vec<Fate>>, Vec<End>) = performed.into_iter().unzip();
-        let done: Vec<(Done, IsFirst)> =
-            fates.iter().flatten().filter_map(|fate| fate.clone()?.ok()?).collect();
+        let done: Vec<(Done, Hold)> = fates.iter().flatten().filter_map(|fate| fate.clone()?.ok()?).collect();
         let mut records = self.store.record_each(&done, invocation.claimant()).await.into_iter();
         let settled = runs.iter_mut().zip(all).zip(fates).zip(ends).map(|(((run, messages), fates), end)| {
             let fates = fates.into_iter().chain(std::iter::repeat(None));
@@ -102,7 +99,8 @@ impl Worker {
                 None => rest.push(message),
             }
         }
-        run.line.claimed.extend(rest.iter().map(|message| message.body.clone()));
+        let claimed = rest.iter().map(|message| &message.body).filter(|it| end.claimed.contains(&it.id));
+        run.line.claimed.extend(claimed.cloned());
         run.line.alone = if end.is_rejected_together { rest.len() } else { run.line.alone };
         run.line.read_back = end.read_back.filter(|_| rest.is_empty());
         run.line.group.put_back(rest);
@@ -111,7 +109,8 @@ impl Worker {
         }
     }
 
-    /// Claims and performs the edits of each run: what became of each.
+    /// Performs the edits of each run: what became of each. An edit is not claimed unless something is stored of it, as it may be
+    /// performed twice, and the queue keeps those of a ticket apart.
     async fn performed(
         &self,
         all: &[Messages],
@@ -138,7 +137,10 @@ impl Worker {
                 None => (Vec::new(), edits.await),
             }
         };
-        let (claims, (looks, edits)) = join!(self.store.claim_each(&actions, claimant), prepare);
+        let (claims, (looks, edits)) = join!(self.store.unclaimed_each(&actions, claimant), prepare);
+        let is_claimed = |claim: &Result<Claim, StoreError>| matches!(claim, Ok(Claim::Granted { .. }));
+        let own = actions.iter().zip(&claims).filter(|(_, claim)| is_claimed(claim));
+        let own: BTreeSet<ActionId> = own.map(|(planned, _)| planned.id.clone()).collect();
         let edits = edits.into_iter().map(Some).chain(std::iter::repeat_with(|| None));
         let mut claimed = actions.iter().zip(claims).zip(edits);
         let stepped = all.iter().map(|messages| {
@@ -150,8 +152,8 @@ impl Worker {
         let mut looks: std::vec::IntoIter<Look> = looks.into_iter();
         let (mut steps, mut runs) = (Vec::new(), Vec::new());
         for ((own_steps, edits), ticket) in stepped.into_iter().zip(&tickets) {
-            // What was read while the claims were made may be older than what an earlier claimant wrote.
-            let is_fresh = own_steps.iter().all(Step::is_first);
+            // What was read while an action was claimed again may be older than what its earlier claimant wrote.
+            let is_fresh = own_steps.iter().all(Step::is_fresh);
             let look = looks.next().filter(|_| is_fresh);
             runs.push(Run::new(ticket.clone(), edits, look));
             steps.push(own_steps);
@@ -160,7 +162,7 @@ impl Worker {
         let performed = all.iter().zip(steps).zip(edited).map(async |((messages, steps), edited)| {
             let Edited { results, is_rejected_together, read_back } = edited;
             let fates = Box::pin(self.fates(messages, steps, results, claimant)).await;
-            (fates, End { is_rejected_together, read_back })
+            (fates, End { is_rejected_together, read_back, claimed: own.clone() })
         });
         join_all(performed).await
     }
@@ -174,12 +176,12 @@ impl Worker {
     ) -> (Vec<Step>, Vec<Edit<'a>>) {
         let (mut steps, mut edits) = (Vec::new(), Vec::new());
         for Claimed { planned, claim, edit } in claimed {
-            let is_first = match self.granted(planned, claim, claimant).await {
+            let hold = match self.granted(planned, claim, claimant).await {
                 Ok(Granted::DoneBefore) => {
                     steps.push(Step::DoneBefore);
                     continue;
                 }
-                Ok(Granted::Now { is_first }) => is_first,
+                Ok(Granted::Now(hold)) => hold,
                 Err(error) => {
                     steps.push(Step::Failed(error));
                     break;
@@ -187,7 +189,7 @@ impl Worker {
             };
             let edit = match (only_recorded, edit) {
                 (Ok(Some(outcome)), _) => {
-                    steps.push(Step::Known(outcome.clone(), is_first));
+                    steps.push(Step::Known(outcome.clone(), hold));
                     continue;
                 }
                 (Ok(None), Some(edit)) => edit,
@@ -196,11 +198,11 @@ impl Worker {
             };
             match edit {
                 Ok(edit) => {
-                    steps.push(Step::Edit(is_first));
+                    steps.push(Step::Edit(hold));
                     edits.push(edit);
                 }
                 Err(error) => {
-                    self.release(planned, claimant).await;
+                    self.release(planned, hold, claimant).await;
                     steps.push(Step::Failed(error.error));
                     break;
                 }
@@ -223,12 +225,12 @@ impl Worker {
             let fate = match step {
                 Step::DoneBefore => Some(Ok(None)),
                 Step::Known(..) | Step::Failed(_) if waits => None,
-                Step::Known(outcome, is_first) => Some(Ok(Some((done(planned, outcome), is_first)))),
+                Step::Known(outcome, hold) => Some(Ok(Some((done(planned, outcome), hold)))),
                 Step::Failed(error) => Some(Err(error)),
-                Step::Edit(is_first) => match results.next().flatten() {
-                    Some(Ok(outcome)) => Some(Ok(Some((done(planned, outcome), is_first)))),
+                Step::Edit(hold) => match results.next().flatten() {
+                    Some(Ok(outcome)) => Some(Ok(Some((done(planned, outcome), hold)))),
                     Some(Err(error)) => {
-                        self.release(planned, claimant).await;
+                        self.release(planned, hold, claimant).await;
                         Some(Err(error.error))
                     }
                     None => None,
@@ -240,8 +242,11 @@ impl Worker {
         fates
     }
 
-    /// Releases a claim. If this fails, the lease ends by itself, and the next delivery waits for that.
-    async fn release(&self, planned: &PlannedAction, claimant: Claimant<'_>) {
+    /// Releases the claim, if there is one. If this fails, the lease ends by itself, and the next delivery waits for that.
+    async fn release(&self, planned: &PlannedAction, hold: Hold, claimant: Claimant<'_>) {
+        if hold == Hold::Unclaimed {
+            return;
+        }
         let _ = self.store.release(&planned.organisation, &planned.id, claimant).await;
     }
 }
@@ -251,12 +256,16 @@ struct End {
     /// What is left of it must be performed one at a time.
     is_rejected_together: bool,
     read_back: Option<FullTicket>,
+    /// The actions that were claimed.
+    claimed: BTreeSet<ActionId>,
 }
 
 impl Step {
-    fn is_first(&self) -> bool {
+    fn is_fresh(&self) -> bool {
         match self {
-            Self::Known(_, is_first) | Self::Edit(is_first) => *is_first,
+            Self::Known(_, hold) | Self::Edit(hold) => {
+                matches!(hold, Hold::Unclaimed | Hold::Claimed { is_first: true })
+            }
             Self::DoneBefore => false,
             Self::Failed(_) => true,
         }
@@ -294,9 +303,9 @@ async fn edits<'a>(actions: &[&'a PlannedAction], remote: Remote<'_>) -> Vec<Res
 /// Whether an action may be acknowledged that was performed, and recorded or not.
 fn is_recorded(record: Option<Result<(), StoreError>>) -> Result<(), MessageError> {
     match record {
-        // A version conflict: our lease has ended, and another invocation was allowed to perform the action.
+        // A version conflict: another invocation was allowed to perform the action, as our lease has ended or there was none.
         Some(Ok(()) | Err(StoreError::VersionConflict)) => Ok(()),
-        // The claim stays: the action was performed and not recorded, so its outcome is unknown.
+        // It was performed and not recorded: the next delivery finds it at the ticket.
         Some(Err(error)) => Err(error.into()),
         None => Err(StoreError::Unavailable { code: None }.into()),
     }

@@ -1,17 +1,52 @@
 //! Claims and records of several actions in one request; see `statements.rs`.
 
-use super::actions::{Claim, Claimant, Done, action_key};
+use super::actions::{Claim, Claimant, Done, Hold, action_key};
+use super::keys::{ItemKey, ItemKind};
+use super::outcome_record::record_item;
 use super::statements::{SINGLES_AT_ONCE, Statement};
 use super::{Error, Store, number, text};
 use crate::json;
 use crate::model::action::PlannedAction;
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures::{StreamExt as _, stream};
-
-/// Whether an action was claimed for the first time, as [`Claim::Granted`] says.
-type IsFirst = bool;
+use std::collections::BTreeSet;
 
 impl Store {
+    /// Finds which of these actions may be performed without a claim, as nothing is stored of them. For actions that do no harm if they
+    /// are performed twice, and that their queue's message groups keep apart: a claim of each would only say that it was begun. Of which
+    /// something is stored, or which an operator sent again, is claimed as by [`Store::claim_each`]. One result for each, in their
+    /// order.
+    pub async fn unclaimed_each(
+        &self,
+        actions: &[&PlannedAction],
+        claimant: Claimant<'_>,
+    ) -> Vec<Result<Claim, Error>> {
+        let is_new = |action: &&PlannedAction| action.resent.is_none();
+        let new = actions.iter().copied().filter(is_new);
+        // A read of several keys takes none twice.
+        let new: BTreeSet<_> = new.map(|action| (&action.organisation, &action.id)).collect();
+        let keys = new.into_iter().map(|(organisation, id)| action_key(organisation, id)).collect();
+        let stored = self.get_all(keys).await.map(|items| -> BTreeSet<_> {
+            let action = |item| {
+                let ItemKind::Action(action) = ItemKey::of(item)?.kind else { return None };
+                Some(action)
+            };
+            items.iter().filter_map(action).collect()
+        });
+        let claimed = |action: &&PlannedAction| match &stored {
+            Ok(stored) => !is_new(action) || stored.contains(&action.id),
+            Err(_) => !is_new(action),
+        };
+        let again: Vec<&PlannedAction> = actions.iter().copied().filter(claimed).collect();
+        let mut claims = self.claim_each(&again, claimant).await.into_iter();
+        let result = |action: &&PlannedAction| match (&stored, claimed(action)) {
+            (_, true) => claims.next().unwrap_or(Err(Error::VersionConflict)),
+            (Ok(_), false) => Ok(Claim::Unclaimed),
+            (Err(error), false) => Err(error.clone()),
+        };
+        actions.iter().map(result).collect()
+    }
+
     /// Claims these actions, each as [`Store::claim`] does, or [`Store::claim_not_performed`] if it says that it was sent for that.
     /// One result for each, in their order.
     pub async fn claim_each(
@@ -48,19 +83,28 @@ impl Store {
         stream::iter(claims).buffered(SINGLES_AT_ONCE).collect().await
     }
 
-    /// Records that these actions are done, each as [`Store::record`] does. `is_first`: no other invocation had claimed it, so that
-    /// its item has nothing that the record must not keep; and it created no ticket. One result for each, in their order.
-    pub async fn record_each(
-        &self,
-        all: &[(Done, IsFirst)],
-        claimant: Claimant<'_>,
-    ) -> Vec<Result<(), Error>> {
-        let first = all.iter().filter(|(_, is_first)| *is_first);
-        let statements = first.map(|(done, _)| self.record_statement(done, claimant)).collect();
-        let mut recorded = self.execute_each(statements).await.into_iter();
-        let records = all.iter().map(|(done, is_first)| {
-            let is_recorded = *is_first && recorded.next().unwrap_or_default();
-            async move { if is_recorded { Ok(()) } else { self.record(done, claimant).await } }
+    /// Records that these actions are done, each as [`Store::record`] does. One whose claim was the first, or that has none, must have
+    /// created no ticket: its item has nothing that the record must not keep. One result for each, in their order.
+    pub async fn record_each(&self, all: &[(Done, Hold)], claimant: Claimant<'_>) -> Vec<Result<(), Error>> {
+        let statements: Vec<Option<Statement>> = all
+            .iter()
+            .map(|(done, hold)| match hold {
+                Hold::Unclaimed => Some(self.insert(record_item(done))),
+                Hold::Claimed { is_first: true } => Some(self.record_statement(done, claimant)),
+                Hold::Claimed { is_first: false } => None,
+            })
+            .collect();
+        let is_sent: Vec<bool> = statements.iter().map(Option::is_some).collect();
+        let mut recorded = self.execute_each(statements.into_iter().flatten().collect()).await.into_iter();
+        let records = all.iter().zip(is_sent).map(|((done, hold), is_sent)| {
+            let is_recorded = is_sent && recorded.next().unwrap_or_default();
+            async move {
+                match hold {
+                    Hold::Unclaimed | Hold::Claimed { .. } if is_recorded => Ok(()),
+                    Hold::Unclaimed => self.record_unclaimed(done).await,
+                    Hold::Claimed { is_first: _ } => self.record(done, claimant).await,
+                }
+            }
         });
         let records: Vec<_> = records.collect();
         stream::iter(records).buffered(SINGLES_AT_ONCE).collect().await

@@ -2,6 +2,7 @@
 //!
 //! | state | means |
 //! |---|---|
+//! | none | nothing was performed; or an edit was, and its invocation crashed: what may be done twice is recorded without a claim |
 //! | `claimed` | an invocation performs it until its lease ends; with `send_started`, something that must not happen twice may have happened |
 //! | `done` | it was performed; `result` has the outcome |
 //! | `parked` | it may or may not have taken effect; a person decides |
@@ -57,6 +58,8 @@ pub struct Claimant<'a> {
 /// The result of claiming an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Claim {
+    /// Nothing is stored of it, and it may be performed without a claim: see [`Store::unclaimed_each`].
+    Unclaimed,
     /// The claimant may perform it until the lease ends.
     Granted {
         /// An earlier claimant crashed after it began to send something that must not happen twice.
@@ -72,6 +75,18 @@ pub enum Claim {
     Held {
         /// When that invocation's lease ends.
         until: Timestamp,
+    },
+}
+
+/// How an invocation may record an action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// Nothing was stored of it when it was asked for; it is recorded if that is still so.
+    Unclaimed,
+    /// It is claimed.
+    Claimed {
+        /// No invocation had claimed it before.
+        is_first: bool,
     },
 }
 

@@ -81,7 +81,7 @@ mod transaction;
 mod versions;
 
 pub use action_records::ActionRecord;
-pub use actions::{Claim, Claimant, Done};
+pub use actions::{Claim, Claimant, Done, Hold};
 pub use check_rounds::Candidate;
 pub use deferrals::{NewDeferral, StoredDeferral};
 pub use due_index::{Due, SHARDS};

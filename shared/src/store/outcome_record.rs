@@ -7,6 +7,7 @@ use super::{Error, Item, Store, back_off, number, text, unavailable};
 use crate::json;
 use crate::model::action::PlannedAction;
 use crate::model::own_changes::Attribution;
+use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 impl Store {
@@ -16,7 +17,7 @@ impl Store {
     /// # Errors
     /// [`Error::VersionConflict`] if another invocation holds the claim; else [`Error`].
     pub async fn record(&self, done: &Done, claimant: Claimant<'_>) -> Result<(), Error> {
-        let PlannedAction { id, organisation, .. } = &done.planned;
+        let PlannedAction { organisation, .. } = &done.planned;
         match &done.outcome {
             Outcome::Created { ticket } | Outcome::LeadCreated { ticket, .. } => {
                 let by = Attribution { chain: done.planned.chain_with_itself(), at: done.done_at };
@@ -32,31 +33,40 @@ impl Store {
             | Outcome::ReminderCancelled
             | Outcome::Sent => {}
         }
-        let mut result = action_key(organisation, id);
-        result.insert("state".to_owned(), text("done"));
-        result.insert("result".to_owned(), text(json::to_json(done)));
-        result.insert("at".to_owned(), number(done.done_at.as_millis()));
-        if done.outcome.is_only_recorded() {
-            result.insert("only_recorded".to_owned(), AttributeValue::Bool(true));
-        }
-        self.put_record(result, done, claimant).await
-    }
-
-    /// Writes a record. After a lost response the condition fails for our own record, which is
-    /// recognised. A conflict with a transaction is retried: afterwards it would not be known whether the action was performed.
-    async fn put_record(&self, record: Item, done: &Done, claimant: Claimant<'_>) -> Result<(), Error> {
-        let PlannedAction { id, organisation, .. } = &done.planned;
-        let mut round = 0_u32;
-        loop {
-            let request = self.client.put_item().table_name(&self.table).set_item(Some(record.clone()));
-            let response = request
+        let item = record_item(done);
+        self.put_record(item, done, |request| {
+            request
                 .condition_expression(STILL_CLAIMED)
                 .expression_attribute_names("#state", "state")
                 .expression_attribute_names("#owner", "owner")
                 .expression_attribute_values(":claimed", text("claimed"))
                 .expression_attribute_values(":owner", text(claimant.owner))
-                .send()
-                .await;
+        })
+        .await
+    }
+
+    /// Records that an action without a claim is done. It created no ticket.
+    ///
+    /// # Errors
+    /// [`Error::VersionConflict`] if another invocation has claimed or recorded it; else [`Error`].
+    pub async fn record_unclaimed(&self, done: &Done) -> Result<(), Error> {
+        let is_new = |request: PutItemFluentBuilder| request.condition_expression("attribute_not_exists(pk)");
+        self.put_record(record_item(done), done, is_new).await
+    }
+
+    /// Writes a record on this condition. After a lost response the condition fails for our own record, which is
+    /// recognised. A conflict with a transaction is retried: afterwards it would not be known whether the action was performed.
+    async fn put_record(
+        &self,
+        record: Item,
+        done: &Done,
+        condition: impl Fn(PutItemFluentBuilder) -> PutItemFluentBuilder,
+    ) -> Result<(), Error> {
+        let PlannedAction { id, organisation, .. } = &done.planned;
+        let mut round = 0_u32;
+        loop {
+            let request = self.client.put_item().table_name(&self.table).set_item(Some(record.clone()));
+            let response = condition(request).send().await;
             let Err(error) = response else { return Ok(()) };
             round = round.saturating_add(1);
             match error.as_service_error() {
@@ -72,6 +82,18 @@ impl Store {
             }
         }
     }
+}
+
+/// The item that says that an action is done.
+pub(super) fn record_item(done: &Done) -> Item {
+    let mut item = action_key(&done.planned.organisation, &done.planned.id);
+    item.insert("state".to_owned(), text("done"));
+    item.insert("result".to_owned(), text(json::to_json(done)));
+    item.insert("at".to_owned(), number(done.done_at.as_millis()));
+    if done.outcome.is_only_recorded() {
+        item.insert("only_recorded".to_owned(), AttributeValue::Bool(true));
+    }
+    item
 }
 
 #[cfg(test)]

@@ -163,6 +163,14 @@ fn planned(position: usize, action: &Value) -> Result<PlannedAction> {
     Ok(from_json(planned.to_string().as_bytes())?)
 }
 
+/// A claim in the table: until this time of the clock.
+fn claim(id: &str, owner: &str, lease: u64) -> Value {
+    json!({
+        "pk": { "S": format!("ACTION#north#{id}") }, "sk": { "S": "RESULT" }, "state": { "S": "claimed" },
+        "owner": { "S": owner }, "lease": { "N": lease.to_string() },
+    })
+}
+
 fn label(position: usize, ticket: &str, label: &str) -> Result<PlannedAction> {
     planned(position, &json!({ "do": "add_label", "ticket": ticket, "label": label }))
 }

@@ -1,6 +1,6 @@
 //! What becomes of a batch if something takes long.
 
-use super::{Fixture, control, label, planned};
+use super::{Fixture, claim, control, label, planned};
 use anyhow::{Context as _, Result, ensure};
 use automations::clock;
 use automations::store::Outcome;
@@ -84,6 +84,9 @@ async fn what_waits_for_a_failed_edit_is_not_claimed_while_another_group_is_work
     let create =
         json!({ "do": "create_ticket", "beside": other, "workflow": "Annual reviews", "name": "Review" });
     let all = [label(0, &ticket, "l0")?, label(1, &ticket, "l1")?, planned(2, &create)?];
+    for planned in &all[..2] {
+        fixture.aws.put(claim(planned.id.as_str(), "a crashed worker", 1));
+    }
     let start = Instant::now();
     let released = async {
         loop {

@@ -52,6 +52,11 @@ impl Aws {
         self.items().get(&format!("ACTION#north#{id} RESULT")).cloned()
     }
 
+    /// Removes the item of an action.
+    pub(super) fn remove(&self, id: &str) {
+        self.items().remove(&format!("ACTION#north#{id} RESULT"));
+    }
+
     /// The calls of these services since the last time, by operation.
     pub(super) fn take_calls(&self) -> Vec<(String, Value)> {
         std::mem::take(&mut *self.calls.lock().unwrap_or_else(PoisonError::into_inner))
@@ -102,7 +107,16 @@ impl Aws {
                 let pauses: Vec<&Item> = items.values().filter(|item| item["pk"]["S"] == "PAUSES").collect();
                 Ok(json!({ "Items": pauses }))
             }
-            "BatchGetItem" => Ok(json!({ "Responses": {} })),
+            "BatchGetItem" => {
+                let items = self.items();
+                let tables = request["RequestItems"].as_object().into_iter().flatten();
+                let found = tables.map(|(table, wanted)| {
+                    let keys = wanted["Keys"].as_array().into_iter().flatten().filter_map(Value::as_object);
+                    let found: Vec<&Item> = keys.filter_map(|it| items.get(&key(it))).collect();
+                    (table.clone(), json!(found))
+                });
+                Ok(json!({ "Responses": found.collect::<Item>() }))
+            }
             _ => Ok(json!({ "MessageId": "m", "Items": [] })),
         }
     }
