@@ -3,7 +3,7 @@
 use super::judge::{Facts, Undo, judge};
 use anyhow::{Context as _, Result, bail};
 use automations::clock::Timestamp;
-use automations::id::{ActionId, OrganisationId, TicketId};
+use automations::id::{ActionId, EventId, OrganisationId, TicketId};
 use automations::model::own_changes::OwnChanges;
 use automations::store::{ActionRecord, Done, Journal, Store};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -16,8 +16,8 @@ const POSITIONS: usize = 4;
 const MAX_POSITIONS: usize = 32;
 /// Tickets whose journals are read at the same time.
 const TICKETS_AT_ONCE: usize = 8;
-/// An event may be decided on this long after it was stored: it is retried.
-const DECIDED_WITHIN: Duration = Duration::from_hours(6);
+/// An event may be decided on this long after it was stored: it is retried, or in a list of a day.
+const DECIDED_WITHIN: Duration = Duration::from_hours(31);
 
 /// Which actions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,7 +145,7 @@ impl Reader {
         let mut wanted: BTreeMap<OrganisationId, BTreeSet<ActionId>> = BTreeMap::new();
         for event in &events {
             let of = wanted.entry(event.organisation.clone()).or_default();
-            of.extend((0..POSITIONS).filter_map(|position| ActionId::of(&event.id, handler, position).ok()));
+            of.extend(first(&event.id, handler));
             let causes = event.chain().iter().filter(|action| action.handler() == Some(handler));
             of.extend(causes.filter(|action| action.undoes().is_none()).cloned());
         }
@@ -156,7 +156,8 @@ impl Reader {
                 let ids: Vec<ActionId> = wanted.iter().cloned().collect();
                 let found = self.store.action_records(&organisation, &ids).await?;
                 read.append(&mut wanted);
-                wanted = found.keys().flat_map(next).filter(|id| !read.contains(id)).collect();
+                wanted = found.iter().flat_map(|(id, record)| further(id, record, handler)).collect();
+                wanted.retain(|id| !read.contains(id));
                 done.extend(found.into_values().filter_map(|record| match record {
                     ActionRecord::Done(done) => Some(*done),
                     ActionRecord::Claimed { .. } | ActionRecord::Parked | ActionRecord::Unreadable => None,
@@ -171,6 +172,22 @@ impl Reader {
     }
 }
 
+/// The first actions that a handler may have decided on an event.
+fn first(event: &EventId, handler: &str) -> Vec<ActionId> {
+    (0..POSITIONS).filter_map(|position| ActionId::of(event, handler, position).ok()).collect()
+}
+
+/// What there may be because there is this action: the next ones of its decision; and of one that put the decision off, what was decided
+/// when the wait ended, on an event that is in no journal.
+fn further(id: &ActionId, record: &ActionRecord, handler: &str) -> Vec<ActionId> {
+    let later = match record {
+        ActionRecord::Done(done) => done.decided_later(),
+        ActionRecord::Claimed { .. } | ActionRecord::Parked | ActionRecord::Unreadable => None,
+    };
+    let later = later.into_iter().flat_map(|event| first(&event, handler));
+    next(id).into_iter().chain(later).collect()
+}
+
 /// The next actions of the same decision; none behind one of a reprocessed event, whose id has its time at the end.
 fn next(id: &ActionId) -> Vec<ActionId> {
     let Some((decision, position)) = id.as_str().rsplit_once('.') else { return Vec::new() };
@@ -178,4 +195,26 @@ fn next(id: &ActionId) -> Vec<ActionId> {
     let last = position.saturating_add(POSITIONS).min(MAX_POSITIONS.saturating_sub(1));
     let next = position.saturating_add(1)..=last;
     next.filter_map(|position| ActionId::parse(format!("{decision}.{position}")).ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::undo::tests::done;
+    use automations::store::Outcome;
+    use automations::{Action, testing};
+
+    #[test]
+    fn what_was_decided_when_a_wait_ended_is_found_by_the_action_that_put_it_off() {
+        let performed = done(31, Action::add_label(&testing::ticket(), "x"));
+        let record = |outcome| ActionRecord::Done(Box::new(Done { outcome, ..performed.clone() }));
+        let last = &performed.planned.id;
+        assert_eq!(further(last, &record(Outcome::Changed), "h"), [], "behind the last position");
+        let later = EventId::of_quiet_period(&performed.planned.event, "h");
+        let deferred = record(Outcome::Deferred { until: Timestamp::from_seconds(9) });
+        assert_eq!(further(last, &deferred, "h"), first(&later, "h"));
+        let id = done(0, Action::add_label(&testing::ticket(), "x")).planned.id;
+        assert_eq!(further(&id, &deferred, "h").len(), 2 * POSITIONS);
+        assert_eq!(further(&id, &ActionRecord::Parked, "h").len(), POSITIONS);
+    }
 }

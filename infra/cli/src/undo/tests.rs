@@ -20,7 +20,7 @@ fn at(seconds: u64) -> Timestamp {
 }
 
 /// An action of this handler at this position, performed on the first event of the ticket.
-fn done(position: usize, action: Action) -> Done {
+pub(super) fn done(position: usize, action: Action) -> Done {
     let event = stage_changed("Approved", "Settled");
     let planned = PlannedAction {
         id: ActionId::of(&event.id, "h", position).unwrap(),
