@@ -22,7 +22,7 @@ impl HandlerSettings {
     /// Has the handler check a change for every organisation.
     ///
     /// # Errors
-    /// As of [`Self::prepare_all`], or if there is no organisation.
+    /// If it does not fit in an organisation, there is no organisation or no such handler, or a request fails.
     pub async fn prepared_for_all(
         &self,
         kind: Kind,
