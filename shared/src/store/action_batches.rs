@@ -278,7 +278,7 @@ mod tests {
         let all = [(0, Outcome::Changed, true), (1, Outcome::NoOp, false), (2, Outcome::DryRun, true)];
         let all = all.map(|(position, outcome, is_first)| {
             let done = Done { planned: planned(position), outcome, done_at: Timestamp::from_millis(5) };
-            (done, is_first)
+            (done, Hold::Claimed { is_first })
         });
         let recorded = store.record_each(&all, claimant()).await;
         assert_eq!(recorded, [Ok(()), Err(Error::VersionConflict), Err(Error::VersionConflict)]);
@@ -289,5 +289,72 @@ mod tests {
         let of = r#"WHERE "pk" = ? AND "sk" = ? AND "state" = ? AND "owner" = ?"#;
         assert!(sent[0]["Statement"].as_str().unwrap().ends_with(of));
         assert!(sent[1]["Statement"].as_str().unwrap().contains(r#" SET "only_recorded" = ? REMOVE"#));
+    }
+
+    /// A table that has these items, of which another invocation holds every claim, and that refuses every record; and the requests
+    /// that it gets.
+    fn table_with(items: (u16, Value)) -> (Store, Arc<Mutex<Vec<Value>>>) {
+        let requests: Arc<Mutex<Vec<Value>>> = Arc::default();
+        let seen = Arc::clone(&requests);
+        let config = aws::stub::config_with_responses(move |request: &Value| {
+            seen.lock().unwrap().push(request.clone());
+            if request.get("RequestItems").is_some() {
+                return items.clone();
+            }
+            if request.get("ConditionExpression").is_some() {
+                return (400, json!({ "__type": "ConditionalCheckFailedException" }));
+            }
+            let other =
+                json!({ "state": { "S": "claimed" }, "owner": { "S": "other" }, "lease": { "N": "7" } });
+            (200, json!({ "Item": other }))
+        });
+        (Store::new(aws::dynamodb(&config), "a-store".to_owned()), requests)
+    }
+
+    #[tokio::test]
+    async fn only_an_edit_of_which_something_is_stored_or_that_was_sent_again_is_claimed() {
+        let item = json!({ "pk": { "S": "ACTION#north#e.h.1" }, "sk": { "S": "RESULT" } });
+        let (store, requests) = table_with((200, json!({ "Responses": { "a-store": [item] } })));
+        let mut again = planned(3);
+        again.resent = Some(json::from_json(br#"{"at": "2026-09-21T14:13:20.000Z"}"#).unwrap());
+        let actions = [&planned(0), &planned(1), &planned(2), &again, &planned(2)];
+        let claims = store.unclaimed_each(&actions, claimant()).await;
+        let free = Ok(Claim::Unclaimed);
+        assert_eq!(claims, [free.clone(), Ok(held()), free.clone(), Ok(held()), free]);
+        let keys = requests.lock().unwrap()[0]["RequestItems"]["a-store"]["Keys"].clone();
+        let keys: Vec<&str> =
+            keys.as_array().unwrap().iter().filter_map(|it| it["pk"]["S"].as_str()).collect();
+        assert_eq!(keys, ["ACTION#north#e.h.0", "ACTION#north#e.h.1", "ACTION#north#e.h.2"], "none twice");
+    }
+
+    #[tokio::test]
+    async fn if_the_records_cannot_be_read_no_edit_may_be_performed() {
+        let (store, _) = table_with((400, json!({ "__type": "AccessDeniedException" })));
+        let actions = [planned(0), planned(1)];
+        let claims = store.unclaimed_each(&actions.each_ref(), claimant()).await;
+        assert!(claims.iter().all(Result::is_err), "{claims:?}");
+    }
+
+    #[tokio::test]
+    async fn a_record_without_a_claim_is_stored_only_if_there_is_none() {
+        let duplicate = json!({ "Error": { "Code": "DuplicateItem" } });
+        let (store, requests) = table((200, json!({ "Responses": [{}, duplicate] })));
+        let all = [0, 1].map(|position| {
+            let (planned, done_at) = (planned(position), Timestamp::from_millis(5));
+            (Done { planned, outcome: Outcome::Changed, done_at }, Hold::Unclaimed)
+        });
+        let recorded = store.record_each(&all, claimant()).await;
+        assert_eq!(recorded, [Ok(()), Err(Error::VersionConflict)]);
+        let sent = requests.lock().unwrap().clone();
+        let statement = sent[0]["Statements"][0]["Statement"].as_str().unwrap();
+        assert_eq!(
+            statement,
+            r#"INSERT INTO "a-store" VALUE {'at': ?, 'pk': ?, 'result': ?, 'sk': ?, 'state': ?}"#
+        );
+        assert_eq!(sent[1]["ConditionExpression"], "attribute_not_exists(pk)");
+        // One alone is no batch.
+        let (store, requests) = table((200, json!({ "Responses": [{}] })));
+        assert_eq!(store.record_each(&all[..1], claimant()).await, [Err(Error::VersionConflict)]);
+        assert_eq!(requests.lock().unwrap()[0]["ConditionExpression"], "attribute_not_exists(pk)");
     }
 }

@@ -101,7 +101,7 @@ const ROWS: [(&str, &str, &str, Check); 75] = [
     (WORKER, "sqs:GetQueueAttributes", ANY, Check::None(POLLER)),
     (WORKER, "sqs:ChangeMessageVisibility", "-actions.fifo", Check::Delay("dynamodb:UpdateItem", "-store")),
     (WORKER, "sqs:SendMessage", "-actions-dead-letters.fifo", Check::DeadLetter),
-    (WORKER, "dynamodb:BatchGetItem", "-store", Check::Order),
+    (WORKER, "dynamodb:BatchGetItem", "-store", Check::Work("table_rejected")),
     (WORKER, "dynamodb:Query", "-store", Check::Order),
     (WORKER, "dynamodb:GetItem", "-store", Check::Lead),
     (WORKER, "dynamodb:PutItem", "-store", Check::Work("table_rejected")),
