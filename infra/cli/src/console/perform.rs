@@ -6,8 +6,10 @@ use super::work::{MOST_MATCHING, OUT_OF_ORDER, RETRY_UNKNOWN, TEXT, Work};
 use crate::audit::{Audit, Tally};
 use crate::bulk::{Bulk, Limits};
 use crate::commands::dead_letters::{Consent, dropped_lines, redriven_lines};
+use crate::commands::organisation::{Organisations, recheck_line};
 use crate::commands::pause::{Pauser, pause_lines, resume_lines};
 use crate::commands::reminders::cancelled_line;
+use crate::commands::replay::replayed_line;
 use crate::commands::settings::{HandlerSettings, IN_FORCE, state};
 use crate::commands::undo::{send_audited, sent_line};
 use anyhow::Result;
@@ -66,6 +68,14 @@ pub(super) async fn perform(
             let found = HandlerSettings::of(&app.target)?.store_audited(change, &audit).await?;
             let state = state(change.organisation.as_str(), &change.handler, &found);
             Ok(vec![state, IN_FORCE.to_owned()])
+        }
+        Work::Replay(prepared) => {
+            let published = Box::pin(prepared.play_audited(&app.target, tally)).await?;
+            Ok(vec![replayed_line(published, &prepared.arguments)])
+        }
+        Work::Recheck(organisation) => {
+            let due = Organisations::of(&app.target)?.recheck_audited(organisation, &tally, &audit).await?;
+            Ok(vec![recheck_line(organisation, due)])
         }
         Work::Undo(change, undos) => {
             Ok(vec![sent_line(send_audited(&app.target, undos, change, &tally).await?)])

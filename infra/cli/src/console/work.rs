@@ -3,8 +3,10 @@
 use crate::audit::Change;
 use crate::commands::dead_letters::Selection;
 use crate::commands::reminders::Which;
+use crate::commands::replay::PreparedReplay;
 use crate::commands::settings::PreparedChange;
 use crate::undo::Undo;
+use automations::id::OrganisationId;
 use automations::store::{Paused, StoredReminder};
 
 /// The field of a consent to send back actions that may have taken effect.
@@ -63,6 +65,10 @@ pub(super) enum Work {
     Settings(Box<PreparedChange>),
     /// `automations reminders cancel`, of these.
     Cancel(Box<Which>, Vec<StoredReminder>),
+    /// `automations replay`, of these.
+    Replay(Box<PreparedReplay>),
+    /// `automations organisation recheck`.
+    Recheck(OrganisationId),
     /// `automations undo`, of these.
     Undo(Change, Vec<Undo>),
 }

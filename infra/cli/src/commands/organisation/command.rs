@@ -2,14 +2,13 @@
 
 use super::arguments::{Arguments, Command};
 use super::prompt::{ask, confirm_removal};
-use super::recheck::lasts;
+use super::recheck::recheck_line;
 use super::rehearse;
 use super::{Destination, New, Organisations, Removed, Urls, check, ticket_ids};
 use crate::account::Account;
 use crate::audit::{Audit, Tally};
 use crate::exit_code::{Exit, Usage};
 use crate::report::{count, during, print, print_json, say};
-use crate::time::age;
 use anyhow::Result;
 use automations::aws::secret::{self, Access, Challenge, Credential, Rehearsal};
 use automations::clock;
@@ -157,11 +156,7 @@ async fn recheck(
     if json {
         return print_json(&json!({ "due": due }));
     }
-    let tickets = count(u64::try_from(due).unwrap_or(u64::MAX), "ticket is", "tickets are");
-    let last = age(lasts(due).as_secs().saturating_add(60));
-    print(&format!(
-        "{tickets} fetched, the last one in about {last}, beside those that were due already; if {name} is paused, when it is resumed"
-    ))
+    print(&recheck_line(name, due))
 }
 
 async fn reuse_contacts(

@@ -25,7 +25,7 @@ pub use command::run;
 pub use destination::{Destination, Format};
 pub use inbound::inbound_action;
 pub use names::{Comparison, Finding, Thing, Verdict};
-pub(crate) use recheck::make_all_due;
+pub(crate) use recheck::{make_all_due, recheck_line};
 pub use rehearse::{Answered, Patience, Person, Rehearsed};
 pub use remove::Removed;
 pub use sender::{Answer, Sender};

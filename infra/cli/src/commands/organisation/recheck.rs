@@ -1,6 +1,9 @@
 //! `organisation recheck`: every ticket is fetched again soon, instead of at its regular check.
 
 use super::Organisations;
+use crate::audit::{Audit, Change, Tally};
+use crate::report::count;
+use crate::time::age;
 use anyhow::Result;
 use automations::clock;
 use automations::id::OrganisationId;
@@ -24,8 +27,37 @@ impl Organisations {
     }
 }
 
+impl Organisations {
+    /// The same, recorded, with the number in the tally.
+    ///
+    /// # Errors
+    /// If it cannot be recorded, or a request fails: do it again.
+    pub(crate) async fn recheck_audited(
+        &self,
+        organisation: &OrganisationId,
+        tally: &Tally,
+        audit: &Audit,
+    ) -> Result<usize> {
+        let work = async {
+            let due = self.recheck(organisation).await?;
+            tally.add(due);
+            Ok(due)
+        };
+        audit.record_tally(&Change::by("organisation recheck").of(organisation), tally, work).await
+    }
+}
+
+/// What follows from so many tickets that are made due.
+pub(crate) fn recheck_line(organisation: &OrganisationId, due: usize) -> String {
+    let tickets = count(u64::try_from(due).unwrap_or(u64::MAX), "ticket is", "tickets are");
+    let last = age(lasts(due).as_secs().saturating_add(60));
+    format!(
+        "{tickets} fetched, the last one in about {last}, beside those that were due already; if {organisation} is paused, when it is resumed"
+    )
+}
+
 /// For how long tickets are due one after the other.
-pub(crate) fn lasts(tickets: usize) -> Duration {
+fn lasts(tickets: usize) -> Duration {
     APART.saturating_mul(u32::try_from(tickets).unwrap_or(u32::MAX))
 }
 

@@ -2,9 +2,10 @@
 
 use crate::bulk::{Limits, option};
 use crate::event_filter::{CAUSES, EventFilter, kinds};
+use crate::exit_code::Usage;
 use crate::nearest::nearest;
 use crate::time;
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use automations::clock::Timestamp;
 use automations::id::{OrganisationId, TicketId};
 use clap::Args;
@@ -67,7 +68,7 @@ pub struct Arguments {
     pub(super) out_of_order: bool,
     /// Perform exactly the actions that were only recorded, as the organisation was read-only or no rehearsal had passed
     #[arg(long, conflicts_with = "reprocess")]
-    pub(super) not_performed: bool,
+    pub(crate) not_performed: bool,
 }
 
 fn kind(text: &str) -> Result<String, String> {
@@ -87,6 +88,53 @@ fn cause(text: &str) -> Result<String, String> {
 }
 
 impl Arguments {
+    /// From when and until when, as they were given.
+    pub(crate) fn times(&self) -> [Option<String>; 2] {
+        [Some(self.since.clone()), self.until.clone()]
+    }
+
+    /// The same with exact times.
+    pub(super) fn at(self, since: Timestamp, until: Timestamp) -> Self {
+        Self { since: since.to_string(), until: Some(until.to_string()), ..self }
+    }
+
+    /// Those of a page's form: what is not given is empty. Nothing that is performed again is asked for on a page.
+    ///
+    /// # Errors
+    /// [`Usage`] if a value is none of its option.
+    pub(crate) fn of_form<'a>(field: impl Fn(&str) -> &'a str) -> Result<Self> {
+        let given = |name| Some(field(name).trim().to_owned()).filter(|text| !text.is_empty());
+        let wrong = |name: &str, problem: String| anyhow::Error::from(Usage(format!("{name}: {problem}")));
+        let time_of = |name| {
+            given(name).map(|text| time::check(&text)).transpose().map_err(|problem| wrong(name, problem))
+        };
+        let since = time_of("since")?.ok_or_else(|| wrong("since", "since when? such as 2h".to_owned()))?;
+        Ok(Self {
+            since,
+            until: time_of("until")?,
+            organisation: given("organisation")
+                .map(|name| name.parse())
+                .transpose()
+                .context("organisation")?,
+            ticket: given("ticket").map(|id| id.parse()).transpose().context("ticket")?,
+            handler: given("handler"),
+            kind: given("kind")
+                .map(|text| kind(&text))
+                .transpose()
+                .map_err(|problem| wrong("kind", problem))?,
+            workflow: given("workflow"),
+            stage: given("stage"),
+            label: given("label"),
+            cause: None,
+            limits: Limits::default(),
+            dry_run: false,
+            anew: true,
+            reprocess: false,
+            out_of_order: false,
+            not_performed: !field("not-performed").is_empty(),
+        })
+    }
+
     /// Between which times, if it begins now.
     pub(super) fn time(&self, now: Timestamp) -> Result<(Timestamp, Timestamp)> {
         let until = self.until.as_deref().map_or(Ok(now), |until| time::parse(until, now))?;
@@ -128,7 +176,7 @@ impl Arguments {
     }
 
     /// The same command.
-    pub(super) fn command_line(&self, account: &str) -> String {
+    pub(crate) fn command_line(&self, account: &str) -> String {
         let Limits { limit, rate } = self.limits;
         let limits = [limit.map(|limit| option("limit", &limit)), rate.map(|rate| option("rate", &rate))];
         let words = ["automations replay".to_owned(), self.request()].into_iter();

@@ -3,10 +3,12 @@
 mod arguments;
 mod groups;
 mod position;
+mod prepared;
 mod replayer;
 
 pub use arguments::Arguments;
 pub use groups::{ReplayGroup, groups};
+pub(crate) use prepared::{PreparedReplay, replayed_line};
 pub use replayer::{Replay, Replayer};
 
 use self::position::{LastRun, Position, Request};
@@ -18,7 +20,7 @@ use crate::exit_code::{Exit, Usage};
 use crate::report::{count, during, print, print_json, say};
 use anyhow::{Context as _, Result};
 use automations::Event;
-use automations::clock;
+use automations::clock::{self, Timestamp};
 use automations::model::resent::Resent;
 use serde_json::json;
 
@@ -59,18 +61,7 @@ pub async fn run(arguments: Arguments, account: &Account) -> Result<Exit> {
     if begun.until <= begun.since {
         return Err(Usage(format!("--until {} is not after --since {}", begun.until, begun.since)).into());
     }
-    let replay = Replay {
-        since: begun.since,
-        until: begun.until,
-        filter: arguments.filter(),
-        handler: arguments.handler.clone(),
-        resent: Some(Resent {
-            at: begun.at,
-            out_of_order: arguments.out_of_order,
-            reprocess: arguments.reprocess,
-            not_performed: arguments.not_performed,
-        }),
-    };
+    let replay = replay(&arguments, (begun.since, begun.until), begun.at);
     let selected = during("reading the journal", replayer.select(&replay)).await?;
     let events = begun.rest(&selected);
     if arguments.dry_run {
@@ -101,12 +92,27 @@ pub async fn run(arguments: Arguments, account: &Account) -> Result<Exit> {
     for event in published {
         print(&line(event))?;
     }
-    print(&format!("{} {}", number(published), meaning(&arguments)))?;
+    print(&replayed_line(published.len(), &arguments))?;
     if let Some(go_on) = go_on {
         let left = count(u64::try_from(left).unwrap_or(u64::MAX), "event is", "events are");
         print(&format!("{left} left; go on: {go_on}"))?;
     }
     Ok(Exit::Done)
+}
+
+fn replay(arguments: &Arguments, (since, until): (Timestamp, Timestamp), at: Timestamp) -> Replay {
+    Replay {
+        since,
+        until,
+        filter: arguments.filter(),
+        handler: arguments.handler.clone(),
+        resent: Some(Resent {
+            at,
+            out_of_order: arguments.out_of_order,
+            reprocess: arguments.reprocess,
+            not_performed: arguments.not_performed,
+        }),
+    }
 }
 
 /// Prints what would be published, and which handlers would receive it.
@@ -137,7 +143,7 @@ fn number(events: &[Event]) -> String {
     count(u64::try_from(events.len()).unwrap_or(u64::MAX), "event", "events")
 }
 
-fn meaning(arguments: &Arguments) -> &'static str {
+pub(crate) fn meaning(arguments: &Arguments) -> &'static str {
     match (arguments.reprocess, arguments.not_performed) {
         (false, true) => "published again; only actions that were recorded and not performed are performed",
         (false, false) => "published again; actions that were performed are not performed again",

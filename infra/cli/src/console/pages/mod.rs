@@ -11,6 +11,7 @@ mod organisations;
 mod overview;
 mod pauses;
 mod reminders;
+mod replay;
 mod settings;
 mod timeline;
 mod trial;
@@ -24,7 +25,7 @@ use axum::routing::{get, post};
 use std::sync::Arc;
 
 /// The pages' paths and titles, in the order of the navigation.
-pub(super) const NAVIGATION: [(&str, &str); 9] = [
+pub(super) const NAVIGATION: [(&str, &str); 10] = [
     ("/", "Overview"),
     ("/timeline", "Timeline"),
     ("/events", "Events"),
@@ -32,6 +33,7 @@ pub(super) const NAVIGATION: [(&str, &str); 9] = [
     ("/handlers", "Handlers"),
     ("/organisations", "Organisations"),
     ("/reminders", "Reminders"),
+    ("/replay", "Replay"),
     ("/undo", "Undo"),
     ("/audit", "Audit"),
 ];
@@ -48,9 +50,11 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/handlers", get(handlers::page))
         .route("/handlers/try", get(trial::page).post(trial::tried))
         .route("/organisations", get(organisations::page))
+        .route("/organisations/recheck", post(organisations::recheck))
         .route("/pauses", post(pauses::asked))
         .route("/reminders", get(reminders::page))
         .route("/reminders/cancel", post(reminders::cancel))
+        .route("/replay", get(replay::page).post(replay::asked))
         .route("/undo", get(undo::page).post(undo::asked))
         .route("/settings", get(settings::page))
         .route("/settings/set", post(settings::set))

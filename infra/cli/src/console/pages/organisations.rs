@@ -1,9 +1,13 @@
 //! The organisations: as `automations organisation list`, and `check` for one of them on demand, as that asks the API.
 
+use super::change::{ask, refuse, refuse_lacking};
 use super::layout::{Layout, Moment, address, shown};
 use super::pauses::{Pausable, Pauses};
 use crate::commands::organisation::{Organisations, Rotation, Stored};
 use crate::console::app::{App, apart};
+use crate::console::changes::Proposal;
+use crate::console::form::Form;
+use crate::console::work::Work;
 use crate::report::count;
 use anyhow::{Context as _, Result};
 use askama::Template;
@@ -11,10 +15,14 @@ use automations::aws::secret::{Access, Rehearsal};
 use automations::clock::Timestamp;
 use automations::id::OrganisationId;
 use automations::store::Paused;
-use axum::extract::{Query, State};
+use axum::extract::{Extension, Query, State};
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 use std::sync::Arc;
+
+/// The command, as it is in the table of permissions.
+const RECHECK: &str = "organisation recheck";
 
 #[derive(Template)]
 #[template(path = "organisations.html")]
@@ -55,7 +63,8 @@ pub(super) async fn page(State(app): State<Arc<App>>, Query(Asked { check }): Qu
         let organisations = Organisations::of(&app.target)?;
         let base = organisations.webhook_base().await;
         let stored = organisations.stored(now).await?;
-        Ok((stored, base, Pauses::read(&app, now).await))
+        let denied = app.lacked(&["pause", "resume", RECHECK], now).await;
+        Ok((stored, base, Pauses::read(&app, now).await, denied))
     });
     let listed = listed.await;
     let mut checked = None;
@@ -65,10 +74,10 @@ pub(super) async fn page(State(app): State<Arc<App>>, Query(Asked { check }): Qu
         checked = layout.take(report).map(|report| (check, report));
     }
     let (mut rows, mut denied) = (Vec::new(), Vec::new());
-    if let Some((stored, base, pauses)) = layout.take(listed) {
+    if let Some((stored, base, pauses, lacked)) = layout.take(listed) {
         let (base, pauses) = (layout.take(base).unwrap_or_default(), layout.take(pauses).unwrap_or_default());
         rows.extend(stored.into_iter().map(|one| row(one, &base, &pauses)));
-        denied = pauses.denied;
+        denied = lacked;
     }
     shown(&Page { layout, rows, checked, denied, token: app.token.clone() })
 }
@@ -84,6 +93,41 @@ async fn checked_now(app: &App, name: &str, now: Timestamp) -> Result<String> {
         report.comparison = Some(organisations.compare(&organisation, &entries).await?);
     }
     Ok(report.to_string())
+}
+
+/// Asks for the confirmation of a recheck.
+pub(super) async fn recheck(State(app): State<Arc<App>>, Extension(form): Extension<Form>) -> Response {
+    let back = "/organisations".to_owned();
+    let name = form.one("name").to_owned();
+    let read = apart(&app, async move |app, now| {
+        let organisation = OrganisationId::parse(name).context("not the name of an organisation")?;
+        Organisations::of(&app.target)?.existing(&organisation).await?;
+        Ok((organisation, app.lacked(&[RECHECK], now).await))
+    });
+    let (organisation, lacked) = match read.await {
+        Ok(read) => read,
+        Err(error) => return refuse(StatusCode::BAD_REQUEST, format!("{error:#}"), back),
+    };
+    refuse_lacking(&lacked, &back).unwrap_or_else(|| ask(&app, recheck_proposal(organisation, back)))
+}
+
+fn recheck_proposal(organisation: OrganisationId, back: String) -> Proposal<Work> {
+    let effects = vec![
+        format!(
+            "All tickets of {organisation} are fetched from Salestrekker in the next minutes, two a second."
+        ),
+        "A change that no webhook named becomes an event, and handlers act on it. Nothing else is changed."
+            .to_owned(),
+    ];
+    Proposal {
+        title: format!("Recheck all tickets of {organisation}"),
+        effects,
+        consents: Vec::new(),
+        text: None,
+        command: format!("automations organisation recheck {organisation}"),
+        back,
+        work: Work::Recheck(organisation),
+    }
 }
 
 fn row(stored: Stored, base: &str, pauses: &Pauses) -> Row {

@@ -14,6 +14,8 @@ use std::time::Duration;
 
 /// An event is looked for in the journal of this time.
 const SEARCHED: Duration = Duration::from_hours(14 * 24);
+/// An event is journalled within this time of when it was found.
+const AROUND: Duration = Duration::from_mins(1);
 /// The newest events that are shown: a page of 500 has 800 KB. The command shows more.
 const MOST: usize = 100;
 
@@ -41,6 +43,16 @@ struct Row {
     what: String,
     /// The page that undoes it.
     undo: Option<String>,
+    /// The page that publishes it again.
+    replay: Option<String>,
+}
+
+/// The page that publishes an event of a ticket again: by its kind and its time, as the journal is read by time.
+fn replay(step: &Step, at: Option<Timestamp>, organisation: &str) -> Option<String> {
+    let (Step::Event { kind: Some(kind), .. }, Some(at)) = (step, at) else { return None };
+    let [since, until] = [at.earlier(AROUND), at.later(AROUND)].map(|time| time.to_string());
+    let pairs = [("organisation", organisation), ("kind", kind), ("since", &since), ("until", &until)];
+    kind.starts_with("ticket.").then(|| address("/replay", &pairs))
 }
 
 /// The page that undoes an action, if it was performed and is none itself.
@@ -64,6 +76,7 @@ pub(super) async fn page(State(app): State<Arc<App>>, Query(asked): Query<Asked>
         step: label(step),
         what: words,
         undo: undo(step, &asked.organisation),
+        replay: replay(step, *at, &asked.organisation),
     });
     let rows = rows.collect();
     let notes = timeline.map(|timeline| timeline.notes).unwrap_or_default();

@@ -9,6 +9,7 @@ mod matching;
 mod pages;
 mod pauses;
 mod reminders;
+mod replay;
 mod settings;
 mod stack;
 mod table;

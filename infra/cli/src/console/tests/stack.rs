@@ -81,6 +81,7 @@ impl Stack {
                     </entry></Attributes>";
                 return (200, xml(operation, policy));
             }
+            "PublishBatch" => return (200, xml(operation, &self.published(request))),
             "ListSecrets" => {
                 let secret = |name| json!({ "Name": format!("a/{name}/api-token") });
                 json!({ "SecretList": ORGANISATIONS.map(secret) })
@@ -115,6 +116,19 @@ impl Stack {
             _ => return self.dead_letters.state().respond(operation, request),
         };
         (200, response.to_string())
+    }
+
+    /// Accepts events, which it keeps beside what is sent to queues.
+    fn published(&self, request: &Value) -> String {
+        let entry = |number: usize, name: &str| {
+            let field = format!("PublishBatchRequestEntries.member.{number}.{name}");
+            request[field].as_str().map(str::to_owned)
+        };
+        let ids: Vec<String> = (1..=10).filter_map(|number| entry(number, "Id")).collect();
+        let messages = (1..=10).filter_map(|number| entry(number, "Message"));
+        self.dead_letters.state().sent.extend(messages.map(Value::String));
+        let accepted = |id: &String| format!("<member><Id>{id}</Id><MessageId>m</MessageId></member>");
+        format!("<Successful>{}</Successful><Failed/>", ids.iter().map(accepted).collect::<String>())
     }
 
     fn queried(&self, request: &Value) -> Value {

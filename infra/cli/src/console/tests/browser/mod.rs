@@ -8,6 +8,7 @@ mod live;
 mod pages;
 mod pauses;
 mod reminders;
+mod replay;
 mod settings;
 mod tab;
 mod undo;
@@ -40,7 +41,7 @@ fn busy() -> Stack {
 }
 
 /// Every page of the navigation, and those that lead on from it.
-const PAGES: [&str; 12] = [
+const PAGES: [&str; 13] = [
     "/",
     "/timeline?organisation=north&kind=ticket&id=t-1",
     "/events",
@@ -51,6 +52,7 @@ const PAGES: [&str; 12] = [
     "/settings?handler=follow-up&organisation=north",
     "/organisations",
     "/reminders?organisation=north",
+    "/replay?since=2h&organisation=north",
     "/undo?handler=follow-up&since=2h",
     "/audit",
 ];
