@@ -352,7 +352,7 @@ mod tests {
             r#"INSERT INTO "a-store" VALUE {'at': ?, 'pk': ?, 'result': ?, 'sk': ?, 'state': ?}"#
         );
         assert_eq!(sent[1]["ConditionExpression"], "attribute_not_exists(pk)");
-        // One alone is no batch.
+        // One alone is not sent with others.
         let (store, requests) = table((200, json!({ "Responses": [{}] })));
         assert_eq!(store.record_each(&all[..1], claimant()).await, [Err(Error::VersionConflict)]);
         assert_eq!(requests.lock().unwrap()[0]["ConditionExpression"], "attribute_not_exists(pk)");

@@ -47,7 +47,7 @@ impl Organisations {
     }
 }
 
-/// What follows from so many tickets that are made due.
+/// What follows if this number of tickets is made due.
 pub(crate) fn recheck_line(organisation: &OrganisationId, due: usize) -> String {
     let tickets = count(u64::try_from(due).unwrap_or(u64::MAX), "ticket is", "tickets are");
     let last = age(lasts(due).as_secs().saturating_add(60));
