@@ -67,7 +67,18 @@ pub(super) async fn perform(
         Work::Settings(change) => {
             let found = HandlerSettings::of(&app.target)?.store_audited(change, &audit).await?;
             let state = state(change.organisation.as_str(), &change.handler, &found);
-            Ok(vec![state, IN_FORCE.to_owned()])
+            let own = found.own.values.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+            let own = if own.is_empty() {
+                "no values of its own".to_owned()
+            } else {
+                format!("its own values: {own}")
+            };
+            Ok(vec![format!("{state}; {own}"), IN_FORCE.to_owned()])
+        }
+        Work::SettingsForAll(prepared) => {
+            let settings = HandlerSettings::of(&app.target)?;
+            let stored = settings.store_all_audited(prepared, &audit).await?;
+            Ok(vec![prepared.stored_line(stored)])
         }
         Work::Replay(prepared) => {
             let published = Box::pin(prepared.play_audited(&app.target, tally)).await?;

@@ -4,7 +4,7 @@ use crate::audit::Change;
 use crate::commands::dead_letters::Selection;
 use crate::commands::reminders::Which;
 use crate::commands::replay::PreparedReplay;
-use crate::commands::settings::PreparedChange;
+use crate::commands::settings::{PreparedChange, PreparedForAll};
 use crate::undo::Undo;
 use automations::id::OrganisationId;
 use automations::store::{Paused, StoredReminder};
@@ -63,6 +63,8 @@ pub(super) enum Work {
     Resume(Paused),
     /// `automations settings set` and `unset`.
     Settings(Box<PreparedChange>),
+    /// The same with `--all-organisations`.
+    SettingsForAll(Box<PreparedForAll>),
     /// `automations reminders cancel`, of these.
     Cancel(Box<Which>, Vec<StoredReminder>),
     /// `automations replay`, of these.

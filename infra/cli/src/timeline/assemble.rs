@@ -208,10 +208,10 @@ impl<'a> Assembly<'a> {
             Nothing::NotSubscribed { keys }
         } else if is_waiting {
             Nothing::InOutbox
-        } else if is_now(|subscriber| subscriber.paused) {
+        } else if subscriber.is_some_and(|subscriber| self.came_in_a_pause(event, subscriber)) {
             Nothing::Paused
         } else if is_now(|subscriber| !subscriber.enabled) {
-            Nothing::Disabled
+            Nothing::DisabledNow
         } else if is_now(|subscriber| subscriber.dry_run) {
             Nothing::DryRun { actions: None }
         } else {
@@ -219,6 +219,12 @@ impl<'a> Assembly<'a> {
         };
         let step = Step::Nothing { event: event.clone(), handler: handler.to_owned(), why };
         self.draft.after(after, at, step);
+    }
+
+    /// Whether an event was found since its handler was paused. What was found before may have been decided on then.
+    fn came_in_a_pause(&self, event: &EventId, subscriber: &Subscriber) -> bool {
+        let found = self.kept.events.iter().find(|found| found.id == *event).map(|event| event.observed_at);
+        subscriber.paused.is_some_and(|since| found.is_none_or(|at| since <= at))
     }
 
     fn decision(&mut self, of: &Of, after: Cause) {

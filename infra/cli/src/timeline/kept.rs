@@ -110,8 +110,8 @@ pub struct Subscriber {
     pub dry_run: bool,
     /// Whether it is enabled for this organisation.
     pub enabled: bool,
-    /// Whether an operator paused it.
-    pub paused: bool,
+    /// Since when an operator paused it.
+    pub paused: Option<Timestamp>,
 }
 
 /// A dead letter.

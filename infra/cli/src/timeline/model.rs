@@ -194,9 +194,11 @@ pub enum Nothing {
         /// The number of actions that its log has; none if it was not read or has none.
         actions: Option<usize>,
     },
-    /// It is disabled for the organisation (`automations settings`), as its log says, or as it is now.
+    /// It was disabled for the organisation (`automations settings`), as its log says.
     Disabled,
-    /// It is paused: the event waits in its queue.
+    /// It is disabled for the organisation now, and nothing says whether it was then.
+    DisabledNow,
+    /// It is paused since before the event: the event waits in its queue.
     Paused,
     /// Its last attempt failed, and the event is received again.
     Retried,

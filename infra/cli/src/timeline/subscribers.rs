@@ -4,9 +4,10 @@ use super::kept::{Kept, Subscriber};
 use crate::filter_policy::FilterPolicy;
 use crate::handler_entries::{self, Clients, Entry};
 use anyhow::{Context as _, Result};
+use automations::clock::Timestamp;
 use automations::id::OrganisationId;
 use automations::store::{OwnSettings, Paused, Store};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// The handlers of a stack, as they are for this organisation.
 pub(super) async fn subscribers(
@@ -18,14 +19,15 @@ pub(super) async fn subscribers(
     let entries = handler_entries::deployed(clients, stack).await?;
     let own: BTreeMap<String, OwnSettings> =
         store.handler_settings(organisation).await?.into_iter().collect();
-    let paused: BTreeSet<Paused> = store.pauses().await?.into_iter().map(|pause| pause.paused).collect();
+    let since = store.pauses().await?.into_iter().map(|pause| (pause.paused, pause.since));
+    let paused: BTreeMap<Paused, Timestamp> = since.collect();
     entries.into_iter().map(|entry| subscriber(entry, &own, &paused)).collect()
 }
 
 fn subscriber(
     Entry { name, policies, dry_run, .. }: Entry,
     own: &BTreeMap<String, OwnSettings>,
-    paused: &BTreeSet<Paused>,
+    paused: &BTreeMap<Paused, Timestamp>,
 ) -> Result<Subscriber> {
     let read = policies.iter().map(|policy| FilterPolicy::parse(policy)).collect::<Result<_, _>>();
     let policies = read.with_context(|| {
@@ -36,7 +38,7 @@ fn subscriber(
         policies,
         dry_run: own.and_then(|own| own.dry_run).unwrap_or(dry_run),
         enabled: own.and_then(|own| own.enabled).unwrap_or(true),
-        paused: paused.contains(&Paused::Handler(name.clone())),
+        paused: paused.get(&Paused::Handler(name.clone())).copied(),
         name,
     })
 }
@@ -64,9 +66,10 @@ mod tests {
         };
         let own = OwnSettings { enabled: Some(false), dry_run: Some(false), ..OwnSettings::default() };
         let own = BTreeMap::from([("a".to_owned(), own)]);
-        let paused = BTreeSet::from([Paused::Handler("b".to_owned())]);
+        let since = Timestamp::from_seconds(9);
+        let paused = BTreeMap::from([(Paused::Handler("b".to_owned()), since)]);
         let [a, b] = ["a", "b"].map(|name| subscriber(entry(name), &own, &paused).unwrap());
-        assert_eq!((a.enabled, a.dry_run, a.paused), (false, false, false));
-        assert_eq!((b.enabled, b.dry_run, b.paused), (true, true, true));
+        assert_eq!((a.enabled, a.dry_run, a.paused), (false, false, None));
+        assert_eq!((b.enabled, b.dry_run, b.paused), (true, true, Some(since)));
     }
 }

@@ -29,7 +29,7 @@ pub fn words(step: &Step) -> String {
     match step {
         Step::Webhook { action, hint } => format!("{action} was received, hint {hint}"),
         Step::Reconciler { hint } => {
-            format!("no webhook named the ticket; its regular check was due, hint {hint}")
+            format!("no webhook: a check was due, regularly, after a change or by `recheck`, hint {hint}")
         }
         Step::Schedule { hint } => format!("a handler's schedule fired, hint {hint}"),
         Step::OwnChange { hint, chain } => match chain.last() {
@@ -100,6 +100,9 @@ fn reason(why: &Nothing) -> String {
         }
         Nothing::DryRun { actions: None } => "dry run: what it decides is in its log and is not sent".to_owned(),
         Nothing::Disabled => "it is disabled for the organisation; see `automations settings`".to_owned(),
+        Nothing::DisabledNow => {
+            "not recorded; it is disabled for the organisation now, and may not have been then; see `automations settings`".to_owned()
+        }
         Nothing::Paused => "it is paused; the event waits in its queue until `automations resume`".to_owned(),
         Nothing::Retried => "its last attempt failed, and the event is received again".to_owned(),
         Nothing::DeadLettered => "the event is a dead letter of its queue".to_owned(),

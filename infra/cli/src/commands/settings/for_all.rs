@@ -9,7 +9,7 @@ use automations::store::OwnSettings;
 use serde_json::{Value, json};
 
 /// A change that fits in every organisation.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct PreparedForAll {
     kind: Kind,
     handler: String,
@@ -61,6 +61,26 @@ impl HandlerSettings {
 }
 
 impl PreparedForAll {
+    /// The command's kind, the handler, and what was asked for.
+    pub(crate) fn asked(&self) -> (Kind, &str, &SettingsChange) {
+        (self.kind, &self.handler, &self.change)
+    }
+
+    /// Of how many organisations it changes something, and of how many there are.
+    pub(crate) fn numbers(&self) -> (usize, usize) {
+        (self.all.iter().filter(|(.., is_change)| *is_change).count(), self.all.len())
+    }
+
+    /// What was stored, in words.
+    pub(crate) fn stored_line(&self, stored: u64) -> String {
+        format!(
+            "{}: changed for {stored} of {} organisations; {}",
+            self.handler,
+            self.all.len(),
+            super::IN_FORCE
+        )
+    }
+
     fn audited(&self) -> Change {
         let all = Change::by(self.kind.command()).with("all-organisations", true);
         self.change.audited(all, &self.handler)
@@ -82,7 +102,7 @@ pub(super) fn show(prepared: &PreparedForAll, stored: u64, as_json: bool) -> Res
         [organisation.to_string(), what.to_owned(), keys]
     });
     print(&table(["organisation", "settings", "own values"], &rows.collect::<Vec<_>>()))?;
-    print(&format!("{handler}: changed for {stored} of {} organisations; {}", all.len(), super::IN_FORCE))
+    print(&prepared.stored_line(stored))
 }
 
 #[cfg(test)]

@@ -80,8 +80,15 @@ impl PreparedChange {
     /// The command that does the same.
     pub(crate) fn command_line(&self) -> String {
         let Self { kind, organisation, handler, change, .. } = self;
-        let SettingsChange { values, unset, unset_all: _, enabled, dry_run } = change;
-        let which = [option("organisation", organisation), option("handler", handler)];
+        change.command_line(*kind, option("organisation", organisation), handler)
+    }
+}
+
+impl SettingsChange {
+    /// The command of a change for whom this option names.
+    pub(crate) fn command_line(&self, kind: Kind, whom: String, handler: &str) -> String {
+        let Self { values, unset, unset_all: _, enabled, dry_run } = self;
+        let which = [whom, option("handler", &handler)];
         let words = [format!("automations {}", kind.command())].into_iter().chain(which);
         let values = (!values.is_empty()).then(|| serde_json::to_string(values).unwrap_or_default());
         let words = words.chain(values.map(|values| quoted(&values)));

@@ -34,6 +34,8 @@ struct Handler {
     settings: String,
     /// How many organisations have their own; none if it was not read.
     own_settings: Option<u64>,
+    /// In how many it is disabled.
+    disabled_in: u64,
     settings_page: String,
     schedule: Option<Schedule>,
     dead_letters: u64,
@@ -107,6 +109,10 @@ fn handler(entry: &Entry, day: Option<&HandlerDay>, known: &Known<'_>) -> Handle
     let Known { counts, stack, schedules, pauses, own } = known;
     let has_own = |all: &Vec<(String, OwnSettings)>| all.iter().any(|(handler, _)| handler == &entry.name);
     let own = own.map(|all| all.iter().filter(|(_, own)| has_own(own)).count());
+    let is_off = |all: &Vec<(String, OwnSettings)>| {
+        all.iter().any(|(handler, own)| handler == &entry.name && own.enabled == Some(false))
+    };
+    let off = known.own.map_or(0, |own| own.iter().filter(|(_, all)| is_off(all)).count());
     let Entry { name, settings, policies, dry_run } = entry;
     let queue = format!("{stack}-{name}-dead-letters.fifo");
     Handler {
@@ -116,6 +122,7 @@ fn handler(entry: &Entry, day: Option<&HandlerDay>, known: &Known<'_>) -> Handle
         policies: policies.iter().map(|policy| indented(policy)).collect(),
         settings: indented(settings),
         own_settings: own.and_then(|number| u64::try_from(number).ok()),
+        disabled_in: u64::try_from(off).unwrap_or(u64::MAX),
         settings_page: address("/settings", &[("handler", name)]),
         schedule: schedules.iter().find(|state| state.handler == *name).map(schedule),
         dead_letters: counts.get(&queue).copied().unwrap_or_default(),

@@ -7,7 +7,7 @@ use crate::commands::dead_letters::Summary;
 use crate::commands::status::{
     Attention, Counted, History, OrganisationState, Part, QueueState, Series, Source, Status, last_hour,
 };
-use crate::console::app::{App, apart};
+use crate::console::app::{App, OwnByOrganisation, apart};
 use crate::report::count;
 use crate::time::age;
 use anyhow::Result;
@@ -34,6 +34,8 @@ struct Page {
     token: String,
     queues: Vec<QueueRow>,
     organisations: Vec<OrganisationRow>,
+    /// Handlers that are disabled, in which organisations, and the page of their settings.
+    disabled: Vec<(String, String, String)>,
 }
 
 /// A part of the pipeline.
@@ -61,6 +63,7 @@ struct OrganisationRow {
     token: String,
     last_webhook: Option<Moment>,
     webhooks: &'static str,
+    check: String,
 }
 
 impl QueueRow {
@@ -78,14 +81,15 @@ pub(super) async fn page(State(app): State<Arc<App>>) -> Response {
     let read = apart(&app, async move |app, now| {
         let status = app.status(now).await?;
         let history = app.history.get(now, Box::pin(history(&app, &status, now))).await;
-        Ok((status, history, Pauses::read(&app, now).await))
+        Ok((status, history, Pauses::read(&app, now).await, app.settings(now).await))
     });
     let token = app.token.clone();
-    let Some((status, history, pauses)) = layout.take(read.await) else {
+    let Some((status, history, pauses, own)) = layout.take(read.await) else {
         return shown(&Page::unread(layout, token));
     };
     let (history, pauses) = (layout.take(history), layout.take(pauses).unwrap_or_default());
-    shown(&Page::of(layout, &status, history.as_deref(), pauses, token))
+    let disabled = layout.take(own).map(|own| disabled(&own)).unwrap_or_default();
+    shown(&Page { disabled, ..Page::of(layout, &status, history.as_deref(), pauses, token) })
 }
 
 impl Page {
@@ -103,6 +107,7 @@ impl Page {
             token,
             queues: Vec::new(),
             organisations: Vec::new(),
+            disabled: Vec::new(),
         }
     }
 
@@ -118,6 +123,7 @@ impl Page {
             pauses,
             token,
             organisations: read_part(&status.organisations).iter().map(organisation).collect(),
+            disabled: Vec::new(),
             queues,
             layout,
         }
@@ -228,7 +234,23 @@ fn organisation(state: &OrganisationState) -> OrganisationRow {
         (true, Some(_)) => "none for a day",
     };
     let last_webhook = state.last_webhook_at.map(Moment);
-    OrganisationRow { name: state.organisation.to_string(), token, last_webhook, webhooks }
+    let name = state.organisation.to_string();
+    let check = address("/organisations", &[("check", &name)]);
+    OrganisationRow { name, token, last_webhook, webhooks, check }
+}
+
+/// Which handlers are disabled by settings, and where.
+fn disabled(own: &OwnByOrganisation) -> Vec<(String, String, String)> {
+    let mut all: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (organisation, settings) in own {
+        for (handler, _) in settings.iter().filter(|(_, own)| own.enabled == Some(false)) {
+            all.entry(handler).or_default().push(organisation.as_str());
+        }
+    }
+    let row = |(handler, organisations): (&str, Vec<&str>)| {
+        (handler.to_owned(), organisations.join(", "), address("/settings", &[("handler", handler)]))
+    };
+    all.into_iter().map(row).collect()
 }
 
 #[cfg(test)]

@@ -3,7 +3,9 @@
 use super::change::{ask, refuse_lacking};
 use super::handlers::indented;
 use super::layout::{Layout, address, go_to, shown_as};
-use crate::commands::settings::{HandlerSettings, Kind, PreparedChange, SettingsChange, values_of_json};
+use crate::commands::settings::{
+    HandlerSettings, Kind, PreparedChange, PreparedForAll, SettingsChange, values_of_json,
+};
 use crate::console::app::{App, apart};
 use crate::console::changes::Proposal;
 use crate::console::form::Form;
@@ -26,9 +28,12 @@ use std::sync::Arc;
 #[serde(default)]
 pub(super) struct Asked {
     handler: String,
-    /// The organisation whose settings are changed; empty for none.
+    /// The organisation whose settings are changed; empty for none, [`ALL`] for every one.
     organisation: String,
 }
+
+/// No organisation has this name.
+const ALL: &str = "*";
 
 impl Asked {
     fn of(form: &Form) -> Self {
@@ -91,6 +96,8 @@ struct Page {
     rows: Vec<Row>,
     /// The organisation whose settings are changed.
     open: Option<Row>,
+    /// The address of those of all organisations.
+    all: String,
     typed: Typed,
     denied: Vec<&'static str>,
     token: String,
@@ -100,6 +107,8 @@ struct Page {
 #[derive(Debug, Clone)]
 struct Row {
     organisation: String,
+    /// As the form sends it.
+    name: String,
     address: String,
     enabled: &'static str,
     dry_run: &'static str,
@@ -109,10 +118,21 @@ struct Row {
 }
 
 impl Row {
+    /// Every organisation.
+    fn of_all(handler: &str) -> Self {
+        let to = Asked { handler: handler.to_owned(), organisation: ALL.to_owned() };
+        let (address, own) = (to.address(), Vec::new());
+        let organisation = "all organisations".to_owned();
+        Self {
+            organisation, name: ALL.to_owned(), address, enabled: "–", dry_run: "–", own, has_own: false
+        }
+    }
+
     fn of(organisation: &OrganisationId, handler: &str, own: &OwnSettings) -> Self {
         let to = Asked { handler: handler.to_owned(), organisation: organisation.to_string() };
         Self {
             organisation: organisation.to_string(),
+            name: organisation.to_string(),
             address: to.address(),
             enabled: if own.enabled.unwrap_or(true) { "yes" } else { "no" },
             dry_run: match own.dry_run {
@@ -155,7 +175,8 @@ async fn listed(app: &Arc<App>, asked: Asked, typed: Option<Typed>, status: Stat
             own_values = serde_json::to_string_pretty(&own.values).unwrap_or_default();
         }
     }
-    let open = rows.iter().find(|row| row.organisation == asked.organisation).cloned();
+    let of_all = (asked.organisation == ALL && !rows.is_empty()).then(|| Row::of_all(&asked.handler));
+    let open = rows.iter().find(|row| row.organisation == asked.organisation).cloned().or(of_all);
     if open.is_none() && read.is_some() && !asked.organisation.is_empty() {
         layout.problems.push(format!("there is no organisation {}", asked.organisation));
     }
@@ -165,6 +186,7 @@ async fn listed(app: &Arc<App>, asked: Asked, typed: Option<Typed>, status: Stat
         entry,
         rows,
         open,
+        all: Asked { organisation: ALL.to_owned(), ..asked.clone() }.address(),
         typed: typed.unwrap_or_else(|| Typed { values: own_values, ..Typed::default() }),
         denied: denied.unwrap_or_default(),
         token: app.token.clone(),
@@ -199,6 +221,12 @@ pub(super) async fn unset(State(app): State<Arc<App>>, Extension(form): Extensio
     listed(&app, asked, Some(Typed { unset_problem, ..typed }), StatusCode::BAD_REQUEST).await
 }
 
+/// A change that fits.
+enum Prepared {
+    ForOne(PreparedChange),
+    ForAll(PreparedForAll),
+}
+
 /// Has the handler check the change, and asks for its confirmation.
 async fn proposed(
     app: &Arc<App>,
@@ -212,58 +240,90 @@ async fn proposed(
         if !lacked.is_empty() {
             return Ok(Err(lacked));
         }
-        let organisation: OrganisationId = wanted.organisation.parse().context("organisation")?;
         let settings = HandlerSettings::of(&app.target)?;
-        settings.prepared(kind, (&organisation, &wanted.handler), change).await.map(Ok)
+        if wanted.organisation == ALL {
+            let prepared = settings.prepared_for_all(kind, &wanted.handler, change).await?;
+            return Ok(Ok(Prepared::ForAll(prepared)));
+        }
+        let organisation: OrganisationId = wanted.organisation.parse().context("organisation")?;
+        let prepared = settings.prepared(kind, (&organisation, &wanted.handler), change).await?;
+        Ok(Ok(Prepared::ForOne(prepared)))
     });
     let back = Asked { organisation: String::new(), ..asked.clone() }.address();
     match prepared.await? {
-        Ok(prepared) => Ok(ask(app, proposal(prepared, back))),
+        Ok(Prepared::ForOne(prepared)) => Ok(ask(app, proposal(prepared, back))),
+        Ok(Prepared::ForAll(prepared)) => Ok(ask(app, proposal_for_all(prepared, back))),
         Err(lacked) => refuse_lacking(&lacked, &back).context("nothing was changed"),
     }
 }
 
 fn proposal(prepared: PreparedChange, back: String) -> Proposal<Work> {
     let PreparedChange { kind, organisation, handler, change, .. } = &prepared;
-    let SettingsChange { values, unset, unset_all, enabled, dry_run } = change;
-    let number = u64::try_from(values.len().max(unset.len())).unwrap_or(u64::MAX);
-    let names = values.keys().chain(unset).map(String::as_str).collect::<Vec<_>>().join(", ");
-    let (is_set, what) = (*kind == Kind::Set, count(number, "value", "values"));
-    let mut effects = Vec::new();
-    if *unset_all {
-        effects.push(format!(
-            "1 organisation, {organisation}: {handler} has the values, the dry run and the enablement of its entry again."
-        ));
-    } else if is_set && number > 0 {
-        effects.push(format!(
-            "1 organisation, {organisation}: {what} of {handler} in place of those of its entry ({names}). {handler} says that they fit."
-        ));
-    } else if number > 0 {
-        effects.push(format!(
-            "1 organisation, {organisation}: {what} of {handler} as in its entry again ({names})."
-        ));
-    }
-    effects.extend(enabled.map(|enabled| {
-        if enabled {
-            format!("{handler} decides on the events of {organisation}.")
-        } else {
-            format!("{handler} decides nothing for {organisation}: its events are acknowledged, and not kept for later; nor is what waits for a quiet period or in a list, if it ends meanwhile.")
-        }
-    }));
-    effects.extend(dry_run.map(|dry_run| {
-        if dry_run {
-            format!("What {handler} decides for {organisation} is only logged.")
-        } else {
-            format!("What {handler} decides for {organisation} is performed.")
-        }
-    }));
+    let whom = format!("1 organisation, {organisation}");
+    let mut effects = effects(&whom, organisation.as_str(), handler, (*kind, change));
     effects.push(
         "It takes effect within a minute, without a deployment; other organisations stay as they are."
             .to_owned(),
     );
-    let verb = if is_set { "Set" } else { "Unset" };
-    let title = format!("{verb} the settings of {handler} for {organisation}");
+    let title = format!("{} the settings of {handler} for {organisation}", verb(*kind));
     let command = prepared.command_line();
     let work = Work::Settings(Box::new(prepared));
     Proposal { title, effects, consents: Vec::new(), text: None, command, back, work }
+}
+
+fn proposal_for_all(prepared: PreparedForAll, back: String) -> Proposal<Work> {
+    let (kind, handler, change) = prepared.asked();
+    let (changed, all) = prepared.numbers();
+    let whom = format!("{changed} of {all} organisations, each of which is changed");
+    let mut effects = effects(&whom, "them", handler, (kind, change));
+    effects.push(
+        "It takes effect within a minute, without a deployment. An organisation that is added later has the entry's."
+            .to_owned(),
+    );
+    let title = format!("{} the settings of {handler} for all organisations", verb(kind));
+    let command = change.command_line(kind, "--all-organisations".to_owned(), handler);
+    let work = Work::SettingsForAll(Box::new(prepared));
+    Proposal { title, effects, consents: Vec::new(), text: None, command, back, work }
+}
+
+fn verb(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Set => "Set",
+        Kind::Unset => "Unset",
+    }
+}
+
+/// What a change means, of whom.
+fn effects(whom: &str, of: &str, handler: &str, (kind, change): (Kind, &SettingsChange)) -> Vec<String> {
+    let SettingsChange { values, unset, unset_all, enabled, dry_run } = change;
+    let number = u64::try_from(values.len().max(unset.len())).unwrap_or(u64::MAX);
+    let names = values.keys().chain(unset).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let (is_set, what) = (kind == Kind::Set, count(number, "value", "values"));
+    let mut effects = Vec::new();
+    if *unset_all {
+        effects.push(format!(
+            "{whom}: {handler} has the values, the dry run and the enablement of its entry again."
+        ));
+    } else if is_set && number > 0 {
+        effects.push(format!(
+            "{whom}: {what} of {handler} in place of those of its entry ({names}). {handler} says that they fit."
+        ));
+    } else if number > 0 {
+        effects.push(format!("{whom}: {what} of {handler} as in its entry again ({names})."));
+    }
+    effects.extend(enabled.map(|enabled| {
+        if enabled {
+            format!("{handler} decides on the events of {of}.")
+        } else {
+            format!("{handler} decides nothing for {of}: events are acknowledged, and not kept for later; nor is what waits for a quiet period or in a list, if it ends meanwhile.")
+        }
+    }));
+    effects.extend(dry_run.map(|dry_run| {
+        if dry_run {
+            format!("What {handler} decides for {of} is only logged.")
+        } else {
+            format!("What {handler} decides for {of} is performed.")
+        }
+    }));
+    effects
 }

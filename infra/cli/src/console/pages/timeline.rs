@@ -15,7 +15,7 @@ use std::time::Duration;
 /// An event is looked for in the journal of this time.
 const SEARCHED: Duration = Duration::from_hours(14 * 24);
 /// An event is journalled within this time of when it was found.
-const AROUND: Duration = Duration::from_mins(1);
+const AROUND: Duration = Duration::from_secs(10);
 /// The newest events that are shown: a page of 500 has 800 KB. The command shows more.
 const MOST: usize = 100;
 
@@ -48,10 +48,16 @@ struct Row {
 }
 
 /// The page that publishes an event of a ticket again: by its kind and its time, as the journal is read by time.
-fn replay(step: &Step, at: Option<Timestamp>, organisation: &str) -> Option<String> {
+fn replay(step: &Step, at: Option<Timestamp>, (organisation, ticket): (&str, &str)) -> Option<String> {
     let (Step::Event { kind: Some(kind), .. }, Some(at)) = (step, at) else { return None };
     let [since, until] = [at.earlier(AROUND), at.later(AROUND)].map(|time| time.to_string());
-    let pairs = [("organisation", organisation), ("kind", kind), ("since", &since), ("until", &until)];
+    let pairs = [
+        ("organisation", organisation),
+        ("ticket", ticket),
+        ("kind", kind),
+        ("since", &since),
+        ("until", &until),
+    ];
     kind.starts_with("ticket.").then(|| address("/replay", &pairs))
 }
 
@@ -70,13 +76,15 @@ pub(super) async fn page(State(app): State<Arc<App>>, Query(asked): Query<Asked>
         let found = apart(&app, async move |app, now| read(&app, &asked, now).await).await;
         timeline = layout.take(found);
     }
+    let ticket =
+        if ["event", "action", "lead"].contains(&asked.kind.as_str()) { "" } else { asked.id.trim() };
     let lines = timeline.iter().flat_map(Timeline::lines);
     let rows = lines.map(|Line { entry: Entry { at, step }, words }| Row {
         at: at.map(Moment),
         step: label(step),
         what: words,
         undo: undo(step, &asked.organisation),
-        replay: replay(step, *at, &asked.organisation),
+        replay: replay(step, *at, (&asked.organisation, ticket)),
     });
     let rows = rows.collect();
     let notes = timeline.map(|timeline| timeline.notes).unwrap_or_default();

@@ -65,6 +65,9 @@ impl Asked {
     /// The same as options of the command.
     fn wanted(&self) -> Result<Wanted> {
         let given = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+        if given(&self.action).is_none() && given(&self.since).is_none() {
+            bail!("since when? such as 2h; or name one action and its organisation");
+        }
         Ok(Wanted {
             organisation: given(&self.organisation)
                 .map(|name| name.parse())

@@ -30,7 +30,11 @@ async fn values_are_checked_confirmed_stored_and_recorded_without_themselves() {
     assert!(asked.has("automations settings set --organisation north --handler follow-up"), "{}", asked.text);
     assert!(stack.table.items().is_empty() && stack.dead_letters.audit().is_empty());
     let done = confirmed(&browser, &token, &asked).await;
-    assert!(done.has("follow-up for north: enabled") && done.has("within a minute"), "{}", done.text);
+    assert!(
+        done.has("follow-up for north: enabled; its own values: label") && done.has("within a minute"),
+        "{}",
+        done.text
+    );
     let scope = "--organisation north --handler follow-up --key label --dry-run false";
     let row = |state: &str, number: &str| ["settings set", scope, state, number].map(str::to_owned);
     assert_eq!(stack.dead_letters.audit(), [row("started", ""), row("done", "1")]);
@@ -49,6 +53,40 @@ async fn values_are_checked_confirmed_stored_and_recorded_without_themselves() {
     assert!(all.has("automations settings unset --organisation north --handler follow-up<"), "{}", all.text);
     confirmed(&browser, &token, &all).await;
     assert!(stack.table.items().is_empty());
+}
+
+/// The drill with the console alone: a name that is wrong in an entry is wrong for every organisation.
+#[tokio::test]
+async fn values_for_all_organisations_are_one_change_and_a_disabled_handler_is_on_the_overview() {
+    let stack = Stack::new();
+    let browser = Browser::at(&stack).await;
+    let page = browser.get("/settings?handler=follow-up").await;
+    assert!(page.has("href=\"/settings?handler=follow-up&#38;organisation=*\""), "{}", page.text);
+    let page = browser.get("/settings?handler=follow-up&organisation=*").await;
+    assert!(page.has("Set for all organisations") && page.is_closed(), "{}", page.text);
+    let token = page.field("token");
+    let set = [("values", "{\"label\": \"Client\"}"), ("enabled", "false")];
+    let whom = [("token", token.as_str()), ("handler", "follow-up"), ("organisation", "*")];
+    let asked = browser.post("/settings/set", &[&whom[..], &set].concat()).await;
+    assert!(asked.has("Set the settings of follow-up for all organisations?"), "{}", asked.text);
+    assert!(
+        asked.has("2 of 2 organisations, each of which is changed: 1 value of follow-up"),
+        "{}",
+        asked.text
+    );
+    assert!(asked.has("settings set --all-organisations --handler follow-up"), "{}", asked.text);
+    assert!(stack.table.items().is_empty());
+    let done = confirmed(&browser, &token, &asked).await;
+    assert!(done.has("follow-up: changed for 2 of 2 organisations"), "{}", done.text);
+    let scope = "--all-organisations --handler follow-up --key label --enabled false";
+    let row = |state: &str, number: &str| ["settings set", scope, state, number].map(str::to_owned);
+    assert_eq!(stack.dead_letters.audit(), [row("started", ""), row("done", "2")]);
+    for organisation in ["north", "south"] {
+        assert!(stack.table.get(&format!("ORGANISATION#{organisation}"), "HANDLER#follow-up").is_some());
+    }
+    let overview = browser.get("/").await;
+    assert!(overview.has("follow-up</a> is disabled by its settings in north, south."), "{}", overview.text);
+    assert!(browser.get("/handlers").await.has("2 have their own, and it is disabled in 2"));
 }
 
 #[tokio::test]

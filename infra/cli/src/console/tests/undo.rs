@@ -102,7 +102,7 @@ async fn one_action_is_asked_for_and_what_is_wrong_is_said() {
     let page = browser.get(&format!("/undo?organisation=north&action={}", of(1))).await;
     assert!(page.has("0 can be undone; 1 for a person.") && !page.has("<button type=\"submit\">Undo"));
     for (query, problem) in [
-        ("handler=follow-up", "name --action with --organisation, or --handler with --since"),
+        ("handler=follow-up", "since when? such as 2h; or name one action and its organisation"),
         ("handler=follow-up&since=4d", "a page looks back three days at most"),
         ("handler=%3Cb%3E&since=soon", "not a time"),
         ("organisation=north&action=e.h.0", "north has no action e.h.0"),

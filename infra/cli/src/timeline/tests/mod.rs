@@ -39,7 +39,7 @@ fn handler(name: &str, stage: &str) -> Subscriber {
         policies: vec![FilterPolicy::parse(&policy).unwrap()],
         dry_run: false,
         enabled: true,
-        paused: false,
+        paused: None,
     }
 }
 

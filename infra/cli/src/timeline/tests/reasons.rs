@@ -55,9 +55,17 @@ fn a_handler_that_is_disabled_for_the_organisation_or_paused_says_so() {
     let disabled = "handler: h did nothing: it is disabled for the organisation; see `automations settings`";
     let mut kept = one();
     kept.handlers[0].enabled = false;
-    assert_eq!(only(&kept), disabled);
-    kept.handlers[0].paused = true;
+    assert!(
+        only(&kept).contains("disabled for the organisation now, and may not have been then"),
+        "{}",
+        only(&kept)
+    );
+    let found = kept.events[0].observed_at;
+    kept.handlers[0].paused = Some(found);
     assert!(only(&kept).contains("it is paused; the event waits in its queue"), "{}", only(&kept));
+    kept.handlers[0].enabled = true;
+    kept.handlers[0].paused = Some(found.later(Duration::from_secs(1)));
+    assert!(only(&kept).contains("not recorded; its subscription"), "the pause came later: {}", only(&kept));
     let mut kept = one();
     kept.log_lines = vec![logged(EventName::ActionsDisabled, "h", settled().id.as_str(), None)];
     assert_eq!(only(&kept), disabled, "as it was then");

@@ -129,6 +129,8 @@ pub(super) struct Row {
     pub(super) superseded_by: Option<String>,
     pub(super) address: String,
     pub(super) timeline: Option<String>,
+    /// The page of its handler's settings.
+    pub(super) settings: Option<String>,
 }
 
 impl Row {
@@ -149,6 +151,7 @@ impl Row {
             superseded_by: dead.superseded_by.as_ref().map(ToString::to_string),
             address: address("/dead-letters/one", &[("id", &dead.id)]),
             timeline: timeline(dead),
+            settings: dead.content.handler.as_deref().map(|name| address("/settings", &[("handler", name)])),
         }
     }
 }

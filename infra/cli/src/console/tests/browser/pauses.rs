@@ -33,7 +33,7 @@ async fn a_handler_an_organisation_and_all_writing_are_paused_and_resumed_where_
             let row =
                 format!("[...document.querySelectorAll('th')].some((head) => head.textContent === '{what}')");
             assert!(tab.value::<bool>(&row).await, "{what} is on the overview");
-            let by = "document.querySelector('[aria-label=Paused] tbody tr').cells[2].textContent";
+            let by = "document.querySelector('[aria-label=Paused] tbody tr').cells[3].textContent";
             assert_eq!(tab.value::<String>(by).await, "arn:aws:iam::1:user/operator");
             tab.open(path).await;
             change(tab, &format!("Resume {what}"), None).await;
