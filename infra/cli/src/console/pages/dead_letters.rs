@@ -150,16 +150,21 @@ pub(super) async fn selected(State(app): State<Arc<App>>, Extension(form): Exten
     let chosen = ids.clone();
     let reading = apart(&app, async move |app, now| {
         let is_chosen = |dead: &&DeadLetter| chosen.contains(&dead.id);
-        read(&app, now, |front| view::all(front).filter(is_chosen).cloned().collect()).await
+        let found = read(&app, now, |front| view::all(front).filter(is_chosen).cloned().collect()).await?;
+        let pauses = app.pauses(now).await.unwrap_or_default();
+        let waits = proposals::waits(&found.shown, pauses.iter().map(|known| &known.pause.paused));
+        Ok((found, waits))
     });
-    let found = match reading.await {
+    let (found, waits) = match reading.await {
         Ok(found) => found,
         Err(error) => return listed(&app, layout, asked, Err(error), StatusCode::BAD_GATEWAY),
     };
     let missing = ids.len().saturating_sub(found.shown.len());
     match kind {
         Some(kind) if found.denied.is_empty() && missing == 0 && !found.shown.is_empty() => {
-            return super::change::ask(&app, proposals::proposal(kind, &found.shown, wanted.address()));
+            let mut proposal = proposals::proposal(kind, &found.shown, wanted.address());
+            proposal.effects.extend(waits.filter(|_| kind == Kind::Redrive));
+            return super::change::ask(&app, proposal);
         }
         None => layout.problems.push("nothing was changed: say what is to be done".to_owned()),
         Some(_) if !found.denied.is_empty() => layout

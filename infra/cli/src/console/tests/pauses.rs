@@ -51,6 +51,23 @@ async fn a_handler_is_paused_and_resumed_with_its_trigger_and_its_rows_of_the_au
     assert!(!browser.get("/").await.has("a wrong label"), "it is read again after a change");
 }
 
+/// The drill with the console alone: what is sent back to something that is paused is not done at once.
+#[tokio::test]
+async fn a_redrive_to_what_is_paused_says_that_it_waits_and_a_drop_does_not() {
+    let stack = Stack::new();
+    let browser = Browser::at(&stack).await;
+    let token = browser.get("/dead-letters").await.field("token");
+    let of = |kind| [("token", token.as_str()), ("do", kind), ("id", "m-0")];
+    let waits = "What is sent back there waits until it is resumed.";
+    assert!(!browser.post("/dead-letters/selected", &of("redrive")).await.has(waits));
+    done(&browser, "pause", ("organisation", "south"), "").await;
+    assert!(!browser.post("/dead-letters/selected", &of("redrive")).await.has(waits));
+    done(&browser, "pause", ("writing", ""), "").await;
+    let asked = browser.post("/dead-letters/selected", &of("redrive")).await;
+    assert!(asked.has("Paused: all writing") && asked.has(waits), "{}", asked.text);
+    assert!(!browser.post("/dead-letters/selected", &of("drop")).await.has(waits));
+}
+
 #[tokio::test]
 async fn all_writing_and_an_organisation_are_paused_and_resumed() {
     let stack = Stack::new();

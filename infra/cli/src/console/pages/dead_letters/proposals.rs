@@ -6,6 +6,7 @@ use crate::console::form::Form;
 use crate::console::work::{OUT_OF_ORDER, RETRY_UNKNOWN, Work};
 use crate::report::count;
 use automations::reason::Reason;
+use automations::store::Paused;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is to be done with the selected ones.
@@ -62,6 +63,22 @@ pub(super) fn proposal(kind: Kind, dead_letters: &[DeadLetter], back: String) ->
     };
     let command = format!("automations dlq {name} {}", options.join(" "));
     Proposal { title: format!("{verb} {what}"), effects, consents, text: None, command, back, work }
+}
+
+/// That what is sent back waits, if something is paused on its way.
+pub(super) fn waits<'a>(
+    dead_letters: &[DeadLetter],
+    paused: impl Iterator<Item = &'a Paused>,
+) -> Option<String> {
+    let any = |is: &dyn Fn(&DeadLetter) -> bool| dead_letters.iter().any(is);
+    let on_the_way = |paused: &&Paused| match paused {
+        Paused::Handler(name) => any(&|dead| dead.queue.ends_with(&format!("-{name}-dead-letters.fifo"))),
+        Paused::Organisation(name) => any(&|dead| dead.content.organisation.as_ref() == Some(name)),
+        Paused::Writing => any(&|dead| dead.queue.ends_with("-actions-dead-letters.fifo")),
+    };
+    let paused: Vec<String> = paused.filter(on_the_way).map(Paused::words).collect();
+    (!paused.is_empty())
+        .then(|| format!("Paused: {}. What is sent back there waits until it is resumed.", paused.join(", ")))
 }
 
 /// What a deletion means.
