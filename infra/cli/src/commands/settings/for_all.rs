@@ -53,9 +53,9 @@ impl HandlerSettings {
                 })?;
                 tally.add(1);
             }
-            Ok(((), Some(tally.changed())))
+            Ok(())
         };
-        audit.record(&prepared.audited(), work).await?;
+        audit.record_tally(&prepared.audited(), &tally, work).await?;
         Ok(tally.changed())
     }
 }
