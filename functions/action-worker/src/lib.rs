@@ -3,7 +3,8 @@
 //! An update of the API replaces the whole ticket, so every change reads the ticket first, and the queue's message group
 //! keeps two changes of one ticket apart. An action is claimed before it is performed and recorded afterwards. If the worker
 //! crashes in between, the next delivery waits for the lease to end. It then performs the action again, or dead-letters it if
-//! twice would be worse than not at all. An edit, which is harmless twice, is recorded without a claim. Edits of a batch share their reads, updates and read-backs: see `together.rs`.
+//! twice would be worse than not at all. An edit, which is harmless twice, is recorded without a claim. Edits of a batch share their
+//! reads, updates and read-backs: see `together.rs`.
 
 mod alone;
 mod claims;

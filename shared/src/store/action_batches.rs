@@ -5,6 +5,7 @@ use super::keys::{ItemKey, ItemKind};
 use super::outcome_record::record_item;
 use super::statements::{SINGLES_AT_ONCE, Statement};
 use super::{Error, Store, number, text};
+use crate::id::ActionId;
 use crate::json;
 use crate::model::action::PlannedAction;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -33,16 +34,15 @@ impl Store {
             };
             items.iter().filter_map(action).collect()
         });
-        let claimed = |action: &&PlannedAction| match &stored {
-            Ok(stored) => !is_new(action) || stored.contains(&action.id),
-            Err(_) => !is_new(action),
-        };
+        let is_stored = |id: &ActionId| stored.as_ref().is_ok_and(|stored| stored.contains(id));
+        let claimed = |action: &&PlannedAction| !is_new(action) || is_stored(&action.id);
         let again: Vec<&PlannedAction> = actions.iter().copied().filter(claimed).collect();
         let mut claims = self.claim_each(&again, claimant).await.into_iter();
-        let result = |action: &&PlannedAction| match (&stored, claimed(action)) {
-            (_, true) => claims.next().unwrap_or(Err(Error::VersionConflict)),
-            (Ok(_), false) => Ok(Claim::Unclaimed),
-            (Err(error), false) => Err(error.clone()),
+        let result = |action: &&PlannedAction| {
+            if claimed(action) {
+                return claims.next().unwrap_or(Err(Error::VersionConflict));
+            }
+            stored.as_ref().map(|_| Claim::Unclaimed).map_err(Error::clone)
         };
         actions.iter().map(result).collect()
     }
@@ -99,8 +99,10 @@ impl Store {
         let records = all.iter().zip(is_sent).map(|((done, hold), is_sent)| {
             let is_recorded = is_sent && recorded.next().unwrap_or_default();
             async move {
+                if is_recorded {
+                    return Ok(());
+                }
                 match hold {
-                    Hold::Unclaimed | Hold::Claimed { .. } if is_recorded => Ok(()),
                     Hold::Unclaimed => self.record_unclaimed(done).await,
                     Hold::Claimed { is_first: _ } => self.record(done, claimant).await,
                 }
@@ -148,14 +150,14 @@ mod tests {
         Claimant { owner: "i", now: Timestamp::from_millis(1), until: Timestamp::from_millis(9) }
     }
 
-    /// A table in which the batch request has this response, and another invocation holds every claim that is asked for alone; and
-    /// the requests that it gets.
+    /// A table in which a request about several items has this response, and another invocation holds every claim that is asked for
+    /// alone; and the requests that it gets.
     fn table(batch: (u16, Value)) -> (Store, Arc<Mutex<Vec<Value>>>) {
         let requests: Arc<Mutex<Vec<Value>>> = Arc::default();
         let seen = Arc::clone(&requests);
         let config = aws::stub::config_with_responses(move |request: &Value| {
             seen.lock().unwrap().push(request.clone());
-            if request.get("Statements").is_some() {
+            if ["Statements", "RequestItems"].iter().any(|of_several| request.get(of_several).is_some()) {
                 return batch.clone();
             }
             if request.get("ConditionExpression").is_some() {
@@ -291,30 +293,10 @@ mod tests {
         assert!(sent[1]["Statement"].as_str().unwrap().contains(r#" SET "only_recorded" = ? REMOVE"#));
     }
 
-    /// A table that has these items, of which another invocation holds every claim, and that refuses every record; and the requests
-    /// that it gets.
-    fn table_with(items: (u16, Value)) -> (Store, Arc<Mutex<Vec<Value>>>) {
-        let requests: Arc<Mutex<Vec<Value>>> = Arc::default();
-        let seen = Arc::clone(&requests);
-        let config = aws::stub::config_with_responses(move |request: &Value| {
-            seen.lock().unwrap().push(request.clone());
-            if request.get("RequestItems").is_some() {
-                return items.clone();
-            }
-            if request.get("ConditionExpression").is_some() {
-                return (400, json!({ "__type": "ConditionalCheckFailedException" }));
-            }
-            let other =
-                json!({ "state": { "S": "claimed" }, "owner": { "S": "other" }, "lease": { "N": "7" } });
-            (200, json!({ "Item": other }))
-        });
-        (Store::new(aws::dynamodb(&config), "a-store".to_owned()), requests)
-    }
-
     #[tokio::test]
     async fn only_an_edit_of_which_something_is_stored_or_that_was_sent_again_is_claimed() {
         let item = json!({ "pk": { "S": "ACTION#north#e.h.1" }, "sk": { "S": "RESULT" } });
-        let (store, requests) = table_with((200, json!({ "Responses": { "a-store": [item] } })));
+        let (store, requests) = table((200, json!({ "Responses": { "a-store": [item] } })));
         let mut again = planned(3);
         again.resent = Some(json::from_json(br#"{"at": "2026-09-21T14:13:20.000Z"}"#).unwrap());
         let actions = [&planned(0), &planned(1), &planned(2), &again, &planned(2)];
@@ -329,7 +311,7 @@ mod tests {
 
     #[tokio::test]
     async fn if_the_records_cannot_be_read_no_edit_may_be_performed() {
-        let (store, _) = table_with((400, json!({ "__type": "AccessDeniedException" })));
+        let (store, _) = table((400, json!({ "__type": "AccessDeniedException" })));
         let actions = [planned(0), planned(1)];
         let claims = store.unclaimed_each(&actions.each_ref(), claimant()).await;
         assert!(claims.iter().all(Result::is_err), "{claims:?}");

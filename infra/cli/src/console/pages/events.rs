@@ -6,7 +6,7 @@ mod filter;
 pub(super) use filter::Asked;
 
 use self::filter::Filter;
-use super::layout::{Layout, Moment, address, shown};
+use super::layout::{Layout, Moment, shown, timeline_of};
 use crate::console::app::{App, apart};
 use crate::event_text;
 use anyhow::Result;
@@ -112,9 +112,7 @@ fn row(event: &Event) -> Row {
         let workflow = name(&ticket.workflow.name, ticket.workflow.id.as_str());
         format!("{workflow} / {}", name(&ticket.stage.name, ticket.stage.id.as_str()))
     });
-    let timeline = |kind: &str, id: &str| {
-        address("/timeline", &[("organisation", &organisation), ("kind", kind), ("id", id)])
-    };
+    let timeline = |kind: &str, id: &str| timeline_of(&organisation, kind, id);
     Row {
         at: Moment(event.observed_at),
         what: event_text::what(&event.kind),

@@ -107,12 +107,11 @@ struct Known<'a> {
 
 fn handler(entry: &Entry, day: Option<&HandlerDay>, known: &Known<'_>) -> Handler {
     let Known { counts, stack, schedules, pauses, own } = known;
-    let has_own = |all: &Vec<(String, OwnSettings)>| all.iter().any(|(handler, _)| handler == &entry.name);
-    let own = own.map(|all| all.iter().filter(|(_, own)| has_own(own)).count());
-    let is_off = |all: &Vec<(String, OwnSettings)>| {
-        all.iter().any(|(handler, own)| handler == &entry.name && own.enabled == Some(false))
-    };
-    let off = known.own.map_or(0, |own| own.iter().filter(|(_, all)| is_off(all)).count());
+    let own: Option<Vec<&OwnSettings>> = own.map(|all| {
+        let all = all.iter().flat_map(|(_, own)| own).filter(|(handler, _)| handler == &entry.name);
+        all.map(|(_, own)| own).collect()
+    });
+    let is_off = |own: &&&OwnSettings| own.enabled == Some(false);
     let Entry { name, settings, policies, dry_run } = entry;
     let queue = format!("{stack}-{name}-dead-letters.fifo");
     Handler {
@@ -121,8 +120,8 @@ fn handler(entry: &Entry, day: Option<&HandlerDay>, known: &Known<'_>) -> Handle
         pausable: pauses.of(&Paused::Handler(name.clone())),
         policies: policies.iter().map(|policy| indented(policy)).collect(),
         settings: indented(settings),
-        own_settings: own.and_then(|number| u64::try_from(number).ok()),
-        disabled_in: u64::try_from(off).unwrap_or(u64::MAX),
+        own_settings: own.as_ref().and_then(|own| u64::try_from(own.len()).ok()),
+        disabled_in: own.iter().flatten().filter(is_off).fold(0, |sum, _| sum.saturating_add(1)),
         settings_page: address("/settings", &[("handler", name)]),
         schedule: schedules.iter().find(|state| state.handler == *name).map(schedule),
         dead_letters: counts.get(&queue).copied().unwrap_or_default(),

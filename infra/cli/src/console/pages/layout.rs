@@ -82,6 +82,11 @@ pub(super) fn address(path: &str, values: &[(&str, &str)]) -> String {
     if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
 }
 
+/// The timeline of a thing of this kind in an organisation.
+pub(super) fn timeline_of(organisation: &str, kind: &str, id: &str) -> String {
+    address("/timeline", &[("organisation", organisation), ("kind", kind), ("id", id)])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

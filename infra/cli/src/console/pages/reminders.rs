@@ -1,7 +1,7 @@
 //! The reminders that handlers set: as `automations reminders`.
 
 use super::change::{ask, refuse, refuse_lacking};
-use super::layout::{Layout, Moment, address, shown};
+use super::layout::{Layout, Moment, address, shown, timeline_of};
 use crate::commands::reminders::Which;
 use crate::console::app::{App, apart};
 use crate::console::changes::Proposal;
@@ -109,11 +109,10 @@ pub(super) async fn page(State(app): State<Arc<App>>, Query(asked): Query<Asked>
 
 fn row(stored: &StoredReminder, organisation: &str) -> Row {
     let StoredReminder { ticket, reminder, .. } = stored;
-    let pairs = [("organisation", organisation), ("kind", "ticket"), ("id", ticket.as_str())];
     Row {
         due_at: stored.due_at().map(Moment),
         ticket: ticket.to_string(),
-        timeline: address("/timeline", &pairs),
+        timeline: timeline_of(organisation, "ticket", ticket.as_str()),
         key: reminder.key.to_string(),
         set_by: reminder.set_by.clone(),
         set_at: Moment(reminder.set_at),

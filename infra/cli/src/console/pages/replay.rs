@@ -1,7 +1,7 @@
 //! Events of the journal that are published again, and who receives them: as `automations replay`.
 
 use super::change::{ask, refuse, refuse_lacking};
-use super::layout::{Layout, Moment, address, shown};
+use super::layout::{Layout, Moment, address, shown, timeline_of};
 use crate::commands::replay::{Arguments, PreparedReplay};
 use crate::console::app::{App, apart};
 use crate::console::changes::Proposal;
@@ -134,9 +134,7 @@ async fn read(app: &App, asked: &Asked, now: Timestamp) -> Result<Read> {
 
 fn row(event: &Event) -> Row {
     let organisation = event.organisation.to_string();
-    let timeline = |kind: &str, id: &str| {
-        address("/timeline", &[("organisation", organisation.as_str()), ("kind", kind), ("id", id)])
-    };
+    let timeline = |kind: &str, id: &str| timeline_of(&organisation, kind, id);
     let ticket = event.ticket_id().map(|ticket| (ticket.to_string(), timeline("ticket", ticket.as_str())));
     Row {
         at: Moment(event.observed_at),

@@ -1,7 +1,7 @@
 //! A handler as it is built here, against events of the journal: what it would do now, and what it did then. Nothing is sent. Only
 //! kinds of actions and names of their fields are shown, as a field may have what a person typed.
 
-use super::layout::{Layout, Moment, address, shown};
+use super::layout::{Layout, Moment, shown, timeline_of};
 use crate::checkout;
 use crate::commands::dry_run::{DryRunResult, HandlerUnderTest, action_kind, action_of};
 use crate::console::app::{App, apart};
@@ -113,11 +113,11 @@ async fn run(app: &App, asked: &Asked) -> Result<Vec<Trial>> {
         let then = then.collect();
         let receives = subscription.accepts(&event);
         let DryRunResult { event, actions } = handler.decide(event)?;
-        let pairs = [("organisation", organisation.as_str()), ("kind", "event"), ("id", event.id.as_str())];
+        let timeline = timeline_of(organisation.as_str(), "event", event.id.as_str());
         trials.push(Trial {
             at: Moment(event.observed_at),
             what: event_text::what(&event.kind),
-            timeline: address("/timeline", &pairs),
+            timeline,
             receives,
             rows: compare(&actions, &then),
         });

@@ -1,7 +1,7 @@
 //! What can be undone, and what cannot: as `automations undo`.
 
 use super::change::{ask, refuse, refuse_lacking};
-use super::layout::{Layout, Moment, address, shown};
+use super::layout::{Layout, Moment, address, shown, timeline_of};
 use crate::audit::Change;
 use crate::commands::undo::{Asked as Wanted, numbers};
 use crate::console::app::{App, apart};
@@ -162,10 +162,7 @@ async fn read(app: &App, asked: &Asked, now: Timestamp) -> Result<Read> {
 
 fn row(undo: &Undo) -> Row {
     let organisation = undo.organisation.to_string();
-    let timeline = |ticket: &str| {
-        let pairs = [("organisation", organisation.as_str()), ("kind", "ticket"), ("id", ticket)];
-        address("/timeline", &pairs)
-    };
+    let timeline = |ticket: &str| timeline_of(&organisation, "ticket", ticket);
     Row {
         at: Moment(undo.done_at),
         ticket: undo.ticket.as_ref().map(|ticket| (ticket.to_string(), timeline(ticket.as_str()))),

@@ -2,7 +2,7 @@
 
 use crate::commands::dead_letters::{DeadLetter, Front, QueueFront, Selection};
 use crate::console::form::Form;
-use crate::console::pages::layout::{Moment, address};
+use crate::console::pages::layout::{Moment, address, timeline_of};
 use crate::report::count;
 use crate::time;
 use anyhow::{Context as _, Result};
@@ -241,5 +241,5 @@ fn handler(dead: &DeadLetter) -> &str {
 fn timeline(dead: &DeadLetter) -> Option<String> {
     let organisation = dead.content.organisation.as_ref()?.as_str();
     let ticket = dead.content.ticket.as_ref()?.as_str();
-    Some(address("/timeline", &[("organisation", organisation), ("kind", "ticket"), ("id", ticket)]))
+    Some(timeline_of(organisation, "ticket", ticket))
 }
